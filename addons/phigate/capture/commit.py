@@ -1,0 +1,165 @@
+"""[I/O] Group commit: one thread writes what is queued, syncs once, then wakes whoever waits.
+
+Lines reach the file in the order they were given. A line is kept only once `fdatasync` returned after it was written.
+After the first fault (an OSError or a short write) the descriptor is never written or synced again: a failed sync may
+have dropped pages that a second sync would then call clean. Nothing is kept from then on, and every wait ends with
+JournalDown.
+
+The thread sleeps in `SimpleQueue.get`, so an idle journal costs nothing; while it is inside a sync, lines pile up and
+become the next batch. One `call_soon_threadsafe` a batch, and none when nobody waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+QUEUE_LIMIT = 64 * 1024 * 1024
+"""Bytes that may wait for the disk before lines are refused."""
+
+
+class JournalDown(Exception):  # noqa: N818 - the name of the state that readiness and replies report
+    """Nothing can be recorded now: the queue is full, the journal is closed, or a write failed (then for good)."""
+
+
+class GroupCommit:
+    """Lines in, durable lines out; `put` and the waits belong to one thread, the writing to another."""
+
+    def __init__(
+        self,
+        descriptor: int,
+        *,
+        limit: int = QUEUE_LIMIT,
+        write: Callable[[int, bytes], int] = os.write,
+        sync: Callable[[int], None] = os.fdatasync,
+    ) -> None:
+        self.descriptor = descriptor
+        self.fault: str | None = None
+        self._limit, self._write, self._sync = limit, write, sync
+        self._queue: SimpleQueue[bytes | threading.Event | None] = SimpleQueue()
+        # Each counter has one writing thread, so that no lock is needed: given here, kept over there.
+        self._given = self._given_bytes = 0
+        self.kept = self._kept_bytes = 0
+        self._pending: deque[tuple[int, float]] = deque()
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    def room_for(self, line: bytes) -> None:
+        """Raise JournalDown unless `put` may take this line."""
+        if self.fault is not None:
+            raise JournalDown(self.fault)
+        if self._given_bytes - self._kept_bytes + len(line) > self._limit:
+            raise JournalDown("the journal's queue is full")
+
+    def put(self, line: bytes) -> int:
+        """Queue one line after `room_for`; its place, to be compared with `kept`."""
+        self._given += 1
+        self._given_bytes += len(line)
+        self._forget_kept()
+        self._pending.append((self._given, time.monotonic()))
+        self._queue.put(line)
+        return self._given
+
+    def oldest_pending_seconds(self, now: float) -> float:
+        """How long the oldest line that is not yet kept has waited; 0.0 when every line is kept."""
+        self._forget_kept()
+        return max(0.0, now - self._pending[0][1]) if self._pending else 0.0
+
+    async def durable(self, place: int) -> None:
+        """Return once the line at `place` is kept; JournalDown when it never will be."""
+        if self.kept >= place:
+            return
+        self._loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.append((place, future))
+        # The thread sets its counters, then looks at the list; here it is the other way round: one sees the other.
+        if self.kept >= place or self.fault is not None:
+            self._release()
+        await future
+
+    def wait(self, place: int, timeout: float) -> None:  # no loop is needed here
+        """The blocking twin of `durable`, for start, stop and the command line."""
+        passed = threading.Event()
+        self._queue.put(passed)
+        if self._thread.is_alive():
+            passed.wait(timeout)
+        if self.kept < place:
+            raise JournalDown(self.fault or "the disk did not answer in time")
+
+    def stop(self, timeout: float) -> bool:
+        """End the thread after all that is queued; False when the disk does not let go in time."""
+        self._queue.put(None)
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _forget_kept(self) -> None:
+        while self._pending and self._pending[0][0] <= self.kept:
+            self._pending.popleft()
+
+    def _release(self) -> None:
+        kept, fault, waiting = self.kept, self.fault, self._waiting
+        self._waiting = [(place, future) for place, future in waiting if place > kept and fault is None]
+        for place, future in waiting:
+            if future.done():
+                continue
+            if place <= kept:
+                future.set_result(None)
+            elif fault is not None:
+                future.set_exception(JournalDown(fault))
+
+    def _run(self) -> None:
+        running = True
+        while running:
+            lines, events, running = self._batch()
+            if lines and self.fault is None:
+                self._keep(lines)
+                self._wake()
+            for event in events:
+                event.set()
+
+    def _batch(self) -> tuple[list[bytes], list[threading.Event], bool]:
+        lines: list[bytes] = []
+        events: list[threading.Event] = []
+        item = self._queue.get()
+        while item is not None:
+            if isinstance(item, bytes):
+                lines.append(item)
+            else:
+                events.append(item)
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                return lines, events, True
+        return lines, events, False
+
+    def _keep(self, lines: list[bytes]) -> None:
+        try:
+            data = lines[0] if len(lines) == 1 else b"".join(lines)
+            if self._write(self.descriptor, data) != len(data):
+                self.fault = "a write to the journal was cut short"
+                return
+            self._sync(self.descriptor)
+        except OSError as fault:
+            self.fault = f"a write to the journal failed ({errno.errorcode.get(fault.errno or 0, 'unknown')})"
+        except Exception as fault:  # noqa: BLE001 - a writer that died silently would leave every exchange waiting
+            self.fault = f"the journal's writer broke ({type(fault).__name__})"
+        else:
+            self._kept_bytes += len(data)
+            self.kept += len(lines)
+
+    def _wake(self) -> None:
+        if self._waiting and self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed, and its waiters with it
+                self._loop.call_soon_threadsafe(self._release)

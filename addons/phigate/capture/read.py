@@ -1,0 +1,140 @@
+"""[I/O] Reading journals: a folder's files, their lines, the records of an exchange, the sessions.
+
+Files are streamed a line at a time, also while a gateway writes them. What is no record is reported as a Flaw and
+passed over, never guessed at: a torn last line is normal after a crash (or while the line is being written), anything
+else is damage that `chain.verify_lines` names.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from phigate.capture import chain
+from phigate.capture.sessions import Sessions, Summary, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_NAME = re.compile(
+    r"(?P<instance>[A-Za-z0-9][A-Za-z0-9._-]{0,63})-(?P<start>[0-9]{8}T[0-9]{6}Z)-(?P<seq>[0-9]+)\.jsonl"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFile:
+    """One file of a journal, as its name tells it; `seq` is the number of its first record."""
+
+    path: Path
+    instance: str
+    start: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record and where it stands; lines count from 1."""
+
+    file: str
+    line: int
+    record: dict[str, Any]
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """A piece of a file that is no record: `torn`, `too-long` or `not-a-record`; its size in bytes."""
+
+    file: str
+    line: int
+    reason: str
+    size: int
+
+
+def ignore(_flaw: Flaw) -> None:
+    """Report flaws to nobody."""
+
+
+def files(folder: Path, instance: str | None = None) -> list[JournalFile]:
+    """The journal files of a folder in order of instance and record number; other files are none of ours."""
+    named = ((path, _NAME.fullmatch(path.name)) for path in folder.iterdir())
+    found = [JournalFile(path, match["instance"], match["start"], int(match["seq"])) for path, match in named if match]
+    wanted = (file for file in found if instance in (None, file.instance))
+    return sorted(wanted, key=lambda file: (file.instance, file.seq, file.start))
+
+
+def lines(path: Path) -> Iterator[bytes]:
+    """A file's lines with their newlines; the last may lack one, and a longer one than MAX_LINE comes in pieces."""
+    with path.open("rb") as file:
+        while line := file.readline(chain.MAX_LINE):
+            yield line
+
+
+def entries(path: Path, having: bytes = b"") -> Iterator[Entry | Flaw]:
+    """What a file holds, in order; with `having`, only lines with these bytes are looked at."""
+    number = 1
+    for line in lines(path):
+        if having in line:
+            record = chain.parse(line)
+            yield (
+                Flaw(path.name, number, _why(line), len(line))
+                if record is None
+                else Entry(path.name, number, record, line)
+            )
+        number += line.endswith(b"\n")
+
+
+def _why(line: bytes) -> str:
+    if line.endswith(b"\n"):
+        return "not-a-record"
+    return "too-long" if len(line) >= chain.MAX_LINE else "torn"
+
+
+def records(folder: Path, note: Callable[[Flaw], None] = ignore) -> Iterator[Entry]:
+    """Every record of a folder, all instances merged by time; each flaw goes to `note`."""
+    instances = groupby(files(folder), key=lambda file: file.instance)
+    streams = [_stream([file.path for file in own], note) for _, own in instances]
+    return heapq.merge(*streams, key=lambda entry: str(entry.record["ts"]))
+
+
+def _stream(paths: list[Path], note: Callable[[Flaw], None], having: bytes = b"") -> Iterator[Entry]:
+    for path in paths:
+        for item in entries(path, having):
+            if isinstance(item, Entry):
+                yield item
+            else:
+                note(item)
+
+
+def exchange(folder: Path, exchange_id: str, note: Callable[[Flaw], None] = ignore) -> list[dict[str, Any]]:
+    """The records of one exchange in order of time; empty when the journal knows none."""
+    paths = [file.path for file in files(folder)]
+    found = (entry.record for entry in _stream(paths, note, orjson.dumps(exchange_id)))
+    return sorted(
+        (record for record in found if record.get("exchange") == exchange_id), key=lambda record: record["ts"]
+    )
+
+
+def sessions(
+    folder: Path, wanted: Wanted | None = None, limit: int = 1000, note: Callable[[Flaw], None] = ignore
+) -> list[Summary]:
+    """The `limit` sessions that were active last, latest first.
+
+    Memory grows with `limit` and with the exchanges in flight, not with the journal: when there were more sessions,
+    their names are found in a first pass and their figures in a second.
+    """
+    first = Sessions(wanted or Wanted(), limit)
+    for entry in records(folder, note):
+        first.add(entry.record)
+    if not first.overflowed:
+        return first.latest()
+    second = Sessions(wanted or Wanted(), limit, only=first.keys())
+    for entry in records(folder):
+        second.add(entry.record)
+    return second.latest()

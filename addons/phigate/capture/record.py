@@ -1,0 +1,164 @@
+"""The fields of each kind of record: values in, plain JSON values out; `chain.line_of` makes the line.
+
+`exchange` stands first and `body` last. Bodies come in masked by the policy's `capture.mask`, and nothing else here is
+the caller's own text but the client's name, which is cut. A model is named as the policy names it: what the caller
+wrote could hold anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from phigate.policy.decide import Deny, Hold, Permit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from phigate.exchange import Exchange
+
+type Fields = dict[str, Any]
+
+Outcome = Literal[
+    "complete",
+    "refused-by-upstream",  # it answered with an error of its own
+    "upstream-broke",  # its protocol, or the connection
+    "client-left",
+    "interrupted",  # the gateway ended first
+    "unmaskable",
+    "unrecorded",  # a record could not be kept, so the answer was withheld or its stream ended
+    "gateway-broke",
+]
+OUTCOMES: frozenset[str] = frozenset(get_args(Outcome))
+AGENT_LENGTH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """Where an exchange's time went: in all, to the first byte released, in the upstream, in the gateway's own work."""
+
+    total: float
+    first: float | None
+    upstream: float | None
+    gateway: float
+
+
+def request_record(exchange: Exchange, policy_hash: str, body: object, bytes_: int) -> Fields:
+    """`request`: who asked what, and what was decided; `body` is masked, `bytes_` the size as it was received."""
+    return {
+        "exchange": exchange.id,
+        "session": exchange.session,
+        "subject": _subject(exchange),
+        "client": {"ip": exchange.client_ip, "agent": exchange.agent[:AGENT_LENGTH]},
+        "action": sorted(exchange.actions),
+        "model": exchange.target,
+        "dialect": exchange.dialect,
+        "method": exchange.method,
+        "route": exchange.route,
+        "purpose": exchange.decision.purpose if isinstance(exchange.decision, Permit) else None,
+        "decision": _decision(exchange),
+        "policy": policy_hash,
+        "findings": dict(exchange.found_in),
+        "identifiers": sorted(exchange.identifiers),
+        "bytes": bytes_,
+        "body": body,
+    }
+
+
+def hold_record(exchange: Exchange, policy_hash: str, body: object, bytes_: int, ticket: str | None = None) -> Fields:
+    """`hold`: a request that waits for a yes; the fields of `request`."""
+    fields = request_record(exchange, policy_hash, body, bytes_)
+    fields["decision"]["ticket"] = ticket
+    return fields
+
+
+def response_record(
+    exchange: Exchange,
+    *,
+    status: int,
+    outcome: Outcome,
+    seconds: Seconds,
+    mask: str | None,
+    body: object = None,
+    streamed: bool = False,
+) -> Fields:
+    """`response`: what was answered; `mask` names the profile the caller's copy went through, `body` is the masked one.
+
+    `identifiers` are those of the whole exchange, the prompt's among them.
+    """
+    if outcome not in OUTCOMES:
+        raise ValueError("no outcome of ours")
+    return {
+        "exchange": exchange.id,
+        "status": status,
+        "outcome": outcome,
+        "findings": dict(exchange.found_out),
+        "identifiers": sorted(exchange.identifiers),
+        "mask": mask,
+        "streamed": streamed,
+        "usage": {side: exchange.usage[side] for side in ("input", "output") if side in exchange.usage},
+        "seconds": _seconds(seconds),
+        "body": body,
+    }
+
+
+def refused_record(address: str, minute: str, reasons: Mapping[str, int]) -> Fields:
+    """`refused`: bearers not believed from one address in one minute (RFC 3339), counted by their precise reason."""
+    return {"client": {"ip": address}, "minute": minute, "count": sum(reasons.values()), "reasons": dict(reasons)}
+
+
+def opened_record(software: str, file: str, follows: str | None, last: str) -> Fields:
+    """`opened`: the first record of a file; `follows` names the file before and the hash of its last whole line."""
+    return {"software": software, "file": file, "follows": {"file": follows, "hash": last} if follows else None}
+
+
+def closed_record(reason: str) -> Fields:
+    """`closed`: the last record of a file whose gateway stopped in order."""
+    return {"reason": reason}
+
+
+def interrupted_record(exchange: str, file: str) -> Fields:
+    """`recovered`, of one exchange: its request stands in `file`, its answer was never recorded."""
+    return {"exchange": exchange, "outcome": "interrupted", "file": file}
+
+
+def recovered_record(torn: Mapping[str, int], interrupted: int) -> Fields:
+    """`recovered`, of files: settled now; `torn` is the size of an unfinished last line, which nobody was told of."""
+    return {"files": [{"file": file, "torn": size} for file, size in torn.items()], "interrupted": interrupted}
+
+
+def policy_record(policy_hash: str, *, was: str | None, accepted: bool, faults: Iterable[str] = ()) -> Fields:
+    """`policy`: a file was read; one that was not accepted leaves `was` in force, and `faults` say why."""
+    return {"policy": policy_hash, "was": was, "accepted": accepted, "faults": list(faults)}
+
+
+def _subject(exchange: Exchange) -> Fields | None:
+    subject = exchange.subject
+    if subject is None:
+        return None
+    return {
+        "issuer": subject.issuer,
+        "id": subject.id,
+        "roles": sorted(subject.roles),
+        "groups": list(subject.groups),
+    }
+
+
+def _decision(exchange: Exchange) -> Fields:
+    """A refusal from anywhere in the house comes first: it is what the caller got."""
+    decided, refusal = exchange.decision, exchange.refusal
+    rules = list(decided.rules) if isinstance(decided, Permit | Hold | Deny) else []
+    if refusal is not None:
+        verb, rule, reason = refusal.decision, refusal.rule, refusal.detail or refusal.reason
+    elif isinstance(decided, Permit):
+        verb, rule, reason = decided.verb, decided.rule, None
+    elif isinstance(decided, Hold | Deny):
+        verb, rule, reason = decided.verb, decided.rule, decided.reason
+    else:
+        raise ValueError("an exchange without decision or refusal is not settled")
+    return {"verb": verb, "rule": rule, "rules": rules, "reason": reason, "ticket": None, "grant": None}
+
+
+def _seconds(seconds: Seconds) -> Fields:
+    named = {"total": seconds.total, "first": seconds.first, "upstream": seconds.upstream, "gateway": seconds.gateway}
+    return {name: None if value is None else round(value, 6) for name, value in named.items()}

@@ -1,0 +1,206 @@
+"""Sessions and exchanges for a terminal: records in, rich renderables out.
+
+Whatever a record holds was written by strangers. It only ever becomes a `Text` made by `plain`: never markup, and
+without the characters that move a cursor, change a colour or turn the reading direction.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from rich.console import Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from phigate.capture.sessions import Summary
+
+type Record = Mapping[str, Any]
+type Row = tuple[str, Callable[[Record], str]]
+
+_LOST = "\ufffd"
+_CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
+_DIRECTIONS = [0x061C, 0x200E, 0x200F, 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF]
+_SHOWN_AS: dict[int, str] = {
+    **dict.fromkeys([*_CONTROLS, *_DIRECTIONS, *range(0xD800, 0xE000)], _LOST),
+    ord("\n"): "\n",
+    ord("\t"): "    ",
+    ord("\r"): "",
+}
+_VERB_STYLES = {"permit": "green", "hold": "yellow", "deny": "red", "break_glass": "bold magenta"}
+
+
+def plain(text: object, style: str = "") -> Text:
+    """Untrusted text, as it may stand in a terminal."""
+    return Text(str(text).translate(_SHOWN_AS), style=style)
+
+
+def sessions_table(summaries: Iterable[Summary]) -> Table:
+    """`phigate sessions`: one row a session, latest first; times are UTC."""
+    table = Table(title="Sessions", title_justify="left")
+    for column in ("session", "subject", "roles", "first (UTC)", "last (UTC)"):
+        table.add_column(column, overflow="fold")
+    table.add_column("exchanges", justify="right")
+    for column in ("models", "decisions", "outcomes", "findings"):
+        table.add_column(column, overflow="fold")
+    for one in summaries:
+        named = (
+            one.session,
+            one.subject,
+            ", ".join(one.roles),
+            _moment(one.first)[:19],
+            _moment(one.last)[:19],
+            one.exchanges,
+        )
+        counted = (one.models, one.decisions, one.outcomes, one.findings)
+        table.add_row(*map(plain, named), *(plain(_counts(counter)) for counter in counted))
+    return table
+
+
+def exchange_view(records: Sequence[Record]) -> Group:
+    """`phigate show EXCHANGE`: each record of one exchange in a panel, in order."""
+    return Group(*(_panel(record) for record in records))
+
+
+def _panel(record: Record) -> Panel:
+    kind = str(record.get("kind", "?"))
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column(overflow="fold")
+    for label, value in _facts(kind, record):
+        style = _VERB_STYLES.get(value.split(" ", 1)[0], "") if label == "decision" else ""
+        facts.add_row(plain(label), plain(value, style))
+    said = [_turn(who, text) for who, text in _turns(record.get("body"))]
+    title = plain(f"{kind}  {_moment(record.get('ts', ''))} UTC")
+    return Panel(Group(facts, *said), title=title, title_align="left")
+
+
+def _facts(kind: str, record: Record) -> list[tuple[str, str]]:
+    rows = _ROWS.get(kind)
+    if rows is None:
+        return [(name, _compact(value)) for name, value in record.items() if name not in _ENVELOPE]
+    facts = [(label, value(record)) for label, value in rows]
+    return [(label, value) for label, value in facts if value]
+
+
+def _turn(who: str, text: str) -> Text:
+    return Text.assemble("\n", plain(who, "bold cyan"), "\n", plain(text))
+
+
+def _turns(body: object) -> list[tuple[str, str]]:
+    """Who said what, where a body has the shape of a chat; else the body as it is."""
+    if body is None:
+        return []
+    if isinstance(body, dict):
+        said = body.get("messages") or body.get("choices")
+        if isinstance(said, list) and said and all(isinstance(turn, dict) for turn in said):
+            return [_said(turn) for turn in said]
+    return [("body", body if isinstance(body, str) else _pretty(body))]
+
+
+def _said(turn: Mapping[str, Any]) -> tuple[str, str]:
+    message = turn.get("message")
+    inner = message if isinstance(message, dict) else turn
+    content = inner.get("content", inner.get("text"))
+    rest = {name: value for name, value in inner.items() if name not in ("role", "content", "text") and value}
+    shown = [content if isinstance(content, str) else _pretty(content)] if content is not None else []
+    hidden = [_pretty(rest)] if rest and (content is None or inner is message) else []
+    return str(inner.get("role", "text")), "\n".join([*shown, *hidden])
+
+
+def _pretty(value: object) -> str:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    except TypeError:
+        return "(not readable as JSON)"
+
+
+def _compact(value: object) -> str:
+    return value if isinstance(value, str) else _pretty(value).replace("\n ", "").replace("\n", "")
+
+
+def _moment(ts: object) -> str:
+    return str(ts).replace("T", " ").removesuffix("Z")[:23]
+
+
+def _counts(counter: object) -> str:
+    if not isinstance(counter, dict):
+        return ""
+    return ", ".join(f"{name} {count}" for name, count in sorted(counter.items()))
+
+
+def _path(*names: str) -> Callable[[Record], str]:
+    def value(record: Record) -> str:
+        found: object = record
+        for name in names:
+            found = found.get(name) if isinstance(found, dict) else None
+        return _text(found)
+
+    return value
+
+
+def _text(found: object) -> str:
+    if found is None or found == {}:
+        return ""
+    return ", ".join(map(str, found)) if isinstance(found, list) else str(found)
+
+
+def _counted(name: str) -> Callable[[Record], str]:
+    return lambda record: _counts(record.get(name))
+
+
+def _joined(*rows: Row) -> Callable[[Record], str]:
+    def value(record: Record) -> str:
+        found = ((label, one(record)) for label, one in rows)
+        return " ".join(f"{label} {text}".lstrip() for label, text in found if text)
+
+    return value
+
+
+def _timing(record: Record) -> str:
+    seconds = record.get("seconds")
+    if not isinstance(seconds, dict):
+        return ""
+    timed = [(name, value) for name, value in seconds.items() if isinstance(value, int | float)]
+    return "  ".join(f"{name} {value:.3f} s" for name, value in timed)
+
+
+_ENVELOPE = ("v", "seq", "prev", "ts", "instance", "kind")
+_ASKED: tuple[Row, ...] = (
+    ("exchange", _path("exchange")),
+    ("who", _joined(("", _path("subject", "id")), ("of", _path("subject", "issuer")))),
+    ("roles", _path("subject", "roles")),
+    ("groups", _path("subject", "groups")),
+    ("session", _path("session")),
+    ("from", _joined(("", _path("client", "ip")), ("with", _path("client", "agent")))),
+    ("asked to", _joined(("", _path("action")), ("of", _path("model")))),
+    ("sent", _joined(("", _path("method")), ("", _path("route")), ("as", _path("dialect")), ("bytes", _path("bytes")))),
+    ("purpose", _path("purpose")),
+    ("decision", _joined(("", _path("decision", "verb")), ("because", _path("decision", "reason")))),
+    ("rule", _path("decision", "rule")),
+    ("all rules", _path("decision", "rules")),
+    ("ticket", _path("decision", "ticket")),
+    ("grant", _path("decision", "grant")),
+    ("found", _counted("findings")),
+    ("policy", _path("policy")),
+    ("record", _joined(("", _path("instance")), ("seq", _path("seq")))),
+)
+_ROWS: dict[str, tuple[Row, ...]] = {
+    "request": _ASKED,
+    "hold": _ASKED,
+    "response": (
+        ("exchange", _path("exchange")),
+        ("outcome", _path("outcome")),
+        ("status", _path("status")),
+        ("mask", _path("mask")),
+        ("found", _counted("findings")),
+        ("streamed", _path("streamed")),
+        ("tokens", _counted("usage")),
+        ("timing", _timing),
+        ("record", _joined(("", _path("instance")), ("seq", _path("seq")))),
+    ),
+}
