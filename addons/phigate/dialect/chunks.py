@@ -1,0 +1,155 @@
+"""Streams of chunks that each carry pieces of several texts: which piece belongs to which text, and how it goes out.
+
+A chunk has `choices`, each with an `index`; every string below a choice that is not a constant is a piece of the
+channel (index, path). Lists inside are told apart by their items' own `index` (parallel tool calls). A channel
+gives out text when it is decided and the rest when its choice finishes or the stream ends: in a chunk of its own,
+before the one that says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from phigate.dialect.tree import embedded, plain, rewrite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from phigate.dialect.tree import Fields
+
+_MAX_CHANNELS = 4096
+"""Texts that one stream may carry in all; each holds back some."""
+_WHOLE = frozenset({"name"})
+"""Texts that clients read from one chunk only, so they must not be held back: a called function's name."""
+
+Path = tuple[str | int, ...]
+
+
+class Channel(Protocol):
+    """One text that arrives in pieces."""
+
+    def feed(self, text: str) -> str: ...
+    def close(self) -> str: ...
+
+
+class ChunkError(ValueError):
+    """A chunk is not what the dialect says; carries nothing of it."""
+
+
+class JoinedJson:
+    """A channel that holds JSON in pieces: nothing of it goes out before it is whole, since escapes and numbers
+    may be split anywhere (WIRE: tool-call arguments)."""
+
+    def __init__(self, render: Callable[[str], str]) -> None:
+        self._render = render
+        self._pieces: list[str] = []
+
+    def feed(self, text: str) -> str:
+        self._pieces.append(text)
+        return ""
+
+    def close(self) -> str:
+        text = "".join(self._pieces)
+        return embedded(text, self._render) if text else ""
+
+
+class Chunks:
+    """Rewrites one stream's chunks; `channel` makes the channel of a text, `render` masks a text at once."""
+
+    def __init__(self, fields: Fields, channel: Callable[[], Channel], render: Callable[[str], str]) -> None:
+        self._fields = fields
+        self._new = channel
+        self._render = render
+        self._channels: dict[int, dict[Path, Channel]] = {}
+        self._frame: dict[str, Any] = {}
+        self._made = 0
+
+    def feed(self, chunk: Any) -> list[dict[str, Any]]:
+        """The chunks to send for this one, in order; raises ChunkError on what is no chunk."""
+        if not isinstance(chunk, dict):
+            raise ChunkError("not an object")
+        choices = chunk.get("choices", [])
+        if not isinstance(choices, list) or any(not isinstance(choice, dict) for choice in choices):
+            raise ChunkError("choices")
+        frame = rewrite({k: v for k, v in chunk.items() if k != "choices"}, self._fields, self._render)
+        self._frame = {key: value for key, value in frame.items() if key in self._fields.constant}
+        flushed: list[dict[str, Any]] = []
+        out = []
+        for choice in choices:
+            index = _index(choice.get("index", 0))
+            out.append(self._walk(index, (), choice))
+            if choice.get("finish_reason"):
+                flushed += self._flush(index)
+        if choices and not any(map(_says_something, out)) and set(frame) <= self._fields.constant:
+            return flushed
+        return [*flushed, frame | {"choices": out} if "choices" in chunk else frame]
+
+    def close(self) -> list[dict[str, Any]]:
+        """What is still held back when the stream ends."""
+        return [chunk for index in list(self._channels) for chunk in self._flush(index)]
+
+    def _walk(self, index: int, path: Path, node: Any) -> Any:
+        if isinstance(node, str):
+            return self._channel(index, path).feed(node) if node else node
+        if isinstance(node, dict):
+            return {key: self._member(index, path, key, value) for key, value in node.items() if self._kept(key)}
+        if isinstance(node, list):
+            return [self._walk(index, (*path, _place(item, at)), item) for at, item in enumerate(node)]
+        return node
+
+    def _kept(self, key: str) -> bool:
+        return key not in self._fields.drop
+
+    def _member(self, index: int, path: Path, key: str, value: Any) -> Any:
+        if key in self._fields.constant and plain(value):
+            return value
+        if key in _WHOLE and isinstance(value, str):
+            return self._render(value)
+        return self._walk(index, (*path, key), value)
+
+    def _channel(self, index: int, path: Path) -> Channel:
+        channels = self._channels.setdefault(index, {})
+        if path not in channels:
+            self._made += 1
+            if self._made > _MAX_CHANNELS:
+                raise ChunkError("too many channels")
+            channels[path] = JoinedJson(self._render) if path[-1] in self._fields.json else self._new()
+        return channels[path]
+
+    def _flush(self, index: int) -> list[dict[str, Any]]:
+        found = []
+        for path, channel in self._channels.pop(index, {}).items():
+            if rest := channel.close():
+                found.append(self._frame | {"choices": [{"index": index, **_nest(path, rest), "finish_reason": None}]})
+        return found
+
+
+def _index(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ChunkError("index")
+    return value
+
+
+def _place(item: Any, position: int) -> int:
+    own = item.get("index") if isinstance(item, dict) else None
+    return own if isinstance(own, int) else position
+
+
+def _nest(path: Path, text: str) -> dict[str, Any]:
+    """The smallest choice that carries `text` at `path`."""
+    node: Any = text
+    for step in reversed(path):
+        if isinstance(step, int):
+            node = [{"index": step, **node} if isinstance(node, dict) else node]
+        else:
+            node = {step: node}
+    return dict(node)
+
+
+def _says_something(node: Any) -> bool:
+    """Whether a rewritten choice still tells the client anything (an index alone does not)."""
+    if isinstance(node, dict):
+        return any(_says_something(value) for key, value in node.items() if key != "index")
+    if isinstance(node, list):
+        return any(map(_says_something, node))
+    return node not in ("", None)

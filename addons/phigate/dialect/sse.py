@@ -1,0 +1,90 @@
+"""Server-sent events, read incrementally and written anew (WHATWG HTML, 9.2.6).
+
+Lines end with LF, CR LF or CR, code points and events may be split anywhere, `data:` may repeat, comments are
+dropped (they may carry text; the empty one we send keeps the connection alive just as well). An event that the
+stream's end cuts off is not dispatched by browsers, but servers forget the last blank line: it is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_EVENT = 4 * 1024 * 1024
+"""Bytes that one event may hold; more is not a token stream."""
+
+
+class EventError(ValueError):
+    """The stream is not readable as events; never carries any of its bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event: `data` joined with newlines, or a keep-alive comment (`data` None)."""
+
+    data: str | None
+    event: str = ""
+
+
+class EventReader:
+    """Bytes in, whole events out, at any chunking."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._data: list[str] = []
+        self._event = ""
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Events completed by `data`; raises EventError when it is not UTF-8 or an event grows past `MAX_EVENT`."""
+        buffer = self._rest + data
+        held = b""
+        if buffer.endswith(b"\r"):  # perhaps the first half of CR LF
+            buffer, held = buffer[:-1], b"\r"
+        if b"\r" in buffer:
+            buffer = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, rest = buffer.split(b"\n")
+        self._rest = rest + held
+        if len(self._rest) + self._size > MAX_EVENT:
+            raise EventError("event too large")
+        return [event for line in lines if (event := self._line(line)) is not None]
+
+    def close(self) -> list[Event]:
+        """What the end of the stream completes."""
+        found = self.feed(b"\n\n" if self._rest else b"\n")
+        return [event for event in found if event.data is not None]
+
+    def _line(self, line: bytes) -> Event | None:
+        if not line:
+            return self._dispatch()
+        if line.startswith(b":"):
+            return Event(None)
+        self._size += len(line)
+        if self._size > MAX_EVENT:
+            raise EventError("event too large")
+        name, _, value = _decode(line).partition(":")
+        value = value.removeprefix(" ")
+        if name == "data":
+            self._data.append(value)
+        elif name == "event":
+            self._event = value
+        return None
+
+    def _dispatch(self) -> Event | None:
+        data, event = self._data, self._event
+        self._data, self._event, self._size = [], "", 0
+        return Event("\n".join(data), event) if data else None
+
+
+def _decode(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        raise EventError("not UTF-8") from None
+
+
+KEEP_ALIVE = b":\n\n"
+
+
+def write(data: bytes) -> bytes:
+    """One event with `data` (JSON without line breaks)."""
+    return b"data: " + data + b"\n\n"

@@ -1,0 +1,140 @@
+"""Pieces of several texts, interleaved in chunks: each comes out whole, before the chunk that ends it."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phigate.dialect.chunks import ChunkError, Chunks
+from phigate.dialect.openai import ANSWER
+
+
+class Upper:
+    """A channel that holds back everything after the last space, and renders in capitals."""
+
+    def __init__(self):
+        self.rest = ""
+
+    def feed(self, text):
+        done, space, self.rest = (self.rest + text).rpartition(" ")
+        return (done + space).upper()
+
+    def close(self):
+        rest, self.rest = self.rest, ""
+        return rest.upper()
+
+
+def chunks():
+    return Chunks(ANSWER, Upper, str.upper)
+
+
+def delta(index=0, finish=None, **fields):
+    return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [{"index": index, "delta": fields, "finish_reason": finish}]}
+
+
+def run(made, given_):
+    return [out for chunk in given_ for out in made.feed(chunk)] + made.close()
+
+
+def text_of(out, index, *path):
+    texts = []
+    for chunk in out:
+        for choice in chunk.get("choices", []):
+            node = choice
+            if choice["index"] != index:
+                continue
+            for step in path:
+                if isinstance(node, list):
+                    node = next((item for item in node if item.get("index") == step), {})
+                else:
+                    node = (node or {}).get(step, {})
+            if isinstance(node, str):
+                texts.append(node)
+    return "".join(texts)
+
+
+@given(st.text("ab cd", min_size=1, max_size=40), st.data())
+def test_any_split_gives_the_whole_text_before_the_finish(text, data):
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    out = run(chunks(), [*(delta(content=piece) for piece in pieces), delta(finish="stop")])
+    assert text_of(out, 0, "delta", "content") == text.upper()
+    assert out[-1]["choices"][0]["finish_reason"] == "stop"
+
+
+def test_choices_are_kept_apart():
+    out = run(chunks(), [delta(0, content="on"), delta(1, content="ei"), delta(0, content="e"), delta(1, content="ns"), delta(0, "stop"), delta(1, "stop")])
+    assert text_of(out, 0, "delta", "content") == "ONE"
+    assert text_of(out, 1, "delta", "content") == "EINS"
+
+
+def test_channels_of_one_choice_are_kept_apart():
+    out = run(chunks(), [delta(reasoning="thin", content="an"), delta(reasoning="king", content="swer"), delta(finish="stop")])
+    assert text_of(out, 0, "delta", "reasoning") == "THINKING"
+    assert text_of(out, 0, "delta", "content") == "ANSWER"
+
+
+def test_a_field_nobody_knows_is_a_channel_of_its_own():
+    out = run(chunks(), [delta(novel={"deep": ["x"]}), delta(novel={"deep": ["y"]})])
+    joined = "".join(c["choices"][0]["delta"]["novel"]["deep"][0] for c in out)
+    assert joined == "XY"
+
+
+def call(index, **function):
+    return {"tool_calls": [{"index": index, "function": function}]}
+
+
+def test_parallel_tool_calls_are_joined_before_they_go_out():
+    given_ = [
+        delta(tool_calls=[{"index": 0, "id": "call_1", "type": "function", "function": {"name": "send", "arguments": ""}}]),
+        delta(**call(0, arguments='{"to":"ja\\u00')),
+        delta(**call(1, arguments='{"n":')),
+        delta(**call(0, arguments='e9n"}')),
+        delta(**call(1, arguments="1}")),
+        delta(finish="tool_calls"),
+    ]
+    out = run(chunks(), given_)
+    assert json.loads(text_of(out, 0, "delta", "tool_calls", 0, "function", "arguments")) == {"TO": "JAÉN"}
+    assert json.loads(text_of(out, 0, "delta", "tool_calls", 1, "function", "arguments")) == {"N": 1}
+    assert text_of(out, 0, "delta", "tool_calls", 0, "function", "name") == "SEND"
+    assert out[-1]["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def test_completions_carry_text_in_the_choice_itself():
+    given_ = [{"id": "c", "choices": [{"index": 0, "text": part, "finish_reason": None}]} for part in ("a b", "c")]
+    out = run(chunks(), [*given_, {"id": "c", "choices": [{"index": 0, "text": "", "finish_reason": "stop"}]}])
+    assert text_of(out, 0, "text") == "A BC"
+
+
+def test_per_token_lists_never_go_out():
+    out = run(chunks(), [{"choices": [{"index": 0, "delta": {"content": "a "}, "logprobs": {"content": [{"token": "a"}]}, "token_ids": [7]}]}])
+    assert "token" not in json.dumps(out)
+
+
+def test_chunks_that_say_nothing_yet_are_left_out():
+    made = chunks()
+    assert made.feed(delta(content="hel")) == []
+    assert len(made.feed(delta(role="assistant", content=""))) == 1
+
+
+def test_usage_and_empty_choices_pass():
+    usage = {"id": "c", "choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}
+    assert chunks().feed(usage) == [usage]
+
+
+def test_an_error_event_is_rendered():
+    assert chunks().feed({"error": {"message": "echo of a prompt", "code": 500}}) == [{"error": {"message": "ECHO OF A PROMPT", "code": 500}}]
+
+
+@pytest.mark.parametrize("bad", ["text", 7, None, {"choices": "x"}, {"choices": [1]}, {"choices": [{"index": "0"}]}, {"choices": [{"index": True}]}])
+def test_what_is_no_chunk_is_an_error(bad):
+    with pytest.raises(ChunkError):
+        chunks().feed(bad)
+
+
+def test_the_number_of_channels_is_bounded():
+    made = chunks()
+    with pytest.raises(ChunkError):
+        for index in range(5000):
+            made.feed(delta(index, **{f"k{index}": "x"}))

@@ -1,0 +1,70 @@
+"""Every string of a message that is not the protocol's own is text, wherever it stands."""
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phigate.dialect.openai import ANSWER, REQUEST
+from phigate.dialect.tree import embedded, rewrite, texts
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+def mark(text):
+    return f"<{text}>" if text else text
+
+
+CASES = [
+    ("content is text", {"choices": [{"message": {"content": "a"}}]}, {"choices": [{"message": {"content": "<a>"}}]}),
+    ("parts of content are text", {"content": [{"type": "text", "text": "a"}]}, {"content": [{"type": "text", "text": "<a>"}]}),
+    ("reasoning and refusal are text", {"reasoning": "a", "refusal": "b"}, {"reasoning": "<a>", "refusal": "<b>"}),
+    ("an invented field is text", {"brand_new": {"deep": ["a"]}}, {"brand_new": {"deep": ["<a>"]}}),
+    ("a key that is no name is text", {"Jane Doe": 1}, {"<Jane Doe>": 1}),
+    ("constants stay", {"id": "c-1", "object": "chat.completion", "created": 1, "role": "assistant"}, None),
+    ("a constant that reads like a sentence is text", {"id": "Jane was here"}, {"id": "<Jane was here>"}),
+    ("a constant that holds a tree is text", {"role": {"x": "a"}}, {"role": {"x": "<a>"}}),
+    ("per-token lists are left out", {"content": "a", "logprobs": {"content": [{"token": "a"}]}}, {"content": "<a>"}),
+    ("token ids are left out", {"prompt_token_ids": [1, 2], "token_ids": [3]}, {}),
+    ("a vector stays", {"embedding": [0.1, 0.2, 3]}, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sentence", "tree", "expected"), CASES, ids=[case[0] for case in CASES])
+def test_answers(sentence, tree, expected):
+    assert rewrite(tree, ANSWER, mark) == (tree if expected is None else expected)
+
+
+def test_json_in_a_string_is_rendered_inside_and_stays_json():
+    arguments = orjson.dumps({"to": "jane\n\"x\"", "n": 3, "ssn": 123456789, "list": ["a", True]}).decode()
+    rendered = rewrite({"arguments": arguments}, ANSWER, mark)["arguments"]
+    assert orjson.loads(rendered) == {
+        "<to>": '<jane\n"x">',
+        "<n>": 3,
+        "<ssn>": "<123456789>",
+        "<list>": ["<a>", True],
+    }
+
+
+def test_a_string_that_holds_no_json_is_text():
+    assert embedded("to jane", mark) == "<to jane>"
+
+
+def test_a_number_that_nothing_is_found_in_stays_a_number():
+    assert embedded('{"a":123456}', lambda text: text) == '{"a":123456}'
+
+
+@given(JSON)
+def test_rendering_nothing_changes_nothing(tree):
+    assert rewrite(tree, REQUEST, lambda text: text) == tree
+
+
+@given(JSON)
+def test_texts_are_what_would_be_rendered(tree):
+    seen = []
+    rewrite(tree, ANSWER, lambda text: seen.append(text) or text)
+    assert list(texts(tree, ANSWER)) == seen
