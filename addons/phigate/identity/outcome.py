@@ -1,0 +1,187 @@
+"""What comes of a bearer: Believed, Refused, or more keys are needed first; and every reason there is.
+
+The precise reason is for the journal; whoever sent the bearer learns `Refused.public` only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+type Reason = Literal[
+    "bearer-missing",
+    "two-credentials",
+    "scheme-not-bearer",
+    "malformed",
+    "too-large",
+    "encrypted",
+    "not-canonical",
+    "not-utf8",
+    "json-invalid",
+    "json-not-object",
+    "json-too-deep",
+    "json-duplicate-name",
+    "json-number",
+    "json-surrogate",
+    "header-forbidden",
+    "header-unknown",
+    "alg-missing",
+    "alg-not-allowed",
+    "typ-not-allowed",
+    "kid-invalid",
+    "kid-missing",
+    "kid-unknown",
+    "key-mismatch",
+    "signature-invalid",
+    "issuer-missing",
+    "issuer-unknown",
+    "issuer-ambiguous",
+    "security-event",
+    "id-token",
+    "not-for-access",
+    "proof-missing",
+    "aud-missing",
+    "aud-invalid",
+    "aud-mismatch",
+    "exp-missing",
+    "exp-invalid",
+    "expired",
+    "lifetime-too-long",
+    "nbf-invalid",
+    "not-yet-valid",
+    "iat-missing",
+    "iat-invalid",
+    "iat-future",
+    "too-old",
+    "sub-missing",
+    "sub-invalid",
+    "jti-invalid",
+    "groups-overage",
+    "groups-invalid",
+    "groups-too-many",
+    "check-broke",
+]
+
+REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
+    {
+        "bearer-missing": "no credential was sent",
+        "two-credentials": "more than one credential was sent",
+        "scheme-not-bearer": "the Authorization header has another scheme than Bearer",
+        "malformed": "not the three segments of a JWS in compact form (RFC 7515 section 7.1)",
+        "too-large": "longer than any bearer we read",
+        "encrypted": "five segments: a JWE, which only its recipient could read",
+        "not-canonical": "a segment is not the one base64url spelling of its bytes",
+        "not-utf8": "a segment is not UTF-8",
+        "json-invalid": "a segment is not JSON",
+        "json-not-object": "a segment is JSON, but not an object",
+        "json-too-deep": "a segment is nested deeper than we read",
+        "json-duplicate-name": "an object says the same name twice",
+        "json-number": "a number is NaN or infinite",
+        "json-surrogate": "a string holds half a character",
+        "header-forbidden": "the header asks for what we never do (crit, b64, zip, cty, a key or a key's address)",
+        "header-unknown": "the header has a member outside the closed set",
+        "alg-missing": "the header names no algorithm",
+        "alg-not-allowed": "the algorithm is not on the issuer's list in the policy",
+        "typ-not-allowed": "the header's typ is that of something else than an access token",
+        "kid-invalid": "the key id is not a short printable string",
+        "kid-missing": "no key id, and the issuer has more than one key",
+        "kid-unknown": "the issuer publishes no usable key of that id",
+        "key-mismatch": "the key of that id is not for this algorithm",
+        "signature-invalid": "the signature is not by the issuer's key",
+        "issuer-missing": "no `iss`, or not a string",
+        "issuer-unknown": "`iss` is none of the policy's issuers, byte for byte",
+        "issuer-ambiguous": "`iss` stands more than once in the policy",
+        "security-event": "a logout or security event, not an access token (`events`)",
+        "id-token": "an ID token: it tells a client who signed in, it opens nothing (OIDC Core section 2)",
+        "not-for-access": "the issuer says itself that this is no access token (`token_use`, `typ`, `htm`)",
+        "proof-missing": "bound to a key (`cnf`), and sent without proof of it",
+        "aud-missing": "no `aud`: it could be for anybody",
+        "aud-invalid": "`aud` is neither a string nor a list of strings",
+        "aud-mismatch": "meant for somebody else (`aud`)",
+        "exp-missing": "no `exp`",
+        "exp-invalid": "`exp` is not a date",
+        "expired": "`exp` is past",
+        "lifetime-too-long": "`exp` is further away than any bearer may live",
+        "nbf-invalid": "`nbf` is not a date",
+        "not-yet-valid": "`nbf` is yet to come",
+        "iat-missing": "no `iat`",
+        "iat-invalid": "`iat` is not a date",
+        "iat-future": "`iat` is yet to come",
+        "too-old": "issued longer ago than the policy's `max_age`",
+        "sub-missing": "no `sub`",
+        "sub-invalid": "`sub` is not a short printable string",
+        "jti-invalid": "`jti` is not a short printable string",
+        "groups-overage": "the issuer left the groups out because they are too many (Entra ID)",
+        "groups-invalid": "the groups are not a list of short printable strings",
+        "groups-too-many": "more groups than we read",
+        "check-broke": "a fault of our own while checking; refused to be safe",
+    }
+)
+"""Every reason, each with its sentence for the engineer who asks why."""
+
+
+class IssuerRule(Protocol):
+    """An entry of the policy's `issuers`, as far as a bearer is concerned."""
+
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def audience(self) -> tuple[str, ...]: ...
+    @property
+    def algorithms(self) -> tuple[str, ...]: ...
+    @property
+    def keys(self) -> str: ...
+    @property
+    def groups_from(self) -> str | None: ...
+    @property
+    def max_age(self) -> timedelta | None: ...
+    @property
+    def leeway(self) -> timedelta: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """What a bearer proved: issuer and subject (RFC 7519), their groups, and how long it holds."""
+
+    issuer: str
+    id: str
+    groups: tuple[str, ...]
+    expires: float
+    """Seconds since the epoch: `exp`, or `iat` plus the policy's `max_age` if that is sooner."""
+    issued: float
+    jti: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a bearer is not believed."""
+
+    reason: Reason
+
+    @property
+    def public(self) -> Literal["bearer-missing", "bearer-refused"]:
+        """The reason as its sender may learn it (RFC 6750 section 3.1): present but wrong has one name only."""
+        return "bearer-missing" if self.reason == "bearer-missing" else "bearer-refused"
+
+
+@dataclass(frozen=True, slots=True)
+class KeysNeeded:
+    """The bearer is well-formed so far, but the key it names is not among those at hand."""
+
+    issuer: str
+    kid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """We hold no usable keys of a known issuer: nobody's fault who sent a bearer, so the answer is 503."""
+
+    issuer: str
+    retry_after: int
+    """Seconds, at least 1."""
+    reason: Literal["keys-unavailable"] = "keys-unavailable"
