@@ -1,0 +1,243 @@
+"""May this subject do this, to this model, with this prompt? The one place where rules are combined. Pure.
+
+- deny > break_glass (only with its header) > hold > permit; the order of the rules in the file changes nothing.
+- An exchange has a set of actions: a deny on any of them denies, and each must be permitted or held by itself.
+- `unmask` permits nothing: it changes the mask of an exchange whose other actions are permitted for the same model.
+- Among matching permits the strictest transform wins for each entity; `opaque` needs every one of them to say so.
+- Break-glass and grants are part of the language and not yet of this version: the one denies, the other never counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from phigate.policy.masks import Mask, strictest
+from phigate.policy.patterns import Prompt, compile_pattern
+from phigate.policy.words import ACTIONS, MODEL_FREE_ACTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from datetime import timedelta
+
+    from phigate.exchange import Subject
+    from phigate.policy.schema import Policy, Rule
+
+_MEMO = 1024
+
+_MESSAGES = {
+    "no-rule": "No rule of the policy permits this.",
+    "denied": "A rule of the policy denies this.",
+    "reason-missing": "Unmasking needs a reason: phi-unmask: REASON.",
+    "break-glass-unavailable": "Emergency access is not available in this version of the gateway.",
+    "approval-required": "Somebody has to approve this first.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFacts:
+    """What the rules may look at besides who, what and which model: the prompt's texts and the caller's headers."""
+
+    texts: tuple[str, ...] = ()
+    unmask: str | None = None
+    break_glass: str | None = None
+    justification: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Go ahead; `rules` are all that matched, `purpose` joins different ones with `+`."""
+
+    verb: ClassVar[str] = "permit"
+    rule: str
+    rules: tuple[str, ...]
+    mask: Mask
+    prompt: Mask | None = None
+    purpose: str | None = None
+    opaque: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    verb: ClassVar[str] = "hold"
+    rule: str
+    rules: tuple[str, ...]
+    message: str
+    reason: str = "approval-required"
+    approvers: tuple[str, ...] = ()
+    approvals: int = 1
+    wait: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    verb: ClassVar[str] = "deny"
+    rule: str | None
+    rules: tuple[str, ...]
+    reason: str
+    message: str
+
+
+def decide(  # noqa: PLR0917  # the order of the words of the question, the same in every caller
+    policy: Policy,
+    subject: Subject,
+    actions: frozenset[str],
+    model: str | None,
+    facts: PromptFacts,
+    grants: Collection[object],  # noqa: ARG001  # nothing issues grants in this version, so none can be genuine
+    now: float,  # noqa: ARG001  # only grants are bound to time
+) -> Permit | Hold | Deny:
+    """Combine every rule that matches; `model` is the name Policy.resolve gave, None where the action has none."""
+    index = _index(policy)
+    prompt = Prompt(facts.texts)
+    matched = [
+        found for found in index.candidates(subject.roles, actions) if found.matches(model, prompt, facts.break_glass)
+    ]
+    return _refused(matched, actions, model, facts) or _held(matched) or index.permit(matched)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A rule that fits the subject's roles, and those of the exchange's actions it is about."""
+
+    rule: Rule
+    verb: str
+    actions: frozenset[str]
+    models: frozenset[str]
+    patterns: tuple[Any, ...]
+
+    def matches(self, model: str | None, prompt: Prompt, break_glass: str | None) -> bool:
+        return (
+            bool(self.about(model))
+            and (self.verb != "break_glass" or _stated(break_glass))
+            and (not self.patterns or prompt.matches(self.patterns))
+        )
+
+    def about(self, model: str | None) -> frozenset[str]:
+        """The actions the rule speaks of for this model.
+
+        A model nobody named might be any: what restricts then applies, what permits does not, unless the action is
+        one that has no model.
+        """
+        if not self.models or model in self.models or (model is None and self.verb in {"deny", "hold"}):
+            return self.actions
+        return self.actions & MODEL_FREE_ACTIONS if model is None else frozenset()
+
+
+def _refused(matched: list[_Found], actions: frozenset[str], model: str | None, facts: PromptFacts) -> Deny | None:
+    for verb, reason in (("deny", "denied"), ("break_glass", "break-glass-unavailable")):
+        for found in matched:
+            if found.verb == verb:
+                return _deny(matched, reason, found.rule)
+    permitted = frozenset[str]().union(*(found.about(model) for found in matched))
+    if not actions or not actions <= permitted or actions == {"unmask"}:
+        return _deny(matched, "no-rule")
+    if "unmask" in actions and not _stated(facts.unmask):
+        return _deny(matched, "reason-missing")
+    return None
+
+
+def _deny(matched: list[_Found], reason: str, rule: Rule | None = None) -> Deny:
+    message = (rule.message if rule else None) or _MESSAGES[reason]
+    return Deny(rule.name if rule else None, _names(matched), reason, message)
+
+
+def _held(matched: list[_Found]) -> Hold | None:
+    for found in matched:
+        if found.verb == "hold":
+            rule = found.rule
+            message = rule.message or _MESSAGES["approval-required"]
+            return Hold(
+                rule.name,
+                _names(matched),
+                message,
+                approvers=rule.approvers,
+                approvals=rule.approvals,
+                wait=rule.wait,
+            )
+    return None
+
+
+def _names(matched: list[_Found]) -> tuple[str, ...]:
+    return tuple(found.rule.name for found in matched)
+
+
+def _stated(header: str | None) -> bool:
+    return bool(header and header.strip())
+
+
+@dataclass(slots=True)
+class _Index:
+    """One policy, prepared: rules by name (so that the answer never depends on their order), patterns compiled.
+
+    The memos hold what depends on roles and rules alone; they are emptied, not trusted to stay small.
+    """
+
+    policy: Policy
+    rules: list[_Found] = field(init=False)
+    _candidates: dict[Any, tuple[_Found, ...]] = field(default_factory=dict)
+    _permits: dict[Any, Permit] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rules = [_prepared(rule) for rule in sorted(self.policy.rules, key=lambda rule: rule.name)]
+
+    def candidates(self, roles: frozenset[str], actions: frozenset[str]) -> tuple[_Found, ...]:
+        return _remembered(self._candidates, (roles, actions), lambda: self._find(roles, actions))
+
+    def _find(self, roles: frozenset[str], actions: frozenset[str]) -> tuple[_Found, ...]:
+        return tuple(
+            _Found(found.rule, found.verb, found.actions & actions, found.models, found.patterns)
+            for found in self.rules
+            if found.actions & actions and _holds(found, roles)
+        )
+
+    def permit(self, matched: list[_Found]) -> Permit:
+        key = tuple((found.rule.name, found.actions) for found in matched)
+        return _remembered(self._permits, key, lambda: self._permit(matched))
+
+    def _permit(self, matched: list[_Found]) -> Permit:
+        rules = [found.rule for found in matched]
+        prompts = [self.policy.mask(rule.prompt) for rule in rules if rule.prompt]
+        return Permit(
+            rule=rules[0].name,
+            rules=_names(matched),
+            mask=self._mask(matched),
+            prompt=strictest(prompts) if prompts else None,
+            purpose="+".join(sorted({rule.purpose for rule in rules if rule.purpose})) or None,
+            opaque=all(rule.opaque == "permit" for rule in rules),
+        )
+
+    def _mask(self, matched: list[_Found]) -> Mask:
+        """The masks of the rules for `unmask`, when it is asked for, stand in place of the others'."""
+        unmasking = [found.rule for found in matched if "unmask" in found.actions]
+        rules = unmasking or [found.rule for found in matched]
+        return strictest(self.policy.mask(rule.mask) for rule in rules if rule.mask)
+
+
+def _holds(found: _Found, roles: frozenset[str]) -> bool:
+    """`*` in a deny is everybody; elsewhere it is whoever holds any role: a subject without one gets nothing."""
+    if "*" in found.rule.roles:
+        return found.verb == "deny" or bool(roles)
+    return not roles.isdisjoint(found.rule.roles)
+
+
+def _prepared(rule: Rule) -> _Found:
+    actions = ACTIONS if "*" in rule.to else frozenset(rule.to)
+    models = frozenset[str]() if "*" in rule.models else frozenset(rule.models)
+    patterns = tuple(compile_pattern(pattern) for pattern in rule.when.prompt_matches) if rule.when else ()
+    return _Found(rule, rule.verb, actions, models, patterns)
+
+
+def _remembered[K, V](memo: dict[K, V], key: K, make: Callable[[], V]) -> V:
+    known = memo.get(key)
+    if known is None:
+        if len(memo) >= _MEMO:
+            memo.clear()
+        known = memo[key] = make()
+    return known
+
+
+@lru_cache(maxsize=4)
+def _index(policy: Policy) -> _Index:
+    return _Index(policy)

@@ -1,0 +1,235 @@
+"""The types of the policy's values: how a text from the file becomes one, and the sentence when it does not.
+
+Every validator raises `fault(sentence)`; `Says` is what the reference table prints for the type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, GetPydanticSchema
+from pydantic_core import core_schema
+
+from phigate.policy import urls
+from phigate.policy.masks import Mask, Transform
+from phigate.policy.patterns import BadPatternError, compile_pattern
+from phigate.policy.sentences import fault, meant, quoted
+from phigate.policy.words import (
+    ACTIONS,
+    ALGORITHMS,
+    ENTITIES,
+    OTHER,
+    PURPOSES,
+    REASONS,
+    TRANSFORMS,
+    TRANSFORMS_NOT_HERE,
+)
+
+MAX_KEEP = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """What the reference table prints in its type column."""
+
+    text: str
+
+
+def one_of(kind: str, words: Any) -> AfterValidator:
+    def check(word: str) -> str:
+        if word not in words:
+            raise fault(f"unknown {kind} {quoted(word)}{meant(word, words)}")
+        return word
+
+    return AfterValidator(check)
+
+
+def like(pattern: str, sentence: str) -> AfterValidator:
+    """Texts of one form; `sentence` is said of those that have another."""
+    form = re.compile(pattern, re.ASCII)
+
+    def check(text: str) -> str:
+        if not form.fullmatch(text):
+            raise fault(f"{quoted(text)} {sentence}")
+        return text
+
+    return AfterValidator(check)
+
+
+def _distinct[T: Hashable](items: tuple[T, ...]) -> tuple[T, ...]:
+    for place, item in enumerate(items):
+        if item in items[:place]:
+            raise fault(f"{quoted(item)} stands twice")
+    return items
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"0|[1-9][0-9]{0,8}", value, re.ASCII):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise fault("is empty" if value == "" else f"must be a whole number, not {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    return quoted(value) if isinstance(value, str | int | float) else "a list or mapping"
+
+
+def _not_a_reason(name: str) -> str:
+    if name in REASONS:
+        raise fault(f"{quoted(name)} is the name of a reason and cannot be a rule's")
+    return name
+
+
+Text = Annotated[str, Field(min_length=1, max_length=1000), Says("text")]
+Whole = Annotated[int, BeforeValidator(_whole)]
+type Many[T] = Annotated[tuple[T, ...], Field(min_length=1)]
+type Some[T] = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(_distinct)]
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+Name = Annotated[
+    str,
+    like(_NAME, "is not a name: letters, digits, `-`, `_` and `.`, at most 64"),
+    Says("name"),
+]
+RuleName = Annotated[Name, AfterValidator(_not_a_reason), Says("name, sent in the header `phi-rule`")]
+RoleOrAll = Annotated[str, like(rf"\*|{_NAME}", "is not the name of a role"), Says("role or `*`")]
+Role = Annotated[Name, Says("role")]
+MaskName = Annotated[Name, Says("mask, or `reveal`")]
+_MODEL = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}"
+ModelName = Annotated[str, like(_MODEL, "is not the name of a model"), Says("model")]
+ModelOrAll = Annotated[str, like(rf"\*|{_MODEL}", "is not the name of a model"), Says("model or `*`")]
+Glob = Annotated[
+    str,
+    like(r"[A-Za-z0-9*?][A-Za-z0-9._:/@+*?-]{0,127}", "is not the name of a model, with `*` and `?` as wildcards"),
+    Says("name, with `*` and `?`"),
+]
+Action = Annotated[str, one_of("action", ACTIONS), Says("action")]
+ActionOrAll = Annotated[str, one_of("action", ACTIONS | {"*"}), Says("action")]
+Purpose = Annotated[str, one_of("purpose", PURPOSES), Says("purpose")]
+Algorithm = Annotated[str, one_of("algorithm", ALGORITHMS), Says("algorithm")]
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Audience = Annotated[Some[Text], BeforeValidator(_as_list), Says("text, or a list of texts")]
+
+
+_DURATION = re.compile(
+    r"P(?=.)(?:(\d{1,3})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})W)?(?:(\d{1,5})D)?"
+    r"(?:T(?=.)(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,9})S)?)?",
+    re.ASCII,
+)
+_DAY = 86_400
+# A calendar's year and month in days, rounded up: what is to be kept so long is never dropped early.
+_SECONDS = (366 * _DAY, 31 * _DAY, 7 * _DAY, _DAY, 3600, 60, 1)
+
+
+def _duration(*, calendar: bool = False, least: int = 1, most: int = 366 * _DAY) -> BeforeValidator:
+    def read(value: Any) -> Any:
+        if isinstance(value, timedelta):
+            return value
+        found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        if not found:
+            raise fault(f"{_shown(value)} is not a duration such as `PT30M` or `P7D`")
+        if (found[1] or found[2]) and not calendar:
+            raise fault(f"{quoted(value)} has no fixed length: write days, hours, minutes or seconds")
+        seconds = sum(int(count) * size for count, size in zip(found.groups("0"), _SECONDS, strict=True))
+        if not least <= seconds <= most:
+            raise fault(f"{quoted(value)} is too {'short' if seconds < least else 'long'}")
+        return timedelta(seconds=seconds)
+
+    return BeforeValidator(read)
+
+
+Duration = Annotated[timedelta, _duration(), Says("duration, e.g. `PT30M`")]
+Leeway = Annotated[timedelta, _duration(least=0, most=300), Says("duration up to `PT5M`")]
+Retention = Annotated[timedelta, _duration(calendar=True, most=100 * 366 * _DAY), Says("duration, e.g. `P6Y`")]
+
+
+Issuer = Annotated[Text, AfterValidator(urls.issuer), Says("https URL (http on loopback)")]
+KeySource = Annotated[Text, AfterValidator(urls.keys), Says("`discover`, JWKS URL or `file:PATH`")]
+UpstreamUrl = Annotated[Text, AfterValidator(urls.upstream), Says("`http(s)://HOST:PORT`")]
+Credential = Annotated[Text, AfterValidator(urls.credential), Says("`env:NAME`")]
+
+
+def _pattern(text: str) -> str:
+    try:
+        compile_pattern(text)
+    except BadPatternError as error:
+        raise fault(f"{quoted(text)} is not a pattern that RE2 can run: {error}") from None
+    return text
+
+
+Pattern = Annotated[Text, AfterValidator(_pattern), Says("RE2 pattern")]
+
+
+def _transform(value: Any) -> Transform:
+    keep: Any = 4
+    if isinstance(value, dict):
+        if list(value) != ["keep-last"]:
+            raise fault("must be a transform, or `{keep-last: N}`")
+        keep, value = _whole(value["keep-last"]), "keep-last"
+    if not isinstance(value, str):
+        raise fault("must be a transform, or `{keep-last: N}`")
+    if value not in TRANSFORMS:
+        raise fault("is empty" if value == "" else f"unknown transform {quoted(value)}{meant(value, TRANSFORMS)}")
+    if value in TRANSFORMS_NOT_HERE:
+        raise fault(f"{quoted(value)} is not available in this version")
+    if not 1 <= keep <= MAX_KEEP:
+        raise fault(f"`keep-last` keeps 1 to {MAX_KEEP} characters")
+    return Transform(value, keep)
+
+
+def _mask(transforms: Mapping[str, Transform]) -> Mask:
+    if OTHER not in transforms:
+        raise fault(f"needs {quoted(OTHER)}: how everything else is hidden")
+    return Mask("mask", transforms)
+
+
+def _entity(name: str) -> str:
+    if name != OTHER and name not in ENTITIES:
+        raise fault(f"unknown entity {quoted(name)}{meant(name, ENTITIES)}")
+    return name
+
+
+_Transform = Annotated[
+    Transform, GetPydanticSchema(lambda _source, _handler: core_schema.no_info_plain_validator_function(_transform))
+]
+_Entity = Annotated[str, AfterValidator(_entity)]
+
+
+def _mask_schema(_source: Any, handler: Callable[..., Any]) -> core_schema.CoreSchema:
+    mapping = handler.generate_schema(dict[_Entity, _Transform])  # type: ignore[attr-defined]  # pydantic's handler
+    return core_schema.no_info_after_validator_function(_mask, mapping)
+
+
+MaskOf = Annotated[Mask, GetPydanticSchema(_mask_schema), Says("entity: transform, with `OTHER`")]
+
+
+def _version(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | str) or str(value) != "1":
+        raise fault("is empty" if value == "" else f"must be `1`, not {_shown(value)}")
+    return 1
+
+
+Version = Annotated[int, BeforeValidator(_version), Says("`1`")]
+Bodies = Annotated[str, one_of("word", {"none", "masked", "sealed"}), Says("`none`, `masked` or `sealed`")]
+Opacity = Annotated[str, one_of("word", {"never", "permit"}), Says("`never` or `permit`")]
+Grantable = Annotated[str, one_of("word", {"request"}), Says("`request`")]
+RouteMatch = Annotated[
+    str,
+    like(r"[A-Z]{3,10} /[!-~]{0,500}", "is not a method and a path, as in `POST /predict`"),
+    Says("`POST /predict`"),
+]
+TextPath = Annotated[
+    str,
+    like(r"\$(\.[A-Za-z0-9_-]{1,64}|\[(\*|\d{1,6})\]){1,32}", "is not a path such as `$.outputs[*].note`"),
+    Says("path"),
+]

@@ -1,0 +1,297 @@
+"""The whole language of rules/policy.yaml, as values that cannot be wrong once they exist.
+
+Rules of this file: an unknown key is a fault; empty is invalid; every name leads somewhere; all faults come at once; a
+word that this version cannot act on is a fault or denies, it never permits. Descriptions are the text of the table in
+docs/policy.md (`python -m phigate.policy.reference`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping  # noqa: TC003  # pydantic reads the signatures here
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails
+
+from phigate.policy import checks
+from phigate.policy.fields import (
+    Action,
+    ActionOrAll,
+    Algorithm,
+    Audience,
+    Bodies,
+    Credential,
+    Duration,
+    Glob,
+    Grantable,
+    KeySource,
+    Leeway,
+    Many,
+    MaskName,
+    MaskOf,
+    ModelName,
+    ModelOrAll,
+    Name,
+    Opacity,
+    Pattern,
+    Purpose,
+    Retention,
+    Role,
+    RoleOrAll,
+    RouteMatch,
+    RuleName,
+    Says,
+    Some,
+    Text,
+    TextPath,
+    UpstreamUrl,
+    Version,
+    Whole,
+)
+from phigate.policy.fields import (
+    Issuer as IssuerUrl,
+)
+from phigate.policy.masks import REDACT, REVEAL, Mask, Transform
+from phigate.policy.sentences import fault, sentence
+from phigate.policy.targets import Ambiguous, Target, Targets, Unknown
+from phigate.policy.words import ACTIONS, ALGORITHMS, ENTITIES, OTHER, PURPOSES, TRANSFORMS, VERBS
+
+__all__ = [
+    "ACTIONS",
+    "ALGORITHMS",
+    "ENTITIES",
+    "OTHER",
+    "PURPOSES",
+    "REVEAL",
+    "TRANSFORMS",
+    "VERBS",
+    "Ambiguous",
+    "Capture",
+    "GrantTerms",
+    "Issuer",
+    "Mask",
+    "Model",
+    "Origin",
+    "Policy",
+    "Route",
+    "Rule",
+    "Saml",
+    "Target",
+    "Transform",
+    "Unknown",
+    "When",
+]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Issuer(Section):
+    issuer: IssuerUrl = Field(description="whose bearers are believed: the exact `iss`")
+    audience: Audience = Field(description="a bearer is for us when its `aud` holds one of these")
+    algorithms: Some[Algorithm] = Field(description="signatures we accept; never the bearer's choice")
+    keys: KeySource = Field(
+        description="where the issuer's public keys are; `file:` is relative to the policy's folder"
+    )
+    groups_from: Text = Field(description="claim that holds the groups, a list of texts; `.` goes into an object")
+    max_age: Duration | None = Field(default=None, description="a bearer issued longer ago is refused")
+    leeway: Leeway = Field(default=timedelta(seconds=60), description="how far the issuer's clock may be off")
+
+
+class Saml(Section):
+    entity_id: Text = Field(description="the identity provider's entity id (not acted on in this version)")
+    certificates: Some[Text] = Field(description="PEM files with its signing certificates")
+    audience: Audience = Field(description="the assertion's `Audience`")
+    groups_from: Text = Field(description="attribute that holds the groups")
+
+
+class Model(Section):
+    url: UpstreamUrl | None = Field(default=None, description="its server; without it mitmproxy's reverse target")
+    names: Some[Glob] = Field(default=(), description="the names callers use for it; without it the entry's own name")
+    credential: Credential | None = Field(default=None, description="what the gateway shows the server for itself")
+
+
+class When(Section):
+    prompt_matches: Some[Pattern] = Field(
+        description="the rule matches only when one of these is found in the prompt's texts, or in their join"
+    )
+
+
+class GrantTerms(Section):
+    for_: Duration | None = Field(default=None, alias="for", description="how long the yes lasts")
+    uses: Annotated[Whole, Field(ge=1, le=1000)] | None = Field(
+        default=None, description="how many requests it lets by"
+    )
+    bind: Grantable | None = Field(default=None, description="`request`: only the very request that was approved")
+
+
+class Rule(Section):
+    name: RuleName = Field(description="unique; stands in replies, records and metrics")
+    permit: Some[RoleOrAll] = Field(default=(), description="verb: these roles may; `*` is whoever holds any role")
+    hold: Some[RoleOrAll] = Field(default=(), description="verb: these roles may once somebody said yes")
+    deny: Some[RoleOrAll] = Field(default=(), description="verb: these roles may not; `*` is everybody")
+    break_glass: Some[RoleOrAll] = Field(
+        default=(),
+        description="verb: these roles may in an emergency, with the header `phi-break-glass: REASON` "
+        "(in this version the answer is then a denial)",
+    )
+    to: Some[ActionOrAll] = Field(description="what the rule is about; `*` (every action) in a `deny` only")
+    models: Some[ModelOrAll] = Field(
+        default=(), description="which models; `*` for all; needed except in a `deny`, where nothing means all"
+    )
+    when: When | None = Field(default=None, description="further conditions")
+    purpose: Purpose | None = Field(default=None, description="why, for the record")
+    mask: MaskName | None = Field(
+        default=None, description="how the answer is masked: one of `masks`, or `reveal`; needed where there is content"
+    )
+    prompt: MaskName | None = Field(default=None, description="how the prompt is masked before the model sees it")
+    opaque: Opacity = Field(default="never", description="`permit` lets content through that cannot be read")
+    approvers: Some[Role] = Field(
+        default=(), description="roles that may say yes; never the requester; needed in a `hold`"
+    )
+    approvals: Annotated[Whole, Field(ge=1, le=10)] = Field(default=1, description="how many different people say yes")
+    grant: GrantTerms = Field(
+        default_factory=lambda: GrantTerms(uses=1, bind="request"),
+        description="what a yes gives; without it one use of the very request",
+    )
+    wait: Duration | None = Field(
+        default=None, description="hold the connection so long before answering with the ticket"
+    )
+    message: Text | None = Field(default=None, description="what the caller reads")
+    review_by: Some[Role] = Field(default=(), description="roles that review afterwards; needed in a `break_glass`")
+
+    @property
+    def verb(self) -> str:
+        return next(verb for verb in VERBS if getattr(self, verb))
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return tuple(getattr(self, self.verb))
+
+
+class Route(Section):
+    name: Name = Field(description="unique (routes are not acted on in this version)")
+    match: RouteMatch = Field(description="method and exact path")
+    action: Action = Field(description="the action it stands for")
+    text: Some[TextPath] = Field(description="where the text is")
+
+
+class Capture(Section):
+    mask: Annotated[MaskOf, AfterValidator(lambda mask: Mask("capture", mask.transforms))] = Field(
+        default=Mask("capture", REDACT.transforms),
+        description="what records, shadows, tickets and webhooks show; `keep` is not allowed",
+    )
+    bodies: Bodies = Field(default="masked", description="what of prompt and answer is kept")
+    seal_to: Text | None = Field(default=None, description="the auditor's public key, for `sealed`")
+    retain: Retention = Field(default=timedelta(days=6 * 366), description="how long records are kept (45 CFR 164.316)")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a policy was read: the hex SHA-256 of the file's bytes, and the folder its `file:` paths start from."""
+
+    sha256: str
+    folder: Path
+
+
+def _named(masks: dict[str, Mask]) -> dict[str, Mask]:
+    return {name: Mask(name, mask.transforms) for name, mask in masks.items()}
+
+
+def _consequence(error: Mapping[str, Any]) -> bool:
+    """A list that is too short only because its items are faulty: pydantic counts the good ones."""
+    return error["type"] == "too_short" and bool(error["input"])
+
+
+class Policy(Section):
+    version: Version = Field(description="of this language")
+    issuers: Many[Issuer] = Field(description="whose bearers are believed; each verified on its own, keys never merged")
+    saml: Many[Saml] = Field(default=(), description="SAML identity providers")
+    roles: Annotated[dict[Name, Some[Text]], Field(min_length=1), Says("role: list of groups")] = Field(
+        description="which groups of the identity provider hold which role"
+    )
+    models: Annotated[dict[ModelName, Model], Field(min_length=1), Says("name: mapping")] | None = Field(
+        default=None,
+        description="names the rules use; without it the caller's own names, at mitmproxy's reverse target",
+    )
+    rules: Many[Rule] = Field(description="in any order")
+    masks: Annotated[
+        dict[Name, MaskOf], Field(min_length=1), AfterValidator(_named), Says("name: {entity: transform}")
+    ] = Field(default={}, description="profiles: how each kind of identifier is hidden")
+    roster: Text | None = Field(
+        default=None, description="file of names and numbers that are found exactly; relative to the policy's folder"
+    )
+    routes: Many[Route] = Field(default=(), description="servers that speak no known dialect")
+    capture: Capture = Field(default_factory=Capture, description="what is remembered")
+
+    _origin: Origin = PrivateAttr(default=Origin("", Path()))
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_faults_at_once(cls, values: Any, handler: ModelWrapValidatorHandler[Policy]) -> Policy:
+        found = list(checks.faults(values)) if isinstance(values, dict) else []
+        try:
+            policy = handler(values)
+        except ValidationError as error:
+            entries = error.errors(include_url=False)
+            found += [(entry["loc"], sentence(entry, KEYS)) for entry in entries if not _consequence(entry)]
+        if found:
+            details = [InitErrorDetails(type=fault(text), loc=path, input=None) for path, text in found]
+            raise ValidationError.from_exception_data("policy", details, hide_input=True)
+        return policy
+
+    def model_post_init(self, context: Any, /) -> None:
+        if isinstance(context, Origin):
+            self._origin = context
+
+    def __hash__(self) -> int:
+        return hash(self.sha256)
+
+    # Read on every exchange: pydantic's private attributes cost a microsecond each, a cached property nothing.
+    @cached_property
+    def sha256(self) -> str:
+        return self._origin.sha256
+
+    @cached_property
+    def folder(self) -> Path:
+        return self._origin.folder
+
+    @cached_property
+    def group_roles(self) -> dict[str, frozenset[str]]:
+        """From a group to the roles that hold it."""
+        groups = {group for held in self.roles.values() for group in held}
+        return {group: frozenset(role for role, held in self.roles.items() if group in held) for group in groups}
+
+    @cached_property
+    def targets(self) -> Targets:
+        return Targets(self.models)
+
+    def roles_of(self, groups: Iterable[str]) -> frozenset[str]:
+        """The roles that any of these groups holds; a group the policy does not name gives none."""
+        return frozenset().union(*(self.group_roles.get(group, ()) for group in groups))
+
+    def resolve(self, model: str) -> Target | Unknown | Ambiguous:
+        """Which entry of `models` a caller's name means."""
+        return self.targets.resolve(model)
+
+    def mask(self, name: str) -> Mask:
+        """A mask by the name a rule uses for it."""
+        return REVEAL if name == REVEAL.name else self.masks[name]
+
+
+SECTIONS: tuple[type[Section], ...] = (Policy, Issuer, Saml, Model, Rule, When, GrantTerms, Route, Capture)
+KEYS = frozenset(field.alias or name for section in SECTIONS for name, field in section.model_fields.items())

@@ -1,0 +1,74 @@
+"""Which model a caller's name means.
+
+An exact name beats a pattern; two patterns of different models that both fit are no answer. Without `models:` the name
+itself is the target, if it looks like a model's name at all: it travels into records.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from phigate.policy.patterns import compile_pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from phigate.policy.schema import Model
+
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A model by the policy's name; `url` None is mitmproxy's reverse target, `credential` is `env:NAME`."""
+
+    name: str
+    url: str | None = None
+    credential: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    reason: str = "model-unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    models: tuple[str, ...]
+    reason: str = "model-ambiguous"
+
+
+class Targets:
+    def __init__(self, models: Mapping[str, Model] | None) -> None:
+        self._open = models is None
+        self._exact: dict[str, Target] = {}
+        self._globs: list[tuple[Any, Target]] = []
+        for name, model in (models or {}).items():
+            target = Target(name, model.url, model.credential)
+            for known in model.names or (name,):
+                self._add(known, target)
+
+    def _add(self, known: str, target: Target) -> None:
+        if "*" in known or "?" in known:
+            self._globs.append((compile_pattern(_anchored(known)), target))
+        else:
+            self._exact[known] = target
+
+    def resolve(self, model: str) -> Target | Unknown | Ambiguous:
+        if not _PLAIN.fullmatch(model):
+            return Unknown()
+        if self._open:
+            return Target(model)
+        if exact := self._exact.get(model):
+            return exact
+        fitting = {target.name: target for pattern, target in self._globs if pattern.search(model)}
+        if len(fitting) > 1:
+            return Ambiguous(tuple(sorted(fitting)))
+        return next(iter(fitting.values()), Unknown())
+
+
+def _anchored(glob: str) -> str:
+    wild = {"*": ".*", "?": "."}
+    return r"\A" + "".join(wild.get(letter) or re.escape(letter) for letter in glob) + r"\z"

@@ -1,0 +1,67 @@
+"""The addresses a policy may name.
+
+Keys are fetched over https, or from this very machine: what anybody on the way can change proves nothing. No address
+carries userinfo, and a credential is only ever named: a fault never repeats what may be the secret itself.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from phigate.policy.sentences import fault, meant, quoted
+
+
+def issuer(url: str) -> str:
+    """The issuer as it stands in `iss`; without query and fragment (OpenID Connect Discovery 1.0, section 2)."""
+    _trusted(url)
+    if "?" in url:
+        raise fault(f"{quoted(url)} has a query; an issuer has none")
+    return url
+
+
+def keys(value: str) -> str:
+    if value == "discover" or (value.startswith("file:") and value != "file:"):
+        return value
+    if not value.startswith(("http:", "https:")):
+        raise fault(f"must be `discover`, an https URL of a JWKS or `file:PATH`{meant(value, ['discover'])}")
+    _trusted(value)
+    return value
+
+
+def upstream(url: str) -> str:
+    if _split(url) is None or not re.fullmatch(r"https?://[^/?#]+", url):
+        raise fault("must be `http://HOST:PORT` or `https://HOST:PORT` and nothing more")
+    return url
+
+
+def credential(value: str) -> str:
+    if not re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*", value, re.ASCII):
+        raise fault("must be `env:NAME`, the environment variable that holds the credential")
+    return value
+
+
+def _trusted(url: str) -> None:
+    parts = _split(url)
+    if parts is None or not re.match(r"https?://", url) or "#" in url:
+        raise fault("must be an https URL, without user name, password and fragment")
+    if parts.scheme == "http" and not _loopback(parts.hostname):
+        raise fault(f"{quoted(url)} must be https (http is believed on loopback only)")
+
+
+def _split(url: str) -> SplitResult | None:
+    """None for what is no plain URL."""
+    try:
+        parts = urlsplit(url)
+        sane = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc and not parts.netloc.endswith(":")
+    except ValueError:
+        return None
+    return parts if sane and re.fullmatch(r"[!-\[\]-~]+", url) else None
+
+
+def _loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,72 @@
+"""The checks alone, on values of every shape: they pass over what is not theirs to judge and never raise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phigate.policy import checks
+from phigate.policy.words import VERBS
+
+KEYS = [
+    "rules",
+    "roles",
+    "masks",
+    "models",
+    "capture",
+    "mask",
+    "name",
+    "to",
+    "grant",
+    "names",
+    "when",
+    *VERBS,
+    "approvers",
+]
+ANYTHING: Any = st.recursive(
+    st.sampled_from(["*", "chat", "reveal", "keep", "OTHER", "sealed", "", "x"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from(KEYS), ANYTHING))
+def test_no_shape_of_values_is_an_exception(values: dict[str, Any]) -> None:
+    assert all(isinstance(path, tuple) and text for path, text in checks.faults(values))
+
+
+RULE = {"name": "care", "permit": ["clinician"], "to": ["chat"], "models": ["*"], "mask": "lean"}
+GOOD = {"rules": [RULE], "roles": {"clinician": ["ward"]}, "masks": {"lean": {"OTHER": "redact"}}}
+
+# what each check alone objects to
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "one_verb_each": (GOOD | {"rules": [{"name": "x"}]}, "needs a verb"),
+    "keys_fit_the_verb": (GOOD | {"rules": [RULE | {"wait": "PT1M"}]}, "means nothing"),
+    "content_is_masked": (GOOD | {"rules": [{k: v for k, v in RULE.items() if k != "mask"}]}, "needs `mask`"),
+    "every_action_only_in_a_deny": (GOOD | {"rules": [RULE | {"to": ["*"]}]}, "`deny` only"),
+    "star_stands_alone": (GOOD | {"rules": [RULE | {"models": ["*", "m"]}]}, "stands alone"),
+    "roles_exist": (GOOD | {"rules": [RULE | {"permit": ["nurse"]}]}, "unknown role"),
+    "masks_exist": (GOOD | {"rules": [RULE | {"prompt": "none"}]}, "unknown mask"),
+    "models_exist": (GOOD | {"models": {"m": {}}, "rules": [RULE | {"models": ["n"]}]}, "unknown model"),
+    "names_are_unique": (GOOD | {"rules": [RULE, RULE]}, "stands twice"),
+    "model_names_are_unique": (GOOD | {"models": {"m": {"names": ["a"]}, "n": {"names": ["a"]}}}, "belongs to"),
+    "grants_end": (GOOD | {"rules": [RULE | {"grant": {}}]}, "a grant ends"),
+    "reveal_is_built_in": (GOOD | {"masks": {"reveal": {}}}, "built in"),
+    "transforms_fit_the_entity": (GOOD | {"masks": {"m": {"MRN": "zip3"}}}, "`ZIP` only"),
+    "records_show_nothing": (GOOD | {"capture": {"mask": {"OTHER": "keep"}}}, "`keep` is not allowed"),
+    "sealing_is_not_here": (GOOD | {"capture": {"bodies": "sealed"}}, "not available"),
+}
+
+
+def test_a_good_policy_passes_every_check() -> None:
+    assert list(checks.faults(GOOD)) == []
+
+
+@pytest.mark.parametrize("check", checks.CHECKS, ids=lambda check: check.__name__)
+def test_each_check_finds_its_fault(check: checks.Check) -> None:
+    values, said = WRONG[check.__name__]
+    assert [said in text for _, text in check(values)] == [True]

@@ -1,0 +1,259 @@
+"""How rules combine: tables of one case each, and what holds for every policy."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, decide
+from policies import policy, subject
+
+if TYPE_CHECKING:
+    from phigate.policy.schema import Policy
+
+CARE = "{name: care, permit: [clinician], to: [chat], models: ['*'], mask: lean, purpose: treatment}"
+WARD = "{name: ward, permit: [clinician], to: [chat, list-models], models: [ward-model], mask: lean}"
+STUDY = (
+    "{name: study, permit: [researcher], to: [chat], models: ['*'], mask: years, prompt: lean, purpose: research,"
+    " opaque: permit}"
+)
+RAW = "{name: raw, permit: [officer], to: [chat], models: ['*'], mask: reveal, opaque: permit}"
+ALL = "{name: all, permit: ['*'], to: [chat], models: ['*'], mask: lean}"
+NEVER = "{name: never, deny: [researcher], to: [chat], message: Not you.}"
+NOBODY = "{name: nobody, deny: ['*'], to: ['*']}"
+NOT_WARD = "{name: not-ward, deny: ['*'], to: [chat], models: [ward-model]}"
+LISTS = "{name: lists, deny: ['*'], to: [chat], when: {prompt_matches: ['(?i)list all', 'every patient']}}"
+ONLY_NOTES = "{name: notes, permit: [clinician], to: [chat], models: ['*'], mask: lean, when: {prompt_matches: [note]}}"
+ASK = "{name: ask, hold: [clinician], to: [chat], models: ['*'], mask: lean, approvers: [officer], message: Ask.}"
+SEE = "{name: see, hold: [clinician], to: [unmask], models: ['*'], approvers: [officer], mask: reveal}"
+SEE_NOW = "{name: see-now, permit: [clinician], to: [unmask], models: ['*'], mask: reveal}"
+SEE_YEARS = "{name: see-years, permit: [clinician], to: [unmask], models: ['*'], mask: years}"
+NO_SEE = "{name: no-see, deny: [clinician], to: [unmask]}"
+SOS = "{name: sos, break_glass: [clinician], to: [chat], models: ['*'], mask: reveal, review_by: [officer]}"
+NAMES = "{name: names, permit: [clinician], to: [list-models], models: ['*']}"
+
+WHY: dict[str, Any] = {"unmask": "ward round"}
+HELP: dict[str, Any] = {"break_glass": "cardiac arrest"}
+CHAT, UNMASK, LIST = frozenset({"chat"}), frozenset({"chat", "unmask"}), frozenset({"list-models"})
+
+
+def ask(of: Policy, *roles: str, to: frozenset[str] = CHAT, model: str | None = "m", **facts: Any) -> Any:
+    return decide(of, subject(*roles), to, model, PromptFacts(**facts), (), 0.0)
+
+
+def short(decision: Any) -> str:
+    return f"{decision.verb} {decision.rule or decision.reason}"
+
+
+# what the case shows, rules, roles, arguments of `ask`, verdict
+TABLE: list[tuple[str, list[str], str, dict[str, Any], str]] = [
+    ("a permit permits", [CARE], "clinician", {}, "permit care"),
+    ("another role finds no rule", [CARE], "researcher", {}, "deny no-rule"),
+    ("another action finds no rule", [CARE], "clinician", {"to": LIST}, "deny no-rule"),
+    ("no action is nothing to permit", [CARE], "clinician", {"to": frozenset()}, "deny no-rule"),
+    ("an action nobody knows is not permitted", [ALL], "clinician", {"to": frozenset({"dance"})}, "deny no-rule"),
+    ("every action needs its own permit", [CARE], "clinician", {"to": CHAT | LIST}, "deny no-rule"),
+    ("two rules may share the actions", [CARE, NAMES], "clinician", {"to": CHAT | LIST}, "permit care"),
+    ("a deny beats a permit", [STUDY, NEVER], "researcher", {}, "deny never"),
+    ("a deny for one role leaves another", [CARE, NEVER], "clinician", {}, "permit care"),
+    ("a deny for one of two roles denies", [CARE, NEVER], "clinician researcher", {}, "deny never"),
+    ("a deny on any action denies all", [CARE, SEE_NOW, NO_SEE], "clinician", {"to": UNMASK} | WHY, "deny no-see"),
+    ("a deny beats a hold", [ASK, NOBODY], "clinician", {}, "deny nobody"),
+    ("a deny beats break-glass", [SOS, NOBODY], "clinician", HELP, "deny nobody"),
+    ("a hold beats a permit", [CARE, ASK], "clinician", {}, "hold ask"),
+    ("* permits whoever holds a role", [ALL], "officer", {}, "permit all"),
+    ("* permits nobody without one", [ALL], "", {}, "deny no-rule"),
+    ("* denies everybody, with a role or without", [ALL, NOBODY], "", {}, "deny nobody"),
+    ("a model of the rule", [WARD], "clinician", {"model": "ward-model"}, "permit ward"),
+    ("a model that no rule names", [WARD], "clinician", {}, "deny no-rule"),
+    ("a deny about one model", [CARE, NOT_WARD], "clinician", {"model": "ward-model"}, "deny not-ward"),
+    ("and not about another", [CARE, NOT_WARD], "clinician", {}, "permit care"),
+    ("names of models, asked without one", [WARD], "clinician", {"to": LIST, "model": None}, "permit ward"),
+    ("a chat without a model is no model of the rule", [WARD], "clinician", {"model": None}, "deny no-rule"),
+    ("and might be the model that is denied", [CARE, NOT_WARD], "clinician", {"model": None}, "deny not-ward"),
+    ("a prompt that matches", [CARE, LISTS], "clinician", {"texts": ("please LIST ALL",)}, "deny lists"),
+    ("the second pattern", [CARE, LISTS], "clinician", {"texts": ("see", "every patient")}, "deny lists"),
+    ("a prompt that does not match", [CARE, LISTS], "clinician", {"texts": ("all lists",)}, "permit care"),
+    ("no prompt at all", [CARE, LISTS], "clinician", {}, "permit care"),
+    ("spread over two texts", [CARE, LISTS], "clinician", {"texts": ("list", "all")}, "deny lists"),
+    ("a word cut in two", [CARE, LISTS], "clinician", {"texts": ("li", "st all")}, "deny lists"),
+    ("in fullwidth letters", [CARE, LISTS], "clinician", {"texts": ("ｌｉｓｔ all",)}, "deny lists"),
+    ("with an invisible letter between", [CARE, LISTS], "clinician", {"texts": ("li\u200bst all",)}, "deny lists"),
+    ("with half a character", [CARE, LISTS], "clinician", {"texts": ("\ud800 list all",)}, "deny lists"),
+    ("a permit on condition", [ONLY_NOTES], "clinician", {"texts": ("my notes",)}, "permit notes"),
+    ("a permit whose condition fails", [ONLY_NOTES], "clinician", {"texts": ("my text",)}, "deny no-rule"),
+    ("unmask by a hold", [CARE, SEE], "clinician", {"to": UNMASK} | WHY, "hold see"),
+    ("unmask by a permit", [CARE, SEE_NOW], "clinician", {"to": UNMASK} | WHY, "permit care"),
+    ("unmask without a rule for it", [CARE], "clinician", {"to": UNMASK} | WHY, "deny no-rule"),
+    ("unmask permits no chat", [SEE_NOW], "clinician", {"to": UNMASK} | WHY, "deny no-rule"),
+    ("a hold to unmask permits no chat", [SEE], "clinician", {"to": UNMASK} | WHY, "deny no-rule"),
+    ("unmask alone is nothing", [SEE_NOW], "clinician", {"to": frozenset({"unmask"})} | WHY, "deny no-rule"),
+    ("unmask without a reason", [CARE, SEE_NOW], "clinician", {"to": UNMASK}, "deny reason-missing"),
+    ("unmask with a blank reason", [CARE, SEE_NOW], "clinician", {"to": UNMASK, "unmask": " "}, "deny reason-missing"),
+    ("unmask for the model of another rule", [WARD, SEE_NOW], "clinician", {"to": UNMASK} | WHY, "deny no-rule"),
+    ("break-glass with its header", [CARE, SOS], "clinician", HELP, "deny sos"),
+    ("break-glass without its header", [CARE, SOS], "clinician", {}, "permit care"),
+    ("break-glass with a blank header", [CARE, SOS], "clinician", {"break_glass": " "}, "permit care"),
+    ("break-glass alone, without its header", [SOS], "clinician", {}, "deny no-rule"),
+    ("break-glass that is not for this role", [STUDY, SOS], "researcher", HELP, "permit study"),
+    ("break-glass beats a hold", [ASK, SOS], "clinician", HELP, "deny sos"),
+]
+
+
+@pytest.mark.parametrize(("what", "rules", "roles", "given", "verdict"), TABLE, ids=[case[0] for case in TABLE])
+def test_rules_combine(what: str, rules: list[str], roles: str, given: dict[str, Any], verdict: str) -> None:
+    for order in itertools.permutations(rules):
+        assert short(ask(policy(*order), *roles.split(), **given)) == verdict
+
+
+def test_a_deny_says_the_rules_message_and_its_reason() -> None:
+    denied = ask(policy(STUDY, NEVER), "researcher")
+    assert denied == Deny("never", ("never", "study"), "denied", "Not you.")
+
+
+def test_break_glass_says_that_it_is_not_available() -> None:
+    assert ask(policy(SOS), "clinician", **HELP).reason == "break-glass-unavailable"
+
+
+def test_a_hold_carries_who_may_say_yes() -> None:
+    held = ask(policy(CARE, ASK), "clinician")
+    assert held == Hold("ask", ("ask", "care"), "Ask.", approvers=("officer",))
+    assert held.reason == "approval-required"
+
+
+def test_no_grant_lets_a_hold_pass_in_this_version() -> None:
+    held = decide(policy(ASK), subject("clinician"), CHAT, "m", PromptFacts(), (object(), "ask"), 0.0)
+    assert isinstance(held, Hold)
+
+
+def test_all_matching_rules_are_listed_and_the_strictest_transform_wins_for_each_entity() -> None:
+    both = ask(policy(CARE, STUDY), "clinician", "researcher")
+    assert both.rules == ("care", "study")
+    assert both.mask.name == "lean+years"
+    assert {entity: both.mask.of(entity).name for entity in ("PERSON", "DATE_TIME", "MRN")} == {
+        "PERSON": "redact",
+        "DATE_TIME": "redact",
+        "MRN": "redact",
+    }
+    assert both.purpose == "research+treatment"
+
+
+def test_a_prompt_mask_of_one_rule_holds_for_all() -> None:
+    assert ask(policy(CARE, STUDY), "clinician", "researcher").prompt.name == "lean"
+    assert ask(policy(CARE), "clinician").prompt is None
+
+
+def test_reveal_and_opaque_need_every_matching_permit() -> None:
+    alone = ask(policy(RAW, CARE), "officer")
+    both = ask(policy(RAW, CARE), "officer", "clinician")
+    assert alone.mask.reveals
+    assert alone.opaque
+    assert both.mask.of("PERSON").name == "surrogate"
+    assert not both.opaque
+
+
+def test_what_no_rule_masks_is_redacted() -> None:
+    assert ask(policy(NAMES), "clinician", to=LIST, model=None).mask.of("PERSON").name == "redact"
+
+
+def test_the_mask_of_unmask_stands_in_place_of_the_others() -> None:
+    assert ask(policy(CARE, SEE_NOW), "clinician", to=UNMASK, **WHY).mask.reveals
+    assert not ask(policy(CARE, SEE_NOW), "clinician").mask.reveals
+
+
+def test_of_two_rules_for_unmask_the_stricter_holds() -> None:
+    seen = ask(policy(CARE, SEE_NOW, SEE_YEARS), "clinician", to=UNMASK, **WHY).mask
+    assert (seen.of("DATE_TIME").name, seen.of("PERSON").name) == ("year", "redact")
+
+
+ROLES = ("clinician", "researcher", "officer")
+
+
+@st.composite
+def rules(draw: st.DrawFn, verbs: tuple[str, ...] = ("permit", "hold", "deny", "break_glass")) -> list[str]:
+    made = []
+    for number in range(draw(st.integers(1, 6))):
+        verb = draw(st.sampled_from(verbs))
+        who = draw(st.sampled_from([*ROLES, "'*'"]))
+        to = ", ".join(draw(st.sets(st.sampled_from(["chat", "list-models", "unmask"]), min_size=1)))
+        model = draw(st.sampled_from(["m", "n", "'*'"]))
+        extra = {
+            "permit": f", mask: {draw(st.sampled_from(['lean', 'years', 'reveal']))}",
+            "hold": ", mask: lean, approvers: [officer]",
+            "deny": "",
+            "break_glass": ", mask: reveal, review_by: [officer]",
+        }[verb]
+        when = draw(st.sampled_from(["", ", when: {prompt_matches: [secret]}"]))
+        made.append(f"{{name: r{number}, {verb}: [{who}], to: [{to}], models: [{model}]{extra}{when}}}")
+    return made
+
+
+QUESTIONS = st.fixed_dictionaries(
+    {
+        "roles": st.sets(st.sampled_from(ROLES)),
+        "to": st.frozensets(st.sampled_from(["chat", "list-models", "unmask"])),
+        "model": st.sampled_from(["m", "n", "other", None]),
+        "texts": st.sampled_from([(), ("a secret",), ("hello",)]),
+        "unmask": st.sampled_from([None, "why"]),
+        "break_glass": st.sampled_from([None, "help"]),
+    }
+)
+
+
+def put(of: Policy, question: dict[str, Any]) -> Any:
+    rest = {key: value for key, value in question.items() if key != "roles"}
+    return ask(of, *question["roles"], **rest)
+
+
+@settings(max_examples=120, deadline=None)
+@given(rules(), QUESTIONS, st.randoms(use_true_random=False))
+def test_the_order_of_rules_never_matters(of: list[str], question: dict[str, Any], random: Any) -> None:
+    other = random.sample(of, len(of))
+    assert put(policy(*of), question) == put(policy(*other), question)
+
+
+@settings(max_examples=120, deadline=None)
+@given(rules(), QUESTIONS, rules(verbs=("deny", "hold", "break_glass")))
+def test_adding_what_restricts_never_permits(of: list[str], question: dict[str, Any], more: list[str]) -> None:
+    named = [rule.replace("{name: r", "{name: s") for rule in more]
+    if isinstance(put(policy(*of, *named), question), Permit):
+        assert isinstance(put(policy(*of), question), Permit)
+
+
+@settings(max_examples=120, deadline=None)
+@given(rules(), QUESTIONS)
+def test_taking_a_permit_away_never_permits_more(of: list[str], question: dict[str, Any]) -> None:
+    fewer = [rule for rule in of[1:] if "permit" in rule] + [rule for rule in of if "permit" not in rule]
+    if fewer and isinstance(put(policy(*fewer), question), Permit):
+        assert isinstance(put(policy(*of), question), Permit)
+
+
+@settings(max_examples=120, deadline=None)
+@given(rules(verbs=("permit",)), rules(verbs=("deny", "hold")), QUESTIONS, st.sampled_from(ROLES))
+def test_a_subject_with_fewer_roles_is_never_permitted_more(
+    permits: list[str], limits: list[str], question: dict[str, Any], role: str
+) -> None:
+    """Where what restricts is about everybody; a deny of one role is of course lost with that role."""
+    for_all = [
+        rule.replace("{name: r", "{name: s").replace(f"[{who}]", "['*']", 1)
+        for rule in limits
+        for who in [rule.split(": [")[1].split("]")[0]]
+    ]
+    of = policy(*permits, *for_all)
+    fewer = question | {"roles": question["roles"] - {role}}
+    if isinstance(put(of, fewer), Permit):
+        assert isinstance(put(of, question | {"roles": question["roles"] | {role}}), Permit)
+
+
+@settings(max_examples=120, deadline=None)
+@given(rules(verbs=("permit",)), QUESTIONS)
+def test_more_matching_permits_never_show_more(of: list[str], question: dict[str, Any]) -> None:
+    asked = question | {"to": question["to"] - {"unmask"}}
+    one, all_of_them = put(policy(of[0]), asked), put(policy(*of), asked)
+    if isinstance(one, Permit):
+        for entity in ("PERSON", "DATE_TIME", "MRN"):
+            assert all_of_them.mask.of(entity).strictness <= one.mask.of(entity).strictness

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import time
+import unicodedata
+
+import pytest
+
+from phigate.policy.patterns import _MARKS_IN_DISGUISE, BadPatternError, Prompt, compile_pattern, readable
+
+
+def found(pattern: str, *texts: str) -> bool:
+    return Prompt(texts).matches((compile_pattern(pattern),))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("(?=x)", "invalid perl operator"),
+        (r"(a)\1", "invalid escape sequence"),
+        ("(", "missing"),
+        ("(a{1000}){1000}", "repetition"),
+        ("\ud800", "not valid Unicode"),
+    ],
+    ids=["look-ahead", "back-reference", "open group", "too big", "half a character"],
+)
+def test_what_re2_cannot_run_is_refused(pattern: str, said: str) -> None:
+    with pytest.raises(BadPatternError, match=said):
+        compile_pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("plain", "plain"),
+        ("ｆｕｌｌ", "full"),
+        ("e\u0301", "é"),
+        ("so\u00adft", "soft"),
+        ("ze\u200bro \u2060width", "zero width"),
+        ("va\ufe0friant", "variant"),
+        ("ﬁne", "fine"),
+        ("half \ud800", "half ?"),
+    ],
+)
+def test_a_text_is_compared_as_people_read_it(text: str, seen: str) -> None:
+    assert readable(text).decode() == seen
+
+
+def test_no_text_is_no_match_and_an_empty_text_is_one() -> None:
+    assert not found("")
+    assert found("^$", "")
+
+
+def test_each_text_and_both_joins_are_looked_at() -> None:
+    assert found("^b$", "a", "b")
+    assert found("a b", "a", "b")
+    assert found("ab", "a", "b")
+    assert not found("a", "b", "c")
+
+
+def test_combining_marks_do_not_make_normalisation_quadratic() -> None:
+    """Unlimited, this text takes minutes; the bound is far above any machine's noise."""
+    started = time.process_time()
+    assert found("end$", "a" + "\u0316\u0300" * 100_000 + "\uff9e\u0300" * 100_000 + "end")
+    assert time.process_time() - started < 5
+
+
+def test_a_word_after_many_marks_is_still_found() -> None:
+    assert found("list all", "x" + "\u0300" * 500 + " list all")
+
+
+def test_every_mark_in_disguise_is_known() -> None:
+    odd = [
+        point
+        for point in range(0x110000)
+        if not 0xD800 <= point < 0xE000
+        and not unicodedata.combining(chr(point))
+        and all(map(unicodedata.combining, unicodedata.normalize("NFKD", chr(point))))
+    ]
+    assert odd == list(_MARKS_IN_DISGUISE)
+    assert not any(unicodedata.combining(chr(point)) for point in range(0x20000, 0x110000))

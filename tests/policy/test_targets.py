@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+
+from phigate.policy.schema import Ambiguous, Target, Unknown
+from policies import policy
+
+OF = policy(
+    tail=(
+        "models:\n"
+        "  ward: {url: 'http://10.0.0.1:1', names: ['llama3*', mine], credential: 'env:KEY'}\n"
+        "  small: {names: ['*:1b', 'llama3:exact']}\n"
+        "  plain: {url: 'https://10.0.0.2:2'}\n"
+    )
+)
+WARD = Target("ward", "http://10.0.0.1:1", "env:KEY")
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("llama3:8b", WARD),
+        ("mine", WARD),
+        ("llama3:exact", Target("small")),
+        ("qwen:1b", Target("small")),
+        ("llama3:1b", Ambiguous(("small", "ward"))),
+        ("plain", Target("plain", "https://10.0.0.2:2")),
+        ("ward", Unknown()),
+        ("xllama3", Unknown()),
+        ("LLAMA3", Unknown()),
+        ("llama3 for Ms Poe", Unknown()),
+        ("llama3\n", Unknown()),
+        ("", Unknown()),
+    ],
+    ids=[
+        "a pattern",
+        "an exact name",
+        "an exact name beats a pattern",
+        "a pattern in front",
+        "two patterns of different models",
+        "an entry without names is its own name",
+        "an entry with names is not",
+        "patterns hold from the start",
+        "case matters",
+        "no name at all",
+        "no line break",
+        "nothing",
+    ],
+)
+def test_a_callers_name_means_one_model_or_none(name: str, answer: object) -> None:
+    assert OF.resolve(name) == answer
+
+
+def test_two_patterns_of_one_model_are_no_conflict() -> None:
+    of = policy(tail="models: {ward: {names: ['a*', '*b']}}\n")
+    assert of.resolve("ab") == Target("ward")
+
+
+def test_without_models_the_name_is_the_target_if_it_looks_like_one() -> None:
+    assert policy().resolve("org/model:7b-q4") == Target("org/model:7b-q4")
+    assert policy().resolve("the model of Ms Poe") == Unknown()
+
+
+def test_a_dot_in_a_pattern_is_a_dot() -> None:
+    of = policy(tail="models: {ward: {names: ['v1.*']}}\n")
+    assert of.resolve("v1.5") == Target("ward")
+    assert of.resolve("v125") == Unknown()
