@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 QUEUE_LIMIT = 64 * 1024 * 1024
 """Bytes that may wait for the disk before lines are refused."""
 
+STALL: Final = 4.0
+"""Seconds that an exchange waits for the disk before it is refused; a stalled disk must not hold connections."""
+
 
 class JournalDown(Exception):  # noqa: N818 - the name of the state that readiness and replies report
     """Nothing can be recorded now: the queue is full, the journal is closed, or a write failed (then for good)."""
@@ -87,7 +90,11 @@ class GroupCommit:
         # The thread sets its counters, then looks at the list; here it is the other way round: one sees the other.
         if self.kept >= place or self.fault is not None:
             self._release()
-        await future
+        try:
+            async with asyncio.timeout(STALL):
+                await future
+        except TimeoutError:
+            raise JournalDown("the disk did not answer in time") from None
 
     def wait(self, place: int, timeout: float) -> None:  # no loop is needed here
         """The blocking twin of `durable`, for start, stop and the command line."""
@@ -120,6 +127,13 @@ class GroupCommit:
                 future.set_exception(JournalDown(fault))
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except Exception as fault:  # noqa: BLE001 - as in `_keep`: nobody would ever be woken again
+            self.fault = self.fault or f"the journal's writer broke ({type(fault).__name__})"
+            self._wake()
+
+    def _work(self) -> None:
         running = True
         while running:
             lines, events, running = self._batch()

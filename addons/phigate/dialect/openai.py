@@ -42,6 +42,9 @@ REQUEST = Fields(
     json=frozenset({"arguments"}),
 )
 
+SHOWN = Fields(constant=REQUEST.constant - {"model"}, drop=REQUEST.drop, json=REQUEST.json)
+"""A request as bystanders see it: the model's name is the caller's own words too."""
+
 READABLE_PARTS = frozenset({"text", "refusal", "input_text", "output_text"})
 """Kinds of content part whose whole content is text; any other kind hides text from us (image, audio, file)."""
 

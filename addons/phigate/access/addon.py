@@ -1,0 +1,92 @@
+"""May they? Glue: route, body and model to a decision of the policy."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from phigate import flows
+from phigate.access import replies
+from phigate.access.request import Asked, read
+from phigate.dialect import openai, tree
+from phigate.exchange import Refusal
+from phigate.gate import headers
+from phigate.policy.decide import Deny, Permit, PromptFacts, decide
+from phigate.policy.schema import Target, Unknown
+
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow, Request
+
+    from phigate.house import House
+
+
+class Access:
+    def __init__(self, house: House) -> None:
+        self.house = house
+
+    def request(self, flow: HTTPFlow) -> None:
+        passage = flows.passage_of(flow)
+        if passage is None or passage.exchange.refusal is not None:
+            return
+        passage.exchange.refusal = self._settle(flow.request, passage)
+
+    def _settle(self, request: Request, passage: flows.Passage) -> Refusal | None:
+        exchange, route, data = passage.exchange, passage.route, request.data
+        if passage.head_fault is not None or route is None:
+            return replies.fault(*(passage.head_fault or (404, "route-unknown")))
+        if data.trailers or (data.content and not route.has_body):
+            return replies.fault(400, "malformed")
+        if route.has_body and (wrong := headers.body_fault(data.headers.fields, has_body=True)):
+            return replies.fault(*wrong)
+        asked = read(route, data.content or b"")
+        if isinstance(asked, Refusal):
+            return asked
+        exchange.request, exchange.model, exchange.streaming = asked.tree, asked.model, asked.streaming
+        return self._address(passage, asked) or self._decide(request, passage, asked)
+
+    def _address(self, passage: flows.Passage, asked: Asked) -> Refusal | None:
+        """Which model of the policy the name means, and where it stands."""
+        exchange = passage.exchange
+        if asked.model is None:
+            return None
+        target = self.house.policy.resolve(asked.model)
+        if not isinstance(target, Target):
+            return replies.fault(404, "model-unknown" if isinstance(target, Unknown) else "model-ambiguous")
+        exchange.target = target.name
+        if target.url is not None:
+            url = urlsplit(target.url)
+            port = url.port or (443 if url.scheme == "https" else 80)
+            passage.target_url = (url.scheme.encode(), url.hostname or "", port)
+        if target.credential is not None:
+            passage.credential = os.environ.get(target.credential.removeprefix("env:"))
+            if not passage.credential:
+                return Refusal(503, "credential-missing", replies.MESSAGES["credential-missing"])
+        return None
+
+    def _decide(self, request: Request, passage: flows.Passage, asked: Asked) -> Refusal | None:
+        exchange = passage.exchange
+        if exchange.subject is None:
+            raise ValueError("no subject")
+        stated = {name: request.headers.get(name) for name in headers.REASON_HEADERS}
+        reasons = {name: headers.reason_text(value) for name, value in stated.items() if value is not None}
+        if None in reasons.values():
+            return replies.fault(400, "reason-missing")
+        if "phi-unmask" in reasons:
+            exchange.actions |= {"unmask"}
+        facts = PromptFacts(
+            texts=tuple(tree.texts(asked.tree, openai.REQUEST)) if asked.tree is not None else (),
+            unmask=reasons.get("phi-unmask"),
+            break_glass=reasons.get("phi-break-glass"),
+            justification=reasons.get("phi-justification"),
+        )
+        decision = decide(
+            self.house.policy, exchange.subject, exchange.actions, exchange.target, facts, (), time.time()
+        )
+        exchange.decision, passage.reasons = decision, facts
+        if isinstance(decision, Deny):
+            return replies.denied(decision)
+        if isinstance(decision, Permit) and not asked.readable and not decision.opaque:
+            return replies.fault(415, "content-unreadable")
+        return None

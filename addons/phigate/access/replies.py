@@ -1,0 +1,43 @@
+"""What a refused caller is told: one table of reasons, none of which echoes anything of the request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from phigate.exchange import Refusal
+
+if TYPE_CHECKING:
+    from phigate.policy.decide import Deny, Hold
+
+MESSAGES = {
+    "malformed": "The request could not be read.",
+    "headers-too-large": "The request's headers are too large.",
+    "method-not-allowed": "This route does not take this method.",
+    "route-unknown": "This gateway knows no such route.",
+    "content-unreadable": "The request holds content that this gateway cannot read.",
+    "encoding-unsupported": "Send plain, uncompressed JSON in UTF-8.",
+    "model-missing": "The request names no model.",
+    "model-unknown": "This gateway knows no such model.",
+    "model-ambiguous": "More than one model of this gateway answers to this name.",
+    "reason-missing": "This header needs a reason of 3 to 500 printable characters.",
+    "credential-missing": "The gateway has no credential for this model.",
+    "no-rule": "No rule permits this.",
+    "approval-required": "Somebody has to approve this first; approvals are not available on this gateway.",
+    "break-glass-unavailable": "Emergency access is not available on this gateway.",
+}
+
+
+def fault(status: int, reason: str) -> Refusal:
+    return Refusal(status, reason, MESSAGES[reason])
+
+
+def denied(decision: Deny) -> Refusal:
+    """403 with the rule's own message where it has one."""
+    message = decision.message or MESSAGES.get(decision.reason, "A rule denies this.")
+    return Refusal(403, decision.reason, message, rule=decision.rule)
+
+
+def held(decision: Hold) -> Refusal:
+    """403 `approval-required`: as long as nobody can say yes here, a hold is a no."""
+    message = decision.message or MESSAGES["approval-required"]
+    return Refusal(403, decision.reason, message, decision="hold", rule=decision.rule)

@@ -1,0 +1,139 @@
+"""What do we remember? Glue: a request's record before the upstream hears of it, an answer's before it is let go."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+from phigate import flows, metrics
+from phigate.capture.chain import Unrecordable
+from phigate.capture.journal import JournalDown
+from phigate.capture.record import Seconds, request_record, response_record
+from phigate.capture.tally import Tally
+from phigate.exchange import Refusal
+from phigate.house import utc_now
+from phigate.policy.decide import Permit
+
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow
+
+    from phigate.capture.record import Fields
+    from phigate.house import House
+
+UNRECORDED = Refusal(503, "not-recorded", "The gateway could not record this exchange.", retry_after=1)
+
+
+class Capture:
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self._tally = Tally()
+        house.ticks.append(self.tick)
+
+    async def request(self, flow: HTTPFlow) -> None:
+        passage = flows.passage_of(flow)
+        if passage is None:
+            return
+        exchange = passage.exchange
+        if exchange.subject is None:
+            self._count_refused(passage)
+        else:
+            await self._record_request(flow, passage)
+        self.house.observers.show(passage, flow)
+
+    async def _record_request(self, flow: HTTPFlow, passage: flows.Passage) -> None:
+        exchange = passage.exchange
+        exchange.agent = self.house.agent_shown(exchange.agent) if exchange.agent else ""
+        target, exchange.target = exchange.target, passage.model_shown
+        try:
+            size = len(flow.request.data.content or b"")
+            fields = request_record(exchange, self.house.policy.sha256, self._body(passage.prompt_shown), size)
+            journal = self.house.journal
+            await journal.durable(journal.append("request", fields))
+            exchange.recorded = True
+        except (JournalDown, Unrecordable):
+            exchange.refusal = UNRECORDED
+        finally:
+            exchange.target = target
+
+    async def response(self, flow: HTTPFlow) -> None:
+        passage = flows.passage_of(flow)
+        if passage is None:
+            return
+        exchange = passage.exchange
+        if exchange.contacted and not exchange.finished:
+            await self._record_response(flow, passage)
+        metrics.count(exchange, time.time() - exchange.started)
+        self.house.observers.show(passage, flow, over=True)
+
+    async def error(self, flow: HTTPFlow) -> None:
+        passage = flows.passage_of(flow)
+        if passage is None:
+            return
+        exchange = passage.exchange
+        if exchange.contacted and not exchange.finished:
+            if passage.stream is not None:
+                passage.stream.settle()
+            if passage.outcome == "complete":
+                passage.outcome = "client-left" if _client_left(flow) else "upstream-broke"
+            await self._record_response(flow, passage)
+        metrics.count(exchange, time.time() - exchange.started)
+        self.house.observers.show(passage, flow, over=True)
+
+    async def _record_response(self, flow: HTTPFlow, passage: flows.Passage) -> None:
+        exchange, decision = passage.exchange, passage.exchange.decision
+        refusal, response = exchange.refusal, flow.response
+        status = refusal.status if refusal else passage.status if response is not None else 0
+        fields = response_record(
+            exchange,
+            status=status,
+            outcome=passage.outcome,
+            seconds=_seconds(passage),
+            mask=decision.mask.name if isinstance(decision, Permit) else None,
+            body=self._body(passage.answer_shown),
+            streamed=passage.stream is not None,
+        )
+        try:
+            journal = self.house.journal
+            await journal.durable(journal.append("response", fields))
+            exchange.finished = True
+        except (JournalDown, Unrecordable):
+            passage.outcome, exchange.refusal = "unrecorded", UNRECORDED
+
+    def _body(self, shown: object) -> object:
+        return shown if self.house.policy.capture.bodies == "masked" else None
+
+    def _count_refused(self, passage: flows.Passage) -> None:
+        """Unbelieved bearers are counted, not recorded one by one: nobody can fill the disk by being refused."""
+        refusal = passage.exchange.refusal
+        reason = (refusal.detail or refusal.reason) if refusal else "not-decided"
+        self._note(self._tally.add(passage.exchange.client_ip, reason, utc_now()))
+
+    def tick(self) -> None:
+        """Write down the refused bearers of a minute that is over."""
+        self._note(self._tally.due(utc_now()))
+
+    def _note(self, over: list[Fields]) -> None:
+        for fields in over:
+            with contextlib.suppress(JournalDown):  # readiness and every other answer say so already
+                self.house.journal.append("refused", fields)
+
+    def done(self) -> None:
+        if hasattr(self.house, "journal"):
+            self._note(self._tally.rest())
+            self.house.observers.close()
+            self.house.journal.close("shutdown" if self.house.leaving else "removed")
+
+
+def _client_left(flow: HTTPFlow) -> bool:
+    return flow.client_conn.timestamp_end is not None or "disconnect" in (flow.error.msg.lower() if flow.error else "")
+
+
+def _seconds(passage: flows.Passage) -> Seconds:
+    """Upstream time runs from release to the answer's end; what is left of the total is ours."""
+    now, exchange = time.time(), passage.exchange
+    total = max(now - exchange.started, 0.0)
+    answered = passage.answered_at or now
+    upstream = max(answered - passage.contacted_at, 0.0) if passage.contacted_at else 0.0
+    first = max(passage.first_at - exchange.started, 0.0) if passage.first_at else None
+    return Seconds(total=total, first=first, upstream=upstream, gateway=max(total - upstream, 0.0))

@@ -1,0 +1,72 @@
+"""The people's side, on its own port: glue between the house and the console's HTTP application.
+
+uvicorn runs in mitmproxy's own event loop. Its socket is bound before any port of the proxy is, so that a console
+that cannot be had stops the start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+from mitmproxy import ctx
+
+from phigate import metrics
+from phigate.console.app import build
+from phigate.house import StartFault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from phigate.house import House
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to mitmproxy."""
+        yield
+
+
+class Console:
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self._server: _Server | None = None
+        self._task: asyncio.Task[None] | None = None
+        house.openers.append(self.bind)
+
+    def bind(self) -> None:
+        """Take the console's port; raises StartFault where it cannot be had."""
+        if not ctx.options.phi_console:
+            return
+        host, _, port = ctx.options.phi_console.rpartition(":")
+        try:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self._socket = socket.create_server((host.strip("[]"), int(port)), family=family)
+        except (OSError, ValueError):
+            raise StartFault(f"option `phi_console`: cannot listen on `{ctx.options.phi_console}`") from None
+        config = uvicorn.Config(
+            build(self.checks), log_config=None, access_log=False, lifespan="off", server_header=False, ws="none"
+        )
+        self._server = _Server(config)
+
+    async def running(self) -> None:
+        if self._server is not None:
+            self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+
+    def checks(self) -> dict[str, bool]:
+        house = self.house
+        metrics.UNDER_WAY.set(len(house.under_way))
+        return {
+            "gateway": house.ready and not house.leaving,
+            "policy": hasattr(house, "policy"),
+            "journal": hasattr(house, "journal") and house.journal.healthy,
+            "keys": hasattr(house, "verifier") and house.verifier.ready,
+        }
+
+    def done(self) -> None:
+        if self._server is not None:
+            self._server.should_exit = True

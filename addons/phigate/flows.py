@@ -1,0 +1,176 @@
+"""Between mitmproxy's flow and our Exchange: what is withheld, what is released, and how that is told apart.
+
+Only what carries a mark passes: a request that Release let go, an answer that Release put back, a refusal built
+here. A mark names the very object and bytes it was given for and is spent when it is read, so that nothing that was
+changed, replaced or repeated afterwards can borrow it. The Sentinel reads the marks; nobody else needs to.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from mitmproxy import http
+from mitmproxy.net.http import status_codes
+
+from phigate.dialect import openai
+from phigate.exchange import Exchange, Refusal
+from phigate.gate import replies
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from phigate.dialect.routes import Route
+
+
+@dataclass(slots=True)
+class Passage:
+    """What the gate knows of one flow beside its Exchange."""
+
+    exchange: Exchange
+    route: Route | None = None
+    head_fault: tuple[int, str] | None = None
+    """What is wrong with the request's head, told only to those who showed a bearer that is believed."""
+    closing: bool = False
+    """The caller wants no further exchange on its connection (RFC 9112, 9.6)."""
+    plan: str | None = None
+    """How the upstream's answer is read: `whole`, `stream`, `error`; None until `responseheaders` settled it."""
+    upstream_status: int = 0
+    target_url: tuple[bytes, str, int] | None = None
+    """(scheme, host, port) of the policy's model; None is mitmproxy's reverse target."""
+    credential: str | None = None
+    onward_body: bytes = b""
+    """The request's body as it goes on: the checked tree, serialised anew."""
+    raw: bytes = b""
+    """The upstream's body, withheld."""
+    status: int = 200
+    answer: bytes | None = None
+    """What may be released in its place, once Masking made it."""
+    reasons: Any = None
+    """What the caller stated with the request: policy.decide's PromptFacts."""
+    model_shown: str | None = None
+    prompt_shown: Any = None
+    """The request body masked for bystanders (records, shadows)."""
+    answer_shown: Any = None
+    stream: Any = None
+    """The guarded stream callable, where the answer is streamed."""
+    contacted_at: float = 0.0
+    first_at: float = 0.0
+    answered_at: float = 0.0
+    outcome: str = "complete"
+    shadow: http.HTTPFlow | None = None
+    onward: tuple[object, ...] | None = None
+    released: tuple[object, ...] | None = None
+
+
+_passages: MutableMapping[http.HTTPFlow, Passage] = WeakKeyDictionary()
+
+
+def enter(flow: http.HTTPFlow) -> Passage:
+    """Start an Exchange for a flow whose request headers were just read."""
+    peer = flow.client_conn.peername
+    exchange = Exchange(
+        id=f"ex-{secrets.token_hex(12)}",
+        started=time.time(),
+        client_ip=peer[0] if peer else "",
+        agent=flow.request.headers.get("user-agent", "")[:200],
+        method=flow.request.method,
+        path=flow.request.data.path.decode("ascii", "replace"),
+    )
+    passage = Passage(exchange, closing="close" in flow.request.headers.get("connection", "").lower())
+    _passages[flow] = passage
+    return passage
+
+
+def passage_of(flow: http.HTTPFlow) -> Passage | None:
+    return _passages.get(flow)
+
+
+def refuse(flow: http.HTTPFlow, passage: Passage, refusal: Refusal) -> None:
+    """Put our own answer in place of whatever the flow would answer, and mark it; the first refusal stays."""
+    exchange = passage.exchange
+    if exchange.refusal is None:
+        exchange.refusal = refusal
+    response = _reply(exchange, exchange.refusal)
+    flow.response = response
+    release_answer(passage, response)
+    passage.onward = None
+
+
+def withhold(flow: http.HTTPFlow, passage: Passage, refusal: Refusal) -> None:
+    """Put an unmarked refusal in place: what stands there if nobody comes to say yes."""
+    flow.response = _reply(passage.exchange, refusal)
+    passage.released = None
+
+
+def _reply(exchange: Exchange, refusal: Refusal) -> http.Response:
+    content = openai.error_body(refusal.status, refusal.reason, refusal.message, dict(refusal.extra))
+    return answer(refusal.status, replies.refusal_headers(exchange, refusal), content)
+
+
+def answer(status: int, fields: list[tuple[bytes, bytes]], content: bytes | None) -> http.Response:
+    """An answer of our own making: the given headers and nothing else."""
+    now = time.time()
+    if content is not None:
+        fields = [*fields, (b"content-length", b"%d" % len(content))]
+    reason = status_codes.RESPONSES.get(status, "").encode()
+    return http.Response(b"HTTP/1.1", status, reason, http.Headers(fields), content, None, now, now)
+
+
+def release_request(flow: http.HTTPFlow, passage: Passage) -> None:
+    """Let the request go: clear the refusal that stands in its answer's place and mark these very bytes."""
+    flow.response = None
+    passage.onward = _request_mark(flow)
+
+
+def release_answer(passage: Passage, response: http.Response) -> None:
+    """Mark an answer as the one that may go out, closing the connection where the caller asked for that."""
+    if passage.closing:  # the request's own header is gone: mitmproxy reads it only from here
+        response.headers["connection"] = "close"
+    passage.released = (response, response.raw_content)
+
+
+def may_go(flow: http.HTTPFlow) -> bool:
+    """Whether this request carries Release's mark; reading it spends it."""
+    passage = passage_of(flow)
+    if passage is None or passage.onward is None:
+        return False
+    mark, passage.onward = passage.onward, None
+    return mark == _request_mark(flow)
+
+
+def may_answer(flow: http.HTTPFlow) -> bool:
+    """Whether the answer that stands in the flow is the one that was marked; reading it spends it."""
+    passage = passage_of(flow)
+    if passage is None or passage.released is None or flow.response is None:
+        return False
+    (response, content), passage.released = passage.released, None
+    return response is flow.response and content is flow.response.raw_content
+
+
+def is_marked(flow: http.HTTPFlow) -> bool:
+    """Whether the answer in the flow is marked; the mark stays."""
+    passage = passage_of(flow)
+    if passage is None or passage.released is None or flow.response is None:
+        return False
+    return passage.released[0] is flow.response and passage.released[1] is flow.response.raw_content
+
+
+def is_guarded(flow: http.HTTPFlow) -> bool:
+    """Whether the answer streams through the callable that Masking made for this flow."""
+    passage = passage_of(flow)
+    guard = passage.stream if passage else None
+    return guard is not None and flow.response is not None and flow.response.stream is guard
+
+
+def is_our_answer(flow: http.HTTPFlow, passage: Passage) -> bool:
+    """Whether what stands in the flow is our own refusal (its mark is left unspent)."""
+    return passage.released is not None and passage.released[0] is flow.response and passage.exchange.refusal is not None
+
+
+def _request_mark(flow: http.HTTPFlow) -> tuple[object, ...]:
+    data = flow.request.data
+    return (data.method, data.path, data.host, data.port, data.scheme, data.content, bytes(flow.request.headers))

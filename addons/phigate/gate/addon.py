@@ -1,0 +1,250 @@
+"""Refuse stands first and closes every flow; Release stands last and opens what nobody refused and nothing broke."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from mitmproxy import ctx
+
+from phigate import flows
+from phigate.dialect import openai
+from phigate.dialect.routes import RouteTable
+from phigate.exchange import Refusal
+from phigate.gate import answers, headers, replies
+from phigate.gate.sentinel import Sentinel
+from phigate.host import crashes, lockdown, logs, pages
+from phigate.host.drain import Drain
+from phigate.host.observers import Observers
+from phigate.house import OPTIONS, House, StartFault
+from phigate.policy.decide import Permit
+
+if TYPE_CHECKING:
+    from mitmproxy.addonmanager import Loader
+    from mitmproxy.http import HTTPFlow
+
+logger = logging.getLogger(__name__)
+
+NOT_DECIDED = Refusal(503, *replies.NOT_DECIDED, retry_after=1)
+NOT_READY = Refusal(503, "not-ready", "The gateway is starting or going away.", retry_after=1)
+NOT_LIVE = Refusal(503, "not-live", "This flow did not come from a client.")
+BAD_ANSWER = Refusal(502, "answer-unreadable", "The model server's answer could not be checked.")
+_TICK_SECONDS = 1.0
+
+
+class Refuse:
+    """Closed until proven permitted: the first to see a flow and, with `Sentinel`, the frame around all rooms."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self._routes = RouteTable(openai.ROUTES)
+        self._furnished = False
+        self._watch: asyncio.Task[None] | None = None
+
+    # -- the gateway's own life -------------------------------------------------------------------------------------
+
+    def load(self, loader: Loader) -> None:
+        for name, default, text in OPTIONS:
+            loader.add_option(name, str, default, text)
+
+    def configure(self, _updated: set[str]) -> None:
+        if not self._furnished:
+            self._furnished = True
+            try:
+                self._start()
+            except Exception as error:  # noqa: BLE001 -- whatever it is, no port may open
+                _exit(str(error) if isinstance(error, StartFault) else logs.place(error, error.__traceback__))
+
+    def _start(self) -> None:
+        """Everything that must stand before the first port opens."""
+        logs.install()
+        pages.install()
+        crashes.install()
+        if getattr(ctx.master.addons.get("proxyserver"), "is_running", False) or ctx.master.addons.get("sentinel"):
+            raise StartFault("the gateway is loaded once, at start")
+        if found := lockdown.settle(ctx.master):
+            raise StartFault("\n".join(found))
+        options = ctx.options
+        self.house.furnish(
+            policy=options.phi_policy,
+            journal=options.phi_journal,
+            secrets=options.phi_secrets,
+            instance=options.phi_instance,
+        )
+        self.house.observers = Observers(ctx.master)
+        self.house.observers.take_out()
+        ctx.master.addons.chain.insert(0, Drain(ctx.master, self.house))
+        ctx.master.addons.add(Sentinel(self.house))
+        lockdown.lock(ctx.master)
+
+    async def running(self) -> None:
+        self.house.verifier.start()
+        self._watch = asyncio.create_task(self._tick())
+        self.house.ready = True
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            for tick in self.house.ticks:
+                try:
+                    tick()
+                except Exception as error:  # noqa: BLE001 -- one fault must not end all later ticks
+                    logger.error("a regular task failed (%s)", logs.place(error, error.__traceback__))  # noqa: TRY400 -- type and place only
+
+    def done(self) -> None:
+        """Removed, reloaded or over: nothing may be forwarded from here on."""
+        self.house.ready = False
+        if self._watch is not None:
+            self._watch.cancel()
+        if not ctx.master.should_exit.is_set() and not self.house.leaving:
+            lockdown.slam(ctx.master)
+
+    # -- requests ---------------------------------------------------------------------------------------------------
+
+    def requestheaders(self, flow: HTTPFlow) -> None:
+        passage = flows.enter(flow)
+        flows.withhold(flow, passage, NOT_DECIDED)
+        flow.request.stream = False
+        if not flow.live or flow.is_replay:
+            passage.exchange.refusal = NOT_LIVE
+        elif not self.house.ready or self.house.leaving:
+            passage.exchange.refusal = NOT_READY
+        else:
+            self._read_head(flow, passage)
+
+    def _read_head(self, flow: HTTPFlow, passage: flows.Passage) -> None:
+        data, exchange = flow.request.data, passage.exchange
+        fault = headers.head_fault(data.method, data.path, data.http_version, data.authority, data.headers.fields)
+        if fault and fault[0] != 404 and fault[0] != 405:
+            exchange.refusal = Refusal(*fault, "The request could not be read.")
+            return
+        match = None if fault else self._routes.find(exchange.method, exchange.path)
+        if not match or match is True:
+            passage.head_fault = (405, "method-not-allowed") if match is False else fault or (404, "route-unknown")
+            return
+        passage.route = match.route
+        exchange.dialect, exchange.route = match.route.dialect, match.route.name
+        exchange.actions = frozenset({match.route.action})
+
+    def request(self, flow: HTTPFlow) -> None:
+        if passage := flows.passage_of(flow):
+            self.house.under_way.add(passage.exchange.id)
+
+    # -- answers ----------------------------------------------------------------------------------------------------
+
+    def responseheaders(self, flow: HTTPFlow) -> None:
+        passage = flows.passage_of(flow)
+        if passage is None or flow.response is None or flows.is_our_answer(flow, passage) or not passage.exchange.contacted:
+            return
+        flow.response.stream = False
+        passage.upstream_status = flow.response.status_code
+        route = passage.route
+        passage.plan = answers.plan(flow.response.status_code, flow.response.headers, streams=bool(route and route.streams))
+        if flow.response.status_code < 200:
+            lockdown.cut_upstream(ctx.master, flow)
+
+    def response(self, flow: HTTPFlow) -> None:
+        """Move the model's answer away before anybody else looks: from here on a refusal stands in its place."""
+        passage = flows.passage_of(flow)
+        if passage is None or flow.response is None or flows.is_our_answer(flow, passage):
+            return
+        if passage.exchange.contacted and passage.plan == "stream":
+            return
+        raw, unasked = flow.response.raw_content, not passage.exchange.contacted
+        flows.withhold(flow, passage, NOT_DECIDED)
+        if unasked:
+            flows.refuse(flow, passage, passage.exchange.refusal or NOT_DECIDED)
+        elif passage.plan is None or raw is None:
+            passage.answered_at = time.time()
+            passage.outcome = "unmaskable"
+            passage.exchange.refusal = BAD_ANSWER
+        else:
+            passage.answered_at = time.time()
+            passage.raw = raw
+
+    # -- what no gateway carries ------------------------------------------------------------------------------------
+
+    def websocket_start(self, flow: HTTPFlow) -> None:
+        lockdown.cut_flow(ctx.master, flow)
+
+    websocket_message = tcp_start = tcp_message = udp_start = udp_message = websocket_start
+
+    def dns_request(self, flow: HTTPFlow) -> None:
+        lockdown.cut_flow(ctx.master, flow)
+
+    http_connect = http_connect_upstream = dns_response = dns_request
+
+
+class Release:
+    """Opens what Refuse closed, if nobody said no and nothing broke: the last statement that can run."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+
+    def request(self, flow: HTTPFlow) -> None:
+        passage = flows.passage_of(flow)
+        if passage is None:
+            return
+        exchange = passage.exchange
+        if exchange.refusal is not None:
+            flows.refuse(flow, passage, exchange.refusal)
+        elif isinstance(exchange.decision, Permit) and exchange.recorded and exchange.subject is not None:
+            exchange.contacted = True
+            passage.contacted_at = time.time()
+            self._address(flow, passage)
+            flows.release_request(flow, passage)
+
+    def _address(self, flow: HTTPFlow, passage: flows.Passage) -> None:
+        """Rebuild the request from what was checked: its tree, its route, and the model's own address and credential."""
+        exchange, request, route = passage.exchange, flow.request, passage.route
+        if route is None:
+            raise ValueError("no route")
+        if passage.target_url is not None:
+            request.data.scheme, request.data.host, request.data.port = passage.target_url
+        request.data.method = route.method.encode()
+        request.data.trailers = None
+        fields = headers.onward(
+            _authority(request.data.host, request.data.port, request.data.scheme),
+            exchange_id=exchange.id,
+            has_body=route.has_body,
+            streaming=exchange.streaming,
+            credential=passage.credential,
+        )
+        request.data.headers = type(request.headers)(fields)
+        request.content = passage.onward_body if route.has_body else b""
+
+    def responseheaders(self, flow: HTTPFlow) -> None:
+        passage = flows.passage_of(flow)
+        if passage and passage.stream is not None and flow.response and flow.response.stream is passage.stream:
+            flows.release_answer(passage, flow.response)
+
+    def response(self, flow: HTTPFlow) -> None:
+        passage = flows.passage_of(flow)
+        if passage is None or flow.response is None or flows.is_our_answer(flow, passage):
+            return
+        exchange = passage.exchange
+        if exchange.refusal is not None and passage.stream is None:
+            flows.refuse(flow, passage, exchange.refusal)
+        elif exchange.finished and exchange.refusal is None:
+            if passage.stream is None and passage.answer is not None:
+                fields = [*replies.mark_headers(exchange), (b"content-type", b"application/json")]
+                flow.response = flows.answer(passage.status, fields, passage.answer)
+            elif passage.stream is None:
+                return
+            flows.release_answer(passage, flow.response)
+
+
+def _authority(host: str, port: int, scheme: bytes) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return name if port == {b"http": 80, b"https": 443}.get(scheme) else f"{name}:{port}"
+
+
+def _exit(text: str) -> None:
+    with contextlib.suppress(OSError):
+        sys.stderr.write("".join(f"phigate: {line}\n" for line in text.splitlines() or ["cannot start"]))
+        sys.stderr.flush()
+    sys.exit(1)

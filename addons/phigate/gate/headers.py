@@ -1,0 +1,88 @@
+"""What a request must look like on the wire before anybody reads it, and the only headers that go upstream.
+
+Nothing of the caller's headers is passed on: the upstream's are built anew (RFC 9110, 7.6.1 for hop-by-hop fields).
+A value is a refusal's (status, reason) or None; nothing of the request is ever part of it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Fields = list[tuple[bytes, bytes]]
+
+METHODS = frozenset({b"GET", b"POST"})
+VERSIONS = frozenset({b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0"})
+ONCE = frozenset({b"host", b"authorization", b"content-type", b"content-length", b"content-encoding", b"transfer-encoding"})
+"""Fields that two copies of make ambiguous (RFC 9110, 5.3; RFC 9112, 6.3)."""
+REASON_HEADERS = frozenset({"phi-unmask", "phi-break-glass", "phi-justification"})
+
+_PATH = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,511}\Z")
+_SEGMENT_TRICK = re.compile(rb"//|/\.{1,2}(/|\Z)|%2f|%5c|%2e|%00|;", re.IGNORECASE)
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\Z")
+_MAX_FIELDS = 100
+_MAX_BYTES = 48 * 1024
+
+
+def head_fault(
+    method: bytes, target: bytes, version: bytes, authority: bytes, fields: Iterable[tuple[bytes, bytes]]
+) -> tuple[int, str] | None:
+    """Why this request's head is refused, (status, reason); None when it may be read on."""
+    if version not in VERSIONS:
+        return 400, "malformed"
+    if method not in METHODS:
+        return 405, "method-not-allowed"
+    if (authority and version != b"HTTP/2.0") or not _PATH.match(target) or _SEGMENT_TRICK.search(target):
+        return 404, "route-unknown"
+    return _fields_fault(list(fields))
+
+
+def _fields_fault(fields: Fields) -> tuple[int, str] | None:
+    if len(fields) > _MAX_FIELDS or sum(len(name) + len(value) for name, value in fields) > _MAX_BYTES:
+        return 431, "headers-too-large"
+    seen: set[bytes] = set()
+    for name, value in fields:
+        lower = name.lower()
+        if not _VALUE.match(value) or (lower in ONCE and lower in seen):
+            return 400, "malformed"
+        seen.add(lower)
+    return None
+
+
+def body_fault(fields: Iterable[tuple[bytes, bytes]], *, has_body: bool) -> tuple[int, str] | None:
+    """Why this request's body is not read: only plain, whole JSON in UTF-8 is."""
+    kinds = {name.lower(): value for name, value in fields}
+    if kinds.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}:
+        return 415, "encoding-unsupported"
+    media, _, parameters = kinds.get(b"content-type", b"").lower().partition(b";")
+    if has_body and media.strip() != b"application/json":
+        return 415, "content-unreadable"
+    charset = parameters.strip().removeprefix(b"charset=").strip(b'" ')
+    if charset not in {b"", b"utf-8"}:
+        return 415, "encoding-unsupported"
+    return None
+
+
+def onward(host: str, *, exchange_id: str, has_body: bool, streaming: bool, credential: str | None) -> Fields:
+    """The whole head of what the upstream receives; `credential` is the model's own, the caller's never goes on."""
+    fields = [
+        (b"Host", host.encode("idna" if not host.isascii() else "ascii")),
+        (b"User-Agent", b"phigate"),
+        (b"Accept", b"text/event-stream" if streaming else b"application/json"),
+        (b"Accept-Encoding", b"identity"),
+        (b"X-Request-Id", exchange_id.encode()),
+    ]
+    if has_body:
+        fields.append((b"Content-Type", b"application/json"))
+    if credential:
+        fields.append((b"Authorization", b"Bearer " + credential.encode("latin-1")))
+    return fields
+
+
+def reason_text(value: str) -> str | None:
+    """A caller's stated reason, trimmed; None when it says nothing or cannot be shown (3 to 500 printable characters)."""
+    text = value.strip()
+    return text if 3 <= len(text) <= 500 and text.isprintable() else None

@@ -1,0 +1,45 @@
+"""The gateway's own answers, and the headers of every answer: built from nothing, so they can echo nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from phigate.exchange import Exchange, Refusal
+
+Fields = list[tuple[bytes, bytes]]
+
+NOT_DECIDED = ("not-decided", "The gateway could not decide this request.")
+
+
+def mark_headers(exchange: Exchange) -> Fields:
+    """The headers by which a caller, a proxy log and a support desk find this exchange again."""
+    refusal, decision = exchange.refusal, exchange.decision
+    verb = refusal.decision if refusal else "permit"
+    rule = refusal.rule if refusal else getattr(decision, "rule", None)
+    fields = [
+        (b"phi-exchange", exchange.id.encode()),
+        (b"x-request-id", exchange.id.encode()),
+        (b"phi-decision", verb.encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    if refusal:
+        fields.append((b"phi-reason", refusal.reason.encode()))
+    if rule:
+        fields.append((b"phi-rule", _ascii(rule)))
+    return fields
+
+
+def refusal_headers(exchange: Exchange, refusal: Refusal) -> Fields:
+    """`mark_headers` and what the refusal adds: challenge, retry advice (SDKs repeat a 503 unless told not to)."""
+    fields = [*mark_headers(exchange), (b"content-type", b"application/json")]
+    if refusal.retry_after is not None:
+        fields.append((b"retry-after", str(refusal.retry_after).encode()))
+    if exchange.contacted:
+        fields.append((b"x-should-retry", b"false"))
+    fields += [(name.encode(), _ascii(value)) for name, value in refusal.headers.items()]
+    return fields
+
+
+def _ascii(text: str) -> bytes:
+    return text.encode("ascii", "replace")

@@ -1,0 +1,37 @@
+"""SIGTERM drains: no new connection, what is under way finishes within a limit, then everybody closes.
+
+Stands first in mitmproxy's chain, before the script that holds the rooms, so that its asynchronous `done` is over
+before theirs begins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from phigate.host.lockdown import close_doors, cut_connections
+
+if TYPE_CHECKING:
+    from mitmproxy.master import Master
+
+    from phigate.house import House
+
+LIMIT = 20.0
+"""Seconds that exchanges under way get to finish."""
+
+
+class Drain:
+    name = "phigate-drain"
+
+    def __init__(self, master: Master, house: House) -> None:
+        self._master = master
+        self._house = house
+
+    async def done(self) -> None:
+        self._house.leaving = True
+        close_doors(self._master)
+        limit = time.monotonic() + LIMIT
+        while self._house.under_way and time.monotonic() < limit:
+            await asyncio.sleep(0.02)
+        cut_connections(self._master)

@@ -1,0 +1,99 @@
+"""What mitmproxy and libraries may log: their words about us, never words of a caller or a model.
+
+mitmproxy prints exception texts with their tracebacks even with `-q`, the repr of events when it crashes (which
+holds the request's body), and whole URLs. So every log record is made by our factory: one that does not come from
+this package keeps its text only if its template is on the list below; an exception shrinks to type and place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+OURS = "phigate"
+
+_HARMLESS = re.compile(
+    r"""(?x)
+    (client\ (connect|disconnect|kill\ connection)
+    |server\ (connect|disconnect)\ [\w.:\[\]()\ -]+
+    |[\w\ +()/:.\[\]-]*\ (listening\ at|at)\ [\w.:*\[\]\ ,-]+?(\ stopped)?\.?
+    |[A-Z][\w\ ]+\ failed\ to\ listen\ on\ [\w.:*-]+\ with\ \[Errno\ \d+\][^\n]{0,200}(\nTry\ specifying[^\n]{0,200})?
+    |Loading\ script\ [^\n]{1,400}
+    |Web\ server\ listening\ at\ [^\n]{1,200}
+    |No\ web\ browser\ found\..*
+    |Streaming\ (request|response)\ (to|from)\ [\w.:-]+\.
+    |closing\ transports\.\.\.|transports\ closed!
+    |Saved\ \d+\ flows\.
+    |(Started|Finished)\ server\ process.*|Application\ (startup|shutdown)\ complete\..*
+    |Closing\ connection\ due\ to\ inactivity.*
+    )\Z"""
+)
+"""The messages of others that carry addresses of hosts and nothing else."""
+
+_factory = logging.LogRecord
+
+
+def place(exc: BaseException, tb: TracebackType | None) -> str:
+    """Type and place of an exception, `KeyError at masking/addon.py:41 in request`: never its text."""
+    frames = traceback.extract_tb(tb) if tb else []
+    ours = [frame for frame in frames if "phigate" in frame.filename] or frames
+    if not ours:
+        return type(exc).__name__
+    last = ours[-1]
+    short = "/".join(last.filename.split("/")[-2:])
+    return f"{type(exc).__name__} at {short}:{last.lineno} in {last.name}"
+
+
+def record(  # noqa: PLR0917 -- the signature of logging's record factory
+    name: str,
+    level: int,
+    path: str,
+    line: int,
+    message: object,
+    args: Any,
+    exc_info: Any,
+    func: str | None = None,
+    sinfo: str | None = None,
+    **extra: Any,
+) -> logging.LogRecord:
+    """A log record that can carry no content; the factory given to `logging`."""
+    what = _what(name, message, args)
+    if isinstance(exc_info, tuple) and exc_info[1] is not None:
+        what = f"{what} ({place(exc_info[1], exc_info[2])})"
+    elif isinstance(exc_info, BaseException):
+        what = f"{what} ({place(exc_info, exc_info.__traceback__)})"
+    made = _factory(name, level, path, line, what, None, None, func, None, **extra)
+    made.exc_text = None
+    return made
+
+
+def _what(name: str, message: object, args: Any) -> str:
+    if name == OURS or name.startswith(OURS + "."):
+        return str(message) % args if args else str(message)
+    text = str(message)
+    if not args and _HARMLESS.match(text):
+        return text
+    return f"{name}: message withheld"
+
+
+def _unhandled(error: BaseException | None, tb: TracebackType | None) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"phigate: unhandled {place(error, tb) if error else 'exception'}\n")
+
+
+def install() -> None:
+    """From here on every record of this process is made by `record`, and no traceback is printed with its text."""
+    logging.setLogRecordFactory(record)
+    sys.excepthook = lambda _kind, error, tb: _unhandled(error, tb)
+    sys.unraisablehook = lambda what: _unhandled(what.exc_value, what.exc_traceback)
+    threading.excepthook = lambda what: _unhandled(what.exc_value, what.exc_traceback)
+    for chatty in ("httpx", "httpcore", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

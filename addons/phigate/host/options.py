@@ -1,0 +1,121 @@
+"""Which of mitmproxy's options the gateway forces, forbids, and lets people change while it runs.
+
+Pure tables over plain values: mitmproxy is not imported here, its option names and defaults are what we rely on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FORCED: Mapping[str, Any] = {
+    "connection_strategy": "lazy",  # eager opens an upstream connection for each client before any check
+    "rawtcp": False,  # an unasked 101 would open a raw tunnel past all hooks
+    "websocket": False,  # no WebSocket route exists: a 101 never becomes a message stream
+    "stream_large_bodies": None,  # passes bodies on before they are decided
+    "store_streamed_bodies": False,
+    "keep_host_header": False,
+    "anticache": False,
+    "http3": False,
+    "onboarding": False,
+}
+"""Set by the gateway itself at start; what an operator wrote for them is overruled."""
+
+REQUIRED: Mapping[str, Any] = {
+    "validate_inbound_headers": True,
+    "ssl_insecure": False,
+    "upstream_cert": True,
+    "server": True,
+    "ignore_hosts": [],
+    "allow_hosts": [],
+    "tcp_hosts": [],
+    "udp_hosts": [],
+    "block_list": [],
+    "map_remote": [],
+    "map_local": [],
+    "modify_body": [],
+    "modify_headers": [],
+    "proxyauth": None,
+    "upstream_auth": None,
+    "stickyauth": None,
+    "stickycookie": None,
+    "client_replay": [],
+    "server_replay": [],
+    "rfile": None,
+    "intercept": None,
+    "proxy_debug": False,
+}
+"""What would open a way past the gateway, or no longer works in it: must stand at these values."""
+
+DEFAULTS: Mapping[str, Any] = {"body_size_limit": "16m", "tcp_timeout": 120}
+"""Set where the operator left mitmproxy's own default, which knows no bound (or one of ten minutes)."""
+
+CHANGEABLE = (
+    "console_",
+    "view_",
+    "web_columns",
+    "web_static_viewer",
+    "flow_detail",
+    "dumper_",
+    "termlog_verbosity",
+    "content_view_lines_cutoff",
+    "default_contentview",
+    "showhost",
+    "command_history",
+    "cut_",
+)
+"""Name prefixes of the options that may change while the gateway runs: how shadows are displayed, nothing else."""
+
+COMMANDS = (
+    "phi.",
+    "view.",
+    "console.",
+    "flow.mark",
+    "flow.comment",
+    "export.",
+    "cut",
+    "save.",
+    "commands.history",
+    "commands.arguments",
+    "proxyserver.active_connections",
+    "set",
+    "options.",
+    "app.shutdown",
+)
+"""Name prefixes of the commands that people may give a running gateway; all of them see only shadows."""
+
+FORBIDDEN_COMMANDS = ("view.flows.load", "view.flows.create", "options.load", "options.reset", "console.edit", "console.intercept")
+"""The exceptions among `COMMANDS`: they load, make or alter flows, or replace all options at once."""
+
+
+def changeable(option: str) -> bool:
+    return option.startswith(CHANGEABLE)
+
+
+def permitted_command(name: str) -> bool:
+    return name.startswith(COMMANDS) and not name.startswith(FORBIDDEN_COMMANDS)
+
+
+def faults(current: Mapping[str, Any]) -> list[str]:
+    """Why these option values may not run, one sentence each; empty when they may."""
+    found = [_mode_fault(mode) for mode in current.get("mode", ())]
+    found += [_required_fault(name, value, current) for name, value in REQUIRED.items()]
+    if len(current.get("scripts", ())) != 1:
+        found.append("exactly one script may be loaded, the gateway")
+    if not current.get("mode"):
+        found.append("a mode is needed: `--mode reverse:http://HOST:PORT`")
+    return [fault for fault in found if fault]
+
+
+def _mode_fault(mode: str) -> str:
+    if mode.startswith(("reverse:http://", "reverse:https://")):
+        return ""
+    return f"mode `{mode}` is not `reverse:http://HOST:PORT` or `reverse:https://HOST:PORT`"
+
+
+def _required_fault(name: str, value: Any, current: Mapping[str, Any]) -> str:
+    if name not in current or current[name] == value or (not current[name] and not value):
+        return ""
+    return f"option `{name}` must stay {value!r}"

@@ -1,0 +1,178 @@
+"""What the rooms share while the gateway runs: the policy in force, detectors, keys, journal, who is under way.
+
+Glue: it reads files, the clock and mitmproxy's options, and is the only place where a policy is put in force.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import logging
+import os
+import secrets as randomness
+import socket
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phigate.capture.journal import Journal, JournalFault, open_journal
+from phigate.capture.record import policy_record
+from phigate.identity.verify import Verifier
+from phigate.masking import Detectors, RosterFault, Secrets, Sight, Transformer, default_detectors, load_roster
+from phigate.policy.load import PolicyFaults, load_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from phigate.exchange import Exchange
+    from phigate.host.observers import Observers
+    from phigate.policy.schema import Mask, Policy
+
+logger = logging.getLogger(__name__)
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The folder that holds `addons/`: default paths start here, never in the working directory."""
+
+OPTIONS = (
+    ("phi_policy", str(ROOT / "rules" / "policy.yaml"), "The policy file."),
+    ("phi_journal", str(ROOT / "var" / "journal"), "The folder of the journal."),
+    ("phi_console", "127.0.0.1:8090", "host:port of the console; empty is off."),
+    ("phi_secrets", str(ROOT / "var" / "keys" / "secrets"), "File (or env:NAME) of the keys for hashes and surrogates."),
+    ("phi_instance", socket.gethostname() or "phigate", "The name of this gateway in records and metrics."),
+)
+
+
+class StartFault(Exception):
+    """Why the gateway cannot start: one sentence a line, in the operator's words."""
+
+
+class House:
+    """The shared state; empty until `furnish`, closed for traffic until `ready`."""
+
+    policy: Policy
+    detectors: Detectors
+    secrets: Secrets
+    journal: Journal
+    verifier: Verifier
+    observers: Observers
+
+    def __init__(self) -> None:
+        self.ready = False
+        self.leaving = False
+        self.under_way: set[str] = set()
+        self.openers: list[Callable[[], None]] = []
+        """What else must be had before a port opens; each may raise StartFault."""
+        self.ticks: list[Callable[[], None]] = [self.reload_if_changed]
+        """What is done once a second; none of it may raise."""
+        self._policy_path = Path()
+        self._noted: str | None = None
+        self._policy_seen: tuple[int, int] | None = None
+
+    def furnish(self, *, policy: str, journal: str, secrets: str, instance: str) -> None:
+        """Load and open everything; raises StartFault before any port is opened."""
+        self._policy_path = Path(policy)
+        try:
+            self._policy_seen = self._policy_stamp()
+            self.put_in_force(load_policy(self._policy_path))
+        except PolicyFaults as fault:
+            raise StartFault("\n".join(fault.faults)) from None
+        except RosterFault as fault:
+            raise StartFault(str(fault)) from None
+        except OSError as error:
+            raise StartFault(f"{policy}: {os.strerror(error.errno or 0).lower()}") from None
+        self.secrets = read_secrets(secrets)
+        try:
+            self.journal = open_journal(Path(journal), instance, utc_now)
+        except JournalFault as fault:
+            raise StartFault(f"option `phi_journal`: {fault}") from None
+        self._note_policy()
+        for opener in self.openers:
+            opener()
+
+    def put_in_force(self, policy: Policy) -> None:
+        """Make a policy the one that decides from now on; everything derived from the old one goes with it."""
+        self.detectors = default_detectors(load_roster(policy.folder / policy.roster) if policy.roster else None)
+        self.policy = policy
+        if hasattr(self, "verifier"):
+            self.verifier.replace(policy)
+        else:
+            self.verifier = Verifier(policy)
+        self.transformer = lru_cache(maxsize=256)(self._transformer)
+        self.agent_shown = lru_cache(maxsize=1024)(self._agent_shown)
+
+    def reload_if_changed(self) -> None:
+        """Put an edited policy in force; a bad one changes nothing and is said once."""
+        stamp = self._policy_stamp()
+        if stamp == self._policy_seen:
+            return
+        self._policy_seen = stamp
+        try:
+            policy = load_policy(self._policy_path)
+            self.put_in_force(policy)
+        except PolicyFaults as fault:
+            logger.error("the changed policy is not put in force, the last good one stays:\n%s", "\n".join(fault.faults))
+        except RosterFault as fault:
+            logger.error("the changed policy is not put in force, the last good one stays: %s", fault)
+        except OSError as error:
+            logger.error("the changed policy cannot be read (%s), the last good one stays", type(error).__name__)
+        else:
+            logger.warning("policy %s is in force", policy.sha256[:12])
+            self._note_policy()
+
+    def sight(self, exchange: Exchange, mask: Mask | None) -> Sight:
+        """The masks through which this exchange's texts are seen; `mask` None hides nothing from the caller's side."""
+        subject = exchange.subject
+        scope = f"{subject.issuer}\0{subject.id}" if subject else exchange.id
+        shown = self.transformer(self.policy.capture.mask, scope)
+        return Sight(self.detectors, self.secrets, self.transformer(mask, scope) if mask else None, shown)
+
+    def _transformer(self, mask: Mask, scope: str) -> Transformer:
+        return Transformer(mask, self.secrets, scope)
+
+    def _agent_shown(self, agent: str) -> str:
+        shown = Transformer(self.policy.capture.mask, self.secrets, "agent")
+        return Sight(self.detectors, self.secrets, None, shown).for_bystanders(agent)
+
+    def _policy_stamp(self) -> tuple[int, int]:
+        with contextlib.suppress(FileNotFoundError):
+            stat = self._policy_path.stat()
+            return stat.st_mtime_ns, stat.st_size
+        return 0, -1
+
+    def _note_policy(self) -> None:
+        was, self._noted = self._noted, self.policy.sha256
+        self.journal.append("policy", policy_record(self._noted, was=was, accepted=True))
+
+
+def utc_now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def read_secrets(where: str) -> Secrets:
+    """The keys of hashes and surrogates: `EPOCH HEX` (at least 32 bytes), from a file made at first use, or `env:NAME`."""
+    if where.startswith("env:"):
+        text = os.environ.get(where.removeprefix("env:"), "")
+    else:
+        text = _secrets_file(Path(where))
+    epoch, _, key = text.strip().partition(" ")
+    try:
+        raw = bytes.fromhex(key)
+    except ValueError:
+        raw = b""
+    if len(raw) < 32 or not epoch:
+        raise StartFault(f"{where}: expected `EPOCH KEY`, the key at least 64 hexadecimal digits")
+    return Secrets(key=raw, epoch=epoch)
+
+
+def _secrets_file(path: Path) -> str:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileExistsError):
+            made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(made, "w") as file:
+                file.write(f"1 {randomness.token_hex(32)}\n")
+        if path.stat().st_mode & 0o077:
+            raise StartFault(f"{path}: must be readable by its owner only (mode 600)")
+        return path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartFault(f"{path}: cannot be read or made ({type(error).__name__})") from None

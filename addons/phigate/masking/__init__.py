@@ -1,0 +1,39 @@
+"""What may they see? Identifiers found in text, whole or growing, and hidden the way a mask says.
+
+>>> from phigate.masking import Detectors
+>>> [finding.entity for finding in Detectors().find("MRN: 61-83-49, seen 2024-03-05")]
+['MRN', 'DATE_TIME']
+"""
+
+from __future__ import annotations
+
+from phigate.masking.answer import Sight
+from phigate.masking.detect import Detectors, Piece, Scanner
+from phigate.masking.detector import Detector
+from phigate.masking.detectors import DETECTORS
+from phigate.masking.identifiers import identifier
+from phigate.masking.roster import Roster, RosterFault, load_roster, parse_roster
+from phigate.masking.secrets import Secrets
+from phigate.masking.transforms import Transformer
+
+__all__ = [
+    "DETECTORS",
+    "Detector",
+    "Detectors",
+    "Piece",
+    "Roster",
+    "RosterFault",
+    "Scanner",
+    "Secrets",
+    "Sight",
+    "Transformer",
+    "default_detectors",
+    "identifier",
+    "load_roster",
+    "parse_roster",
+]
+
+
+def default_detectors(roster: Roster | None = None) -> Detectors:
+    """The built-in detectors, with a roster if there is one."""
+    return Detectors(roster=roster)

@@ -1,0 +1,152 @@
+"""What may they, the model, and everyone looking on see? Glue: texts of a flow to their masked forms."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+import orjson
+from mitmproxy import ctx
+
+from phigate import flows
+from phigate.capture.journal import JournalDown
+from phigate.dialect import openai, sse
+from phigate.dialect.tree import rewrite
+from phigate.exchange import Refusal
+from phigate.gate import replies
+from phigate.host import lockdown, logs
+from phigate.masking.answer import MaskedStream, failure, whole
+from phigate.policy.decide import Permit
+
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow
+
+    from phigate.house import House
+
+logger = logging.getLogger(__name__)
+
+UNMASKABLE = Refusal(502, "answer-unreadable", "The model server's answer could not be checked.")
+BROKEN_OFF = openai.error_body(502, "stream-broken-off", "The gateway broke this answer off.")
+UNSYNCED_SECONDS = 0.2
+"""How long a released part of a stream may lie unsynced before the stream ends."""
+
+
+class Masking:
+    def __init__(self, house: House) -> None:
+        self.house = house
+
+    def request(self, flow: HTTPFlow) -> None:
+        passage = flows.passage_of(flow)
+        if passage is None or passage.exchange.subject is None:
+            return
+        exchange, decision = passage.exchange, passage.exchange.decision
+        permit = decision if isinstance(decision, Permit) and exchange.refusal is None else None
+        sight = self.house.sight(exchange, permit.prompt if permit else None)
+        passage.model_shown = sight.for_bystanders(exchange.target) if exchange.target else None
+        if exchange.request is not None:
+            passage.prompt_shown = rewrite(exchange.request, openai.SHOWN, sight.for_bystanders)
+            onward = exchange.request
+            if permit and permit.prompt:
+                onward = rewrite(exchange.request, openai.REQUEST, sight.for_caller)
+            passage.onward_body = orjson.dumps(onward)
+        exchange.found_in = sight.found
+        exchange.identifiers |= sight.identifiers
+
+    def responseheaders(self, flow: HTTPFlow) -> None:
+        passage = flows.passage_of(flow)
+        if passage is None or passage.plan != "stream" or not isinstance(passage.exchange.decision, Permit):
+            return
+        exchange = passage.exchange
+        guard = Guard(self.house, flow, passage, exchange.decision)
+        fields = [*replies.mark_headers(exchange), (b"content-type", b"text/event-stream")]
+        if flow.request.http_version == "HTTP/1.1":
+            fields.append((b"transfer-encoding", b"chunked"))
+        flow.response = flows.answer(200, fields, None)
+        flow.response.stream = guard
+        passage.stream = guard
+
+    def response(self, flow: HTTPFlow) -> None:
+        passage = flows.passage_of(flow)
+        if passage is None or not isinstance(passage.exchange.decision, Permit) or passage.exchange.refusal is not None:
+            return
+        if passage.stream is not None:
+            passage.stream.settle()
+        elif passage.plan in {"whole", "error"}:
+            self._whole(passage, passage.exchange.decision)
+
+    def _whole(self, passage: flows.Passage, permit: Permit) -> None:
+        exchange = passage.exchange
+        sight = self.house.sight(exchange, permit.mask)
+        try:
+            if passage.plan == "error":
+                passage.answer, passage.answer_shown = failure(passage.raw, passage.upstream_status, sight)
+                passage.status, passage.outcome = passage.upstream_status, "refused-by-upstream"
+            else:
+                passage.answer, passage.answer_shown, exchange.usage = whole(passage.raw, sight)
+        except ValueError:
+            passage.outcome, exchange.refusal = "unmaskable", UNMASKABLE
+        passage.raw = b""
+        exchange.found_out = sight.found
+        exchange.identifiers |= sight.identifiers
+
+
+class Guard:
+    """The callable through which a streamed answer runs; never raises, and what breaks in it ends the stream.
+
+    mitmproxy calls it with each piece from the upstream and with `b""` at the end; an empty list sends nothing,
+    while an empty piece would end a chunked body.
+    """
+
+    def __init__(self, house: House, flow: HTTPFlow, passage: flows.Passage, permit: Permit) -> None:
+        self._house = house
+        self._flow = flow
+        self._passage = passage
+        self._sight = house.sight(passage.exchange, permit.mask)
+        self._masked = MaskedStream(self._sight)
+        self._parts = 0
+        self._shown: list[str] = []
+        self._broken = False
+
+    def __call__(self, data: bytes) -> bytes | list[bytes]:
+        if self._broken:
+            return []
+        try:
+            out = self._masked.feed(data) if data else self._masked.finish()
+            self._record()
+        except JournalDown:
+            return self._break_off("unrecorded")
+        except ValueError:
+            return self._break_off("unmaskable")
+        except Exception as error:  # noqa: BLE001 -- whatever it is, mitmproxy would leave the client hanging
+            logger.error("a stream was broken off (%s)", logs.place(error, error.__traceback__))  # noqa: TRY400 -- place only, no traceback text
+            return self._break_off("gateway-broke")
+        if out and not self._passage.first_at:
+            self._passage.first_at = time.time()
+        return out or []
+
+    def settle(self) -> None:
+        """Hand over what was found and shown, once nothing more comes."""
+        exchange = self._passage.exchange
+        exchange.found_out = self._sight.found
+        exchange.identifiers |= self._sight.identifiers
+        exchange.usage = self._masked.usage
+        self._passage.answer_shown = "".join(self._shown)
+        if self._broken:
+            exchange.refusal = UNMASKABLE
+
+    def _record(self) -> None:
+        """Queue what was just released to the journal before it goes out."""
+        journal, shown = self._house.journal, self._masked.take_shown()
+        if shown:
+            self._shown.append(shown)
+            journal.append("part", {"exchange": self._passage.exchange.id, "part": self._parts, "body": shown})
+            self._parts += 1
+        if journal.oldest_pending_seconds(time.monotonic()) > UNSYNCED_SECONDS:
+            raise JournalDown("parts stay unsynced")
+
+    def _break_off(self, outcome: str) -> bytes:
+        self._broken = True
+        self._passage.outcome = outcome
+        lockdown.cut_upstream(ctx.master, self._flow)
+        return sse.write(BROKEN_OFF)

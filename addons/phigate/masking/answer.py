@@ -1,0 +1,161 @@
+"""One exchange's texts, masked twice in one pass: for the caller, and apart from that for everyone looking on.
+
+Pure: bytes and trees in, bytes and trees out. Every text is scanned once; the caller's mask (the rule's) and the
+shown mask (`capture.mask`: records, shadows, tickets) render the same pieces.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from phigate.dialect import openai
+from phigate.dialect.chunks import Chunks
+from phigate.dialect.sse import KEEP_ALIVE, EventReader, write
+from phigate.dialect.tree import rewrite
+from phigate.masking.identifiers import identifier
+
+if TYPE_CHECKING:
+    from phigate.dialect.tree import Fields
+    from phigate.masking.detect import Detectors, Piece
+    from phigate.masking.transforms import Secrets, Transformer
+
+
+class Sight:
+    """What one exchange's masks make of its texts; counts what was found."""
+
+    def __init__(self, detectors: Detectors, secrets: Secrets, caller: Transformer | None, shown: Transformer) -> None:
+        """`caller` None hides nothing from the caller."""
+        self._detectors = detectors
+        self._secrets = secrets
+        self._caller = caller
+        self._shown = shown
+        self._seen: dict[str, tuple[str, str]] = {}
+        self.found: Counter[str] = Counter()
+        self.identifiers: set[str] = set()
+
+    def text(self, text: str) -> tuple[str, str]:
+        """(for the caller, for bystanders) of one whole text."""
+        known = self._seen.get(text)
+        if known is None:
+            scanner = self._detectors.scanner()
+            known = self._seen[text] = self.render([*scanner.feed(text), *scanner.close()])
+        return known
+
+    def for_caller(self, text: str) -> str:
+        return self.text(text)[0]
+
+    def for_bystanders(self, text: str) -> str:
+        return self.text(text)[1]
+
+    def both(self, tree: Any, fields: Fields) -> tuple[Any, Any]:
+        """A tree, masked for the caller and for bystanders."""
+        return rewrite(tree, fields, self.for_caller), rewrite(tree, fields, self.for_bystanders)
+
+    def render(self, pieces: list[Piece]) -> tuple[str, str]:
+        if len(pieces) == 1 and pieces[0].entity is None:
+            return pieces[0].text, pieces[0].text
+        for piece in pieces:
+            if piece.entity is not None:
+                self.found[piece.entity] += 1
+                self.identifiers.add(identifier(piece.entity, piece.text, self._secrets))
+        caller = map(self._caller.render, pieces) if self._caller else (piece.text for piece in pieces)
+        return "".join(caller), "".join(map(self._shown.render, pieces))
+
+    def channel(self, shown: list[str]) -> TextChannel:
+        return TextChannel(self, self._detectors, shown)
+
+
+class TextChannel:
+    """One text that arrives in pieces: gives the caller's text, puts the bystanders' aside."""
+
+    def __init__(self, sight: Sight, detectors: Detectors, shown: list[str]) -> None:
+        self._sight = sight
+        self._scanner = detectors.scanner()
+        self._shown = shown
+
+    def feed(self, text: str) -> str:
+        return self._out(self._scanner.feed(text))
+
+    def close(self) -> str:
+        return self._out(self._scanner.close())
+
+    def _out(self, pieces: list[Piece]) -> str:
+        caller, shown = self._sight.render(pieces) if pieces else ("", "")
+        if shown:
+            self._shown.append(shown)
+        return caller
+
+
+def whole(body: bytes, sight: Sight) -> tuple[bytes, Any, dict[str, int]]:
+    """A whole JSON answer: (bytes for the caller, tree for bystanders, usage); raises ValueError when unreadable."""
+    tree = orjson.loads(body)
+    if not isinstance(tree, dict):
+        raise ValueError("not an object")  # noqa: TRY004 -- the answer is at fault, not our code
+    caller, shown = sight.both(tree, openai.ANSWER)
+    return orjson.dumps(caller), shown, openai.usage(tree)
+
+
+class MaskedStream:
+    """Bytes of an event stream in, masked bytes out, at any chunking; raises ValueError when it cannot be read.
+
+    `shown` collects the text for bystanders since it was last taken.
+    """
+
+    def __init__(self, sight: Sight) -> None:
+        self._sight = sight
+        self._shown: list[str] = []
+        self._reader = EventReader()
+        self._chunks = Chunks(openai.ANSWER, lambda: sight.channel(self._shown), self._at_once)
+        self.usage: dict[str, int] = {}
+        self.ended = False
+
+    def feed(self, data: bytes) -> bytes:
+        return b"".join(self._event(event.data) for event in self._reader.feed(data))
+
+    def finish(self) -> bytes:
+        """What the end of the upstream's body releases."""
+        out = b"".join(self._event(event.data) for event in self._reader.close())
+        return out + self._send(self._chunks.close())
+
+    def take_shown(self) -> str:
+        text = "".join(self._shown)
+        self._shown.clear()
+        return text
+
+    def _at_once(self, text: str) -> str:
+        caller, shown = self._sight.text(text)
+        self._shown.append(shown)
+        return caller
+
+    def _event(self, data: str | None) -> bytes:
+        if data is None:
+            return b"" if self.ended else KEEP_ALIVE
+        if self.ended:
+            return b""
+        if data.strip() == "[DONE]":
+            self.ended = True
+            return self._send(self._chunks.close()) + write(b"[DONE]")
+        chunk = orjson.loads(data)
+        out = self._send(self._chunks.feed(chunk))
+        self.usage = openai.usage(chunk) or self.usage
+        return out
+
+    @staticmethod
+    def _send(chunks: list[dict[str, Any]]) -> bytes:
+        return b"".join(write(orjson.dumps(chunk)) for chunk in chunks)
+
+
+def failure(body: bytes, status: int, sight: Sight) -> tuple[bytes, Any]:
+    """An upstream's error (they echo prompts) in the dialect's shape: its message masked, everything else ours."""
+    try:
+        tree = orjson.loads(body)
+    except ValueError:
+        tree = None
+    found = tree.get("error", tree) if isinstance(tree, dict) else None
+    message = found if isinstance(found, str) else found.get("message") if isinstance(found, dict) else None
+    text = message if isinstance(message, str) else "The model server refused the request."
+    caller, shown = sight.text(text[:2000])
+    return openai.error_body(status, "upstream-refused", caller), {"error": {"message": shown}}

@@ -1,0 +1,12 @@
+"""The detectors as tables, one file a kind, in the order in which they are tried at one place."""
+
+from __future__ import annotations
+
+from phigate.masking.detectors.contact import CONTACT
+from phigate.masking.detectors.dates import DATES
+from phigate.masking.detectors.names import NAMES
+from phigate.masking.detectors.numbers import NUMBERS
+
+DETECTORS = (*NUMBERS, *CONTACT, *DATES, *NAMES)
+
+__all__ = ["CONTACT", "DATES", "DETECTORS", "NAMES", "NUMBERS"]

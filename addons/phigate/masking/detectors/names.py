@@ -1,0 +1,249 @@
+"""People: a name after a title, after a label or a relation, or before a credential.
+
+A name is up to four capitalised words with initials and particles between them; `name_of` cuts off what follows it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from phigate.masking.detector import Detector
+from phigate.masking.detectors.parts import APOSTROPHE, EDGE, LOWER, QUOTE, UPPER
+
+LETTERS = rf"(?:{LOWER}|{UPPER})"
+REST = rf"{LETTERS}{{0,23}}(?:{APOSTROPHE}{LETTERS}{{1,12}}){{0,2}}"
+WORD = rf"(?:{UPPER}\.(?:{UPPER}\.)?|{UPPER}{REST})"
+LED = rf"(?:{EDGE}\.|{EDGE}{REST})"
+"""A word at the very start of a match."""
+PARTICLE = r"(?:(?i:van der|van den|van|von|de la|de|del|di|da|dos|du|la|le|bin|ibn|al|el|st\.|ter) )?"
+NEXT = rf"[ \x{{A0}}]{{1,2}}{PARTICLE}{WORD}"
+SUFFIX = r"(?:,? (?:Jr|Sr|II|III|IV)\b\.?)?"
+FULL = rf"{PARTICLE}{WORD}(?:{NEXT}){{0,3}}{SUFFIX}"
+LAST_FIRST = rf"{PARTICLE}{WORD}(?: {WORD})?, {{1,2}}{WORD}(?: {WORD})?"
+MANY = rf"{PARTICLE}{WORD}(?:{NEXT}){{1,3}}{SUFFIX}"
+
+TITLE = (
+    r"\b(?:(?i:drs?|mrs?|ms|mx|prof|professor|rev|hon|capt|sgt|lt|sra?)\b\.?"
+    r"|(?i:doctor|nurse|miss|mister|madam|sister|father|pastor|rabbi|officer|detective|judge|señora?|herr"
+    r"|frau|monsieur|madame))"
+)
+LABEL = (
+    r"\b(?i:(?:(?:patient|pt|client|member|subscriber|guarantor|insured|policy ?holder|mother|father|parent"
+    r"|guardian|spouse|provider|physician|doctor"
+    r"|contact|first|last|middle|full|given|family|maiden|preferred|legal|user|nurse|attending"
+    r"|emergency contact)(?:['\x{2019}]s)?[ _]?)?(?:sur)?names?"
+    r"|patient|pt|client|member|subscriber|guarantor|insured|attending(?: physician)?|(?:consulting|referring"
+    r"|primary care|ordering|admitting|treating) (?:physician|provider|doctor)"
+    r"|physician|provider|pcp|surgeon|resident|nurse|author|caregiver|(?:emergency )?contact|next of kin|nok"
+    r"|re|attn|attention|cc|employee|recipient|donor|subject"
+    r"|informant|historian|interpreter|witness|therapist|counselor|clinician|dictated|transcriptionist)"
+)
+BY = (
+    r"\b(?i:(?:electronically |digitally )?(?:signed|co-?signed|dictated|transcribed|reviewed|authored"
+    r"|entered|verified|prepared|interpreted|approved)(?: by)?"
+    r"|(?:seen|examined|referred|performed|evaluated|followed|treated|admitted|accompanied|assessed|ordered"
+    r"|cared for|supervised|brought in) by)"
+)
+RELATION = (
+    r"\b(?i:daughter|son|wife|husband|mother|father|mom|dad|brother|sister|spouse|partner|aunt|uncle|cousin"
+    r"|niece|nephew|granddaughter|grandson"
+    r"|grandmother|grandfather|roommate|friend|neighbou?r|caregiver|guardian|girlfriend|boyfriend"
+    r"|fianc\x{E9}e?|fiancee?|stepmother|stepfather"
+    r"|son-in-law|daughter-in-law|(?:brother|sister|mother|father)-in-law)"
+)
+CREDENTIAL = (
+    r"(?:M\.?D|D\.?O|R\.?N|N\.?P|P\.?A(?:-C)?|Ph\.?D|D\.?D\.?S|D\.?M\.?D|FNP(?:-B?C)?|AGNP|ACNP|LCSW|MSW"
+    r"|Pharm\.?D|D\.?P\.?M|O\.?D|MBBS|MBChB|CRNA|CNM|DNP|APRN|LPN|LVN|CNA"
+    r"|BSN|MSN|Psy\.?D|DPT|FACC|FACS|FACP|MPH|LMFT|RD|RDN|RT|CMA|EMT(?:-P)?|DC|DVM|Esq)"
+)
+STOPS = frozenset(
+    """
+    a about admitted agreed agrees also an and are arrived as asked assistant at because been but by call called
+    came can comes complained complains denied denies described did discharged discussed does feels followed for
+    from had has have he her here him his how i if in is it manager may needs no not note notes of office on or
+    our per please practitioner presented presenting presents referred reported reports requested requests s/p
+    said says seen service she showed since so stated states station team than that the their then there
+    therefore they this to today told until us visit wants was we were what when where which while who will with
+    would yesterday you your
+    """.split()  # noqa: SIM905 - a word list reads best as words
+)
+"""Lower-case words that are in no name: functions, verbs, and what follows `Doctor` or `Nurse` instead of a name."""
+HEADINGS = frozenset(
+    """
+    above accompanied account acct action active acute address admission admit admits african after age aged
+    alert allergies allergy american apr april assessment attending aug august b bed below birth blood both bp
+    c/o cardiology care caucasian cc center chart chief chronic city clinic comments complaint complaints
+    consult contact continue continued controlled d.o.b date dated dates day dec december deferred demographics
+    department dept diagnosed diagnosis discharge dob doing dos during dx education email emergency encounter er
+    evaluated exam examined facility fax feb february female final floor fri friday full gastroenterology gender
+    general given handout height history home hospital hpi hx icu id impression indication information initials
+    instructions insurance jan january jul july jun june labs last left licence license lives location male mar
+    march md medication medications medicine mild moderate mon monday monitoring mother mr mr# mrn ms n/a na
+    name neurology new nil none nov november npi number oct october old oncology orthopedics past patient
+    pediatrics pending phone physical physician plan pmh policy portal position positioning postop primary prior
+    procedure progress provider psychiatry pt race radiology reason record relationship resident results review
+    right right-sided role room safety sat satisfaction saturday see self sep sept september severe sex
+    signature signed ssn stable stage start started state status stopped street subjective sun sunday surgery
+    tel telephone test therapy thu thursday title tolerated transport tue tuesday type unit unknown urology
+    vaccine vital vitals wed wednesday weight well year years zip
+    """.split()  # noqa: SIM905 - a word list reads best as words
+)
+"""Lower-case words that end a name in notes, though some may be one: headings, labels, months, places of care."""
+GIVEN = frozenset({"april", "august", "jan", "june", "may", "will"})
+"""Words above that begin a name when another word of it follows."""
+TOKEN = re.compile(r"[^\s,]+")
+
+
+def name_of(text: str) -> str:
+    """The leading words of a text that can be a name; empty where the first cannot."""
+    return _leading(text, HEADINGS)
+
+
+def titled(text: str) -> str:
+    """The same after a title, where the first word is a name even if it is `Day` or `Street`."""
+    return _leading(text, frozenset())
+
+
+def _leading(text: str, not_first: frozenset[str]) -> str:
+    end = 0
+    words = list(TOKEN.finditer(text))
+    for index, word in enumerate(words):
+        plain = word[0].rstrip(".").casefold()
+        ends = plain in STOPS or plain in (HEADINGS if index else not_first)
+        initial = len(plain) == 1 and word[0].endswith(".")
+        given = plain in GIVEN and index == 0 and len(words) > 1
+        if ends and not initial and not given:
+            break
+        end = word.end()
+    return text[:end]
+
+
+def is_name(text: str) -> bool:
+    """More than one letter, and not an abbreviation of one or two capitals alone."""
+    return sum(map(str.isalpha, text)) > 2 or ("." not in text and len(text) == 2 and text[1].islower())
+
+
+def is_no_acronym(text: str) -> bool:
+    return is_name(text) and not (text.isupper() and len(text) <= 4)
+
+
+def has_two_words(text: str) -> bool:
+    return is_name(text) and len(TOKEN.findall(text)) > 1
+
+
+NAMES = (
+    Detector(
+        "name-title",
+        "PERSON",
+        rf"{TITLE}[ \x{{A0}}]{{1,2}}(?:(?i:and|&) (?:Mrs|Ms|Dr|Mr)\.? )?(?P<id>{FULL})",
+        0.95,
+        narrow=titled,
+        check=is_name,
+        hits=(
+            "saw Dr. [[Bellweather]] (yesterday)",
+            "DR. [[BRANDT]]",
+            "[[Mr. B. Quarrel]], who".replace("[[Mr. ", "Mr. [["),
+            "Mrs. [[O'Dell-Marsh]] was",
+            "Prof [[María de la Cruz]].",
+            "Nurse [[Kit Lowe]] said",
+            "Dr. [[Day]] called",
+            "Dr. [[April Jones]]",
+        ),
+        misses=("the doctor said", "Dr. on call", "MS flare", "Nurse Notes", "Mr. is"),
+    ),
+    Detector(
+        "name-title-lower",
+        "PERSON",
+        r"\b(?i:dr|mr|mrs)\. (?P<id>[a-z]{3,20})\b",
+        0.6,
+        narrow=name_of,
+        hits=("saw dr. [[brandt]] today",),
+        misses=("the dr. said", "dr. on"),
+    ),
+    Detector(
+        "name-label",
+        "PERSON",
+        rf"{LABEL}{QUOTE} ?(?:\(s\))?[:=]{QUOTE}[ \t\x{{A0}}]{{0,3}}[\"'*_\[(]{{0,3}}"
+        rf"(?:{TITLE} )?(?P<id>{LAST_FIRST}|{FULL})",
+        0.95,
+        narrow=name_of,
+        check=is_name,
+        hits=(
+            "**Patient:** [[Ignatz Quarrel]]  ",
+            "PT: [[Okafor, Chidi]]   MR#",
+            "Re: [[Mai Đặng]] / labs",
+            '"patient_name": "[[Ada Example]]"',
+            "Name: [[Otto Brandt]] MRN: 1",
+            "NAME: [[OTTO Q. BRANDT]] DOB",
+            "Attending: Dr. [[Silas Penn]]",
+        ),
+        misses=("Patient: Denies pain", "Name: unknown", "Contact: 555", "Patient: She is"),
+    ),
+    Detector(
+        "name-is",
+        "PERSON",
+        rf"\b(?i:(?:name(?:['\x{{2019}}]s| is|d)|called|named|i am|i['\x{{2019}}]m|known as|aka|dear"
+        rf"|patients? named|patient name))[ ,]{{1,2}}(?:{TITLE} )?(?P<id>{FULL})",
+        0.85,
+        narrow=name_of,
+        check=is_name,
+        hits=(
+            "girl named [[Odile V.]] today",
+            "My name is [[Ada Example]].",
+            "patient name [[Hugo P.]], room 4",
+            "Dear [[Petra]],",
+        ),
+        misses=("I am here", "called The", "named the"),
+    ),
+    Detector(
+        "name-by",
+        "PERSON",
+        rf"{BY}[:,]?{QUOTE}[ \n]{{1,2}}(?:(?i:my|his|her|the) )?(?:{TITLE} )?(?P<id>{FULL})",
+        0.9,
+        narrow=name_of,
+        check=is_no_acronym,
+        hits=("Signed, [[Barnaby Thistle]], MD", "seen by [[Kit Lowe]]", "Electronically signed by: [[Ada Example]]"),
+        misses=("seen by Cardiology", "signed by the", "reviewed by us", "followed by MRI"),
+    ),
+    Detector(
+        "name-relation",
+        "PERSON",
+        rf"{RELATION},? (?:\(|named )?(?P<id>{FULL})",
+        0.85,
+        narrow=name_of,
+        check=is_no_acronym,
+        hits=("her roommate [[Casper]] came", "his wife, [[Ann]], says", "son [[Ruben O'Dell]]."),
+        misses=("mother and father", "Her mother Denies", "father was"),
+    ),
+    Detector(
+        "name-patient",
+        "PERSON",
+        rf"\b(?i:patients?|pts?|client|resident)(?: like| named|,)? (?P<id>{MANY})",
+        0.75,
+        narrow=name_of,
+        check=has_two_words,
+        hits=("patient [[Otto Brandt]] was", "patients like [[Nora F.]], whose"),
+        misses=("Patient Care Center", "patient Has Been", "pt denies"),
+    ),
+    Detector(
+        "name-after-age",
+        "PERSON",
+        rf"(?i:year[- ]?old|y/?o)(?: (?i:white|black|hispanic|asian|caucasian"
+        rf"|african[- ]american))?(?: (?i:patient|female|male|woman|man|boy|girl|lady|gentleman|child|infant"
+        rf"|[mf]))?,? (?P<id>{MANY})",
+        0.75,
+        narrow=name_of,
+        check=has_two_words,
+        hits=("a 68-year-old woman, [[Wilma K.]], came", "55 yo male [[Otto Brandt]] here"),
+        misses=("51-year-old man came in", "year-old with Type"),
+    ),
+    Detector(
+        "name-credential",
+        "PERSON",
+        rf"(?P<id>{LED}(?:{NEXT}){{1,3}}{SUFFIX})(?:,? {{1,2}}|,){CREDENTIAL}\b",
+        0.9,
+        check=lambda text: name_of(text) == text,
+        hits=("by [[Barnaby Thistle]], MD", "([[Petra Quist]] RN at bedside)", "[[É. Durand]], M.D."),
+        misses=("discharged home, RN aware", "The RN", "Plan MD"),
+    ),
+)

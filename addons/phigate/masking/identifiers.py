@@ -1,0 +1,86 @@
+"""One name for one identifier however it was written, and its keyed form for the journal's index.
+
+With it "who saw MRN 70418?" is answered without storing the number: who holds the key can ask, nobody can read.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import unicodedata
+from typing import TYPE_CHECKING
+
+from phigate.masking.calendar import read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from phigate.masking.secrets import Secrets
+
+
+def _code(text: str) -> str:
+    return "".join(filter(str.isalnum, text))
+
+
+def _record_number(text: str) -> str:
+    return _code(text).removeprefix("mrn")
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdecimal, text))
+
+
+def _phone(text: str) -> str:
+    digits = _digits(text)
+    return digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
+
+
+def _words(text: str) -> str:
+    return " ".join("".join(each if each.isalnum() else " " for each in text).split())
+
+
+def _name(text: str) -> str:
+    last, comma, first = text.partition(",")
+    return _words(f"{first} {last}" if comma else text)
+
+
+def _date(text: str) -> str:
+    found = read(text)
+    return found.day.isoformat() if found and found.complete else _words(text)
+
+
+def _ip(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text
+
+
+def _address(text: str) -> str:
+    return text.strip().rstrip("/")
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "PERSON": _name,
+    "LOCATION": _name,
+    "ORGANIZATION": _name,
+    "DATE_TIME": _date,
+    "AGE": _words,
+    "PHONE_NUMBER": _phone,
+    "FAX_NUMBER": _phone,
+    "EMAIL_ADDRESS": _address,
+    "URL": _address,
+    "IP_ADDRESS": _ip,
+    "US_SSN": _code,
+    "MRN": _record_number,
+    "ZIP": _digits,
+}
+
+
+def normal(entity: str, text: str) -> str:
+    """One spelling for all spellings of a value: case, width, separators and order of names do not count."""
+    return FORMS.get(entity, _code)(unicodedata.normalize("NFKC", text).casefold())
+
+
+def identifier(entity: str, text: str, secrets: Secrets) -> str:
+    """`ENTITY:` and 32 hexadecimal digits (128 bits) of the value's HMAC-SHA256."""
+    return f"{entity}:{secrets.digest('identifier', entity, normal(entity, text)).hex()[:32]}"

@@ -1,0 +1,291 @@
+"""Bounded patterns that know their own beginnings.
+
+Rules of this file:
+- A pattern is RE2 syntax, and what it can match has a longest length: no open repetition.
+- Its identifier is the one group `(?P<id>...)`; what stands around it is context.
+- Of every pattern its prefix closure is derived: everything that could still grow into a match. A text whose end is
+  in no closure has nothing undecided, which is what makes masking a stream equal to masking the whole.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import re2  # type: ignore[import-untyped]  # google-re2 ships no types
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+type Node = Atom | Seq | Alt | Repeat | Group
+
+SINGLE, SMALL, LARGE = 8 << 20, 64 << 20, 192 << 20
+"""Bytes an automaton may grow to before RE2 starts over (it stays linear, and becomes slower); measured on clinical
+notes a few MB are used. The closure has the largest states by far."""
+NOT_ASCII = frozenset(range(0x80, 0x100))
+FOLDED = "\u017f\u212a"
+"""The two characters outside ASCII that fold into it (long s, Kelvin sign): RE2 matches them where case is ignored."""
+QUANTIFIER = re.compile(r"\?|\{(\d+)(?:,(\d+))?\}")
+ATOM = re.compile(
+    r"\[\^?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\]|\\[pP]\{\^?\w+\}|\\[pP]\w|\\x\{[0-9a-fA-F]+\}|\\x[0-9a-fA-F]{2}|\\.|[^()|?*+{}\\]",
+    re.DOTALL,
+)
+HEAD = re.compile(r"\((\?P<id>|\?[im]*:)")
+ASSERTIONS = frozenset({r"\b", "^", "$"})
+
+
+class PatternError(ValueError):
+    """A pattern that this room does not run; the message names the fault and the place, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """One character or one assertion."""
+
+    source: str
+    flags: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seq:
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alt:
+    branches: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    body: Node
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`(?:`, `(?i:`, `(?m:` or `(?P<id>` around a body."""
+
+    head: str
+    body: Node
+
+
+class _Reader:
+    """Recursive descent over one pattern's text."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.at = text, 0
+
+    def fault(self, why: str) -> NoReturn:
+        raise PatternError(f"{why} at {self.at}")
+
+    def alternation(self, flags: str) -> Node:
+        branches = [self.sequence(flags)]
+        while self.text.startswith("|", self.at):
+            self.at += 1
+            branches.append(self.sequence(flags))
+        return branches[0] if len(branches) == 1 else Alt(tuple(branches))
+
+    def sequence(self, flags: str) -> Node:
+        parts: list[Node] = []
+        while self.at < len(self.text) and self.text[self.at] not in "|)":
+            parts.append(self.quantified(self.single(flags)))
+        return parts[0] if len(parts) == 1 else Seq(tuple(parts))
+
+    def single(self, flags: str) -> Node:
+        if self.text[self.at] == "(":
+            return self.group(flags)
+        found = ATOM.match(self.text, self.at)
+        if not found:
+            self.fault("not understood")
+        self.at = found.end()
+        return Atom(found[0], flags)
+
+    def group(self, flags: str) -> Node:
+        head = HEAD.match(self.text, self.at)
+        if not head:
+            self.fault("a group must be `(?:`, `(?i:`, `(?m:` or `(?P<id>`")
+        self.at = head.end()
+        body = self.alternation(flags + ("i" if "i" in head[1] and "P" not in head[1] else ""))
+        if not self.text.startswith(")", self.at):
+            self.fault("a group is not closed")
+        self.at += 1
+        return Group(head[0], body)
+
+    def quantified(self, body: Node) -> Node:
+        if self.text[self.at : self.at + 1] in ("*", "+"):
+            self.fault("an open repetition")
+        found = QUANTIFIER.match(self.text, self.at)
+        if not found:
+            return body
+        self.at = found.end()
+        if self.text[self.at : self.at + 1] in ("?", "*", "+", "{"):
+            self.fault("a quantifier on a quantifier")
+        least = int(found[1] or 0)
+        return Repeat(body, least, int(found[2] or found[1] or 1))
+
+
+def parse(text: str) -> Node:
+    """The tree of a pattern; raises PatternError where it is open, nests captures or looks around."""
+    reader = _Reader(text)
+    node = reader.alternation("")
+    if reader.at < len(text):
+        reader.fault("a `)` too many")
+    return node
+
+
+def source(node: Node, *, ends: bool = False) -> str:
+    """RE2 text of a tree, loosened, without its capture: it matches wherever the pattern does, and starts there.
+
+    A repetition whose number varies by more than one is open here: counting it would multiply the automaton's states.
+    With `ends` each character may be the text's end instead (and once one is, all that follow are).
+    """
+    match node:
+        case Atom(text):
+            return rf"(?:{text}|\z)" if ends else text
+        case Seq(parts):
+            return "".join(source(part, ends=ends) for part in parts)
+        case Alt(branches):
+            return _choice(source(branch, ends=ends) for branch in branches)
+        case Repeat(body, least, most):
+            return f"(?:{source(body, ends=ends)}){_count(least, most)}"
+        case Group(head, body):
+            return f"{_open(head)}{source(body, ends=ends)})"
+
+
+def prefixes(node: Node) -> str:
+    """RE2 text of everything that begins like a match of `node` and ends with the text: from empty to whole."""
+    return source(node, ends=True) + r"\z"
+
+
+def _count(least: int, most: int) -> str:
+    return f"{{{least},}}" if most > least + 1 else f"{{{least},{most}}}"
+
+
+def longest(node: Node) -> int:
+    """The most characters a match can have."""
+    return _measure(node, lambda _: 1)
+
+
+def widest(node: Node) -> int:
+    """The most bytes a match can have."""
+    return _measure(node, lambda atom: 1 if _bytes_of(atom.source, atom.flags).isdisjoint(NOT_ASCII) else 4)
+
+
+def _measure(node: Node, weigh: Callable[[Atom], int]) -> int:
+    match node:
+        case Atom(text):
+            return 0 if text in ASSERTIONS else weigh(node)
+        case Seq(parts):
+            return sum(_measure(part, weigh) for part in parts)
+        case Alt(branches):
+            return max(_measure(branch, weigh) for branch in branches)
+        case Repeat(body, _, most):
+            return most * _measure(body, weigh)
+        case Group(_, body):
+            return _measure(body, weigh)
+
+
+def first_bytes(node: Node) -> tuple[frozenset[int], bool]:
+    """The bytes a match can start with (at least these), and whether it can be empty."""
+    match node:
+        case Atom(text, flags):
+            return (frozenset(), True) if text in ASSERTIONS else (_bytes_of(text, flags), False)
+        case Seq(parts):
+            return _first_of(parts)
+        case Alt(branches):
+            found = [first_bytes(branch) for branch in branches]
+            return frozenset[int]().union(*(one for one, _ in found)), any(empty for _, empty in found)
+        case Repeat(body, least, _):
+            firsts, empty = first_bytes(body)
+            return firsts, empty or least == 0
+        case Group(_, body):
+            return first_bytes(body)
+
+
+def _first_of(parts: tuple[Node, ...]) -> tuple[frozenset[int], bool]:
+    firsts: frozenset[int] = frozenset()
+    for part in parts:
+        more, empty = first_bytes(part)
+        firsts |= more
+        if not empty:
+            return firsts, False
+    return firsts, True
+
+
+@lru_cache(maxsize=4096)
+def _bytes_of(text: str, flags: str) -> frozenset[int]:
+    regex = re2.compile(f"(?i:{text})" if flags else text)
+    inside = frozenset(byte for byte in range(0x80) if regex.fullmatch(bytes([byte])))
+    wide = not text.isascii() or text.startswith(("[^", r"\p", r"\P", r"\x{", ".")) or r"\x{" in text or r"\p" in text
+    return inside | NOT_ASCII if wide or any(regex.fullmatch(each.encode()) for each in FOLDED) else inside
+
+
+def shared(nodes: Iterable[Node]) -> Node:
+    """One tree for all, in which common endings (`: 70418` after many labels) stand once: a smaller automaton."""
+    return _folded([node.parts if isinstance(node, Seq) else (node,) for node in nodes])
+
+
+def _folded(sequences: list[tuple[Node, ...]]) -> Node:
+    endings: dict[Node | None, list[tuple[Node, ...]]] = {}
+    for parts in sequences:
+        endings.setdefault(parts[-1] if parts else None, []).append(parts[:-1])
+    branches = [_ended(last, starts) for last, starts in endings.items()]
+    return branches[0] if len(branches) == 1 else Alt(tuple(branches))
+
+
+def _ended(last: Node | None, starts: list[tuple[Node, ...]]) -> Node:
+    if last is None:
+        return Seq(())
+    if len(starts) == 1:
+        return Seq((*starts[0], last))
+    return Seq((Group("(?:", _folded(starts)), last))
+
+
+def joined(nodes: Iterable[Node]) -> Any:
+    """All patterns as one, for finding where the next match of any starts."""
+    return _compile(source(shared(nodes)))
+
+
+def closure(nodes: Iterable[Node]) -> Any:
+    """What may still be in progress at the end of a text, for finding the earliest place where something is."""
+    return _compile(prefixes(shared(nodes)), LARGE)
+
+
+def table(nodes: Iterable[Node]) -> Any:
+    """All patterns side by side, for finding which of them can match at a text's start (as indexes, unsorted)."""
+    rows = re2.Set.MatchSet(_options(SMALL))
+    for node in nodes:
+        rows.Add(source(node))
+    rows.Compile()
+    return rows
+
+
+def single(pattern: str) -> Any:
+    """One pattern with its capture."""
+    return _compile(pattern, SINGLE)
+
+
+def _compile(text: str, memory: int = SMALL) -> Any:
+    try:
+        return re2.compile(text, _options(memory))
+    except re2.error as fault:
+        raise PatternError(f"not RE2: {fault}") from None
+
+
+def _options(memory: int) -> Any:
+    options = re2.Options()
+    options.max_mem = memory
+    options.log_errors = False
+    return options
+
+
+def _choice(sources: Iterable[str]) -> str:
+    return f"(?:{'|'.join(sources)})"
+
+
+def _open(head: str) -> str:
+    return "(?:" if head == "(?P<id>" else head

@@ -1,0 +1,76 @@
+"""No log record of this process can carry content."""
+
+import logging
+
+import pytest
+
+from phigate.host import logs
+
+CANARY = "Jane Q. Canary 123-45-6789"
+
+
+@pytest.fixture
+def lines():
+    kept = []
+
+    class Keep(logging.Handler):
+        def emit(self, record):
+            kept.append(logging.Formatter("%(name)s %(message)s").format(record))
+
+    root, handler, factory = logging.getLogger(), Keep(), logging.getLogRecordFactory()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    logs.install()
+    yield kept
+    logging.setLogRecordFactory(factory)
+    root.removeHandler(handler)
+    root.setLevel(level)
+
+
+def broken():
+    raise KeyError(CANARY)
+
+
+def test_the_text_of_an_exception_is_left_out(lines):
+    try:
+        broken()
+    except KeyError as error:
+        logging.getLogger("mitmproxy.addonmanager").error("Addon error: %s" % error, exc_info=True)  # noqa: G201, G002, LOG014 -- as mitmproxy does
+    assert len(lines) == 1
+    assert "KeyError at host/test_logs.py:" in lines[0]
+    assert "in broken" in lines[0]
+    assert "Canary" not in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("message", "args"),
+    [
+        (f"mitmproxy has crashed! {CANARY}", ()),
+        ("Unexpected data from server: %r", (CANARY,)),
+        (f"Client closed connection before completing request headers: {CANARY!r}", ()),
+        (f"Received {CANARY} from server, refusing to prevent request smuggling attacks.", ()),
+        (f"server connect {CANARY}?", ()),
+    ],
+    ids=lambda value: value[:20] if isinstance(value, str) else "",
+)
+def test_the_words_of_others_are_withheld(lines, message, args):
+    logging.getLogger("mitmproxy.proxy.server").warning(message, *args)
+    logging.getLogger("signxml").debug(message, *args)
+    assert len(lines) == 2
+    assert "Canary" not in "".join(lines)
+    assert all("message withheld" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["client connect", "server connect 127.0.0.1:8000", "HTTP(S) proxy listening at *:8080.", "reverse proxy to http://127.0.0.1:8000 listening at 127.0.0.1:9000."],
+)
+def test_addresses_of_hosts_are_not(lines, message):
+    logging.getLogger("mitmproxy.proxy.mode_servers").info(message)
+    assert lines == [f"mitmproxy.proxy.mode_servers {message}"]
+
+
+def test_our_own_words_stay(lines):
+    logging.getLogger("phigate.house").warning("policy %s is in force", "abc")
+    assert lines == ["phigate.house policy abc is in force"]

@@ -1,0 +1,142 @@
+"""A model server that misbehaves: nothing of its answer that was not masked reaches the client."""
+
+import gzip
+import json
+import socket
+
+import httpx
+import pytest
+from model_server import CUT, EVENTS, Answer, Raw
+from traffic import CANARY_TEXT, CHAT, chat, completion, events, leaks, records, said
+
+pytestmark = pytest.mark.live
+
+JSON = {"content-type": "application/json"}
+C = CANARY_TEXT.encode()
+
+
+def raw(head, body=C):
+    return Raw([head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body])
+
+
+WHOLE = [
+    ("plain text", Answer(C, headers={"content-type": "text/plain"})),
+    ("no type", Answer(C, headers={})),
+    ("broken JSON", Answer(b'{"choices": "' + C, headers=JSON)),
+    ("JSON that is no object", Answer(json.dumps([CANARY_TEXT]).encode(), headers=JSON)),
+    ("JSON in another encoding", Answer(json.dumps({"a": CANARY_TEXT}).encode("utf-16"), headers=JSON)),
+    ("compressed JSON", Answer(gzip.compress(completion()), headers=JSON | {"content-encoding": "gzip"})),
+    ("an encoding that is none", Answer(completion(), headers=JSON | {"content-encoding": "zebra"})),
+    ("a created status", Answer(completion(), status=201, headers=JSON)),
+    ("a partial answer", Answer(completion(), status=206, headers=JSON)),
+    ("a redirect", Answer(completion(), status=302, headers=JSON | {"location": f"http://x/{CANARY_TEXT}"})),
+    ("not modified", Answer(b"", status=304, headers={"etag": CANARY_TEXT})),
+    ("an error that is no JSON", Answer(C, status=500, headers={"content-type": "text/html"})),
+    ("a compressed error", Answer(gzip.compress(C), status=500, headers={"content-encoding": "gzip"})),
+    ("headers that speak", Answer(completion("fine"), headers=JSON | {"x-patient": CANARY_TEXT, "set-cookie": CANARY_TEXT})),
+    ("a reason phrase that speaks", raw(f"HTTP/1.1 200 {CANARY_TEXT}\ncontent-type: application/json\ncontent-length: 2", b"{}")),
+    ("no HTTP at all", Raw([C + b"\r\n\r\n"])),
+    ("HTTP/0.9", Raw([C])),
+    ("a bad status", raw("HTTP/1.1 999 Odd\ncontent-type: application/json\ncontent-length: 2", b"{}")),
+    ("a bad length", raw("HTTP/1.1 200 OK\ncontent-type: application/json\ncontent-length: x")),
+    ("two lengths", raw("HTTP/1.1 200 OK\ncontent-type: application/json\ncontent-length: 2\ncontent-length: 9")),
+    ("a body that is cut off", raw("HTTP/1.1 200 OK\ncontent-type: application/json\ncontent-length: 5000", completion())),
+    ("an unasked switch of protocols", raw("HTTP/1.1 101 Switching Protocols\nupgrade: websocket\nconnection: upgrade\nsec-websocket-accept: x")),
+    ("a switch to anything", raw("HTTP/1.1 101 Switching Protocols\nupgrade: raw\nconnection: upgrade")),
+    ("early hints", raw(f"HTTP/1.1 103 Early Hints\nlink: {CANARY_TEXT}", b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n" + C)),
+    ("nothing", Raw([b"", CUT])),
+    ("trailers", raw("HTTP/1.1 200 OK\ncontent-type: application/json\ntransfer-encoding: chunked", b"2\r\n{}\r\n0\r\nx-patient: " + C + b"\r\n\r\n")),
+    ("odd transfer codings", raw("HTTP/1.1 200 OK\ncontent-type: application/json\ntransfer-encoding: gzip, chunked", b"2\r\n{}\r\n0\r\n\r\n")),
+]  # fmt: skip
+
+
+def exchange(gateway, bearer, body):
+    """Everything a client on a plain socket gets for one request, until the gateway closes or two seconds pass."""
+    data = json.dumps(body).encode()
+    head = f"POST {CHAT} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {bearer}\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as wire:
+        wire.sendall(head.encode() + f"Content-Length: {len(data)}\r\nConnection: close\r\n\r\n".encode() + data)
+        got = b""
+        try:
+            while piece := wire.recv(65536):
+                got += piece
+        except TimeoutError:
+            got += b"(held open)"
+    return got
+
+
+@pytest.mark.parametrize(("sentence", "script"), WHOLE, ids=[case[0] for case in WHOLE])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_nothing_of_a_bad_answer_gets_through(gateway, bearers, model, sentence, script, stream):
+    model.script = script
+    got = exchange(gateway, bearers["dr.okafor"], chat(stream=stream))
+    assert leaks(got) == []
+    assert b"(held open)" not in got
+    if got:
+        assert got.split(b" ")[1] in {b"200", b"500", b"502"}, got[:40]
+    model.forget()
+    answer = httpx.post(gateway.url + CHAT, json=chat(), headers={"authorization": f"Bearer {bearers['dr.okafor']}"}, trust_env=False)
+    assert answer.status_code == 200
+
+
+STREAMS = [
+    ("no event stream", [C]),
+    ("events that are no JSON", [b"data: " + C + b"\n\n"]),
+    ("events that are no chunks", [b"data: [1]\n\n"]),
+    ("bytes that are no text", [b"data: \xff\xfe\n\n"]),
+    ("a chunk whose index is text", [b'data: {"choices":[{"index":"0","delta":{"content":"' + C + b'"}}]}\n\n']),
+    ("an event that never ends", [b"data: " + b"a" * 65536] * 80),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sentence", "parts"), STREAMS, ids=[case[0] for case in STREAMS])
+def test_a_stream_that_cannot_be_read_is_broken_off_with_an_error_event(gateway, bearers, model, sentence, parts):
+    model.script = Answer.events([*events("All is well. ")[:-2], 0.05, *parts, 0.2, *parts])
+    got = exchange(gateway, bearers["dr.okafor"], chat(stream=True))
+    assert leaks(got) == []
+    if sentence != "no event stream":
+        assert b"stream-broken-off" in got or b"[DONE]" not in got
+    assert b"(held open)" not in got
+
+
+def test_a_stream_that_dies_releases_nothing_that_was_held_back(gateway, bearers, model):
+    model.script = Answer.events([*events(f"Fine. {CANARY_TEXT[:40]}", done=False)[:-1], 0.1, CUT])
+    got = exchange(gateway, bearers["dr.okafor"], chat(stream=True))
+    assert leaks(got) == []
+    assert b"[DONE]" not in got
+    ids = [line.split(b": ")[1].strip().decode() for line in got.split(b"\r\n") if line.lower().startswith(b"phi-exchange")]
+    found = [record for record in records(gateway.journal) if record.get("exchange") == ids[0]]
+    assert found[-1]["kind"] == "response"
+    assert found[-1]["outcome"] == "upstream-broke"
+
+
+def test_text_after_the_end_mark_is_not_passed(client, model):
+    extra = b'data: {"choices":[{"index":0,"delta":{"content":"' + C + b'"}}]}\n\n'
+    model.script = Answer.events([*events("All is well."), extra])
+    got = client.post(CHAT, json=chat(stream=True)).content
+    assert said(got) == "All is well."
+    assert got.endswith(b"data: [DONE]\n\n")
+
+
+def test_a_stream_nobody_asked_for_is_masked_as_a_stream(client, model):
+    model.script = Answer.events(events())
+    got = client.post(CHAT, json=chat())
+    assert leaks(got.content) == []
+    assert "furosemide" in said(got.content)
+
+
+def test_a_stream_on_a_route_that_knows_none_is_refused(client, model):
+    model.script = Answer(b"".join(events()), headers=EVENTS)
+    answer = client.post("/v1/embeddings", json={"model": "m", "input": "x"})
+    assert answer.status_code == 502
+    assert answer.headers["x-should-retry"] == "false"
+
+
+def test_an_upstream_that_is_down_is_502(issuer, policy, bearers, tmp_path):
+    from processes import Gateway, free_port
+
+    with Gateway(f"http://127.0.0.1:{free_port()}", policy, tmp_path / "g") as gateway:
+        answer = httpx.post(gateway.url + CHAT, json=chat(), headers={"authorization": f"Bearer {bearers['dr.okafor']}"}, trust_env=False)
+        assert answer.status_code == 502
+        assert answer.json()["error"]["code"] == "upstream-failed"
+    assert [record["outcome"] for record in records(gateway.journal) if record["kind"] == "response"] == ["upstream-broke"]

@@ -1,0 +1,65 @@
+"""The official OpenAI client, unmodified: base URL and key changed, nothing else."""
+
+import openai
+import pytest
+from model_server import Answer
+from traffic import CANARY_TEXT, completion, events, leaks
+
+pytestmark = pytest.mark.live
+
+MESSAGES = [{"role": "user", "content": "How is the patient?"}]
+
+
+@pytest.fixture
+def connect(gateway):
+    made = []
+
+    def connect(bearer):
+        client = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=bearer, max_retries=0)
+        made.append(client)
+        return client
+
+    yield connect
+    for client in made:
+        client.close()
+
+
+def test_chat(connect, bearers, model):
+    model.script = Answer(completion())
+    answer = connect(bearers["dr.okafor"]).chat.completions.create(model="ward-assistant", messages=MESSAGES)
+    assert "furosemide 40 mg" in answer.choices[0].message.content
+    assert leaks(answer.choices[0].message.content) == []
+    assert answer.usage.completion_tokens == 12
+
+
+def test_chat_streamed(connect, bearers, model):
+    model.script = Answer.events(events())
+    stream = connect(bearers["dr.okafor"]).chat.completions.create(model="ward-assistant", messages=MESSAGES, stream=True)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
+    assert "furosemide 40 mg" in text
+    assert leaks(text) == []
+    assert len(text) > len(CANARY_TEXT) / 2
+
+
+def test_completions(connect, bearers, model):
+    answer = connect(bearers["dr.okafor"]).completions.create(model="ward-assistant", prompt="Say something")
+    assert isinstance(answer.choices[0].text, str)
+
+
+def test_models(connect, bearers, model):
+    assert "ward-assistant" in [each.id for each in connect(bearers["dr.okafor"]).models.list()]
+
+
+def test_no_believed_bearer_is_an_authentication_error(connect, model):
+    with pytest.raises(openai.AuthenticationError) as refused:
+        connect("not-a-bearer").chat.completions.create(model="ward-assistant", messages=MESSAGES)
+    assert refused.value.code == "bearer-refused"
+    assert model.connections == 0
+
+
+def test_no_rule_is_a_permission_error_with_our_reason(connect, bearers, model):
+    with pytest.raises(openai.PermissionDeniedError) as refused:
+        connect(bearers["priya.raman"]).chat.completions.create(model="ward-assistant", messages=MESSAGES)
+    assert refused.value.code == "no-rule"
+    assert refused.value.response.headers["phi-reason"] == "no-rule"
+    assert model.connections == 0

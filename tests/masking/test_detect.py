@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from masking.rows import MARK
+from phigate.exchange import Finding
+from phigate.masking import DETECTORS, Detector, Detectors, Piece, Roster
+from phigate.masking.patterns import PatternError
+
+ROSTER = Roster(
+    [
+        ("PERSON", "Ada Example"),
+        ("PERSON", "Ada Example Vance"),
+        ("MRN", "61-83-49"),
+        ("PERSON", "Zoë Ångström"),
+        ("MRN", "7001"),
+    ]
+)
+ALONE, BOTH = Detectors(), Detectors(roster=ROSTER)
+
+KNOWN = [MARK.sub(r"\1", sample) for each in DETECTORS for sample in each.hits]
+NEAR = [sample for each in DETECTORS for sample in each.misses]
+PARTS = (
+    *("MRN", "MRN: ", "Dr. ", "Dr", "Patient", ": ", "Ada", "Ada Example", "Ada Example Van", "ADA EXAMPLE"),
+    *("Zoë Ångström", "61-83", "7001", "May", "may 5", ", 2021", "MD", ", MD", "92", "-year-old", "K", "ſ"),
+    *("a.", "1-", "A. ", "@", "x.com", "http://", "+1", "(555)", "-0100", "é", "É", "\u00df", "王伟", "\U0001f600"),
+    *("\u200b", "\u00a0", "\ud83d", "\n", "\t", ",", ".", "'", "’", "-", "/", '"', "**"),
+    *("a" * 90, "7" * 30, "Aa" * 30, "a." * 60 + "@x.com", "GB82 " * 20, "https://x.org/" + "y" * 1100),
+)
+CUT = st.builds(lambda text, end: text[: end % (len(text) + 1)], st.sampled_from(KNOWN), st.integers(0, 80))
+FRAGMENT = st.one_of(st.sampled_from(KNOWN), st.sampled_from(NEAR), st.sampled_from(PARTS), CUT, st.text(max_size=5))
+TEXT = st.builds(str.join, st.sampled_from(["", " ", " ", "\n", ", "]), st.lists(FRAGMENT, max_size=9))
+SIZES = st.lists(st.integers(1, 12), min_size=1, max_size=40)
+
+
+def chunks(text: str, sizes: list[int]) -> list[str]:
+    cut: list[str] = []
+    at = 0
+    while at < len(text):
+        size = sizes[len(cut) % len(sizes)]
+        cut.append(text[at : at + size])
+        at += size
+    return cut
+
+
+def streamed(detectors: Detectors, parts: list[str]) -> list[Piece]:
+    scanner = detectors.scanner()
+    pieces = [piece for part in parts for piece in scanner.feed(part)]
+    return pieces + scanner.close()
+
+
+def findings_of(pieces: list[Piece]) -> list[Finding]:
+    found, at = [], 0
+    for piece in pieces:
+        if piece.entity:
+            found.append(Finding(at, at + len(piece.text), piece.entity, piece.score, piece.detector))
+        at += len(piece.text)
+    return found
+
+
+@pytest.mark.parametrize("detectors", [ALONE, BOTH], ids=["patterns", "patterns and roster"])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(text=TEXT, sizes=SIZES)
+def test_a_stream_gives_what_the_whole_gives(detectors: Detectors, text: str, sizes: list[int]) -> None:
+    whole = detectors.find(text)
+    for parts in ([text], list(text), chunks(text, sizes)):
+        pieces = streamed(detectors, parts)
+        assert "".join(piece.text for piece in pieces) == text
+        assert findings_of(pieces) == whole
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=TEXT, sizes=SIZES)
+def test_held_back_is_never_more_than_the_reach(text: str, sizes: list[int]) -> None:
+    scanner = BOTH.scanner()
+    for part in chunks(text, sizes):
+        scanner.feed(part)
+        assert scanner.held <= 4 * (BOTH.reach + 1)
+
+
+def naive(detectors: tuple[Detector, ...], text: str) -> list[tuple[int, int, str]]:
+    """The definition, one place after the other, for texts in ASCII."""
+    rows = [(each, Detectors((each,))) for each in detectors]
+    found, at = [], 0
+    while at < len(text):
+        for each, alone in rows:
+            hit = next((hit for hit in alone.hits(text.encode(), at, at + 1) if hit.start == at), None)
+            if hit:
+                found.append((hit.begin, hit.end, each.name))
+                at = hit.end
+                break
+        else:
+            at += 1
+    return found
+
+
+SOME = tuple(
+    each
+    for each in DETECTORS
+    if each.name in {"mrn", "ssn", "phone", "date-numeric", "month-day", "card", "npi", "email"}
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.builds(" ".join, st.lists(st.sampled_from([*KNOWN, *NEAR]).filter(str.isascii), max_size=4)))
+def test_searching_jointly_finds_what_going_place_by_place_finds(text: str) -> None:
+    assert [(each.start, each.end, each.detector) for each in Detectors(SOME).find(text)] == naive(SOME, text)
+
+
+def test_offsets_are_characters() -> None:
+    assert BOTH.find("é王 MRN: 70418") == [Finding(8, 13, "MRN", 0.95, "mrn")]
+
+
+def test_leftmost_wins_and_at_one_place_the_longer() -> None:
+    (first,) = BOTH.find("61-83-49")
+    assert first.detector == "roster"
+    assert [each.detector for each in BOTH.find("MRN: 61-83-49")] == ["mrn"]
+    (longer,) = BOTH.find("Ada Example Vance")
+    assert longer.end == 17
+
+
+def test_a_refused_match_leaves_its_place_to_the_next_row() -> None:
+    digits = r"\b(?P<id>\d{4})\b"
+    rows = (Detector("never", "MRN", digits, check=lambda _: False), Detector("then", "ZIP", digits))
+    assert [each.detector for each in Detectors(rows).find("1234")] == ["then"]
+
+
+def test_a_refused_match_leaves_what_follows_to_be_found() -> None:
+    assert [each.entity for each in ALONE.find("13/45/2020 3/5/2024")] == ["DATE_TIME"]
+
+
+def test_ordinary_words_pass_as_soon_as_they_end() -> None:
+    scanner = ALONE.scanner()
+    assert [piece.text for piece in scanner.feed("the lungs are clear ")] == ["the lungs are clear "]
+    assert scanner.held == 0
+
+
+def test_a_value_split_anywhere_is_found_before_the_end() -> None:
+    scanner = ALONE.scanner()
+    pieces = [piece for each in "MRN: 61-83-49 and more text" for piece in scanner.feed(each)]
+    assert [piece.text for piece in pieces if piece.entity] == ["61-83-49"]
+
+
+def test_what_was_released_still_stands_before_what_follows() -> None:
+    three = Detectors((Detector("three", "MRN", r"\b(?P<id>\d{3})\b"),))
+    text = "ab123 é456 789"
+    assert [each.start for each in three.find(text)] == [7, 11]
+    assert findings_of(streamed(three, list(text))) == three.find(text)
+
+
+def test_an_empty_chunk_changes_nothing() -> None:
+    scanner = ALONE.scanner()
+    assert scanner.feed("") == scanner.close() == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fault"),
+    [
+        ("(?P<id>a*)", "odd: an open repetition at 8"),
+        ("(?P<id>a?)", "odd: matches the empty text"),
+        ("a", "odd: needs exactly one"),
+    ],
+)
+def test_a_row_that_cannot_run_is_refused_by_name(pattern: str, fault: str) -> None:
+    with pytest.raises(PatternError, match="^" + fault):
+        Detectors((Detector("odd", "MRN", pattern),))
+
+
+@pytest.mark.parametrize(
+    "text", ["a." * 8000 + "@x.com", "GB82 " * 2000, "a-" * 8000, "MRN: " * 3000, "1:" * 4000], ids=range(5)
+)
+def test_hostile_text_takes_no_quadratic_time(text: str) -> None:
+    detectors = CountedDetectors()
+    detectors.find(text)
+    assert detectors.bytes_searched < 8000 * len(text)
+
+
+class CountedDetectors(Detectors):
+    """Counts the bytes that searches may have looked at: a bound on work that no clock blurs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes_searched = 0
+        patterns = self._sources[0]
+        inner = patterns._joined  # type: ignore[attr-defined]  # the real source, watched
+        outer = self
+
+        class Watched:
+            def search(self, text: bytes, at: int, end: int) -> object:
+                outer.bytes_searched += end - at
+                return inner.search(text, at, end)
+
+        clone = object.__new__(type(patterns))
+        clone.__dict__.update(patterns.__dict__)
+        clone.__dict__["_joined"] = Watched()
+        self._sources = (clone,)

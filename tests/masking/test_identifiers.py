@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from phigate.masking import Secrets, identifier
+from phigate.masking.identifiers import normal
+
+SECRETS = Secrets(b"k" * 32, "e1")
+
+
+@pytest.mark.parametrize(
+    ("entity", "one", "other"),
+    [
+        ("MRN", "61-83-49", "MRN-618349"),
+        ("MRN", "rvhx-56413", "RVHX 56413"),
+        ("US_SSN", "219-09-9999", "219 09 9999"),
+        ("PERSON", "Okafor, Chidi", "CHIDI  OKAFOR"),
+        ("PERSON", "O'Neil", "O\u2019Neil"),
+        ("PHONE_NUMBER", "+1 (318) 555-0147", "318.555.0147"),
+        ("EMAIL_ADDRESS", "Petra@Example.org", "petra@example.org"),
+        ("DATE_TIME", "March 6th, 1987", "1987-03-06"),
+        ("IP_ADDRESS", "2001:DB8:0::1", "2001:db8::1"),
+        ("NPI", "\uff11234567893", "1234567893"),
+    ],
+)
+def test_one_value_however_it_is_written_has_one_identifier(entity: str, one: str, other: str) -> None:
+    assert identifier(entity, one, SECRETS) == identifier(entity, other, SECRETS)
+
+
+def test_an_identifier_names_its_entity_and_nothing_else() -> None:
+    made = identifier("MRN", "61-83-49", SECRETS)
+    assert re.fullmatch(r"MRN:[0-9a-f]{32}", made)
+    assert made != identifier("MRN", "61-83-50", SECRETS)
+    assert made[4:] != identifier("UNIQUE_ID", "61-83-49", SECRETS)[10:]
+    assert made != identifier("MRN", "61-83-49", Secrets(b"j" * 32, "e1"))
+
+
+def test_what_does_not_parse_stays_a_value() -> None:
+    assert normal("IP_ADDRESS", "300.1") == "300.1"
+    assert normal("DATE_TIME", "July 10-15, 2023") == "july 10 15 2023"
