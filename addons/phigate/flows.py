@@ -31,6 +31,8 @@ class Passage:
     """What the gate knows of one flow beside its Exchange."""
 
     exchange: Exchange
+    fields: dict[bytes, bytes]
+    """The request's header fields as received, by lower-case name (of two the last; where two matter they are refused)."""
     route: Route | None = None
     head_fault: tuple[int, str] | None = None
     """What is wrong with the request's head, told only to those who showed a bearer that is believed."""
@@ -72,15 +74,16 @@ _passages: MutableMapping[http.HTTPFlow, Passage] = WeakKeyDictionary()
 def enter(flow: http.HTTPFlow) -> Passage:
     """Start an Exchange for a flow whose request headers were just read."""
     peer = flow.client_conn.peername
+    fields = {name.lower(): value for name, value in flow.request.data.headers.fields}
     exchange = Exchange(
         id=f"ex-{secrets.token_hex(12)}",
         started=time.time(),
         client_ip=peer[0] if peer else "",
-        agent=flow.request.headers.get("user-agent", "")[:200],
+        agent=fields.get(b"user-agent", b"")[:200].decode("utf-8", "replace"),
         method=flow.request.method,
         path=flow.request.data.path.decode("ascii", "replace"),
     )
-    passage = Passage(exchange, closing="close" in flow.request.headers.get("connection", "").lower())
+    passage = Passage(exchange, fields, closing=b"close" in fields.get(b"connection", b"").lower())
     _passages[flow] = passage
     return passage
 
@@ -94,21 +97,18 @@ def refuse(flow: http.HTTPFlow, passage: Passage, refusal: Refusal) -> None:
     exchange = passage.exchange
     if exchange.refusal is None:
         exchange.refusal = refusal
-    response = _reply(exchange, exchange.refusal)
+    refused = exchange.refusal
+    content = openai.error_body(refused.status, refused.reason, refused.message, dict(refused.extra))
+    response = answer(refused.status, replies.refusal_headers(exchange, refused), content)
     flow.response = response
     release_answer(passage, response)
     passage.onward = None
 
 
-def withhold(flow: http.HTTPFlow, passage: Passage, refusal: Refusal) -> None:
-    """Put an unmarked refusal in place: what stands there if nobody comes to say yes."""
-    flow.response = _reply(passage.exchange, refusal)
+def withhold(flow: http.HTTPFlow, passage: Passage) -> None:
+    """Put the unmarked refusal in place: what stands there if nobody comes to say yes."""
+    flow.response = NOT_YET
     passage.released = None
-
-
-def _reply(exchange: Exchange, refusal: Refusal) -> http.Response:
-    content = openai.error_body(refusal.status, refusal.reason, refusal.message, dict(refusal.extra))
-    return answer(refusal.status, replies.refusal_headers(exchange, refusal), content)
 
 
 def answer(status: int, fields: list[tuple[bytes, bytes]], content: bytes | None) -> http.Response:
@@ -118,6 +118,11 @@ def answer(status: int, fields: list[tuple[bytes, bytes]], content: bytes | None
         fields = [*fields, (b"content-length", b"%d" % len(content))]
     reason = status_codes.RESPONSES.get(status, "").encode()
     return http.Response(b"HTTP/1.1", status, reason, http.Headers(fields), content, None, now, now)
+
+
+NOT_YET = answer(503, [(b"content-type", b"application/json")], openai.error_body(503, *replies.NOT_DECIDED))
+"""What stands in a flow's answer until somebody releases one. All flows share it: it carries no mark, so no client
+gets it while the Sentinel stands, and nothing of a flow is ever put into it."""
 
 
 def release_request(flow: http.HTTPFlow, passage: Passage) -> None:
@@ -173,4 +178,4 @@ def is_our_answer(flow: http.HTTPFlow, passage: Passage) -> bool:
 
 def _request_mark(flow: http.HTTPFlow) -> tuple[object, ...]:
     data = flow.request.data
-    return (data.method, data.path, data.host, data.port, data.scheme, data.content, bytes(flow.request.headers))
+    return (data.method, data.path, data.host, data.port, data.scheme, data.content, data.headers.fields)

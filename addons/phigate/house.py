@@ -85,6 +85,7 @@ class House:
             self.journal = open_journal(Path(journal), instance, utc_now)
         except JournalFault as fault:
             raise StartFault(f"option `phi_journal`: {fault}") from None
+        self.journal.gather_for(lambda: len(self.under_way))
         self._note_policy()
         for opener in self.openers:
             opener()

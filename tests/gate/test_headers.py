@@ -65,7 +65,7 @@ def test_other_heads_are_refused(sentence, changed, expected):
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
 def test_only_plain_json_is_a_body(sentence, fields, expected):
-    assert headers.body_fault(fields, has_body=True) == expected
+    assert headers.body_fault({name.lower(): value for name, value in fields}) == expected
 
 
 def test_nothing_of_the_callers_head_goes_on():
@@ -90,4 +90,4 @@ def test_the_models_own_credential_takes_the_bearers_place():
     [("  ward round  ", "ward round"), ("no", None), ("", None), ("x" * 501, None), ("a\x07bc", None)],
 )
 def test_reasons(stated, expected):
-    assert headers.reason_text(stated) == expected
+    assert headers.reason_text(stated.encode()) == expected

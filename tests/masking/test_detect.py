@@ -69,6 +69,8 @@ def test_a_stream_gives_what_the_whole_gives(detectors: Detectors, text: str, si
         pieces = streamed(detectors, parts)
         assert "".join(piece.text for piece in pieces) == text
         assert findings_of(pieces) == whole
+    assert "".join(piece.text for piece in detectors.pieces(text)) == text
+    assert findings_of(detectors.pieces(text)) == whole
 
 
 @settings(max_examples=60, deadline=None)
@@ -184,15 +186,14 @@ class CountedDetectors(Detectors):
         super().__init__()
         self.bytes_searched = 0
         patterns = self._sources[0]
-        inner = patterns._joined  # type: ignore[attr-defined]  # the real source, watched
+        inner = patterns._search  # type: ignore[attr-defined]  # the real source, watched
         outer = self
 
-        class Watched:
-            def search(self, text: bytes, at: int, end: int) -> object:
-                outer.bytes_searched += end - at
-                return inner.search(text, at, end)
+        def watched(text: bytes, at: int, end: int) -> list[tuple[int, int]]:
+            outer.bytes_searched += end - at
+            return list(inner(text, at, end))
 
         clone = object.__new__(type(patterns))
         clone.__dict__.update(patterns.__dict__)
-        clone.__dict__["_joined"] = Watched()
+        clone.__dict__["_search"] = watched
         self._sources = (clone,)

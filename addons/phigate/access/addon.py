@@ -38,13 +38,13 @@ class Access:
             return replies.fault(*(passage.head_fault or (404, "route-unknown")))
         if data.trailers or (data.content and not route.has_body):
             return replies.fault(400, "malformed")
-        if route.has_body and (wrong := headers.body_fault(data.headers.fields, has_body=True)):
+        if route.has_body and (wrong := headers.body_fault(passage.fields)):
             return replies.fault(*wrong)
         asked = read(route, data.content or b"")
         if isinstance(asked, Refusal):
             return asked
         exchange.request, exchange.model, exchange.streaming = asked.tree, asked.model, asked.streaming
-        return self._address(passage, asked) or self._decide(request, passage, asked)
+        return self._address(passage, asked) or self._decide(passage, asked)
 
     def _address(self, passage: flows.Passage, asked: Asked) -> Refusal | None:
         """Which model of the policy the name means, and where it stands."""
@@ -65,21 +65,21 @@ class Access:
                 return Refusal(503, "credential-missing", replies.MESSAGES["credential-missing"])
         return None
 
-    def _decide(self, request: Request, passage: flows.Passage, asked: Asked) -> Refusal | None:
+    def _decide(self, passage: flows.Passage, asked: Asked) -> Refusal | None:
         exchange = passage.exchange
         if exchange.subject is None:
             raise ValueError("no subject")
-        stated = {name: request.headers.get(name) for name in headers.REASON_HEADERS}
-        reasons = {name: headers.reason_text(value) for name, value in stated.items() if value is not None}
+        stated = passage.fields
+        reasons = {name: headers.reason_text(stated[name]) for name in headers.REASON_HEADERS if name in stated}
         if None in reasons.values():
             return replies.fault(400, "reason-missing")
-        if "phi-unmask" in reasons:
+        if b"phi-unmask" in reasons:
             exchange.actions |= {"unmask"}
         facts = PromptFacts(
             texts=tuple(tree.texts(asked.tree, openai.REQUEST)) if asked.tree is not None else (),
-            unmask=reasons.get("phi-unmask"),
-            break_glass=reasons.get("phi-break-glass"),
-            justification=reasons.get("phi-justification"),
+            unmask=reasons.get(b"phi-unmask"),
+            break_glass=reasons.get(b"phi-break-glass"),
+            justification=reasons.get(b"phi-justification"),
         )
         decision = decide(
             self.house.policy, exchange.subject, exchange.actions, exchange.target, facts, (), time.time()

@@ -5,8 +5,9 @@ After the first fault (an OSError or a short write) the descriptor is never writ
 have dropped pages that a second sync would then call clean. Nothing is kept from then on, and every wait ends with
 JournalDown.
 
-The thread sleeps in `SimpleQueue.get`, so an idle journal costs nothing; while it is inside a sync, lines pile up and
-become the next batch. One `call_soon_threadsafe` a batch, and none when nobody waits.
+Lines are gathered on the event loop and handed over as one batch: while the thread is inside a sync they pile up and
+become the next one, and while many exchanges are under way it is given a batch only every GATHER seconds. Each handing over costs both
+threads the interpreter's lock several times, which is dearer than the sync itself; an idle journal costs nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 QUEUE_LIMIT = 64 * 1024 * 1024
 """Bytes that may wait for the disk before lines are refused."""
 
+GATHER: Final = 0.003
+"""Seconds for which lines are gathered while there is a crowd, so that a batch serves several exchanges."""
+CROWD: Final = 4
+"""Exchanges under way that make a crowd; with fewer every line is handed over at once."""
 STALL: Final = 4.0
 """Seconds that an exchange waits for the disk before it is refused; a stalled disk must not hold connections."""
 
@@ -49,10 +54,14 @@ class GroupCommit:
         self.descriptor = descriptor
         self.fault: str | None = None
         self._limit, self._write, self._sync = limit, write, sync
-        self._queue: SimpleQueue[bytes | threading.Event | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[bytes] | threading.Event | None] = SimpleQueue()
+        self._lines: list[bytes] = []
+        self._due: asyncio.Handle | None = None
+        self.crowd: Callable[[], int] = int
+        """How many exchanges are under way; whoever knows sets it."""
         # Each counter has one writing thread, so that no lock is needed: given here, kept over there.
-        self._given = self._given_bytes = 0
-        self.kept = self._kept_bytes = 0
+        self._given = self._given_bytes = self._batches = 0
+        self.kept = self._kept_bytes = self._batches_done = 0
         self._pending: deque[tuple[int, float]] = deque()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -72,7 +81,8 @@ class GroupCommit:
         self._given_bytes += len(line)
         self._forget_kept()
         self._pending.append((self._given, time.monotonic()))
-        self._queue.put(line)
+        self._lines.append(line)
+        self._plan()
         return self._given
 
     def oldest_pending_seconds(self, now: float) -> float:
@@ -84,12 +94,13 @@ class GroupCommit:
         """Return once the line at `place` is kept; JournalDown when it never will be."""
         if self.kept >= place:
             return
-        self._loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = self._loop.create_future()
+        self._at_home()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((place, future))
         # The thread sets its counters, then looks at the list; here it is the other way round: one sees the other.
         if self.kept >= place or self.fault is not None:
             self._release()
+        self._plan()
         try:
             async with asyncio.timeout(STALL):
                 await future
@@ -99,6 +110,7 @@ class GroupCommit:
     def wait(self, place: int, timeout: float) -> None:  # no loop is needed here
         """The blocking twin of `durable`, for start, stop and the command line."""
         passed = threading.Event()
+        self._hand_over()
         self._queue.put(passed)
         if self._thread.is_alive():
             passed.wait(timeout)
@@ -107,9 +119,36 @@ class GroupCommit:
 
     def stop(self, timeout: float) -> bool:
         """End the thread after all that is queued; False when the disk does not let go in time."""
+        self._hand_over()
         self._queue.put(None)
         self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    def _at_home(self) -> asyncio.AbstractEventLoop | None:
+        """The loop that runs in this thread, if any; what was planned in one that is over is planned again."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return None
+        if loop is not self._loop:
+            self._loop, self._due = loop, None
+        return loop
+
+    def _plan(self) -> None:
+        """See to it that what is gathered is handed over: now, soon, or when the thread is done with its batch."""
+        loop = self._at_home()
+        if loop is None:
+            self._hand_over()
+        elif self._lines and self._due is None and self._batches == self._batches_done:
+            crowd = self.crowd() >= CROWD
+            self._due = loop.call_later(GATHER, self._hand_over) if crowd else loop.call_soon(self._hand_over)
+
+    def _hand_over(self) -> None:
+        self._due = None
+        if self._lines:
+            lines, self._lines = self._lines, []
+            self._batches += 1
+            self._queue.put(lines)
 
     def _forget_kept(self) -> None:
         while self._pending and self._pending[0][0] <= self.kept:
@@ -126,6 +165,11 @@ class GroupCommit:
             elif fault is not None:
                 future.set_exception(JournalDown(fault))
 
+    def _woken(self) -> None:
+        """A batch is over (in the loop's thread)."""
+        self._release()
+        self._plan()
+
     def _run(self) -> None:
         try:
             self._work()
@@ -134,29 +178,14 @@ class GroupCommit:
             self._wake()
 
     def _work(self) -> None:
-        running = True
-        while running:
-            lines, events, running = self._batch()
-            if lines and self.fault is None:
-                self._keep(lines)
-                self._wake()
-            for event in events:
-                event.set()
-
-    def _batch(self) -> tuple[list[bytes], list[threading.Event], bool]:
-        lines: list[bytes] = []
-        events: list[threading.Event] = []
-        item = self._queue.get()
-        while item is not None:
-            if isinstance(item, bytes):
-                lines.append(item)
-            else:
-                events.append(item)
-            try:
-                item = self._queue.get_nowait()
-            except Empty:
-                return lines, events, True
-        return lines, events, False
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, threading.Event):
+                item.set()
+                continue
+            if self.fault is None:
+                self._keep(item)
+            self._batches_done += 1
+            self._wake()
 
     def _keep(self, lines: list[bytes]) -> None:
         try:
@@ -174,6 +203,6 @@ class GroupCommit:
             self.kept += len(lines)
 
     def _wake(self) -> None:
-        if self._waiting and self._loop is not None:
+        if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed, and its waiters with it
-                self._loop.call_soon_threadsafe(self._release)
+                self._loop.call_soon_threadsafe(self._woken)

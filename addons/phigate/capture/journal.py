@@ -99,6 +99,10 @@ class Journal:
         """Age of the oldest record not yet on the disk, by `time.monotonic`; 0.0 when there is none."""
         return self._commit.oldest_pending_seconds(now_monotonic)
 
+    def gather_for(self, crowd: Callable[[], int]) -> None:
+        """Let commits serve several exchanges at once while `crowd` says that many are under way."""
+        self._commit.crowd = crowd
+
     def close(self, reason: str) -> None:
         """Write `closed`, sync, end the thread and free the instance; a second call does nothing."""
         if self._closed:

@@ -17,7 +17,8 @@ from phigate.dialect.routes import RouteTable
 from phigate.exchange import Refusal
 from phigate.gate import answers, headers, replies
 from phigate.gate.sentinel import Sentinel
-from phigate.host import crashes, lockdown, logs, pages
+from phigate.host import crashes, lockdown, logs, pages, thrift
+from phigate.host.dispatch import Dispatch
 from phigate.host.drain import Drain
 from phigate.host.observers import Observers
 from phigate.house import OPTIONS, House, StartFault
@@ -64,6 +65,7 @@ class Refuse:
         logs.install()
         pages.install()
         crashes.install()
+        thrift.install()
         if getattr(ctx.master.addons.get("proxyserver"), "is_running", False) or ctx.master.addons.get("sentinel"):
             raise StartFault("the gateway is loaded once, at start")
         if found := lockdown.settle(ctx.master):
@@ -80,10 +82,12 @@ class Refuse:
         ctx.master.addons.chain.insert(0, Drain(ctx.master, self.house))
         ctx.master.addons.add(Sentinel(self.house))
         lockdown.lock(ctx.master)
+        Dispatch(ctx.master.addons).install()
 
     async def running(self) -> None:
         self.house.verifier.start()
         self._watch = asyncio.create_task(self._tick())
+        thrift.settle()
         self.house.ready = True
 
     async def _tick(self) -> None:
@@ -107,7 +111,7 @@ class Refuse:
 
     def requestheaders(self, flow: HTTPFlow) -> None:
         passage = flows.enter(flow)
-        flows.withhold(flow, passage, NOT_DECIDED)
+        flows.withhold(flow, passage)
         flow.request.stream = False
         if not flow.live or flow.is_replay:
             passage.exchange.refusal = NOT_LIVE
@@ -155,7 +159,7 @@ class Refuse:
         if passage.exchange.contacted and passage.plan == "stream":
             return
         raw, unasked = flow.response.raw_content, not passage.exchange.contacted
-        flows.withhold(flow, passage, NOT_DECIDED)
+        flows.withhold(flow, passage)
         if unasked:
             flows.refuse(flow, passage, passage.exchange.refusal or NOT_DECIDED)
         elif passage.plan is None or raw is None:

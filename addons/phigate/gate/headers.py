@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -18,7 +18,7 @@ METHODS = frozenset({b"GET", b"POST"})
 VERSIONS = frozenset({b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0"})
 ONCE = frozenset({b"host", b"authorization", b"content-type", b"content-length", b"content-encoding", b"transfer-encoding"})
 """Fields that two copies of make ambiguous (RFC 9110, 5.3; RFC 9112, 6.3)."""
-REASON_HEADERS = frozenset({"phi-unmask", "phi-break-glass", "phi-justification"})
+REASON_HEADERS = (b"phi-unmask", b"phi-break-glass", b"phi-justification")
 
 _PATH = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,511}\Z")
 _SEGMENT_TRICK = re.compile(rb"//|/\.{1,2}(/|\Z)|%2f|%5c|%2e|%00|;", re.IGNORECASE)
@@ -52,13 +52,12 @@ def _fields_fault(fields: Fields) -> tuple[int, str] | None:
     return None
 
 
-def body_fault(fields: Iterable[tuple[bytes, bytes]], *, has_body: bool) -> tuple[int, str] | None:
-    """Why this request's body is not read: only plain, whole JSON in UTF-8 is."""
-    kinds = {name.lower(): value for name, value in fields}
+def body_fault(kinds: Mapping[bytes, bytes]) -> tuple[int, str] | None:
+    """Why this request's body is not read (fields by lower-case name): only plain, whole JSON in UTF-8 is."""
     if kinds.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}:
         return 415, "encoding-unsupported"
     media, _, parameters = kinds.get(b"content-type", b"").lower().partition(b";")
-    if has_body and media.strip() != b"application/json":
+    if media.strip() != b"application/json":
         return 415, "content-unreadable"
     charset = parameters.strip().removeprefix(b"charset=").strip(b'" ')
     if charset not in {b"", b"utf-8"}:
@@ -82,7 +81,7 @@ def onward(host: str, *, exchange_id: str, has_body: bool, streaming: bool, cred
     return fields
 
 
-def reason_text(value: str) -> str | None:
+def reason_text(value: bytes) -> str | None:
     """A caller's stated reason, trimmed; None when it says nothing or cannot be shown (3 to 500 printable characters)."""
-    text = value.strip()
+    text = value.decode("utf-8", "replace").strip()
     return text if 3 <= len(text) <= 500 and text.isprintable() else None

@@ -31,7 +31,7 @@ class Identity:
         outcome = await self.house.verifier.verify(flow.request.headers.fields, time.time())
         if isinstance(outcome, Subject):
             exchange.subject = outcome
-            exchange.session = session_of(outcome, flow.request.headers.get("phi-session", ""))
+            exchange.session = session_of(outcome, passage.fields.get(b"phi-session", b""))
         else:
             exchange.refusal = refusal_of(outcome)
 
@@ -46,7 +46,7 @@ def refusal_of(outcome: Refused | Unavailable) -> Refusal:
     return Refusal(401, outcome.public, "The bearer is not believed.", detail=outcome.reason, headers=INVALID)
 
 
-def session_of(subject: Subject, stated: str) -> str:
+def session_of(subject: Subject, stated: bytes) -> str:
     """A subject's session: by the caller's own `phi-session`, else all exchanges of the subject on one bearer."""
-    own = f"own:{stated}" if stated else f"bearer:{subject.jti or subject.expires}"
+    own = f"own:{stated.hex()}" if stated else f"bearer:{subject.jti or subject.expires}"
     return "se-" + hashlib.sha256(f"{subject.issuer}\0{subject.id}\0{own}".encode()).hexdigest()[:24]

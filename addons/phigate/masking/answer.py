@@ -40,8 +40,7 @@ class Sight:
         """(for the caller, for bystanders) of one whole text."""
         known = self._seen.get(text)
         if known is None:
-            scanner = self._detectors.scanner()
-            known = self._seen[text] = self.render([*scanner.feed(text), *scanner.close()])
+            known = self._seen[text] = self.render(self._detectors.pieces(text))
         return known
 
     def for_caller(self, text: str) -> str:

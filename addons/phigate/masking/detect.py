@@ -16,7 +16,19 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from phigate.exchange import Finding
 from phigate.masking.detectors import DETECTORS
-from phigate.masking.patterns import PatternError, closure, first_bytes, joined, longest, parse, single, table, widest
+from phigate.masking.patterns import (
+    PatternError,
+    closure,
+    first_bytes,
+    joined,
+    longest,
+    matching,
+    parse,
+    searching,
+    single,
+    table,
+    widest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,8 +90,9 @@ class Patterns:
         trees = [_tree(each) for each in detectors]
         self.reach = max(map(longest, trees))
         self._width = max(map(widest, trees)) + CONTEXT
-        self._joined, self._closure, self._table = joined(trees), closure(trees), table(trees)
-        self._rows = [(single(each.pattern), each) for each in detectors]
+        self._search, self._close = searching(joined(trees)), searching(closure(trees))
+        self._table = table(trees)
+        self._rows = [(matching(single(each.pattern)), each) for each in detectors]
 
     def next(self, text: bytes, at: int, until: int) -> Hit | None:
         width = self._width
@@ -88,9 +101,8 @@ class Patterns:
             end = min(at + ahead * width, len(text))
             # What starts in the last width of a window may end outside of it: it belongs to the next window.
             clear = end if end == len(text) else end - width
-            found = self._joined.search(text, at, end)
-            start = found.start() if found else clear
-            if start >= clear:
+            start = self._search(text, at, end)[0][0]
+            if start < 0 or start >= clear:
                 at, ahead = clear, BIG
                 if clear == len(text):
                     return None
@@ -103,12 +115,12 @@ class Patterns:
         return None
 
     def _hit(self, text: bytes, start: int) -> Hit | None:
+        size = len(text)
         # The table names one row at least, or its engine gave up and every row is tried.
         for index in sorted(self._table.Match(text[start : start + self._width]) or range(len(self._rows))):
-            regex, detector = self._rows[index]
-            found = regex.match(text, start)
-            if found:
-                begin, end = found.span(1)
+            match, detector = self._rows[index]
+            begin, end = match(text, start, size)[1]
+            if begin >= 0:
                 if detector.check or detector.narrow:
                     end = begin + _standing(detector, text[begin:end].decode(*ENCODING))
                 if end > begin:
@@ -116,9 +128,9 @@ class Patterns:
         return None
 
     def undecided(self, text: bytes, at: int) -> int:
-        found = self._closure.search(text, at)
+        start = self._close(text, at, len(text))[0][0]
         # Beyond the width of the widest match nothing is in progress, whatever the looser closure says.
-        return max(found.start(), len(text) - self._width) if found else at
+        return max(start, len(text) - self._width) if start >= 0 else at
 
 
 def _tree(detector: Detector) -> Node:
@@ -169,6 +181,19 @@ class Detectors:
                 seen, counted = hit.end, end
             findings.append(Finding(begin, end, hit.entity, hit.score, hit.detector))
         return findings
+
+    def pieces(self, text: str) -> list[Piece]:
+        """A whole text in pieces, the very ones that a Scanner gives for it."""
+        raw = text.encode(*ENCODING)
+        pieces, at = [], 0
+        for hit in self.hits(raw, 0, len(raw)):
+            if hit.begin > at:
+                pieces.append(Piece(raw[at : hit.begin].decode(*ENCODING)))
+            pieces.append(Piece(raw[hit.begin : hit.end].decode(*ENCODING), hit.entity, hit.detector, hit.score))
+            at = hit.end
+        if at < len(raw):
+            pieces.append(Piece(raw[at:].decode(*ENCODING)) if at else Piece(text))
+        return pieces
 
     def hits(self, text: bytes, at: int, until: int) -> Iterator[Hit]:
         """Matches starting in [at, until), one after the other, as far as this text shows."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from phigate.masking.calendar import read
@@ -81,6 +82,7 @@ def normal(entity: str, text: str) -> str:
     return FORMS.get(entity, _code)(unicodedata.normalize("NFKC", text).casefold())
 
 
+@lru_cache(maxsize=8192)  # one patient's identifiers come again and again; they are in memory with the text anyway
 def identifier(entity: str, text: str, secrets: Secrets) -> str:
     """`ENTITY:` and 32 hexadecimal digits (128 bits) of the value's HMAC-SHA256."""
     return f"{entity}:{secrets.digest('identifier', entity, normal(entity, text)).hex()[:32]}"

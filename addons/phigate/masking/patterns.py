@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import re2  # type: ignore[import-untyped]  # google-re2 ships no types
@@ -19,6 +19,7 @@ import re2  # type: ignore[import-untyped]  # google-re2 ships no types
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+type Match = Callable[[bytes, int, int], list[tuple[int, int]]]
 type Node = Atom | Seq | Alt | Repeat | Group
 
 SINGLE, SMALL, LARGE = 8 << 20, 64 << 20, 192 << 20
@@ -262,6 +263,19 @@ def table(nodes: Iterable[Node]) -> Any:
         rows.Add(source(node))
     rows.Compile()
     return rows
+
+
+def searching(regex: Any) -> Match:
+    """`(text, at, end) -> spans` of the leftmost match, (-1, -1) first where there is none.
+
+    The engine itself: its Python wrapper makes a generator and a match object a call, which costs as much again.
+    """
+    return partial(regex._regexp.Match, re2._Anchor.UNANCHORED)  # noqa: SLF001 -- as said
+
+
+def matching(regex: Any) -> Match:
+    """`searching`, but only at `at`."""
+    return partial(regex._regexp.Match, re2._Anchor.ANCHOR_START)  # noqa: SLF001 -- as above
 
 
 def single(pattern: str) -> Any:
