@@ -98,8 +98,11 @@ def refuse(flow: http.HTTPFlow, passage: Passage, refusal: Refusal) -> None:
     if exchange.refusal is None:
         exchange.refusal = refusal
     refused = exchange.refusal
-    content = openai.error_body(refused.status, refused.reason, refused.message, dict(refused.extra))
-    response = answer(refused.status, replies.refusal_headers(exchange, refused), content)
+    if passage.fields.get(b"content-type", b"").startswith(b"application/grpc"):
+        response = answer(200, replies.grpc_headers(exchange, refused), None)
+    else:
+        content = openai.error_body(refused.status, refused.reason, refused.message, dict(refused.extra))
+        response = answer(refused.status, replies.refusal_headers(exchange, refused), content)
     flow.response = response
     release_answer(passage, response)
     passage.onward = None

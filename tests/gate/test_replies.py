@@ -26,3 +26,11 @@ def test_once_the_upstream_was_contacted_nobody_should_retry():
     refusal = Refusal(503, "not-recorded", "No.")
     exchange = Exchange("ex-1", 0.0, refusal=refusal, contacted=True)
     assert dict(replies.refusal_headers(exchange, refusal))[b"x-should-retry"] == b"false"
+
+
+def test_a_grpc_client_is_refused_in_its_own_words():
+    refusal = Refusal(404, "route-unknown", "This gateway knows no such route.")
+    fields = dict(replies.grpc_headers(Exchange("ex-1", 0.0, refusal=refusal), refusal))
+    assert fields[b"grpc-status"] == b"12"
+    assert fields[b"grpc-message"].startswith(b"route-unknown: ")
+    assert fields[b"content-type"] == b"application/grpc"

@@ -57,6 +57,7 @@ class GroupCommit:
         self._queue: SimpleQueue[list[bytes] | threading.Event | None] = SimpleQueue()
         self._lines: list[bytes] = []
         self._due: asyncio.Handle | None = None
+        self._due_at = 0.0
         self.crowd: Callable[[], int] = int
         """How many exchanges are under way; whoever knows sets it."""
         # Each counter has one writing thread, so that no lock is needed: given here, kept over there.
@@ -139,9 +140,15 @@ class GroupCommit:
         loop = self._at_home()
         if loop is None:
             self._hand_over()
-        elif self._lines and self._due is None and self._batches == self._batches_done:
+        elif not self._lines or self._batches != self._batches_done:
+            return
+        elif self._due is None:
             crowd = self.crowd() >= CROWD
+            self._due_at = time.monotonic() + (GATHER if crowd else 0.0)
             self._due = loop.call_later(GATHER, self._hand_over) if crowd else loop.call_soon(self._hand_over)
+        elif time.monotonic() > self._due_at + GATHER:  # the loop is too busy to come round to it
+            self._due.cancel()
+            self._hand_over()
 
     def _hand_over(self) -> None:
         self._due = None

@@ -41,5 +41,22 @@ def refusal_headers(exchange: Exchange, refusal: Refusal) -> Fields:
     return fields
 
 
+GRPC = {400: 3, 401: 16, 403: 7, 404: 12, 405: 12, 413: 8, 415: 3, 431: 8, 502: 13, 503: 14}
+"""HTTP status to gRPC status code (grpc/doc/statuscodes.md)."""
+
+
+def grpc_headers(exchange: Exchange, refusal: Refusal) -> Fields:
+    """A trailers-only answer: gRPC clients read the status from these headers and show the message."""
+    code = GRPC.get(refusal.status, 2)
+    fields = [field for field in mark_headers(exchange) if field[0] != b"cache-control"]
+    message = f"{refusal.reason}: {refusal.message}"
+    return [
+        *fields,
+        (b"content-type", b"application/grpc"),
+        (b"grpc-status", str(code).encode()),
+        (b"grpc-message", _ascii(message)),
+    ]
+
+
 def _ascii(text: str) -> bytes:
     return text.encode("ascii", "replace")

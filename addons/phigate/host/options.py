@@ -101,7 +101,7 @@ def permitted_command(name: str) -> bool:
 def faults(current: Mapping[str, Any]) -> list[str]:
     """Why these option values may not run, one sentence each; empty when they may."""
     found = [_mode_fault(mode) for mode in current.get("mode", ())]
-    found += [_required_fault(name, value, current) for name, value in REQUIRED.items()]
+    found += [_required_fault(name, value, current) for name, value in {**FORCED, **REQUIRED}.items()]
     if len(current.get("scripts", ())) != 1:
         found.append("exactly one script may be loaded, the gateway")
     if not current.get("mode"):

@@ -92,7 +92,10 @@ class Patterns:
         self._width = max(map(widest, trees)) + CONTEXT
         self._search, self._close = searching(joined(trees)), searching(closure(trees))
         self._table = table(trees)
-        self._rows = [(matching(single(each.pattern)), each) for each in detectors]
+        self._rows = [
+            (matching(single(each.pattern)), each, widest(tree) + CONTEXT)
+            for each, tree in zip(detectors, trees, strict=True)
+        ]
 
     def next(self, text: bytes, at: int, until: int) -> Hit | None:
         width = self._width
@@ -118,8 +121,8 @@ class Patterns:
         size = len(text)
         # The table names one row at least, or its engine gave up and every row is tried.
         for index in sorted(self._table.Match(text[start : start + self._width]) or range(len(self._rows))):
-            match, detector = self._rows[index]
-            begin, end = match(text, start, size)[1]
+            match, detector, width = self._rows[index]
+            begin, end = match(text, start, min(start + width, size))[1]
             if begin >= 0:
                 if detector.check or detector.narrow:
                     end = begin + _standing(detector, text[begin:end].decode(*ENCODING))
