@@ -202,3 +202,10 @@ def test_the_console_answers_health_readiness_and_metrics(gateway, client, model
     assert get("/healthz").json() == {"status": "alive"}
     assert get("/readyz").json()["ready"] is True
     assert 'phigate_exchanges_total{action="chat",decision="permit",reason=""}' in get("/metrics").text
+
+
+def test_a_grpc_call_is_refused_in_grpcs_own_words(client, model):
+    path = "/inference.GRPCInferenceService/ModelInfer"
+    answer = client.post(path, content=b"\0\0\0\0\0", headers={"content-type": "application/grpc"})
+    assert answer.headers["grpc-status"] == "12"
+    assert model.connections == 0

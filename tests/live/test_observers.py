@@ -1,6 +1,12 @@
 """Whoever looks on sees shadows: mitmweb, `-w`, hardump, the dumper and the log, at every moment of an exchange."""
 
+import fcntl
 import json
+import os
+import pty
+import struct
+import subprocess
+import termios
 import threading
 import time
 
@@ -116,6 +122,47 @@ def test_an_exchange_cut_off_by_sigkill_leaves_nothing_unmasked(tmp_path, policy
     with Gateway(model.url, policy, tmp_path / "g") as gateway:
         found = [record for record in records(gateway.journal) if record["kind"] == "recovered" and "exchange" in record]
     assert [record["outcome"] for record in found] == ["interrupted"]
+
+
+class Terminal(Gateway):
+    """mitmproxy's console in a terminal of its own; `screen` is all that was ever drawn."""
+
+    def start(self):
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 150, 0, 0))
+        self.screen = b""
+        command = [self.command[0], *self.command[2:]]  # the console knows no `-q`
+        environment = {**os.environ, "LANG": "C.UTF-8", "TERM": "xterm"}
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=log, env=environment, start_new_session=True)
+        os.close(slave)
+        threading.Thread(target=self.look, daemon=True).start()
+        self.wait_until(self.ready)
+        return self
+
+    def look(self):
+        try:
+            while piece := os.read(self.master, 65536):
+                self.screen += piece
+        except OSError:
+            pass
+
+    def press(self, keys):
+        os.write(self.master, keys)
+        time.sleep(0.7)
+
+
+def test_the_console_shows_shadows_and_cannot_change_the_mode(tmp_path, policy, model, bearers):
+    model.script = lambda _request: Answer(completion())
+    with Terminal(model.url, policy, tmp_path / "tui", program=MITMDUMP.replace("mitmdump", "mitmproxy")) as gateway:
+        headers = {"authorization": f"Bearer {bearers['dr.okafor']}"}
+        assert httpx.post(gateway.url + CHAT, json=chat(CANARY_TEXT), headers=headers, trust_env=False).status_code == 200
+        for keys in (b"\r", b"\t", b"\t", b"q", b":set mode=regular\r"):
+            gateway.press(keys)
+        assert httpx.post(gateway.url + CHAT, json=chat(), trust_env=False).status_code == 401
+    assert b"/v1/chat/completions" in gateway.screen
+    assert b"[US_SSN]" in gateway.screen
+    assert leaks(gateway.screen) == []
 
 
 CANARY_PLACES = [

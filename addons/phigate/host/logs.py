@@ -32,6 +32,7 @@ _HARMLESS = re.compile(
     |Streaming\ (request|response)\ (to|from)\ [\w.:-]+\.
     |closing\ transports\.\.\.|transports\ closed!
     |Saved\ \d+\ flows\.
+    |(this\ command|option\ `\w+`)\ is\ locked\ while\ the\ gateway\ runs
     |(Started|Finished)\ server\ process.*|Application\ (startup|shutdown)\ complete\..*
     |Closing\ connection\ due\ to\ inactivity.*
     )\Z"""
@@ -39,6 +40,7 @@ _HARMLESS = re.compile(
 """The messages of others that carry addresses of hosts and nothing else."""
 
 _factory = logging.LogRecord
+_CHAIN = 5
 
 
 def place(exc: BaseException, tb: TracebackType | None) -> str:
@@ -84,9 +86,19 @@ def _what(name: str, message: object, args: Any) -> str:
     return f"{name}: message withheld"
 
 
-def _unhandled(error: BaseException | None, tb: TracebackType | None) -> None:
+def chain(error: BaseException) -> str:
+    """Type and place of an exception and of those that it came after, latest first."""
+    places: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None and len(places) < _CHAIN:
+        places.append(place(seen, seen.__traceback__))
+        seen = seen.__cause__ or seen.__context__
+    return ", after ".join(places)
+
+
+def _unhandled(error: BaseException | None, _tb: TracebackType | None) -> None:
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"phigate: unhandled {place(error, tb) if error else 'exception'}\n")
+        sys.stderr.write(f"phigate: unhandled {chain(error) if error else 'exception'}\n")
 
 
 def install() -> None:
