@@ -138,7 +138,7 @@ async def write_parts(writer: asyncio.StreamWriter, parts: Iterable[Part], *, ch
             case threading.Event():
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LONGEST_WAIT):
-                        while not part.is_set():
+                        while not part.is_set():  # noqa: ASYNC110 - the event is set by another thread
                             await asyncio.sleep(0.005)
             case b"" if chunked:  # an empty chunk would be the last one
                 pass

@@ -23,7 +23,13 @@ def chat(text="How is the patient?", **more):
 def completion(text=CANARY_TEXT):
     """A whole answer of an OpenAI-compatible server."""
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-    tree = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "ward-assistant", "choices": [choice]}
+    tree = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "ward-assistant",
+        "choices": [choice],
+    }
     return json.dumps(tree | {"usage": {"prompt_tokens": 9, "completion_tokens": 12}}).encode()
 
 
@@ -57,7 +63,9 @@ def leaks(raw):
 
 
 def records(folder):
-    return [json.loads(line) for file in sorted(Path(folder).glob("*.jsonl")) for line in file.read_bytes().splitlines()]
+    return [
+        json.loads(line) for file in sorted(Path(folder).glob("*.jsonl")) for line in file.read_bytes().splitlines()
+    ]
 
 
 @contextlib.contextmanager

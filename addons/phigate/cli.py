@@ -30,7 +30,9 @@ err = Console(stderr=True)
 
 PolicyFile = Annotated[Path, typer.Option("--policy", help="The policy file.")]
 JournalFolder = Annotated[Path, typer.Option("--journal", help="The folder of the journal.")]
-RosterFile = Annotated[Path | None, typer.Option("--roster", help="Names and numbers to find exactly (CSV, JSON lines, plain lines).")]
+RosterFile = Annotated[
+    Path | None, typer.Option("--roster", help="Names and numbers to find exactly (CSV, JSON lines, plain lines).")
+]
 
 POLICY = ROOT / "rules" / "policy.yaml"
 JOURNAL = ROOT / "var" / "journal"
@@ -60,11 +62,13 @@ def main(*, version: Annotated[bool, typer.Option("--version", help="Print the v
 @app.command()
 def check(
     policy: Annotated[Path, typer.Argument(help="The policy file.")] = POLICY,
-    cases: Annotated[list[Path] | None, typer.Option("--cases", help="Case files; default: `cases/*.yaml` beside the policy.")] = None,
+    cases: Annotated[
+        list[Path] | None, typer.Option("--cases", help="Case files; default: `cases/*.yaml` beside the policy.")
+    ] = None,
 ) -> None:
     """Check a policy and what it must answer; every fault as `file:line: path: fault`."""
     loaded = _policy(policy)
-    files = cases if cases else sorted((policy.parent / "cases").glob("*.yaml"))
+    files = cases or sorted((policy.parent / "cases").glob("*.yaml"))
     run, failed = 0, 0
     for file in files:
         for result in _cases(loaded, file):
@@ -72,7 +76,11 @@ def check(
             if not result.ok:
                 failed += 1
                 out.print(str(result), markup=False, highlight=False, soft_wrap=True)
-    out.print(f"{policy}: {len(loaded.rules)} rules, {run - failed} of {run} cases as expected", highlight=False, soft_wrap=True)
+    out.print(
+        f"{policy}: {len(loaded.rules)} rules, {run - failed} of {run} cases as expected",
+        highlight=False,
+        soft_wrap=True,
+    )
     if failed:
         raise typer.Exit(1)
 
@@ -135,7 +143,9 @@ def mask(
     name: Annotated[str, typer.Option("--mask", help="A mask of the policy, by name.")],
     policy: PolicyFile = POLICY,
     roster: RosterFile = None,
-    secrets: Annotated[str, typer.Option("--secrets", help="The gateway's keys: file, or env:NAME.")] = str(ROOT / "var" / "keys" / "secrets"),
+    secrets: Annotated[str, typer.Option("--secrets", help="The gateway's keys: file, or env:NAME.")] = str(
+        ROOT / "var" / "keys" / "secrets"
+    ),
     scope: Annotated[str, typer.Option("--scope", help="Surrogates and date shifts agree within one scope.")] = "cli",
 ) -> None:
     """Mask text from standard input, as the gateway would mask an answer."""
@@ -188,7 +198,10 @@ def list_sessions(
 
 
 @app.command(name="show")
-def show_exchange(exchange: Annotated[str, typer.Argument(help="The id from the header `phi-exchange`.")], journal: JournalFolder = JOURNAL) -> None:
+def show_exchange(
+    exchange: Annotated[str, typer.Argument(help="The id from the header `phi-exchange`.")],
+    journal: JournalFolder = JOURNAL,
+) -> None:
     """Show one exchange: who, what, the decision, what was found, and both sides as the journal holds them."""
     _folder(journal)
     records = read.exchange(journal, exchange, note=_flaw)

@@ -102,6 +102,8 @@ def refuse(flow: http.HTTPFlow, passage: Passage, refusal: Refusal) -> None:
         response = answer(200, replies.grpc_headers(exchange, refused), None)
     else:
         content = openai.error_body(refused.status, refused.reason, refused.message, dict(refused.extra))
+        if flow.request.data.method == b"HEAD":  # its answer has no body (RFC 9110, 9.3.2)
+            content = b""
         response = answer(refused.status, replies.refusal_headers(exchange, refused), content)
     flow.response = response
     release_answer(passage, response)
@@ -136,6 +138,7 @@ def release_request(flow: http.HTTPFlow, passage: Passage) -> None:
 
 def release_answer(passage: Passage, response: http.Response) -> None:
     """Mark an answer as the one that may go out, closing the connection where the caller asked for that."""
+    response.trailers = None  # an upstream's, on a stream
     if passage.closing:  # the request's own header is gone: mitmproxy reads it only from here
         response.headers["connection"] = "close"
     passage.released = (response, response.raw_content)
@@ -156,7 +159,7 @@ def may_answer(flow: http.HTTPFlow) -> bool:
     if passage is None or passage.released is None or flow.response is None:
         return False
     (response, content), passage.released = passage.released, None
-    return response is flow.response and content is flow.response.raw_content
+    return response is flow.response and content is flow.response.raw_content and response.trailers is None
 
 
 def is_marked(flow: http.HTTPFlow) -> bool:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from capture.samples import Clock, request, response
 from phigate.capture import chain, journal, read
 from phigate.capture.journal import JournalDown, JournalFault, open_journal
+from tests.capture.samples import Clock, request, response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

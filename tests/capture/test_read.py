@@ -3,9 +3,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from capture.samples import NOW, Clock, chained, request, response
 from phigate.capture import chain, read
 from phigate.capture.sessions import Wanted
+from tests.capture.samples import NOW, Clock, chained, request, response
 
 if TYPE_CHECKING:
     from pathlib import Path

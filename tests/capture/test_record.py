@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from capture.samples import ASKED, NOW, POLICY, an_exchange
 from phigate.capture import chain, record
 from phigate.exchange import Refusal
 from phigate.policy.decide import Deny, Hold, Permit
 from phigate.policy.schema import Mask, Transform
+from tests.capture.samples import ASKED, NOW, POLICY, an_exchange
 
 MASK = Mask("minimum-necessary", {"OTHER": Transform("redact")})
 PERMIT = Permit(rule="clinicians-chat", rules=("clinicians-chat", "all-staff"), mask=MASK, purpose="treatment")

@@ -5,9 +5,9 @@ from typing import Any
 import orjson
 import pytest
 
-from capture.samples import chained, request, response
 from phigate.capture import chain, sessions
 from phigate.capture.sessions import Sessions, Summary, Wanted
+from tests.capture.samples import chained, request, response
 
 
 def summed(*rows: tuple[chain.Kind, Any], wanted: Wanted | None = None, limit: int = 100) -> list[Summary]:

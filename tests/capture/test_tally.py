@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from capture.samples import NOW
 from phigate.capture import tally
+from tests.capture.samples import NOW
 
 
 def test_a_thousand_refusals_of_one_address_become_one_record_a_minute() -> None:

@@ -1,6 +1,7 @@
 """Pieces of several texts, interleaved in chunks: each comes out whole, before the chunk that ends it."""
 
 import json
+from collections import deque
 
 import pytest
 from hypothesis import given
@@ -30,7 +31,13 @@ def chunks():
 
 
 def delta(index=0, finish=None, **fields):
-    return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [{"index": index, "delta": fields, "finish_reason": finish}]}
+    return {
+        "id": "c",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "m",
+        "choices": [{"index": index, "delta": fields, "finish_reason": finish}],
+    }
 
 
 def run(made, given_):
@@ -64,13 +71,25 @@ def test_any_split_gives_the_whole_text_before_the_finish(text, data):
 
 
 def test_choices_are_kept_apart():
-    out = run(chunks(), [delta(0, content="on"), delta(1, content="ei"), delta(0, content="e"), delta(1, content="ns"), delta(0, "stop"), delta(1, "stop")])
+    out = run(
+        chunks(),
+        [
+            delta(0, content="on"),
+            delta(1, content="ei"),
+            delta(0, content="e"),
+            delta(1, content="ns"),
+            delta(0, "stop"),
+            delta(1, "stop"),
+        ],
+    )
     assert text_of(out, 0, "delta", "content") == "ONE"
     assert text_of(out, 1, "delta", "content") == "EINS"
 
 
 def test_channels_of_one_choice_are_kept_apart():
-    out = run(chunks(), [delta(reasoning="thin", content="an"), delta(reasoning="king", content="swer"), delta(finish="stop")])
+    out = run(
+        chunks(), [delta(reasoning="thin", content="an"), delta(reasoning="king", content="swer"), delta(finish="stop")]
+    )
     assert text_of(out, 0, "delta", "reasoning") == "THINKING"
     assert text_of(out, 0, "delta", "content") == "ANSWER"
 
@@ -87,7 +106,9 @@ def call(index, **function):
 
 def test_parallel_tool_calls_are_joined_before_they_go_out():
     given_ = [
-        delta(tool_calls=[{"index": 0, "id": "call_1", "type": "function", "function": {"name": "send", "arguments": ""}}]),
+        delta(
+            tool_calls=[{"index": 0, "id": "call_1", "type": "function", "function": {"name": "send", "arguments": ""}}]
+        ),
         delta(**call(0, arguments='{"to":"ja\\u00')),
         delta(**call(1, arguments='{"n":')),
         delta(**call(0, arguments='e9n"}')),
@@ -97,7 +118,7 @@ def test_parallel_tool_calls_are_joined_before_they_go_out():
     out = run(chunks(), given_)
     assert json.loads(text_of(out, 0, "delta", "tool_calls", 0, "function", "arguments")) == {"TO": "JAÉN"}
     assert json.loads(text_of(out, 0, "delta", "tool_calls", 1, "function", "arguments")) == {"N": 1}
-    assert text_of(out, 0, "delta", "tool_calls", 0, "function", "name") == "SEND"
+    assert text_of(out, 0, "delta", "tool_calls", 0, "function", "name") == "send"
     assert out[-1]["choices"][0]["finish_reason"] == "tool_calls"
 
 
@@ -108,7 +129,21 @@ def test_completions_carry_text_in_the_choice_itself():
 
 
 def test_per_token_lists_never_go_out():
-    out = run(chunks(), [{"choices": [{"index": 0, "delta": {"content": "a "}, "logprobs": {"content": [{"token": "a"}]}, "token_ids": [7]}]}])
+    out = run(
+        chunks(),
+        [
+            {
+                "choices": [
+                    {
+                        "index": 0,
+                        "delta": {"content": "a "},
+                        "logprobs": {"content": [{"token": "a"}]},
+                        "token_ids": [7],
+                    }
+                ]
+            }
+        ],
+    )
     assert "token" not in json.dumps(out)
 
 
@@ -124,10 +159,23 @@ def test_usage_and_empty_choices_pass():
 
 
 def test_an_error_event_is_rendered():
-    assert chunks().feed({"error": {"message": "echo of a prompt", "code": 500}}) == [{"error": {"message": "ECHO OF A PROMPT", "code": 500}}]
+    assert chunks().feed({"error": {"message": "echo of a prompt", "code": 500}}) == [
+        {"error": {"message": "ECHO OF A PROMPT", "code": 500}}
+    ]
 
 
-@pytest.mark.parametrize("bad", ["text", 7, None, {"choices": "x"}, {"choices": [1]}, {"choices": [{"index": "0"}]}, {"choices": [{"index": True}]}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "text",
+        7,
+        None,
+        {"choices": "x"},
+        {"choices": [1]},
+        {"choices": [{"index": "0"}]},
+        {"choices": [{"index": True}]},
+    ],
+)
 def test_what_is_no_chunk_is_an_error(bad):
     with pytest.raises(ChunkError):
         chunks().feed(bad)
@@ -135,6 +183,40 @@ def test_what_is_no_chunk_is_an_error(bad):
 
 def test_the_number_of_channels_is_bounded():
     made = chunks()
+    many = (delta(index, **{f"k{index}": "x"}) for index in range(5000))
     with pytest.raises(ChunkError):
-        for index in range(5000):
-            made.feed(delta(index, **{f"k{index}": "x"}))
+        deque(map(made.feed, many), maxlen=0)
+
+
+def test_the_last_piece_comes_before_the_finish_and_in_order():
+    given_ = [delta(content="one two thr"), delta(content="ee fo", finish="stop")]
+    out = run(chunks(), given_)
+    assert [c["choices"][0].get("delta", {}).get("content", "") for c in out] == ["ONE TWO ", "THREE ", "FO", ""]
+    assert [c["choices"][0]["finish_reason"] for c in out] == [None, None, None, "stop"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "second"),
+    [
+        ("text after the finish", delta(content="-8145")),
+        ("a name in pieces", delta(tool_calls=[{"index": 0, "function": {"name": "Quartermaine"}}])),
+        ("a role in pieces", delta(role="8145")),
+    ],
+)
+def test_what_would_make_a_text_outside_of_the_channels_is_an_error(sentence, second):
+    made = chunks()
+    made.feed(delta(role="536", tool_calls=[{"index": 0, "function": {"name": "Zebulon"}}]))
+    made.feed(delta(content="SSN 536-22", finish="stop"))
+    with pytest.raises(ChunkError):
+        made.feed(second)
+
+
+def test_nothing_but_usage_and_error_stands_beside_the_choices():
+    out = chunks().feed({"id": "c", "choices": [], "content": "text", "novel": {"a": "text"}, "usage": {"prompt_tokens": 1}})
+    assert out == [{"id": "c", "choices": [], "usage": {"prompt_tokens": 1}}]
+
+
+def test_nothing_follows_an_error():
+    made = chunks()
+    made.feed({"error": {"message": "one"}})
+    assert made.feed({"error": {"message": "two"}}) == []

@@ -17,7 +17,9 @@ def test_errors_have_the_shape_that_clients_show():
     }
 
 
-@pytest.mark.parametrize(("status", "kind"), [(401, "authentication_error"), (400, "invalid_request_error"), (503, "gateway_error")])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, "authentication_error"), (400, "invalid_request_error"), (503, "gateway_error")]
+)
 def test_the_error_type_follows_the_status(status, kind):
     assert orjson.loads(openai.error_body(status, "x", "y"))["error"]["type"] == kind
 
@@ -45,6 +47,9 @@ def test_content_that_hides_text(sentence, request_, expected):
 
 
 def test_usage():
-    assert openai.usage({"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}) == {"input": 3, "output": 4}
+    assert openai.usage({"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}) == {
+        "input": 3,
+        "output": 4,
+    }
     assert openai.usage({"usage": None}) == {}
     assert openai.usage([]) == {}

@@ -21,7 +21,11 @@ def mark(text):
 
 CASES = [
     ("content is text", {"choices": [{"message": {"content": "a"}}]}, {"choices": [{"message": {"content": "<a>"}}]}),
-    ("parts of content are text", {"content": [{"type": "text", "text": "a"}]}, {"content": [{"type": "text", "text": "<a>"}]}),
+    (
+        "parts of content are text",
+        {"content": [{"type": "text", "text": "a"}]},
+        {"content": [{"type": "text", "text": "<a>"}]},
+    ),
     ("reasoning and refusal are text", {"reasoning": "a", "refusal": "b"}, {"reasoning": "<a>", "refusal": "<b>"}),
     ("an invented field is text", {"brand_new": {"deep": ["a"]}}, {"brand_new": {"deep": ["<a>"]}}),
     ("a key that is no name is text", {"Jane Doe": 1}, {"<Jane Doe>": 1}),
@@ -31,7 +35,7 @@ CASES = [
     ("per-token lists are left out", {"content": "a", "logprobs": {"content": [{"token": "a"}]}}, {"content": "<a>"}),
     ("token ids are left out", {"prompt_token_ids": [1, 2], "token_ids": [3]}, {}),
     ("a vector stays", {"embedding": [0.1, 0.2, 3]}, None),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("sentence", "tree", "expected"), CASES, ids=[case[0] for case in CASES])
@@ -40,7 +44,7 @@ def test_answers(sentence, tree, expected):
 
 
 def test_json_in_a_string_is_rendered_inside_and_stays_json():
-    arguments = orjson.dumps({"to": "jane\n\"x\"", "n": 3, "ssn": 123456789, "list": ["a", True]}).decode()
+    arguments = orjson.dumps({"to": 'jane\n"x"', "n": 3, "ssn": 123456789, "list": ["a", True]}).decode()
     rendered = rewrite({"arguments": arguments}, ANSWER, mark)["arguments"]
     assert orjson.loads(rendered) == {
         "<to>": '<jane\n"x">',
@@ -65,6 +69,11 @@ def test_rendering_nothing_changes_nothing(tree):
 
 @given(JSON)
 def test_texts_are_what_would_be_rendered(tree):
-    seen = []
-    rewrite(tree, ANSWER, lambda text: seen.append(text) or text)
+    seen: list[str] = []
+
+    def keep(text: str) -> str:
+        seen.append(text)
+        return text
+
+    rewrite(tree, ANSWER, keep)
     assert list(texts(tree, ANSWER)) == seen

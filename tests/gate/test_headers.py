@@ -59,11 +59,15 @@ def test_other_heads_are_refused(sentence, changed, expected):
         ("no type", (), (415, "content-unreadable")),
         ("a form", ((b"Content-Type", b"multipart/form-data; boundary=x"),), (415, "content-unreadable")),
         ("JSON in UTF-16", ((b"Content-Type", b"application/json; charset=utf-16"),), (415, "encoding-unsupported")),
-        ("compressed JSON", ((b"Content-Type", b"application/json"), (b"Content-Encoding", b"gzip")), (415, "encoding-unsupported")),
+        (
+            "compressed JSON",
+            ((b"Content-Type", b"application/json"), (b"Content-Encoding", b"gzip")),
+            (415, "encoding-unsupported"),
+        ),
         ("JSON said to be plain", ((b"Content-Type", b"application/json"), (b"Content-Encoding", b"identity")), None),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
-)  # fmt: skip
+)
 def test_only_plain_json_is_a_body(sentence, fields, expected):
     assert headers.body_fault({name.lower(): value for name, value in fields}) == expected
 

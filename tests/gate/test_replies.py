@@ -6,11 +6,24 @@ from phigate.gate import replies
 
 def test_a_permitted_answer_names_exchange_decision_and_nothing_to_retry():
     fields = dict(replies.mark_headers(Exchange("ex-1", 0.0)))
-    assert fields == {b"phi-exchange": b"ex-1", b"x-request-id": b"ex-1", b"phi-decision": b"permit", b"cache-control": b"no-store"}
+    assert fields == {
+        b"phi-exchange": b"ex-1",
+        b"x-request-id": b"ex-1",
+        b"phi-decision": b"permit",
+        b"cache-control": b"no-store",
+    }
 
 
 def test_a_refusal_names_reason_and_rule():
-    refusal = Refusal(403, "no-rule", "No.", rule="röntgen", retry_after=3, headers={"www-authenticate": "Bearer"}, detail="secret detail")
+    refusal = Refusal(
+        403,
+        "no-rule",
+        "No.",
+        rule="röntgen",
+        retry_after=3,
+        headers={"www-authenticate": "Bearer"},
+        detail="secret detail",
+    )
     exchange = Exchange("ex-1", 0.0, refusal=refusal)
     fields = dict(replies.refusal_headers(exchange, refusal))
     assert fields[b"phi-decision"] == b"deny"

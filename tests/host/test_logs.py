@@ -36,7 +36,7 @@ def test_the_text_of_an_exception_is_left_out(lines):
     try:
         broken()
     except KeyError as error:
-        logging.getLogger("mitmproxy.addonmanager").error("Addon error: %s" % error, exc_info=True)  # noqa: G201, G002, LOG014 -- as mitmproxy does
+        logging.getLogger("mitmproxy.addonmanager").error(f"Addon error: {error}", exc_info=True)  # noqa: G004, G201 -- as mitmproxy does
     assert len(lines) == 1
     assert "KeyError at host/test_logs.py:" in lines[0]
     assert "in broken" in lines[0]
@@ -64,7 +64,12 @@ def test_the_words_of_others_are_withheld(lines, message, args):
 
 @pytest.mark.parametrize(
     "message",
-    ["client connect", "server connect 127.0.0.1:8000", "HTTP(S) proxy listening at *:8080.", "reverse proxy to http://127.0.0.1:8000 listening at 127.0.0.1:9000."],
+    [
+        "client connect",
+        "server connect 127.0.0.1:8000",
+        "HTTP(S) proxy listening at *:8080.",
+        "reverse proxy to http://127.0.0.1:8000 listening at 127.0.0.1:9000.",
+    ],
 )
 def test_addresses_of_hosts_are_not(lines, message):
     logging.getLogger("mitmproxy.proxy.mode_servers").info(message)

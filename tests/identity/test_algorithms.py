@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from identity.forge import ALL, key_for, private_key, sign_with
 from phigate.identity.algorithms import ALGORITHMS
 from phigate.identity.strict import from_base64url
 from phigate.policy.words import ALGORITHMS as POLICY_ALGORITHMS
+from tests.identity.forge import ALL, key_for, private_key, sign_with
 
 
 def raw(text: str) -> bytes:

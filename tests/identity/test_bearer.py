@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from identity import forge
-from identity.forge import NOW, Rule, claims, header, jwk_of, mint, private_key, published, with_text
 from phigate.identity.bearer import check, extract, extract_from
 from phigate.identity.outcome import Believed, KeysNeeded, Reason, Refused
 from phigate.identity.strict import to_base64url
+from tests.identity import forge
+from tests.identity.forge import NOW, Rule, claims, header, jwk_of, mint, private_key, published, with_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,10 +26,10 @@ OTHER = Rule(issuer=forge.OTHER_ISSUER, audience=("research-gateway",))
 
 
 def settle(bearer: str, rule: Rule = RULE, keys: KeySet | None = None, now: float = NOW) -> Any:
-    return check(bearer, (rule, OTHER), {rule.issuer: keys or published(), OTHER.issuer: OTHER_KEYS()}, now)
+    return check(bearer, (rule, OTHER), {rule.issuer: keys or published(), OTHER.issuer: other_keys()}, now)
 
 
-def OTHER_KEYS() -> KeySet:
+def other_keys() -> KeySet:
     return forge.keyset(jwk_of("rsa-other"))
 
 

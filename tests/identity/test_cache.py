@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from identity.forge import ISSUER, NOW, mint
 from phigate.exchange import Subject
 from phigate.identity.cache import LONGEST, Cache
+from tests.identity.forge import ISSUER, NOW, mint
 
 WHO = Subject(ISSUER, "dr.okafor", ("ward-staff",), frozenset({"clinician"}), NOW + 3600)
 KEYS = {ISSUER: 7}

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from identity.forge import ISSUER, NOW, Rule, claims
 from phigate.identity.claims import Case, at_path, believe, groups_of, rule_of
 from phigate.identity.outcome import Believed, Reason, Refused
+from tests.identity.forge import ISSUER, NOW, Rule, claims
 
 PATHS: list[tuple[str, dict[str, Any], str, Any]] = [
     ("a plain name", {"groups": ["a"]}, "groups", ["a"]),

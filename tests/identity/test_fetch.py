@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from identity.forge import Rule, jwk_of
 from issuer import SampleIssuer
 from phigate.identity import fetch
 from phigate.identity.fetch import Fault, fetch_keys, new_client, trusted
 from phigate.identity.jwks import KeySet
+from tests.identity.forge import Rule, jwk_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from identity.forge import jwk_of, number, private_jwk, private_key
 from phigate.identity.jwks import MAX_KEYS, JwksFault, KeySet, parse_jwks
 from phigate.identity.outcome import Refused
 from phigate.identity.strict import from_base64url, to_base64url
+from tests.identity.forge import jwk_of, number, private_jwk, private_key
 
 
 def read(*entries: Any) -> KeySet:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from identity.forge import Rule, jwk_of
 from phigate.identity.jwks import KeySet
 from phigate.identity.keys import FRESH, STALE, UNKNOWN_KID, Keys
 from phigate.identity.outcome import Unavailable
+from tests.identity.forge import Rule, jwk_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -16,13 +16,13 @@ import pytest
 from oidc_provider_mock import _server
 from oidc_provider_mock import _storage as mock_storage
 
-from identity.forge import Rule, Rules
 from issuer import PEOPLE, SampleIssuer
 from phigate.exchange import Subject
 from phigate.identity.keys import FRESH, STALE, UNKNOWN_KID, Keys
 from phigate.identity.outcome import Refused, Unavailable
 from phigate.identity.verify import Verifier
 from phigate.policy.load import parse_policy
+from tests.identity.forge import Rule, Rules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -207,7 +207,7 @@ async def test_the_background_fetches_before_anybody_asks(verifier: Verifier, is
     verifier.start()
     verifier.start()
     deadline = time.monotonic() + 5
-    while not verifier.ready and time.monotonic() < deadline:
+    while not verifier.ready and time.monotonic() < deadline:  # noqa: ASYNC110 -- it tells nobody when it is
         await asyncio.sleep(0.01)
     assert verifier.ready
     assert issuer.asked["/jwks"] == 1

@@ -10,6 +10,7 @@ import importlib
 import inspect
 import os
 import pkgutil
+import signal
 import sys
 from pathlib import Path
 from types import FunctionType
@@ -18,8 +19,8 @@ CANARY = os.environ["PHIGATE_CANARY"]
 CONTROL = Path(os.environ["PHIGATE_BREAK"])
 COUNT = CONTROL.with_suffix(".count")
 NAMES = CONTROL.with_suffix(".names")
-ROOMS = ("gate", "identity", "access", "masking", "approval", "capture", "dialect", "flows", "policy.decide", "policy.masks",
-         "policy.targets", "metrics", "house", "exchange", "host.observers")  # fmt: skip
+ROOMS = ("gate", "identity", "access", "masking", "approval", "capture", "dialect", "flows", "policy.decide",
+         "policy.masks", "policy.targets", "metrics", "house", "exchange", "host.observers")  # fmt: skip
 
 turn = ""
 
@@ -29,8 +30,6 @@ class BrokenError(Exception):
 
 
 def listen() -> None:
-    import signal
-
     def take(_signal, _frame):
         global turn  # noqa: PLW0603 -- the one switch of this process
         turn = CONTROL.read_text()
@@ -65,8 +64,11 @@ def raised(name):
 
 def modules():
     package = importlib.import_module("phigate")
-    found = [importlib.import_module(info.name) for info in pkgutil.walk_packages(package.__path__, "phigate.")
-             if not info.name.endswith((".cli", ".reference", ".show", ".sessions", ".read"))]  # fmt: skip
+    found = [
+        importlib.import_module(info.name)
+        for info in pkgutil.walk_packages(package.__path__, "phigate.")
+        if not info.name.endswith((".cli", ".reference", ".show", ".sessions", ".read"))
+    ]
     return [*found, package]
 
 
@@ -96,7 +98,7 @@ def functions(module):
             yield module, attribute, value
         elif isinstance(value, type) and value.__module__ == module.__name__:
             for name, method in list(vars(value).items()):
-                if isinstance(method, FunctionType) and not name.startswith("__") or name == "__call__":
+                if isinstance(method, FunctionType) and (name == "__call__" or not name.startswith("__")):
                     yield value, name, method
 
 

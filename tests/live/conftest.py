@@ -1,11 +1,12 @@
 """A real issuer, a real model server and a real mitmdump with the whole chain, started once for the live tests."""
 
 import pytest
+
 from issuer import SampleIssuer
 from model_server import ModelServer
 from people import policy_for
 from processes import Gateway
-from traffic import as_person
+from tests.traffic import as_person
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +39,7 @@ def gateway(_model, policy, tmp_path_factory):
         yield running
 
 
-class Bearers(dict):
+class Bearers(dict[str, str]):
     """What pytest prints of a failed test's arguments must hold no credential."""
 
     def __repr__(self):

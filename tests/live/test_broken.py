@@ -14,9 +14,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from model_server import Answer
 from processes import Gateway
-from traffic import CANARIES, CANARY_TEXT, CHAT, chat, completion, events, leaks, records
+from tests.traffic import CANARIES, CANARY_TEXT, CHAT, chat, completion, events, leaks, records
 
 pytestmark = pytest.mark.live
 
@@ -42,7 +43,9 @@ HOOKS_BEHIND_IT = [
     "phigate.gate.addon:Release.responseheaders",
     "phigate.gate.addon:Release.response",
 ]
-SENTINEL = [f"phigate.gate.sentinel:Sentinel.{hook}" for hook in ("requestheaders", "request", "responseheaders", "response")]
+SENTINEL = [
+    f"phigate.gate.sentinel:Sentinel.{hook}" for hook in ("requestheaders", "request", "responseheaders", "response")
+]
 
 
 class Breakable(Gateway):
@@ -118,7 +121,11 @@ def around(gateway, model, bearers):
 
 
 def permitted(gateway):
-    return [record for record in records(gateway.journal) if record["kind"] == "request" and record["decision"]["verb"] == "permit"]
+    return [
+        record
+        for record in records(gateway.journal)
+        if record["kind"] == "request" and record["decision"]["verb"] == "permit"
+    ]
 
 
 def test_unbroken_everything_works(breakable, model, bearers):
@@ -157,19 +164,21 @@ def test_without_the_sentinel_the_gate_still_holds(breakable, model, bearers, na
 
 
 @pytest.mark.timeout(600)
-def test_any_function_at_all_may_raise(_model, policy, tmp_path, bearers):
+def test_any_function_at_all_may_raise(model, policy, tmp_path, bearers):
     """Every function of the rooms, whatever it is for; one that takes the gateway down for good gets a new one."""
-    unused, starts, names, total = [], 0, [], 0
+    unused: list[str] = []
+    names: list[str] = []
+    starts, total = 0, 0
     while starts == 0 or names:
         starts += 1
-        with Breakable(_model.url, policy, tmp_path / str(starts)) as gateway:
+        with Breakable(model.url, policy, tmp_path / str(starts)) as gateway:
             if starts == 1:
                 names, total = gateway.names, len(gateway.names)
             while names:
                 name = names.pop()
                 gateway.break_(name)
                 try:
-                    around(gateway, _model, bearers)
+                    around(gateway, model, bearers)
                 except AssertionError as error:
                     raise AssertionError(f"{name} raised") from error
                 if not gateway.raised:
@@ -180,9 +189,10 @@ def test_any_function_at_all_may_raise(_model, policy, tmp_path, bearers):
             log = gateway.said()
             assert SECRET not in log
             assert leaks(log) == []
-    print(f"{total - len(unused)} of {total} functions were made to raise, in {starts} gateways")
     # the others run at start, or their results are remembered (decisions, bearers, compiled patterns)
-    assert total - len(unused) > 120, "too few functions were called: this tests too little"
+    assert total - len(unused) > 120, (
+        f"only {total - len(unused)} of {total} functions were called: this tests too little"
+    )
 
 
 def test_no_exception_ever_speaks(breakable, model, bearers):

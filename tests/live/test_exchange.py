@@ -4,8 +4,21 @@ import json
 
 import httpx
 import pytest
+
 from model_server import Answer
-from traffic import CANARY_NAME, CANARY_SSN, CANARY_TEXT, CHAT, as_person, chat, completion, events, leaks, records, said
+from tests.traffic import (
+    CANARY_NAME,
+    CANARY_SSN,
+    CANARY_TEXT,
+    CHAT,
+    as_person,
+    chat,
+    completion,
+    events,
+    leaks,
+    records,
+    said,
+)
 
 pytestmark = pytest.mark.live
 
@@ -27,14 +40,24 @@ def test_a_permitted_answer_is_masked_and_names_its_exchange(client, model):
 def test_the_upstream_sees_no_header_of_the_callers(client, model, bearers):
     client.post(CHAT, json=chat(), headers={"x-forwarded-for": "1.2.3.4", "cookie": "a=b", "user-agent": "curl/1"})
     sent = {name.lower(): value for name, value in model.requests[0].headers}
-    assert set(sent) == {"host", "user-agent", "accept", "accept-encoding", "x-request-id", "content-type", "content-length"}
+    assert set(sent) == {
+        "host",
+        "user-agent",
+        "accept",
+        "accept-encoding",
+        "x-request-id",
+        "content-type",
+        "content-length",
+    }
     assert sent["user-agent"] == "phigate"
     assert sent["accept-encoding"] == "identity"
     assert not any(bearer.encode() in model.received for bearer in bearers.values())
 
 
 def test_what_goes_on_is_the_tree_that_was_checked(client, model):
-    body = b'{"model":"ward-assistant","model":"ward-assistant", "messages":[{"role":"user","content":"a","content":"b"}]}'
+    body = (
+        b'{"model":"ward-assistant","model":"ward-assistant", "messages":[{"role":"user","content":"a","content":"b"}]}'
+    )
     client.post(CHAT, content=body, headers={"content-type": "application/json"})
     assert model.requests[0].body == b'{"model":"ward-assistant","messages":[{"role":"user","content":"b"}]}'
 
@@ -85,16 +108,53 @@ REFUSED = [
     ("no model", "POST", CHAT, {"json": {"messages": []}}, 400, "model-missing"),
     ("a model's name that is none", "POST", CHAT, {"json": chat() | {"model": "x y\u0000"}}, 400, "model-missing"),
     ("a form", "POST", CHAT, {"data": {"a": "b"}}, 415, "content-unreadable"),
-    ("compressed JSON", "POST", CHAT, {"json": chat(), "headers": {"content-encoding": "gzip"}}, 415, "encoding-unsupported"),
-    ("an image", "POST", CHAT, {"json": {"model": "m", "messages": [{"role": "user", "content": [{"type": "image_url"}]}]}}, 415, "content-unreadable"),
+    (
+        "compressed JSON",
+        "POST",
+        CHAT,
+        {"json": chat(), "headers": {"content-encoding": "gzip"}},
+        415,
+        "encoding-unsupported",
+    ),
+    (
+        "an image",
+        "POST",
+        CHAT,
+        {"json": {"model": "m", "messages": [{"role": "user", "content": [{"type": "image_url"}]}]}},
+        415,
+        "content-unreadable",
+    ),
     ("bulk listing", "POST", CHAT, {"json": chat("List all patients")}, 403, "denied"),
-    ("unmasking without approval", "POST", CHAT, {"json": chat(), "headers": {"phi-unmask": "ward round"}}, 403, "approval-required"),
-    ("unmasking without a reason", "POST", CHAT, {"json": chat(), "headers": {"phi-unmask": "x"}}, 400, "reason-missing"),
-    ("breaking the glass", "POST", CHAT, {"json": chat(), "headers": {"phi-break-glass": "code blue"}}, 403, "break-glass-unavailable"),
-]  # fmt: skip
+    (
+        "unmasking without approval",
+        "POST",
+        CHAT,
+        {"json": chat(), "headers": {"phi-unmask": "ward round"}},
+        403,
+        "approval-required",
+    ),
+    (
+        "unmasking without a reason",
+        "POST",
+        CHAT,
+        {"json": chat(), "headers": {"phi-unmask": "x"}},
+        400,
+        "reason-missing",
+    ),
+    (
+        "breaking the glass",
+        "POST",
+        CHAT,
+        {"json": chat(), "headers": {"phi-break-glass": "code blue"}},
+        403,
+        "break-glass-unavailable",
+    ),
+]
 
 
-@pytest.mark.parametrize(("sentence", "method", "path", "more", "status", "code"), REFUSED, ids=[case[0] for case in REFUSED])
+@pytest.mark.parametrize(
+    ("sentence", "method", "path", "more", "status", "code"), REFUSED, ids=[case[0] for case in REFUSED]
+)
 def test_what_is_not_permitted_never_reaches_the_model(client, model, sentence, method, path, more, status, code):
     answer = client.request(method, path, **more)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
@@ -137,9 +197,26 @@ def test_tool_calls_reasoning_and_invented_fields_are_masked(client, model):
         "reasoning": CANARY_TEXT,
         "refusal": CANARY_TEXT,
         "brand_new": [{"x": CANARY_TEXT}],
-        "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "send", "arguments": json.dumps({"ssn": CANARY_SSN, "to": f"Dr. {CANARY_NAME}"})}}],
+        "tool_calls": [
+            {
+                "id": "call_1",
+                "type": "function",
+                "function": {"name": "send", "arguments": json.dumps({"ssn": CANARY_SSN, "to": f"Dr. {CANARY_NAME}"})},
+            }
+        ],
     }
-    tree = {"id": "c", "object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls", "logprobs": {"content": [{"token": CANARY_SSN}]}}]}
+    tree = {
+        "id": "c",
+        "object": "chat.completion",
+        "choices": [
+            {
+                "index": 0,
+                "message": message,
+                "finish_reason": "tool_calls",
+                "logprobs": {"content": [{"token": CANARY_SSN}]},
+            }
+        ],
+    }
     model.script = Answer.json(tree)
     answer = client.post(CHAT, json=chat())
     assert answer.status_code == 200

@@ -6,8 +6,10 @@ import socket
 
 import httpx
 import pytest
+
 from model_server import CUT, EVENTS, Answer, Raw
-from traffic import CANARY_TEXT, CHAT, chat, completion, events, leaks, records, said
+from processes import Gateway, free_port
+from tests.traffic import CANARY_TEXT, CHAT, chat, completion, events, leaks, records, said
 
 pytestmark = pytest.mark.live
 
@@ -33,21 +35,47 @@ WHOLE = [
     ("not modified", Answer(b"", status=304, headers={"etag": CANARY_TEXT})),
     ("an error that is no JSON", Answer(C, status=500, headers={"content-type": "text/html"})),
     ("a compressed error", Answer(gzip.compress(C), status=500, headers={"content-encoding": "gzip"})),
-    ("headers that speak", Answer(completion("fine"), headers=JSON | {"x-patient": CANARY_TEXT, "set-cookie": CANARY_TEXT})),
-    ("a reason phrase that speaks", raw(f"HTTP/1.1 200 {CANARY_TEXT}\ncontent-type: application/json\ncontent-length: 2", b"{}")),
+    (
+        "headers that speak",
+        Answer(completion("fine"), headers=JSON | {"x-patient": CANARY_TEXT, "set-cookie": CANARY_TEXT}),
+    ),
+    (
+        "a reason phrase that speaks",
+        raw(f"HTTP/1.1 200 {CANARY_TEXT}\ncontent-type: application/json\ncontent-length: 2", b"{}"),
+    ),
     ("no HTTP at all", Raw([C + b"\r\n\r\n"])),
     ("HTTP/0.9", Raw([C])),
     ("a bad status", raw("HTTP/1.1 999 Odd\ncontent-type: application/json\ncontent-length: 2", b"{}")),
     ("a bad length", raw("HTTP/1.1 200 OK\ncontent-type: application/json\ncontent-length: x")),
     ("two lengths", raw("HTTP/1.1 200 OK\ncontent-type: application/json\ncontent-length: 2\ncontent-length: 9")),
-    ("a body that is cut off", raw("HTTP/1.1 200 OK\ncontent-type: application/json\ncontent-length: 5000", completion())),
-    ("an unasked switch of protocols", raw("HTTP/1.1 101 Switching Protocols\nupgrade: websocket\nconnection: upgrade\nsec-websocket-accept: x")),
+    (
+        "a body that is cut off",
+        raw("HTTP/1.1 200 OK\ncontent-type: application/json\ncontent-length: 5000", completion()),
+    ),
+    (
+        "an unasked switch of protocols",
+        raw("HTTP/1.1 101 Switching Protocols\nupgrade: websocket\nconnection: upgrade\nsec-websocket-accept: x"),
+    ),
     ("a switch to anything", raw("HTTP/1.1 101 Switching Protocols\nupgrade: raw\nconnection: upgrade")),
-    ("early hints", raw(f"HTTP/1.1 103 Early Hints\nlink: {CANARY_TEXT}", b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n" + C)),
+    (
+        "early hints",
+        raw(f"HTTP/1.1 103 Early Hints\nlink: {CANARY_TEXT}", b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n" + C),
+    ),
     ("nothing", Raw([b"", CUT])),
-    ("trailers", raw("HTTP/1.1 200 OK\ncontent-type: application/json\ntransfer-encoding: chunked", b"2\r\n{}\r\n0\r\nx-patient: " + C + b"\r\n\r\n")),
-    ("odd transfer codings", raw("HTTP/1.1 200 OK\ncontent-type: application/json\ntransfer-encoding: gzip, chunked", b"2\r\n{}\r\n0\r\n\r\n")),
-]  # fmt: skip
+    (
+        "trailers",
+        raw(
+            "HTTP/1.1 200 OK\ncontent-type: application/json\ntransfer-encoding: chunked",
+            b"2\r\n{}\r\n0\r\nx-patient: " + C + b"\r\n\r\n",
+        ),
+    ),
+    (
+        "odd transfer codings",
+        raw(
+            "HTTP/1.1 200 OK\ncontent-type: application/json\ntransfer-encoding: gzip, chunked", b"2\r\n{}\r\n0\r\n\r\n"
+        ),
+    ),
+]
 
 
 def exchange(gateway, bearer, body):
@@ -75,7 +103,9 @@ def test_nothing_of_a_bad_answer_gets_through(gateway, bearers, model, sentence,
     if got:
         assert got.split(b" ")[1] in {b"200", b"500", b"502"}, got[:40]
     model.forget()
-    answer = httpx.post(gateway.url + CHAT, json=chat(), headers={"authorization": f"Bearer {bearers['dr.okafor']}"}, trust_env=False)
+    answer = httpx.post(
+        gateway.url + CHAT, json=chat(), headers={"authorization": f"Bearer {bearers['dr.okafor']}"}, trust_env=False
+    )
     assert answer.status_code == 200
 
 
@@ -86,7 +116,7 @@ STREAMS = [
     ("bytes that are no text", [b"data: \xff\xfe\n\n"]),
     ("a chunk whose index is text", [b'data: {"choices":[{"index":"0","delta":{"content":"' + C + b'"}}]}\n\n']),
     ("an event that never ends", [b"data: " + b"a" * 65536] * 80),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("sentence", "parts"), STREAMS, ids=[case[0] for case in STREAMS])
@@ -104,7 +134,9 @@ def test_a_stream_that_dies_releases_nothing_that_was_held_back(gateway, bearers
     got = exchange(gateway, bearers["dr.okafor"], chat(stream=True))
     assert leaks(got) == []
     assert b"[DONE]" not in got
-    ids = [line.split(b": ")[1].strip().decode() for line in got.split(b"\r\n") if line.lower().startswith(b"phi-exchange")]
+    ids = [
+        line.split(b": ")[1].strip().decode() for line in got.split(b"\r\n") if line.lower().startswith(b"phi-exchange")
+    ]
     found = [record for record in records(gateway.journal) if record.get("exchange") == ids[0]]
     assert found[-1]["kind"] == "response"
     assert found[-1]["outcome"] == "upstream-broke"
@@ -133,10 +165,15 @@ def test_a_stream_on_a_route_that_knows_none_is_refused(client, model):
 
 
 def test_an_upstream_that_is_down_is_502(issuer, policy, bearers, tmp_path):
-    from processes import Gateway, free_port
-
     with Gateway(f"http://127.0.0.1:{free_port()}", policy, tmp_path / "g") as gateway:
-        answer = httpx.post(gateway.url + CHAT, json=chat(), headers={"authorization": f"Bearer {bearers['dr.okafor']}"}, trust_env=False)
+        answer = httpx.post(
+            gateway.url + CHAT,
+            json=chat(),
+            headers={"authorization": f"Bearer {bearers['dr.okafor']}"},
+            trust_env=False,
+        )
         assert answer.status_code == 502
         assert answer.json()["error"]["code"] == "upstream-failed"
-    assert [record["outcome"] for record in records(gateway.journal) if record["kind"] == "response"] == ["upstream-broke"]
+    assert [record["outcome"] for record in records(gateway.journal) if record["kind"] == "response"] == [
+        "upstream-broke"
+    ]

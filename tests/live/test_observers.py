@@ -1,21 +1,26 @@
 """Whoever looks on sees shadows: mitmweb, `-w`, hardump, the dumper and the log, at every moment of an exchange."""
 
+import contextlib
 import fcntl
 import json
 import os
 import pty
+import signal
+import socket
 import struct
 import subprocess
 import termios
 import threading
 import time
+from typing import Any
 
 import httpx
 import pytest
 from mitmproxy import io
+
 from model_server import Answer
 from processes import MITMDUMP, Gateway, free_port, settings
-from traffic import CANARY_TEXT, CHAT, chat, completion, events, leaks, records
+from tests.traffic import CANARY_TEXT, CHAT, as_person, chat, completion, events, leaks, records
 
 pytestmark = pytest.mark.live
 
@@ -37,13 +42,16 @@ def watched(tmp_path, policy, model):
     extra = ["--no-web-open-browser", "-w", str(tmp_path / "flows"), "-v"]
     extra += settings(web_port=port, web_password="open-sesame", hardump=tmp_path / "flows.har")
     model.script = slowly
-    with Gateway(model.url, policy, folder, program=MITMWEB, extra=extra) as gateway:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"authorization": "Bearer open-sesame"}, trust_env=False) as api:
-            yield gateway, api, tmp_path
+    headers = {"authorization": "Bearer open-sesame"}
+    with (
+        Gateway(model.url, policy, folder, program=MITMWEB, extra=extra) as gateway,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False) as api,
+    ):
+        yield gateway, api, tmp_path
 
 
 def everything(api):
-    """All that mitmweb's API tells of all flows: the list, bodies and content views of both sides, the log, the dump."""
+    """All that mitmweb's API tells of all flows: list, bodies and content views of both sides, the log, the dump."""
     got = [api.get("/flows").content, api.get("/events").content]
     for flow in json.loads(got[0]):
         for side in ("request", "response"):
@@ -59,12 +67,25 @@ def test_mitmweb_shows_masked_shadows_at_every_moment(watched, bearers, model):
     seen, answers = [], []
 
     def ask(**more):
-        answers.append(httpx.post(gateway.url + CHAT, json=chat(CANARY_TEXT, **more), headers=headers, trust_env=False, timeout=20))
+        answers.append(
+            httpx.post(gateway.url + CHAT, json=chat(CANARY_TEXT, **more), headers=headers, trust_env=False, timeout=20)
+        )
 
     def held():
-        answers.append(httpx.post(gateway.url + CHAT, json=chat(CANARY_TEXT), headers=headers | {"phi-unmask": f"for {CANARY_TEXT}"}, trust_env=False))
+        answers.append(
+            httpx.post(
+                gateway.url + CHAT,
+                json=chat(CANARY_TEXT),
+                headers=headers | {"phi-unmask": f"for {CANARY_TEXT}"},
+                trust_env=False,
+            )
+        )
 
-    askers = [threading.Thread(target=ask), threading.Thread(target=ask, kwargs={"stream": True}), threading.Thread(target=held)]
+    askers = [
+        threading.Thread(target=ask),
+        threading.Thread(target=ask, kwargs={"stream": True}),
+        threading.Thread(target=held),
+    ]
     for asker in askers:
         asker.start()
     while any(asker.is_alive() for asker in askers):
@@ -97,7 +118,7 @@ def test_files_of_flows_hold_shadows(watched, bearers, model):
     gateway.stop()
     raw = (folder / "flows").read_bytes()
     with (folder / "flows").open("rb") as file:
-        flows = list(io.FlowReader(file).stream())
+        flows: list[Any] = list(io.FlowReader(file).stream())
     assert len(flows) == 2
     assert b"[US_SSN]" in flows[0].request.content
     assert b"[US_SSN]" in flows[0].response.content
@@ -112,15 +133,22 @@ def test_an_exchange_cut_off_by_sigkill_leaves_nothing_unmasked(tmp_path, policy
     extra = ["-w", str(tmp_path / "flows")]
     with Gateway(model.url, policy, tmp_path / "g", extra=extra) as gateway:
         headers = {"authorization": f"Bearer {bearers['dr.okafor']}"}
-        asker = threading.Thread(target=lambda: pytest.raises(httpx.HTTPError, httpx.post, gateway.url + CHAT, json=chat(CANARY_TEXT), headers=headers, trust_env=False))
+
+        def ask():
+            with contextlib.suppress(httpx.HTTPError):
+                httpx.post(gateway.url + CHAT, json=chat(CANARY_TEXT), headers=headers, trust_env=False)
+
+        asker = threading.Thread(target=ask)
         asker.start()
         model.wait_for(1)
-        gateway.process.kill()
+        os.kill(gateway.pid, signal.SIGKILL)
         asker.join()
     assert leaks((tmp_path / "flows").read_bytes()) == []
     assert leaks(json.dumps(records(gateway.journal))) == []
     with Gateway(model.url, policy, tmp_path / "g") as gateway:
-        found = [record for record in records(gateway.journal) if record["kind"] == "recovered" and "exchange" in record]
+        found = [
+            record for record in records(gateway.journal) if record["kind"] == "recovered" and "exchange" in record
+        ]
     assert [record["outcome"] for record in found] == ["interrupted"]
 
 
@@ -134,7 +162,9 @@ class Terminal(Gateway):
         command = [self.command[0], *self.command[2:]]  # the console knows no `-q`
         environment = {**os.environ, "LANG": "C.UTF-8", "TERM": "xterm"}
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=log, env=environment, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, stdin=slave, stdout=slave, stderr=log, env=environment, start_new_session=True
+            )
         os.close(slave)
         threading.Thread(target=self.look, daemon=True).start()
         self.wait_until(self.ready)
@@ -156,7 +186,9 @@ def test_the_console_shows_shadows_and_cannot_change_the_mode(tmp_path, policy, 
     model.script = lambda _request: Answer(completion())
     with Terminal(model.url, policy, tmp_path / "tui", program=MITMDUMP.replace("mitmdump", "mitmproxy")) as gateway:
         headers = {"authorization": f"Bearer {bearers['dr.okafor']}"}
-        assert httpx.post(gateway.url + CHAT, json=chat(CANARY_TEXT), headers=headers, trust_env=False).status_code == 200
+        assert (
+            httpx.post(gateway.url + CHAT, json=chat(CANARY_TEXT), headers=headers, trust_env=False).status_code == 200
+        )
         for keys in (b"\r", b"\t", b"\t", b"q", b":set mode=regular\r"):
             gateway.press(keys)
         assert httpx.post(gateway.url + CHAT, json=chat(), trust_env=False).status_code == 401
@@ -165,6 +197,9 @@ def test_the_console_shows_shadows_and_cannot_change_the_mode(tmp_path, policy, 
     assert leaks(gateway.screen) == []
 
 
+JSON = {"content-type": "application/json"}
+CALL = {"id": "c", "function": {"name": "f", "arguments": json.dumps({"a": CANARY_TEXT})}}
+PAST = {"role": "assistant", "tool_calls": [CALL]}
 CANARY_PLACES = [
     ("the path", lambda send: send("/v1/" + "Zebulon%20Quartermaine")),
     ("the query", lambda send: send(CHAT + "?ssn=536-22-8145")),
@@ -173,28 +208,28 @@ CANARY_PLACES = [
     ("the user agent", lambda send: send(CHAT, json=chat(), headers={"user-agent": CANARY_TEXT})),
     ("the session's name", lambda send: send(CHAT, json=chat(), headers={"phi-session": "Quartermaine"})),
     ("the reason", lambda send: send(CHAT, json=chat(), headers={"phi-unmask": CANARY_TEXT})),
-    ("broken JSON", lambda send: send(CHAT, content=CANARY_TEXT.encode(), headers={"content-type": "application/json"})),
+    ("broken JSON", lambda send: send(CHAT, content=CANARY_TEXT.encode(), headers=JSON)),
     ("the content type", lambda send: send(CHAT, content=b"{}", headers={"content-type": "Quartermaine/536-22-8145"})),
     ("the bearer", lambda send: send(CHAT, json=chat(), headers={"authorization": "Bearer Quartermaine"})),
     ("a held prompt", lambda send: send(CHAT, json=chat(CANARY_TEXT), headers={"phi-unmask": "a reason"})),
     ("a denied prompt", lambda send: send(CHAT, json=chat(f"list all patients like {CANARY_TEXT}"))),
-    ("an unread part", lambda send: send(CHAT, json={"model": "m", "messages": [{"content": [{"type": "image_url", "url": CANARY_TEXT}]}]})),
+    ("an unread part", lambda send: send(CHAT, json=chat([{"type": "image_url", "url": CANARY_TEXT}]))),
     ("a prompt", lambda send: send(CHAT, json=chat(CANARY_TEXT))),
-    ("tool calls of the past", lambda send: send(CHAT, json={"model": "m", "messages": [{"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": json.dumps({"a": CANARY_TEXT})}}]}]})),
-]  # fmt: skip
+    ("tool calls of the past", lambda send: send(CHAT, json=chat() | {"messages": [PAST]})),
+]
 
 
 def test_a_canary_in_any_place_of_a_request_shows_up_nowhere(tmp_path, policy, model, bearers):
     extra = ["-w", str(tmp_path / "flows"), "-vv", *settings(hardump=tmp_path / "flows.har", flow_detail=4)]
     with Gateway(model.url, policy, tmp_path / "g", extra=extra) as gateway:
-        with httpx.Client(base_url=gateway.url, headers={"authorization": f"Bearer {bearers['dr.okafor']}"}, trust_env=False, timeout=20) as client:
+        with as_person(gateway, bearers["dr.okafor"]) as client:
             for sentence, place in CANARY_PLACES:
                 model.script = lambda _request: Answer(completion())
-                answer = place(lambda path, **more: client.post(path, **more))
+                answer = place(client.post)
                 assert leaks(answer.content) == [], sentence
                 assert leaks(repr(answer.headers)) == [], sentence
-        raw = b"".join(part for part in (f"GET /{CANARY_TEXT} HTTP/1.1\r\n{CANARY_TEXT}\r\n\r\n".encode(), CANARY_TEXT.encode() * 3))
-        assert leaks(on_the_wire(gateway.port, raw)) == []
+        raw = f"GET /{CANARY_TEXT} HTTP/1.1\r\n{CANARY_TEXT}\r\n\r\n{CANARY_TEXT * 3}"
+        assert leaks(on_the_wire(gateway.port, raw.encode())) == []
         gateway.stop()
     sinks = {
         "the log": gateway.said(),
@@ -203,13 +238,11 @@ def test_a_canary_in_any_place_of_a_request_shows_up_nowhere(tmp_path, policy, m
         "the journal": json.dumps(records(gateway.journal)),
         "file names": " ".join(map(str, tmp_path.rglob("*"))),
     }
-    assert {name: leaks(content) for name, content in sinks.items()} == dict.fromkeys(sinks, [])
+    assert {name: leaks(content) for name, content in sinks.items()} == {name: [] for name in sinks}
     assert not any(bearer in gateway.said() for bearer in bearers.values())
 
 
 def on_the_wire(port, raw):
-    import socket
-
     with socket.create_connection(("127.0.0.1", port), timeout=3) as wire:
         wire.sendall(raw)
         wire.shutdown(socket.SHUT_WR)

@@ -2,8 +2,9 @@
 
 import openai
 import pytest
+
 from model_server import Answer
-from traffic import CANARY_TEXT, completion, events, leaks
+from tests.traffic import CANARY_TEXT, completion, events, leaks
 
 pytestmark = pytest.mark.live
 
@@ -34,7 +35,9 @@ def test_chat(connect, bearers, model):
 
 def test_chat_streamed(connect, bearers, model):
     model.script = Answer.events(events())
-    stream = connect(bearers["dr.okafor"]).chat.completions.create(model="ward-assistant", messages=MESSAGES, stream=True)
+    stream = connect(bearers["dr.okafor"]).chat.completions.create(
+        model="ward-assistant", messages=MESSAGES, stream=True
+    )
     text = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
     assert "furosemide 40 mg" in text
     assert leaks(text) == []

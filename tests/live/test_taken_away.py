@@ -7,12 +7,14 @@ import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import httpx
 import pytest
+
 from model_server import Answer
 from processes import MITMDUMP, ROOT, Gateway, free_port, settings
-from traffic import CHAT, chat, completion, leaks, records
+from tests.traffic import CHAT, chat, completion, events, leaks, records, said
 
 pytestmark = pytest.mark.live
 
@@ -31,7 +33,8 @@ def started(folder, policy, *arguments, model_url="http://127.0.0.1:9", script=G
     }
     options = settings(**(own | changed))
     modes = [] if "--mode" in arguments else ["--mode", f"reverse:{model_url}"]
-    done = subprocess.run([MITMDUMP, "-s", script, *modes, *options, *arguments], capture_output=True, text=True, timeout=30, cwd=folder)
+    command = [MITMDUMP, "-s", script, *modes, *options, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=folder, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -61,7 +64,9 @@ def test_a_start_that_leaves_a_way_past_exits_1(tmp_path, policy, sentence, argu
 
 def test_a_bad_policy_exits_1_with_every_fault_before_a_port_opens(tmp_path, policy):
     bad = tmp_path / "policy.yaml"
-    bad.write_text(policy.read_text().replace("mask: safe-harbor", "mask: no-such-mask").replace("version: 1", "version: 2"))
+    bad.write_text(
+        policy.read_text().replace("mask: safe-harbor", "mask: no-such-mask").replace("version: 1", "version: 2")
+    )
     code, output = started(tmp_path, bad)
     assert code == 1
     assert output.count(f"{bad}:") == 2
@@ -112,8 +117,11 @@ def own(tmp_path, policy, issuer, model, request):
     copy = shutil.copytree(ROOT / "addons", tmp_path / "addons", ignore=shutil.ignore_patterns("__pycache__"))
     program = getattr(request, "param", MITMDUMP)
     with Gateway(model.url, policy, tmp_path / "run", script=copy / "gateway.py", program=program) as running:
-        running.script = copy / "gateway.py"
         yield running
+
+
+def script_of(gateway):
+    return Path(gateway.command[gateway.command.index("-s") + 1])
 
 
 def hammer(gateway, bearer, model, seconds=8.0):
@@ -121,7 +129,15 @@ def hammer(gateway, bearer, model, seconds=8.0):
     got, end = [], time.monotonic() + seconds
     while gateway.code is None and time.monotonic() < end:
         try:
-            got.append(httpx.post(gateway.url + CHAT, json=chat(), headers={"authorization": f"Bearer {bearer}"}, trust_env=False, timeout=2).content)
+            got.append(
+                httpx.post(
+                    gateway.url + CHAT,
+                    json=chat(),
+                    headers={"authorization": f"Bearer {bearer}"},
+                    trust_env=False,
+                    timeout=2,
+                ).content
+            )
             got.append(httpx.post(gateway.url + CHAT, json=chat(), trust_env=False, timeout=2).content)
         except httpx.HTTPError:
             time.sleep(0.05)
@@ -139,7 +155,7 @@ WAYS = [
 def test_a_changed_script_ends_the_process_and_never_leaves_a_plain_proxy(own, bearers, model, sentence, way):
     model.script = lambda _request: Answer(completion())
     time.sleep(1.1)  # the script's time of change is compared in whole ticks
-    way(own.script)
+    way(script_of(own))
     got, ended = hammer(own, bearers["dr.okafor"], model)
     assert ended
     assert leaks(b"".join(got)) == []
@@ -150,15 +166,17 @@ def test_a_changed_script_ends_the_process_and_never_leaves_a_plain_proxy(own, b
 def test_a_deleted_script_changes_nothing(own, bearers, model):
     """mitmproxy would unload it; the lock on its options stands before that."""
     model.script = lambda _request: Answer(completion())
-    own.script.unlink()
+    script_of(own).unlink()
     got, ended = hammer(own, bearers["dr.okafor"], model, seconds=3)
     assert not ended
     assert leaks(b"".join(got)) == []
     assert {b"bearer-missing" in answer for answer in got[1::2]} == {True}
 
 
-def web(gateway, port, password="open-sesame"):
-    return httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {password}"}, trust_env=False)
+def web(port, password="open-sesame"):
+    return httpx.Client(
+        base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {password}"}, trust_env=False
+    )
 
 
 @pytest.fixture
@@ -166,14 +184,13 @@ def web_gateway(tmp_path, policy, model):
     port = free_port()
     extra = ["--no-web-open-browser", *settings(web_port=port, web_password="open-sesame", web_host="127.0.0.1")]
     program = str(ROOT / MITMDUMP).replace("mitmdump", "mitmweb")
-    with Gateway(model.url, policy, tmp_path / "web", program=program, extra=extra) as running:
-        with web(running, port) as browser:
-            browser.headers["x-xsrftoken"] = "t" * 20
-            browser.cookies.set("_mitmproxy_xsrf", "t" * 20)
-            yield running, browser
+    with Gateway(model.url, policy, tmp_path / "web", program=program, extra=extra) as running, web(port) as browser:
+        browser.headers["x-xsrftoken"] = "t" * 20
+        browser.cookies.set("_mitmproxy_xsrf", "t" * 20)
+        yield running, browser
 
 
-OPTIONS = [
+OPTIONS: list[dict[str, object]] = [
     {"scripts": []},
     {"mode": ["regular"]},
     {"ignore_hosts": [".*"]},
@@ -188,7 +205,16 @@ OPTIONS = [
     {"phi_policy": "/dev/null"},
     {"intercept": "~all"},
 ]
-COMMANDS = ["script.run", "replay.client", "replay.server", "view.flows.load", "options.reset", "options.load", "inject.websocket", "flow.resume"]
+COMMANDS = [
+    "script.run",
+    "replay.client",
+    "replay.server",
+    "view.flows.load",
+    "options.reset",
+    "options.load",
+    "inject.websocket",
+    "flow.resume",
+]
 
 
 def test_mitmwebs_api_can_neither_unload_nor_open_the_gateway(web_gateway, bearers, model):
@@ -203,7 +229,9 @@ def test_mitmwebs_api_can_neither_unload_nor_open_the_gateway(web_gateway, beare
         assert answer.status_code >= 400 or "error" in answer.json(), command
     assert browser.post("/flows/dump", files={"file": ("flows", b"")}).status_code >= 200
     after = browser.get("/options").json()
-    assert {name: before[name]["value"] for option in OPTIONS for name in option} == {name: after[name]["value"] for option in OPTIONS for name in option}
+    assert {name: before[name]["value"] for option in OPTIONS for name in option} == {
+        name: after[name]["value"] for option in OPTIONS for name in option
+    }
     assert httpx.post(gateway.url + CHAT, json=chat(), trust_env=False).status_code == 401
     answer = httpx.post(gateway.url + CHAT, json=chat(), headers=headers, trust_env=False)
     assert answer.status_code == 200
@@ -248,14 +276,14 @@ def test_a_bad_policy_at_run_time_keeps_the_last_good_one(tmp_path, policy, mode
 
 
 def test_sigterm_lets_a_stream_finish_and_closes_the_journal(tmp_path, policy, model, bearers):
-    from traffic import events, said
-
     text = "The ward is quiet today. " * 4
     parts = events(text)
     model.script = Answer.events([*parts[:5], 1.0, *parts[5:]])
     with Gateway(model.url, policy, tmp_path / "g") as gateway:
         headers = {"authorization": f"Bearer {bearers['dr.okafor']}"}
-        with httpx.stream("POST", gateway.url + CHAT, json=chat(stream=True), headers=headers, trust_env=False) as answer:
+        with httpx.stream(
+            "POST", gateway.url + CHAT, json=chat(stream=True), headers=headers, trust_env=False
+        ) as answer:
             pieces = answer.iter_raw()
             got = next(pieces)
             os.kill(gateway.pid, signal.SIGTERM)
@@ -263,6 +291,7 @@ def test_sigterm_lets_a_stream_finish_and_closes_the_journal(tmp_path, policy, m
             with pytest.raises(httpx.HTTPError):
                 httpx.get(gateway.url + "/v1/models", trust_env=False)
             got += b"".join(pieces)
+        assert gateway.process is not None
         gateway.process.wait(10)
     assert said(got) == text
     kinds = [record["kind"] for record in records(gateway.journal)]

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from masking.rows import MARK
 from phigate.exchange import Finding
 from phigate.masking import DETECTORS, Detector, Detectors, Piece, Roster
 from phigate.masking.patterns import PatternError
+from tests.masking.rows import MARK
 
 ROSTER = Roster(
     [

@@ -8,7 +8,6 @@ import re2  # type: ignore[import-untyped]  # google-re2 ships no types
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masking.rows import marked
 from phigate.masking.detectors import DETECTORS
 from phigate.masking.patterns import (
     PatternError,
@@ -22,6 +21,7 @@ from phigate.masking.patterns import (
     source,
     widest,
 )
+from tests.masking.rows import marked
 
 if TYPE_CHECKING:
     from phigate.masking.detector import Detector

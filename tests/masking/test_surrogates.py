@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masking.rows import marked
 from phigate.masking import DETECTORS, Secrets
 from phigate.masking.detectors.numbers import is_card, is_npi
 from phigate.masking.identifiers import normal
 from phigate.masking.surrogates import BACK, FRONT, Seed, stand_in
+from tests.masking.rows import marked
 
 SECRETS = Secrets(b"k" * 32, "e1")
 SEED = Seed(SECRETS, "session-1")

@@ -8,7 +8,7 @@ import pytest
 
 from phigate.policy.cases import CaseResult, run_cases
 from phigate.policy.load import PolicyFaults, load_policy
-from policies import SHIPPED, policy
+from tests.policies import SHIPPED, policy
 
 SHIPPED_CASES = SHIPPED.parent / "cases" / "policy.yaml"
 

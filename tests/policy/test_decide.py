@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, decide
-from policies import policy, subject
+from tests.policies import policy, subject
 
 if TYPE_CHECKING:
     from phigate.policy.schema import Policy

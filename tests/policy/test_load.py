@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from phigate.policy.load import MAX_FAULTS, PolicyFaults, load_policy, parse_policy, place
 from phigate.policy.schema import Policy
-from policies import ISSUERS, MASKS, ROLES, SHIPPED, faults, text
+from tests.policies import ISSUERS, MASKS, ROLES, SHIPPED, faults, text
 
 REST = f"{ISSUERS}{ROLES}{MASKS}"
 CARE = "{name: care, permit: [clinician], to: [chat], models: ['*'], mask: lean}"

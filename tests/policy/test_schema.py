@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from phigate.policy.load import load_policy
 from phigate.policy.schema import KEYS, SECTIONS, Policy
-from policies import SHIPPED, policy
+from tests.policies import SHIPPED, policy
 
 GIVEN = {
     "version": 1,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from phigate.policy.schema import Ambiguous, Target, Unknown
-from policies import policy
+from tests.policies import policy
 
 OF = policy(
     tail=(

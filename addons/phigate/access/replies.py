@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from phigate.exchange import Refusal
 
 if TYPE_CHECKING:
-    from phigate.policy.decide import Deny, Hold
+    from phigate.policy.decide import Deny
 
 MESSAGES = {
     "malformed": "The request could not be read.",
@@ -22,7 +22,6 @@ MESSAGES = {
     "reason-missing": "This header needs a reason of 3 to 500 printable characters.",
     "credential-missing": "The gateway has no credential for this model.",
     "no-rule": "No rule permits this.",
-    "approval-required": "Somebody has to approve this first; approvals are not available on this gateway.",
     "break-glass-unavailable": "Emergency access is not available on this gateway.",
 }
 
@@ -35,9 +34,3 @@ def denied(decision: Deny) -> Refusal:
     """403 with the rule's own message where it has one."""
     message = decision.message or MESSAGES.get(decision.reason, "A rule denies this.")
     return Refusal(403, decision.reason, message, rule=decision.rule)
-
-
-def held(decision: Hold) -> Refusal:
-    """403 `approval-required`: as long as nobody can say yes here, a hold is a no."""
-    message = decision.message or MESSAGES["approval-required"]
-    return Refusal(403, decision.reason, message, decision="hold", rule=decision.rule)

@@ -13,6 +13,7 @@ import orjson
 
 from phigate.access.replies import fault
 from phigate.dialect import openai
+from phigate.dialect.tree import too_deep
 
 if TYPE_CHECKING:
     from phigate.dialect.routes import Route
@@ -38,7 +39,7 @@ def read(route: Route, content: bytes) -> Asked | Refusal:
         tree = orjson.loads(content)
     except ValueError:
         return fault(400, "malformed")
-    if not isinstance(tree, dict):
+    if not isinstance(tree, dict) or too_deep(tree):
         return fault(400, "malformed")
     model = tree.get(route.model_key) if route.model_key else None
     if route.model_key and (not isinstance(model, str) or not 0 < len(model) <= _MAX_NAME or not model.isprintable()):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from phigate import flows
-from phigate.access.replies import held
+from phigate.approval.replies import held
 from phigate.policy.decide import Hold
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from phigate.capture.record import Fields
     from phigate.house import House
 
+BROKEN = Refusal(503, "not-decided", "The gateway could not decide this request.")
 UNRECORDED = Refusal(503, "not-recorded", "The gateway could not record this exchange.", retry_after=1)
 
 
@@ -63,6 +64,9 @@ class Capture:
         exchange = passage.exchange
         if exchange.contacted and not exchange.finished:
             await self._record_response(flow, passage)
+        elif exchange.subject is not None and not exchange.recorded:  # a room broke before Capture was asked
+            exchange.refusal = exchange.refusal or BROKEN
+            await self._record_request(flow, passage)
         metrics.count(exchange, time.time() - exchange.started)
         self.house.observers.show(passage, flow, over=True)
 

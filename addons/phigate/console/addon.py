@@ -45,7 +45,7 @@ class Console:
         host, _, port = ctx.options.phi_console.rpartition(":")
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            self._socket = socket.create_server((host.strip("[]"), int(port)), family=family)
+            self._socket = socket.create_server((host.strip("[]"), _number(port)), family=family)
         except (OSError, ValueError):
             raise StartFault(f"option `phi_console`: cannot listen on `{ctx.options.phi_console}`") from None
         config = uvicorn.Config(
@@ -70,3 +70,11 @@ class Console:
     def done(self) -> None:
         if self._server is not None:
             self._server.should_exit = True
+
+
+def _number(port: str) -> int:
+    """A port's number; raises ValueError for any other, which the socket module would do only after opening one."""
+    number = int(port)
+    if not 0 <= number <= 65535:
+        raise ValueError("no port")
+    return number

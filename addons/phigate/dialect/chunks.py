@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from phigate.dialect.tree import embedded, plain, rewrite
+from phigate.dialect.tree import MAX_DEPTH, NAME, constant, embedded, number, plain, rewrite, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _MAX_CHANNELS = 4096
 """Texts that one stream may carry in all; each holds back some."""
-_WHOLE = frozenset({"name"})
-"""Texts that clients read from one chunk only, so they must not be held back: a called function's name."""
+_BESIDE = frozenset({"usage", "error"})
+"""What a chunk may carry beside its choices and constants; anything else is left out."""
 
 Path = tuple[str | int, ...]
 
@@ -37,8 +37,9 @@ class ChunkError(ValueError):
 
 
 class JoinedJson:
-    """A channel that holds JSON in pieces: nothing of it goes out before it is whole, since escapes and numbers
-    may be split anywhere (WIRE: tool-call arguments)."""
+    """A channel that holds JSON in pieces (arguments of a tool call): nothing of it goes out before it is whole,
+    since escapes and numbers may be split anywhere.
+    """
 
     def __init__(self, render: Callable[[str], str]) -> None:
         self._render = render
@@ -63,6 +64,9 @@ class Chunks:
         self._channels: dict[int, dict[Path, Channel]] = {}
         self._frame: dict[str, Any] = {}
         self._made = 0
+        self._over: set[int] = set()
+        self._once: dict[tuple[int, Path], str] = {}
+        self._failed = False
 
     def feed(self, chunk: Any) -> list[dict[str, Any]]:
         """The chunks to send for this one, in order; raises ChunkError on what is no chunk."""
@@ -71,43 +75,77 @@ class Chunks:
         choices = chunk.get("choices", [])
         if not isinstance(choices, list) or any(not isinstance(choice, dict) for choice in choices):
             raise ChunkError("choices")
-        frame = rewrite({k: v for k, v in chunk.items() if k != "choices"}, self._fields, self._render)
-        self._frame = {key: value for key, value in frame.items() if key in self._fields.constant}
-        flushed: list[dict[str, Any]] = []
-        out = []
+        if self._failed:
+            return []
+        self._failed = "error" in chunk
+        constants = self._fields.constant
+        frame = {key: value for key, value in chunk.items() if key in constants or key in _BESIDE}
+        frame = rewrite(frame, self._fields, self._render)
+        self._frame = {key: value for key, value in frame.items() if key in constants}
+        out = self._choices(choices)
+        beside = {key: value for key, value in frame.items() if key not in constants}
+        if not out and (beside or not choices):
+            out = [self._frame | ({"choices": []} if "choices" in chunk else {})]
+        if out:
+            out[-1] |= beside
+        return out
+
+    def _choices(self, choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What they say, then what was held back of those that finish, then that they finish."""
+        said, rest, ends = [], [], []
         for choice in choices:
             index = _index(choice.get("index", 0))
-            out.append(self._walk(index, (), choice))
-            if choice.get("finish_reason"):
-                flushed += self._flush(index)
-        if choices and not any(map(_says_something, out)) and set(frame) <= self._fields.constant:
-            return flushed
-        return [*flushed, frame | {"choices": out} if "choices" in chunk else frame]
+            reason = choice.get("finish_reason")
+            walked = self._walk(index, (), choice | {"finish_reason": None})
+            if _says_something(walked):
+                said.append(walked)
+            if reason:
+                if not isinstance(reason, str) or not plain(reason):
+                    raise ChunkError("finish_reason")
+                rest += self._flush(index)
+                self._over.add(index)
+                reason = constant(reason, self._render)
+                ends.append({"index": index, **_empty(choice), "finish_reason": reason})
+        out = [self._frame | {"choices": said}] if said else []
+        return [*out, *rest, *([self._frame | {"choices": ends}] if ends else [])]
 
     def close(self) -> list[dict[str, Any]]:
         """What is still held back when the stream ends."""
         return [chunk for index in list(self._channels) for chunk in self._flush(index)]
 
     def _walk(self, index: int, path: Path, node: Any) -> Any:
+        if len(path) > MAX_DEPTH:
+            raise ChunkError("nested too deep")
         if isinstance(node, str):
             return self._channel(index, path).feed(node) if node else node
         if isinstance(node, dict):
             return {key: self._member(index, path, key, value) for key, value in node.items() if self._kept(key)}
         if isinstance(node, list):
             return [self._walk(index, (*path, _place(item, at)), item) for at, item in enumerate(node)]
-        return node
+        return number(node, self._render)
 
     def _kept(self, key: str) -> bool:
-        return key not in self._fields.drop
+        """A key that is no field's name would be text of its own, given out piece by piece."""
+        return key not in self._fields.drop and bool(NAME.match(key))
 
     def _member(self, index: int, path: Path, key: str, value: Any) -> Any:
         if key in self._fields.constant and plain(value):
-            return value
-        if key in _WHOLE and isinstance(value, str):
-            return self._render(value)
+            return self._said_once(index, (*path, key), value)
+        if key in self._fields.json and not isinstance(value, str):
+            return values(value, self._render, key)
+        if isinstance(value, int | float):
+            return number(value, self._render, key)
         return self._walk(index, (*path, key), value)
 
+    def _said_once(self, index: int, path: Path, value: Any) -> Any:
+        """A constant of a stream: clients join strings, so one that changed would be a text in pieces."""
+        if isinstance(value, str) and value and self._once.setdefault((index, path), value) != value:
+            raise ChunkError("a constant changed")
+        return constant(value, self._render)
+
     def _channel(self, index: int, path: Path) -> Channel:
+        if index in self._over:
+            raise ChunkError("text after the finish")
         channels = self._channels.setdefault(index, {})
         if path not in channels:
             self._made += 1
@@ -122,6 +160,11 @@ class Chunks:
             if rest := channel.close():
                 found.append(self._frame | {"choices": [{"index": index, **_nest(path, rest), "finish_reason": None}]})
         return found
+
+
+def _empty(choice: dict[str, Any]) -> dict[str, Any]:
+    """The part of a choice that would carry text, without any: a delta (chat) or a text (completions)."""
+    return {"delta": {}} if "delta" in choice else {"text": ""}
 
 
 def _index(value: Any) -> int:
@@ -139,10 +182,9 @@ def _nest(path: Path, text: str) -> dict[str, Any]:
     """The smallest choice that carries `text` at `path`."""
     node: Any = text
     for step in reversed(path):
-        if isinstance(step, int):
-            node = [{"index": step, **node} if isinstance(node, dict) else node]
-        else:
-            node = {step: node}
+        indexed = isinstance(step, int) and isinstance(node, dict)
+        inner = {"index": step, **node} if indexed else node
+        node = [inner] if isinstance(step, int) else {step: inner}
     return dict(node)
 
 

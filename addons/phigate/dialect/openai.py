@@ -22,31 +22,45 @@ ROUTES = (
     Route("openai-model", "GET", "/v1/models/{model}", "list-models", NAME, has_body=False, model_key=None),
 )
 
+PROSE = frozenset({"content", "text", "reasoning", "reasoning_content", "refusal", "thinking", "message", "prompt", "input"})
+
 ANSWER = Fields(
     constant=frozenset(
         {"id", "object", "created", "model", "index", "finish_reason", "role", "type", "system_fingerprint"}
-        | {"service_tier", "owned_by", "parent", "root", "tool_call_id", "encoding_format"}
+        | {"name", "service_tier", "owned_by", "parent", "root", "tool_call_id", "encoding_format"}
     ),
     drop=frozenset(
         {"logprobs", "prompt_logprobs", "token_ids", "prompt_token_ids", "kv_transfer_params", "top_logprobs"}
-        | {"bytes", "tokens", "obfuscation", "stop_reason"}
+        | {"bytes", "tokens", "obfuscation", "stop_reason", "audio"}
     ),
     json=frozenset({"arguments"}),
+    prose=PROSE,
 )
 """Keys of an answer that are not plain text. Per-token lists repeat the text in pieces too small to find
-anything in; `stop_reason` may be a string that was generated (vLLM)."""
+anything in; `stop_reason` may be a string that was generated (vLLM); audio cannot be masked."""
 
 REQUEST = Fields(
-    constant=frozenset({"model", "role", "type", "id", "tool_call_id", "encoding_format", "service_tier", "detail"}),
+    constant=frozenset({"model", "role", "type", "id", "name", "tool_call_id", "encoding_format", "service_tier", "detail"}),
     drop=frozenset(),
     json=frozenset({"arguments"}),
+    prose=PROSE,
 )
 
-SHOWN = Fields(constant=REQUEST.constant - {"model"}, drop=REQUEST.drop, json=REQUEST.json)
+SHOWN = Fields(constant=REQUEST.constant - {"model"}, drop=REQUEST.drop, json=REQUEST.json, prose=PROSE)
 """A request as bystanders see it: the model's name is the caller's own words too."""
 
-READABLE_PARTS = frozenset({"text", "refusal", "input_text", "output_text"})
-"""Kinds of content part whose whole content is text; any other kind hides text from us (image, audio, file)."""
+PARTS = frozenset({"text", "refusal", "input_text", "output_text"})
+"""Kinds of content part whose whole content is text."""
+PART_KEYS = frozenset({"type", "text", "refusal", "annotations", "cache_control"})
+MESSAGE_KEYS = frozenset(
+    {"role", "content", "name", "tool_calls", "function_call", "tool_call_id", "refusal", "annotations", "parsed"}
+    | {"reasoning", "reasoning_content", "reasoning_details", "thinking", "prefix", "partial", "cache_control"}
+)
+OPAQUE = frozenset(
+    {"prompt_embeds", "images", "image", "image_url", "image_data", "input_image", "input_audio", "audio", "audio_url"}
+    | {"video", "video_url", "file", "files", "file_data", "file_ids", "input_file", "multi_modal_data", "modalities"}
+)
+"""Members of a request that hold, name or ask for content that is no text."""
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
@@ -59,14 +73,28 @@ def error_body(status: int, code: str, message: str, extra: Mapping[str, Any] | 
 
 def unreadable(request: Any) -> bool:
     """Whether a request holds content that no text detector can read: parts other than text, token-id prompts."""
-    if not isinstance(request, dict):
+    if not isinstance(request, dict) or not OPAQUE.isdisjoint(request):
         return True
-    messages = request.get("messages", [])
-    contents = [message.get("content") for message in messages if isinstance(message, dict)]
-    parts = [part for content in contents if isinstance(content, list) for part in content]
-    if any(not isinstance(part, dict) or part.get("type", "text") not in READABLE_PARTS for part in parts):
+    messages = request.get("messages")
+    if messages is not None and (not isinstance(messages, list) or any(map(_opaque_message, messages))):
         return True
     return any(_token_ids(request.get(key)) for key in ("prompt", "input"))
+
+
+def _opaque_message(message: Any) -> bool:
+    if not isinstance(message, dict) or not message.keys() <= MESSAGE_KEYS:
+        return True
+    content = message.get("content")
+    if isinstance(content, list):
+        return any(map(_opaque_part, content))
+    return not (content is None or isinstance(content, str))
+
+
+def _opaque_part(part: Any) -> bool:
+    if not isinstance(part, dict) or not part.keys() <= PART_KEYS:
+        return True
+    kind = part.get("type", "text")
+    return not isinstance(kind, str) or kind not in PARTS
 
 
 def _token_ids(value: Any) -> bool:

@@ -52,7 +52,7 @@ class RouteTable:
             else:
                 self._exact.setdefault(route.path, {})[route.method] = route
 
-    def find(self, method: str, path: str) -> Match | None | bool:
+    def find(self, method: str, path: str) -> Match | bool | None:
         """The match; None where no route has this path; False where one has, but not with this method."""
         exact = self._exact.get(path)
         if exact is not None:

@@ -16,49 +16,71 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Render = "Callable[[str], str]"
-_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,63}\Z")
+NAME = re.compile(r"[a-z][a-z0-9_.-]{0,63}\Z")
 """A key that is a field's name; any other key (of a map that a model filled) is text."""
 _WORD = re.compile(r"[A-Za-z0-9_.:/@+-]{0,200}\Z")
-_LONG_NUMBER = 5
-"""Digits from which a number among a tool's arguments may be an identifier (a ZIP code is the shortest)."""
+_TELLING = re.compile(r"[0-9]{2}|@")
+"""What a constant must hold before it can be an identifier at all."""
+_LABEL = re.compile(r"[_\W]+|(?<=[a-z])(?=[A-Z])")
+MAX_DEPTH = 100
+"""Levels of nesting that are read; the serialiser knows a bound as well, and breaks at it."""
+_LONG_NUMBER = 10_000
+"""From here on a number may be an identifier (a ZIP code is the shortest)."""
+
+
+class TreeError(ValueError):
+    """A tree that is not walked: nested too deep. Carries nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
     """How the keys of one dialect's messages are read.
 
-    `constant`: set by protocol or server, never generated: kept. `drop`: the same text again in a form that cannot
-    be masked (token ids, per-token lists, vectors of audio): left out. `json`: a string that holds JSON.
+    `constant`: set by protocol or server, never written by a model: kept, unless an identifier stands there all the
+    same. `drop`: the same text again in a form that cannot be masked (token ids, per-token lists, audio): left out.
+    `json`: any JSON value, or a string that holds one. `prose`: text that is read as it stands; every other text is
+    read together with its key, which may say what it is (`"mrn": "77310"`).
     """
 
     constant: frozenset[str]
     drop: frozenset[str]
     json: frozenset[str]
+    prose: frozenset[str] = frozenset()
 
 
-def rewrite(node: Any, fields: Fields, render: Callable[[str], str]) -> Any:
-    """The same tree with every text rendered; constants kept, unmaskable repeats left out."""
+def rewrite(node: Any, fields: Fields, render: Callable[[str], str], depth: int = 0) -> Any:
+    """The same tree with every text rendered; constants kept, unmaskable repeats left out; TreeError when too deep."""
     if isinstance(node, str):
         return render(node)
+    if depth > MAX_DEPTH:
+        raise TreeError("nested too deep")
     if isinstance(node, dict):
         return {
-            (key if _NAME.match(key) else render(key)): value
-            if key in fields.constant and plain(value)
-            else _member(key, value, fields, render)
+            (key if NAME.match(key) else render(key)): _member(key, value, fields, render, depth + 1)
             for key, value in node.items()
             if key not in fields.drop
         }
     if isinstance(node, list):
-        if node and isinstance(node[0], float | int):  # a vector; numbers are no text here
-            return [item if isinstance(item, float | int) else rewrite(item, fields, render) for item in node]
-        return [rewrite(item, fields, render) for item in node]
-    return node
+        if node and isinstance(node[0], float) and all(map(_plain_number, node)):
+            return node  # a vector
+        return [rewrite(item, fields, render, depth + 1) for item in node]
+    return number(node, render)
 
 
-def _member(key: str, value: Any, fields: Fields, render: Callable[[str], str]) -> Any:
-    if key in fields.json and isinstance(value, str):
-        return embedded(value, render)
-    return rewrite(value, fields, render)
+def _plain_number(value: Any) -> bool:
+    return isinstance(value, float | int)
+
+
+def _member(key: str, value: Any, fields: Fields, render: Callable[[str], str], depth: int) -> Any:
+    if key in fields.constant and plain(value):
+        return constant(value, render)
+    if key in fields.json:
+        return embedded(value, render, depth) if isinstance(value, str) else values(value, render, key, depth)
+    if isinstance(value, str) and key not in fields.prose:
+        return labelled(key, value, render)
+    if _long(value):
+        return number(value, render, key)
+    return rewrite(value, fields, render, depth)
 
 
 def plain(value: Any) -> bool:
@@ -66,34 +88,70 @@ def plain(value: Any) -> bool:
     return value is None or isinstance(value, int | float) or (isinstance(value, str) and bool(_WORD.match(value)))
 
 
-def embedded(text: str, render: Callable[[str], str]) -> str:
+def constant(value: Any, render: Callable[[str], str]) -> Any:
+    """A protocol's own value; one in which an identifier is found is nobody's protocol."""
+    return render(value) if isinstance(value, str) and _TELLING.search(value) else value
+
+
+def labelled(key: str, text: str, render: Callable[[str], str]) -> str:
+    """A text read together with its key, as `patient name: ...`; alone where that says nothing more."""
+    label = " ".join(_LABEL.split(key)) + ": "
+    rendered = render(label + text)
+    if rendered == label + text or not rendered.startswith(label):
+        return render(text)
+    return rendered[len(label) :]
+
+
+def embedded(text: str, render: Callable[[str], str], depth: int = 0) -> str:
     """A string that holds JSON, with the text inside rendered and escaped anew; plain text where it holds none."""
     try:
         inner = orjson.loads(text)
     except ValueError:
         return render(text)
-    return orjson.dumps(values(inner, render)).decode()
+    return orjson.dumps(values(inner, render, "", depth)).decode()
 
 
-def values(node: Any, render: Callable[[str], str]) -> Any:
-    """Any JSON value with keys, strings and long numbers rendered: nothing of it is a protocol's own."""
+def values(node: Any, render: Callable[[str], str], key: str = "", depth: int = 0) -> Any:
+    """Any JSON value with keys, strings and long numbers rendered: nothing of it is a protocol's own.
+
+    A string in it may hold JSON again.
+    """
+    if depth > MAX_DEPTH:
+        raise TreeError("nested too deep")
     if isinstance(node, str):
-        return render(node)
+        if node[:1] in ("{", "["):
+            return embedded(node, render, depth + 1)
+        return labelled(key, node, render) if key else render(node)
     if isinstance(node, dict):
-        return {render(key): values(value, render) for key, value in node.items()}
+        return {render(name): values(value, render, name, depth + 1) for name, value in node.items()}
     if isinstance(node, list):
-        return [values(item, render) for item in node]
-    return _number(node, render)
+        return [values(item, render, key, depth + 1) for item in node]
+    return number(node, render, key)
 
 
-def _number(node: Any, render: Callable[[str], str]) -> Any:
+def _long(node: Any) -> bool:
+    """A number with enough digits to be an identifier."""
     if isinstance(node, bool) or not isinstance(node, int | float):
+        return False
+    return abs(node) >= _LONG_NUMBER
+
+
+def number(node: Any, render: Callable[[str], str], key: str = "") -> Any:
+    """A number as it is, or rendered where it is an identifier written as one."""
+    if not _long(node):
         return node
     text = orjson.dumps(node).decode()
-    if sum(map(str.isdigit, text)) < _LONG_NUMBER:
-        return node
-    rendered = render(text)
+    rendered = labelled(key, text, render) if key else render(text)
     return node if rendered == text else rendered
+
+
+def too_deep(tree: Any) -> bool:
+    """Whether a tree has more levels than are walked; itself without recursion."""
+    level, depth = [tree], 0
+    while level and depth <= MAX_DEPTH:
+        inner = (node.values() if isinstance(node, dict) else node for node in level if isinstance(node, dict | list))
+        level, depth = [item for items in inner for item in items if isinstance(item, dict | list)], depth + 1
+    return bool(level)
 
 
 def texts(node: Any, fields: Fields) -> Iterator[str]:

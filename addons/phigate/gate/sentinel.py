@@ -96,7 +96,8 @@ def shut(flow: HTTPFlow) -> None:
     """Put a refusal of constants in place of the answer; where even that fails, end the flow."""
     try:
         now = time.time()
-        headers = http.Headers(HEADERS)
+        closing = () if flow.request.is_http2 else ((b"connection", b"close"),)
+        headers = http.Headers((*HEADERS, *closing))
         flow.response = http.Response(b"HTTP/1.1", 503, b"Service Unavailable", headers, CONTENT, None, now, now)
     except Exception:  # noqa: BLE001 -- as above
         flow.kill()

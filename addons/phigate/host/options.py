@@ -74,9 +74,6 @@ COMMANDS = (
     "console.",
     "flow.mark",
     "flow.comment",
-    "export.",
-    "cut",
-    "save.",
     "commands.history",
     "commands.arguments",
     "proxyserver.active_connections",
@@ -84,12 +81,11 @@ COMMANDS = (
     "replay.server.count",
     "readfile.reading",
     "set",
-    "options.",
-    "app.shutdown",
 )
-"""Name prefixes of the commands that people may give a running gateway; all of them see only shadows."""
+"""Name prefixes of the commands that people may give a running gateway: all of them see only shadows, and none writes
+a file (one that could would write the policy)."""
 
-FORBIDDEN_COMMANDS = ("view.flows.load", "view.flows.create", "options.load", "options.reset", "console.edit", "console.intercept")
+FORBIDDEN_COMMANDS = ("view.flows.load", "view.flows.create", "console.edit", "console.intercept", "console.grideditor")
 """The exceptions among `COMMANDS`: they load, make or alter flows, or replace all options at once."""
 
 

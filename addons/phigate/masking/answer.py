@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from phigate.masking.transforms import Secrets, Transformer
 
 
+REFUSED = "The model server refused the request."
+_LONGEST = 4000
+"""Characters of an error message that are passed on; a longer one is an echo of the prompt."""
+
+
 class Sight:
     """What one exchange's masks make of its texts; counts what was found."""
 
@@ -155,6 +160,6 @@ def failure(body: bytes, status: int, sight: Sight) -> tuple[bytes, Any]:
         tree = None
     found = tree.get("error", tree) if isinstance(tree, dict) else None
     message = found if isinstance(found, str) else found.get("message") if isinstance(found, dict) else None
-    text = message if isinstance(message, str) else "The model server refused the request."
-    caller, shown = sight.text(text[:2000])
+    text = message if isinstance(message, str) and len(message) <= _LONGEST else REFUSED  # cut, it could hide an edge
+    caller, shown = sight.text(text)
     return openai.error_body(status, "upstream-refused", caller), {"error": {"message": shown}}

@@ -23,6 +23,7 @@ from phigate.masking.patterns import (
     joined,
     longest,
     matching,
+    opened,
     parse,
     searching,
     single,
@@ -93,7 +94,7 @@ class Patterns:
         self._search, self._close = searching(joined(trees)), searching(closure(trees))
         self._table = table(trees)
         self._rows = [
-            (matching(single(each.pattern)), each, widest(tree) + CONTEXT)
+            (matching(single(opened(each.pattern))), each, widest(tree) + CONTEXT)
             for each, tree in zip(detectors, trees, strict=True)
         ]
 
@@ -138,7 +139,7 @@ class Patterns:
 
 def _tree(detector: Detector) -> Node:
     try:
-        tree = parse(detector.pattern)
+        tree = parse(opened(detector.pattern))
     except PatternError as fault:
         raise PatternError(f"{detector.name}: {fault}") from None
     if first_bytes(tree)[1]:

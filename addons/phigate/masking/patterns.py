@@ -129,6 +129,15 @@ class _Reader:
         return Repeat(body, least, int(found[2] or found[1] or 1))
 
 
+def opened(pattern: str) -> str:
+    r"""A pattern that begins at a word's edge also begins after a written-out escape.
+
+    Models write JSON into their texts, where a line ends with the two characters `\n`: of `\nMRN 7` no word begins
+    with the M, as `\b` sees it.
+    """
+    return rf"(?:\b|\\[nrtbf]){pattern[2:]}" if pattern.startswith(r"\b") else pattern
+
+
 def parse(text: str) -> Node:
     """The tree of a pattern; raises PatternError where it is open, nests captures or looks around."""
     reader = _Reader(text)

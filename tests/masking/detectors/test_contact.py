@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from masking.rows import faults
 from phigate.masking.detectors.contact import CONTACT, is_ip, is_phone
+from tests.masking.rows import faults
 
 if TYPE_CHECKING:
     from phigate.masking import Detector

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from masking.rows import faults
 from phigate.masking.detectors.dates import DATES, is_date
+from tests.masking.rows import faults
 
 if TYPE_CHECKING:
     from phigate.masking import Detector

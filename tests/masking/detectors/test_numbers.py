@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from masking.rows import faults, found
 from phigate.masking import Detector, Detectors
 from phigate.masking.detectors.numbers import NUMBERS, is_card, is_dea, is_iban, is_npi, is_plate, is_ssn, is_vin
+from tests.masking.rows import faults, found
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,77 @@
+"""What a body asks for, or why it cannot be a request."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phigate.access.request import Asked, read
+from phigate.exchange import Refusal
+from tests.stage import ROUTES
+
+CHAT, EMBED, MODELS = ROUTES["openai-chat"], ROUTES["openai-embeddings"], ROUTES["openai-models"]
+
+READ = [
+    ("a model's name", b'{"model":"m"}', "m", False),
+    ("the longest name", b'{"model":"%b"}' % (b"m" * 256), "m" * 256, False),
+    ("a name of any script", '{"model":"\u6a21\u578b"}'.encode(), "\u6a21\u578b", False),
+    ("a stream asked for", b'{"model":"m","stream":true}', "m", True),
+    ("no stream asked for", b'{"model":"m","stream":false}', "m", False),
+    ("a stream left open", b'{"model":"m","stream":null}', "m", False),
+    ("of two equal names the last", b'{"model":"a","model":"b"}', "b", False),
+]
+
+
+@pytest.mark.parametrize(("sentence", "content", "model", "streaming"), READ, ids=[case[0] for case in READ])
+def test_a_request_says_which_model_and_whether_it_streams(sentence, content, model, streaming):
+    asked = read(CHAT, content)
+    assert isinstance(asked, Asked)
+    assert (asked.model, asked.streaming, asked.readable) == (model, streaming, True)
+
+
+REFUSED = [
+    ("nothing", b"", 400, "malformed"),
+    ("no JSON", b"{", 400, "malformed"),
+    ("two values", b'{"model":"m"} {}', 400, "malformed"),
+    ("a list", b"[]", 400, "malformed"),
+    ("a string", b'"m"', 400, "malformed"),
+    ("not a number", b'{"model":"m","temperature":NaN}', 400, "malformed"),
+    ("no UTF-8", b'{"model":"m","x":"\xff"}', 400, "malformed"),
+    ("half a surrogate", b'{"model":"m","x":"\\ud800"}', 400, "malformed"),
+    ("nested without end", b'{"model":"m","x":' + b"[" * 5000 + b"]" * 5000 + b"}", 400, "malformed"),
+    ("a stream that is no yes or no", b'{"model":"m","stream":"yes"}', 400, "malformed"),
+    ("a stream that is a number", b'{"model":"m","stream":1}', 400, "malformed"),
+    ("no model", b"{}", 400, "model-missing"),
+    ("an empty name", b'{"model":""}', 400, "model-missing"),
+    ("a name that is a number", b'{"model":7}', 400, "model-missing"),
+    ("a name that is too long", b'{"model":"%b"}' % (b"m" * 257), 400, "model-missing"),
+    ("a name with a line break", b'{"model":"m\\nx"}', 400, "model-missing"),
+    ("a name that turns the line", b'{"model":"\\u202em"}', 400, "model-missing"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "content", "status", "reason"), REFUSED, ids=[case[0] for case in REFUSED])
+def test_what_is_no_request_is_refused(sentence, content, status, reason):
+    refusal = read(CHAT, content)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.reason) == (status, reason)
+
+
+def test_what_goes_on_is_the_tree_that_was_read():
+    asked = read(EMBED, b'{"model":"m","input":"a","input":"b"}')
+    assert isinstance(asked, Asked)
+    assert asked.tree == {"model": "m", "input": "b"}
+
+
+def test_content_that_is_no_text_is_noticed():
+    asked = read(CHAT, b'{"model":"m","messages":[{"content":[{"type":"image_url"}]}]}')
+    assert isinstance(asked, Asked)
+    assert not asked.readable
+
+
+def test_a_route_without_a_body_asks_for_nothing_more():
+    assert read(MODELS, b"ignored") == Asked(None, None, streaming=False, readable=True)
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_are_read_or_refused(content):
+    assert isinstance(read(CHAT, content), Asked | Refusal)

@@ -1,0 +1,58 @@
+"""What the tests of the glue share: a furnished house, and a mitmproxy that is left as it was found."""
+
+import gc
+import logging
+import sys
+import threading
+
+import pytest
+from mitmproxy import http, version
+from mitmproxy.proxy.layers.http import _http1, _http2, _http3
+from mitmproxy.proxy.server import ConnectionHandler
+
+from tests import stage
+
+
+@pytest.fixture
+def context():
+    with stage.mitmproxy() as made:
+        yield made
+
+
+@pytest.fixture
+def house(tmp_path, context):
+    """A house with a policy in force and a journal, whose observers are those of `context`."""
+    made = stage.observed(stage.furnished(tmp_path), context)
+    made.ready = True
+    yield made
+    made.journal.close("test over")
+
+
+SEAMS = [
+    (sys, "excepthook"),
+    (sys, "unraisablehook"),
+    (threading, "excepthook"),
+    (logging, "_logRecordFactory"),
+    (version, "MITMPROXY"),
+    (_http1, "format_error"),
+    (_http2, "format_error"),
+    (_http3, "format_error"),
+    (_http1, "make_error_response"),
+    (ConnectionHandler, "log"),
+    (http.MessageData, "__post_init__"),
+]
+"""What the gateway changes of this process when it starts (host/)."""
+
+
+@pytest.fixture
+def seams(monkeypatch):
+    """Everything that a starting gateway changes for good, put back after the test."""
+    for owner, name in SEAMS:
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    chatty = [logging.getLogger(name) for name in ("httpx", "httpcore", "uvicorn")]
+    levels, thresholds = [each.level for each in chatty], gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
+    for each, level in zip(chatty, levels, strict=True):
+        each.setLevel(level)

@@ -1,0 +1,121 @@
+"""The console's port: had before any other opens, served while the gateway runs, off where nobody wants it."""
+
+import asyncio
+import socket
+
+import httpx
+import pytest
+
+from phigate import metrics
+from phigate.console.addon import Console
+from phigate.house import House, StartFault
+from processes import free_port
+
+HOST = "127.0.0.1"
+
+
+@pytest.fixture
+def console(house, context):
+    """A console whose port a test may set; taken back afterwards."""
+    context.options.add_option("phi_console", str, "", "")
+    made = Console(house)
+    yield made
+    made.done()
+    if made._server is not None:
+        made._socket.close()
+
+
+async def until_answered(url):
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for _ in range(200):
+            try:
+                return await client.get(url)
+            except httpx.ConnectError:
+                await asyncio.sleep(0.01)
+    raise AssertionError("the console did not answer")
+
+
+@pytest.mark.parametrize("host", [HOST, "localhost"])
+async def test_it_serves_in_the_running_loop_and_ends_with_it(console, context, host):
+    port = free_port()
+    context.options.phi_console = f"{host}:{port}"
+    console.bind()
+    await console.running()
+    answer = await until_answered(f"http://{host}:{port}/readyz")
+    assert answer.json()["checks"]["journal"] is True
+    console.done()
+    await asyncio.wait_for(console._task, 5)
+
+
+def test_an_empty_option_opens_no_port(console, context):
+    console.bind()
+    assert console._server is None
+
+
+async def test_switched_off_it_starts_nothing(console):
+    console.bind()
+    await console.running()
+    assert console._task is None
+
+
+def test_a_house_asks_for_the_port_before_it_opens(house):
+    assert Console(house).bind in house.openers
+
+
+BAD = [
+    ("no port", "localhost"),
+    ("no number", "localhost:http"),
+    ("a port nobody has", f"{HOST}:70000"),
+    ("no host of ours", "192.0.2.1:80"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "where"), BAD, ids=[case[0] for case in BAD])
+def test_what_cannot_be_listened_on_stops_the_start(console, context, sentence, where):
+    context.options.phi_console = where
+    with pytest.raises(StartFault, match="option `phi_console`: cannot listen on"):
+        console.bind()
+
+
+def test_a_taken_port_stops_the_start(console, context):
+    with socket.create_server((HOST, 0)) as taken:
+        context.options.phi_console = f"{HOST}:{taken.getsockname()[1]}"
+        with pytest.raises(StartFault):
+            console.bind()
+
+
+def test_an_empty_house_is_not_ready():
+    assert Console(House()).checks() == {"gateway": False, "policy": False, "journal": False, "keys": False}
+
+
+CHANGES = [
+    ("before it is", "gateway", lambda house: setattr(house, "ready", False)),
+    ("while it leaves", "gateway", lambda house: setattr(house, "leaving", True)),
+    ("without a journal", "journal", lambda house: house.journal.close("over")),
+]
+
+
+@pytest.mark.parametrize(("sentence", "check", "change"), CHANGES, ids=[case[0] for case in CHANGES])
+def test_a_house_is_not_ready(house, sentence, check, change):
+    console = Console(house)
+    assert console.checks()[check] is True
+    change(house)
+    assert console.checks()[check] is False
+
+
+async def test_keys_are_ready_once_they_were_had(house):
+    console = Console(house)
+    assert console.checks()["keys"] is False
+    house.verifier.start()
+    for _ in range(200):
+        if console.checks()["keys"]:
+            break
+        await asyncio.sleep(0.01)
+    assert console.checks()["keys"] is True
+    await house.verifier.close()
+
+
+def test_those_under_way_are_counted(house):
+    house.under_way |= {"ex-1", "ex-2"}
+    Console(house).checks()
+    assert metrics.REGISTRY.get_sample_value("phigate_exchanges_under_way") == 2

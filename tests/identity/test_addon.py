@@ -1,0 +1,110 @@
+"""Who is asking? From a flow's credential to a subject, or to a refusal that tells nothing."""
+
+import time
+
+import pytest
+
+from phigate.exchange import Refusal, Subject
+from phigate.identity import addon
+from phigate.identity.addon import Identity
+from phigate.identity.outcome import Refused, Unavailable
+from tests.stage import ISSUER, asking, bearer, entered
+
+WARD = ("ward",)
+
+
+async def identified(house, flow):
+    passage = entered(flow)
+    await Identity(house).request(flow)
+    return passage.exchange
+
+
+async def test_a_believed_bearer_gives_a_subject_with_its_roles_and_session(house):
+    exchange = await identified(house, asking(said=bearer("ward", "kitchen")))
+    assert exchange.refusal is None
+    assert (exchange.subject.issuer, exchange.subject.id) == (ISSUER, "ada")
+    assert (exchange.subject.groups, exchange.subject.roles) == (("ward", "kitchen"), {"clinician"})
+    assert exchange.session.startswith("se-")
+
+
+REFUSED = [
+    ("none", None, "bearer-missing", None, addon.MISSING),
+    ("one that has ended", {"exp": 1.0}, "bearer-refused", "expired", addon.INVALID),
+    ("one for somebody else", {"aud": "other"}, "bearer-refused", "aud-mismatch", addon.INVALID),
+    ("one of a stranger", {"iss": "https://evil.example"}, "bearer-refused", "issuer-unknown", addon.INVALID),
+]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "claims", "reason", "detail", "headers"), REFUSED, ids=[case[0] for case in REFUSED]
+)
+async def test_any_other_bearer_is_401_and_the_reason_stays_inside(house, sentence, claims, reason, detail, headers):
+    exchange = await identified(house, asking(said=None if claims is None else bearer(*WARD, **claims)))
+    refusal = exchange.refusal
+    assert (refusal.status, refusal.reason, refusal.detail, refusal.headers) == (401, reason, detail, headers)
+    assert (exchange.subject, exchange.session) == (None, None)
+    assert detail is None or detail not in refusal.message + str(headers)
+
+
+async def test_an_earlier_refusal_stays_and_the_bearer_is_not_even_read(house):
+    flow = asking(said=bearer(*WARD))
+    exchange = entered(flow).exchange
+    exchange.refusal = Refusal(503, "not-ready", "No.")
+    await Identity(house).request(flow)
+    assert (exchange.refusal.reason, exchange.subject) == ("not-ready", None)
+
+
+async def test_a_flow_that_never_entered_is_left_alone(house):
+    await Identity(house).request(asking(said=bearer(*WARD)))
+
+
+def test_keys_that_cannot_be_had_are_nobodys_fault():
+    refusal = addon.refusal_of(Unavailable(ISSUER, retry_after=7))
+    assert (refusal.status, refusal.reason, refusal.retry_after) == (503, "keys-unavailable", 7)
+    assert refusal.headers == {}
+
+
+def test_two_credentials_are_refused_like_any_wrong_one():
+    assert addon.refusal_of(Refused("two-credentials")).reason == "bearer-refused"
+
+
+def subject(issuer=ISSUER, who="ada", expires=1.0, jti=None):
+    return Subject(issuer, who, (), frozenset(), expires, jti)
+
+
+SAME = [
+    ("the same bearer", subject(jti="1"), b"", subject(jti="1", expires=2.0), b""),
+    ("bearers without an id that end together", subject(), b"", subject(), b""),
+    ("the same stated session on two bearers", subject(jti="1"), b"round", subject(jti="2"), b"round"),
+]
+OTHER = [
+    ("two bearers", subject(jti="1"), b"", subject(jti="2"), b""),
+    ("two people", subject(jti="1"), b"round", subject(who="bob", jti="1"), b"round"),
+    ("two issuers", subject(), b"round", subject(issuer="https://other.example"), b"round"),
+    ("two stated sessions", subject(), b"round", subject(), b"visit"),
+    ("a stated one and none", subject(jti="1"), b"1", subject(jti="1"), b""),
+]
+
+
+@pytest.mark.parametrize(("sentence", "one", "stated", "two", "also"), SAME, ids=[case[0] for case in SAME])
+def test_one_session(sentence, one, stated, two, also):
+    assert addon.session_of(one, stated) == addon.session_of(two, also)
+
+
+@pytest.mark.parametrize(("sentence", "one", "stated", "two", "also"), OTHER, ids=[case[0] for case in OTHER])
+def test_two_sessions(sentence, one, stated, two, also):
+    assert addon.session_of(one, stated) != addon.session_of(two, also)
+
+
+def test_a_session_tells_nothing_of_what_the_caller_called_it():
+    made = addon.session_of(subject(), b"Quartermaine")
+    assert made.startswith("se-")
+    assert len(made) == 27
+    assert "Quartermaine" not in made
+
+
+async def test_what_was_stated_in_the_request_names_the_session(house):
+    said = bearer(*WARD)
+    stated = await identified(house, asking(said=said, phi_session="round"))
+    assert stated.session == addon.session_of(stated.subject, b"round")
+    assert stated.subject.expires > time.time()

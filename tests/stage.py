@@ -1,0 +1,134 @@
+"""A furnished house and flows for the tests of the glue: real policy, keys, journal, mitmproxy; no process, no wire."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from mitmproxy import addons, http
+from mitmproxy.test import taddons, tflow, tutils
+
+from phigate import flows
+from phigate.dialect import openai
+from phigate.exchange import Subject
+from phigate.host.observers import Observers
+from phigate.house import House
+from phigate.policy.decide import PromptFacts, decide
+from tests import policies
+from tests.identity import forge
+from tests.traffic import CHAT, chat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ISSUER = "https://idp.example"
+RULES = (
+    "{name: care, permit: [clinician], to: [chat, complete, embed], models: ['*'], purpose: treatment, mask: lean}",
+    "{name: blind, permit: [researcher], to: [chat], models: ['*'], prompt: lean, mask: years}",
+    "{name: lists, permit: ['*'], to: [list-models], models: ['*']}",
+    "{name: see, hold: [clinician], to: [unmask], models: ['*'], approvers: [officer], grant: {uses: 1}, mask: reveal}",
+    "{name: no-bulk, deny: ['*'], to: [chat], when: {prompt_matches: ['(?i)list all patients']}, message: Ask us.}",
+)
+ROUTES = {route.name: route for route in openai.ROUTES}
+
+
+def policy_text(*rules: str, tail: str = "") -> str:
+    return policies.text(*(rules or RULES), tail=tail).replace("keys: discover", "keys: file:keys.json")
+
+
+def policy_in(folder: Path, text: str | None = None) -> Path:
+    """A policy file, with the keys of the issuer it believes beside it."""
+    (folder / "keys.json").write_text(json.dumps({"keys": [forge.jwk_of("rsa")]}))
+    path = folder / "policy.yaml"
+    path.write_text(text or policy_text())
+    return path
+
+
+def furnished(folder: Path, text: str | None = None) -> House:
+    house = House()
+    house.furnish(
+        policy=str(policy_in(folder, text)),
+        journal=str(folder / "journal"),
+        secrets=str(folder / "keys" / "secrets"),
+        instance="test",
+    )
+    return house
+
+
+def bearer(*groups: str, who: str = "ada", **changes: Any) -> str:
+    """What the issuer gives a person of these groups, for the next ten minutes."""
+    now = time.time()
+    claims = {"iss": ISSUER, "sub": who, "groups": list(groups), "iat": now - 10, "exp": now + 600}
+    return forge.mint(forge.claims(**(claims | changes)))
+
+
+@contextlib.contextmanager
+def mitmproxy(*more: object, **options: Any) -> Iterator[taddons.context]:
+    """mitmproxy with all its own addons, as `mitmdump` has them, and some more; nothing listens."""
+    with taddons.context(*addons.default_addons(), *more, loadcore=False) as context:
+        context.options.update(**options)
+        yield context
+
+
+def asking(
+    body: object = None, *, method: str = "POST", path: str = CHAT, said: str | None = None, **headers: str
+) -> http.HTTPFlow:
+    """A flow whose request was read; `said` is a bearer, headers are written with `_` for `-`."""
+    content = b"" if method == "GET" else body if isinstance(body, bytes) else json.dumps(body or chat()).encode()
+    fields = [(b"Host", b"gateway:8080"), (b"User-Agent", b"curl/8")]
+    fields += [(b"Content-Type", b"application/json")] if content and "content_type" not in headers else []
+    fields += [(b"Authorization", f"Bearer {said}".encode())] if said else []
+    fields += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    request = tutils.treq(method=method.encode(), path=path.encode(), headers=http.Headers(fields), content=content)
+    return tflow.tflow(req=request)
+
+
+def answered(content: bytes, status: int = 200, **headers: str) -> http.Response:
+    """What a model server answers, JSON unless it says otherwise."""
+    fields = {"content_type": "application/json"} | headers
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in fields.items()]
+    return tutils.tresp(status_code=status, headers=http.Headers(raw), content=content)
+
+
+def entered(flow: http.HTTPFlow, *roles: str, route: str = "openai-chat") -> flows.Passage:
+    """The flow as Refuse and Identity leave it: withheld, its route known, and who asks (nobody without roles)."""
+    passage = flows.enter(flow)
+    flows.withhold(flow, passage)
+    passage.route = ROUTES[route]
+    exchange = passage.exchange
+    exchange.dialect, exchange.route = passage.route.dialect, passage.route.name
+    exchange.actions = frozenset({passage.route.action})
+    if roles:
+        exchange.subject = Subject(ISSUER, "ada", (), frozenset(roles), time.time() + 600)
+        exchange.session = "se-1"
+    return passage
+
+
+def permitted(flow: http.HTTPFlow, house: House, *roles: str, **more: Any) -> flows.Passage:
+    """The flow as Access leaves it: the policy has been asked, and nothing was refused."""
+    passage = entered(flow, *(roles or ("clinician",)), **more)
+    exchange = passage.exchange
+    exchange.request = json.loads(flow.request.content or b"null")
+    exchange.model = exchange.target = "ward-assistant"
+    assert exchange.subject is not None
+    exchange.decision = decide(
+        house.policy, exchange.subject, exchange.actions, exchange.target, PromptFacts(), (), time.time()
+    )
+    return passage
+
+
+def released(flow: http.HTTPFlow, house: House, *roles: str, **more: Any) -> flows.Passage:
+    """The flow as it is while the model works: recorded, let go, nothing in its answer's place."""
+    passage = permitted(flow, house, *roles, **more)
+    passage.exchange.recorded = passage.exchange.contacted = True
+    passage.contacted_at = time.time()
+    flow.response = None
+    return passage
+
+
+def observed(house: House, context: taddons.context) -> House:
+    house.observers = Observers(context.master)
+    return house
