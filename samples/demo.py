@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 VAR: Final = ROOT / "var"
 POLICY: Final = ROOT / "rules" / "policy.yaml"
+PHIGATE: Final = Path(sys.executable).with_name("phigate")
 GATEWAY_PORT: Final = 8080
 MODEL_PORT: Final = 8000
 CONSOLE_PORT: Final = 8090
@@ -45,6 +46,8 @@ def instructions(gateway: Gateway, issuer: SampleIssuer) -> str:
         f"  gateway  {base}",
         f"  console  {gateway.console_url}/metrics",
         f"  journal  {gateway.journal}",
+        f"           {PHIGATE} sessions",
+        f"           {PHIGATE} show EXCHANGE   # the id in the header phi-exchange",
         "",
     ]
     body = f'{{"model": "{MODELS[0]}", "messages": [{{"role": "user", "content": "{QUESTION}"}}]}}'
@@ -52,8 +55,8 @@ def instructions(gateway: Gateway, issuer: SampleIssuer) -> str:
         lines += [
             f"# {person.login}, {person.role}: {person.summary}",
             f"export BEARER=$(curl -s '{issuer.url}/mint?person={person.login}')",
-            f'curl -s {base}/chat/completions -H "Authorization: Bearer $BEARER" \\',
-            f"  -H 'Content-Type: application/json' -d '{body}'",
+            f'curl -sSi {base}/chat/completions -H "Authorization: Bearer $BEARER" \\',
+            f"  -H 'Content-Type: application/json' -w '\\n' -d '{body}'",
             "",
         ]
     lines += [
@@ -63,7 +66,8 @@ def instructions(gateway: Gateway, issuer: SampleIssuer) -> str:
         f'client = openai.OpenAI(base_url="{base}", api_key=os.environ["BEARER"])  # nothing else changes',
         f'question = [{{"role": "user", "content": "{QUESTION}"}}]',
         f'for chunk in client.chat.completions.create(model="{MODELS[0]}", messages=question, stream=True):',
-        '    print(chunk.choices[0].delta.content or "", end="")',
+        '    print(chunk.choices[0].delta.content or "", end="", flush=True)',
+        "print()",
         "",
     ]
     return "\n".join(lines)
@@ -94,7 +98,8 @@ def in_front_of(model_url: str, policy: Path, port: int | None, extra: Sequence[
     gateway = Gateway(
         model_url, policy.absolute(), VAR, port=port or GATEWAY_PORT, console=CONSOLE_PORT, instance=None, extra=extra
     )
-    print(f"phigate: {gateway.url}/v1 in front of {model_url}; journal in {gateway.journal}", flush=True)
+    print(f"phigate: starting {gateway.url}/v1 in front of {model_url}; Ctrl-C stops it", flush=True)
+    print(f"phigate: journal in {gateway.journal}, readiness at {gateway.console_url}/readyz", flush=True)
     os.execv(gateway.command[0], gateway.command)
 
 

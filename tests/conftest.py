@@ -9,6 +9,7 @@ import pytest
 from mitmproxy import http, version
 from mitmproxy.proxy.layers.http import _http1, _http2, _http3
 from mitmproxy.proxy.server import ConnectionHandler
+from mitmproxy.utils import asyncio_utils, human
 
 from tests import stage
 
@@ -40,6 +41,8 @@ SEAMS = [
     (_http1, "make_error_response"),
     (ConnectionHandler, "log"),
     (http.MessageData, "__post_init__"),
+    (asyncio_utils, "set_task_debug_info"),
+    (human, "parse_size"),
 ]
 """What the gateway changes of this process when it starts (host/)."""
 

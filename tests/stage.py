@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import time
@@ -13,6 +14,7 @@ from mitmproxy.test import taddons, tflow, tutils
 from phigate import flows
 from phigate.dialect import openai
 from phigate.exchange import Subject
+from phigate.host import lockdown
 from phigate.host.observers import Observers
 from phigate.house import House
 from phigate.policy.decide import PromptFacts, decide
@@ -21,7 +23,7 @@ from tests.identity import forge
 from tests.traffic import CHAT, chat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
 ISSUER = "https://idp.example"
@@ -71,6 +73,22 @@ def mitmproxy(*more: object, **options: Any) -> Iterator[taddons.context]:
     with taddons.context(*addons.default_addons(), *more, loadcore=False) as context:
         context.options.update(**options)
         yield context
+
+
+@contextlib.asynccontextmanager
+async def listening(context: taddons.context, upstream: str = "http://127.0.0.1:9") -> AsyncIterator[int]:
+    """mitmproxy's own server on a loopback port, in front of an upstream."""
+    server = context.master.addons.get("proxyserver")
+    context.options.update(mode=[f"reverse:{upstream}"], listen_host="127.0.0.1", listen_port=0)
+    await server.setup_servers()
+    server.running()
+    try:
+        yield server.listen_addrs()[0][1]
+    finally:
+        lockdown.cut_connections(context.master)
+        await server.servers.update([])
+        while server.connections:
+            await asyncio.sleep(0.005)
 
 
 def asking(
@@ -127,6 +145,12 @@ def released(flow: http.HTTPFlow, house: House, *roles: str, **more: Any) -> flo
     passage.contacted_at = time.time()
     flow.response = None
     return passage
+
+
+def said_in(flow: http.HTTPFlow) -> Any:
+    """The error object of the answer that stands in a flow."""
+    assert flow.response is not None
+    return json.loads(flow.response.content or b"null")["error"]
 
 
 def observed(house: House, context: taddons.context) -> House:

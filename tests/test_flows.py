@@ -1,7 +1,6 @@
 """What is withheld, what is released, and that nothing changed or repeated afterwards can borrow a mark."""
 
 import gc
-import json
 import weakref
 
 import pytest
@@ -10,7 +9,7 @@ from mitmproxy.test import tflow
 
 from phigate import flows
 from phigate.exchange import Refusal
-from tests.stage import answered, asking, entered
+from tests.stage import answered, asking, entered, said_in
 
 DENIED = Refusal(403, "no-rule", "No rule permits this.", rule="care")
 
@@ -65,7 +64,7 @@ def test_withheld_is_503_without_a_mark():
     flow = asking()
     entered(flow)
     assert flow.response.status_code == 503
-    assert json.loads(flow.response.content)["error"]["code"] == "not-decided"
+    assert said_in(flow)["code"] == "not-decided"
     assert not flows.may_answer(flow)
     assert not flows.may_go(flow)
 
@@ -74,13 +73,30 @@ def test_a_refusal_is_built_from_nothing_and_may_go_out_once():
     flow = asking()
     passage = entered(flow)
     flows.refuse(flow, passage, DENIED)
-    error = json.loads(flow.response.content)["error"]
+    error = said_in(flow)
     assert (flow.response.status_code, error["code"], error["message"]) == (403, "no-rule", "No rule permits this.")
     assert flow.response.headers["phi-rule"] == "care"
     assert flows.is_our_answer(flow, passage)
     assert flows.is_marked(flow)
     assert flows.may_answer(flow)
     assert not flows.may_answer(flow)
+
+
+def test_a_refusal_of_grpc_says_so_in_its_headers_alone():
+    flow = asking(content_type="application/grpc")
+    flows.refuse(flow, flows.enter(flow), DENIED)
+    assert (flow.response.status_code, flow.response.raw_content) == (200, None)
+    assert flow.response.headers["grpc-status"] == "7"
+    assert flow.response.headers["grpc-message"] == "no-rule: No rule permits this."
+    assert "content-length" not in flow.response.headers
+    assert flows.may_answer(flow)
+
+
+def test_a_refusal_of_head_has_no_body():
+    flow = asking()
+    flow.request.method = "HEAD"
+    flows.refuse(flow, flows.enter(flow), DENIED)
+    assert (flow.response.status_code, flow.response.content) == (403, b"")
 
 
 def test_the_first_refusal_stays():
@@ -132,6 +148,7 @@ SWAPS = [
     ("another answer", lambda flow: setattr(flow, "response", answered(b"{}"))),
     ("a copy of it", lambda flow: setattr(flow, "response", flow.response.copy())),
     ("another body", lambda flow: setattr(flow.response, "content", b'{"a":"b"}')),
+    ("trailers", lambda flow: setattr(flow.response, "trailers", http.Headers(x="y"))),
     ("none", lambda flow: setattr(flow, "response", None)),
 ]
 
@@ -144,8 +161,16 @@ def test_an_answer_swapped_after_its_release_may_not_go_out(sentence, swap):
     flows.release_answer(passage, flow.response)
     assert flows.is_marked(flow)
     swap(flow)
-    assert not flows.is_marked(flow)
     assert not flows.may_answer(flow)
+
+
+def test_an_upstreams_trailers_do_not_go_out():
+    flow = asking()
+    passage = entered(flow)
+    flow.response = answered(b"{}")
+    flow.response.trailers = http.Headers(x="y")
+    flows.release_answer(passage, flow.response)
+    assert flow.response.trailers is None
 
 
 def test_looking_at_a_mark_does_not_spend_it():

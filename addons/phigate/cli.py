@@ -199,15 +199,20 @@ def list_sessions(
 
 @app.command(name="show")
 def show_exchange(
-    exchange: Annotated[str, typer.Argument(help="The id from the header `phi-exchange`.")],
+    exchange: Annotated[str, typer.Argument(help="The id from the header `phi-exchange`, or of a session.")],
     journal: JournalFolder = JOURNAL,
 ) -> None:
-    """Show one exchange: who, what, the decision, what was found, and both sides as the journal holds them."""
+    """Show one exchange: who, what, the decision, what was found, and both sides as the journal holds them.
+
+    The id of a session lists its exchanges.
+    """
     _folder(journal)
-    records = read.exchange(journal, exchange, note=_flaw)
-    if not records:
-        raise _fail("the journal knows no exchange of this id")
-    out.print(show.exchange_view(records))
+    if records := read.exchange(journal, exchange, note=_flaw):
+        out.print(show.exchange_view(records))
+    elif asked := [entry.record for entry in read.records(journal) if entry.record.get("session") == exchange]:
+        out.print(show.exchanges_table(asked))
+    else:
+        raise _fail("the journal knows no exchange and no session of this id")
 
 
 def _folder(journal: Path) -> None:

@@ -38,7 +38,7 @@ def an_exchange_of_two(prompt: Any = ASKED, answer: Any = "[PERSON] slept well."
     [
         "ada of https://idp.test", "clinician", "ward-staff", "chat, unmask of ward-assistant",
         "192.0.2.7 with openai/1",
-        "POST chat-completions as openai bytes 512",
+        "POST chat-completions as openai", "bytes      512",
         "treatment", "permit", "clinicians-chat", "PERSON 1", "MRN 2, PERSON 1", POLICY, "2026-11-23 15:04:06.123 UTC",
         "user", "Summarise the stay of [PERSON].", "[PERSON] slept well.", "complete", "minimum-necessary",
         "total 1.250 s  first 0.500 s  upstream 1.200 s  gateway 0.034 s",
@@ -94,6 +94,7 @@ SESSION = Summary(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), 1, *C
         pytest.param(show.exchange_view(ENVELOPES), id="envelope"),
         pytest.param(show.exchange_view([{"kind": HOSTILE, HOSTILE: HOSTILE, "n": [HOSTILE]}]), id="an unknown kind"),
         pytest.param(show.sessions_table([SESSION]), id="sessions"),
+        pytest.param(show.exchanges_table([{"exchange": HOSTILE, "ts": HOSTILE, "model": HOSTILE}]), id="a session"),
     ],
 )
 def test_no_text_of_a_record_moves_the_terminal_or_counts_as_markup(renderable: RenderableType) -> None:
@@ -123,3 +124,25 @@ def test_sessions_are_a_table() -> None:
 
 def test_no_sessions_are_an_empty_table() -> None:
     assert "session" in printed(show.sessions_table([]))
+
+
+def test_the_exchanges_of_a_session_are_a_table() -> None:
+    asked = an_exchange_of_two()[0]
+    text = printed(show.exchanges_table([asked]))
+    for said in (
+        asked["exchange"],
+        "2026-11-23 15:04:06",
+        "chat, unmask of ward-assistant",
+        "permit",
+        "clinicians-chat",
+    ):
+        assert said in text
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_the_id_of_a_session_is_in_one_piece(width: int) -> None:
+    counts = [Counter({f"SOME_LONG_NAME_{n}": n for n in range(9)}) for _ in range(4)]
+    session, out = "se-" + "0123456789ab" * 2, io.StringIO()
+    summary = Summary(session, "https://idp.test", "ada", "2026-11-23T15:04:05Z", "2026", ("clinician",), 3, *counts)
+    Console(file=out, width=width).print(show.sessions_table([summary]))
+    assert session in out.getvalue()

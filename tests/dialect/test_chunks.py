@@ -212,7 +212,9 @@ def test_what_would_make_a_text_outside_of_the_channels_is_an_error(sentence, se
 
 
 def test_nothing_but_usage_and_error_stands_beside_the_choices():
-    out = chunks().feed({"id": "c", "choices": [], "content": "text", "novel": {"a": "text"}, "usage": {"prompt_tokens": 1}})
+    out = chunks().feed(
+        {"id": "c", "choices": [], "content": "text", "novel": {"a": "text"}, "usage": {"prompt_tokens": 1}}
+    )
     assert out == [{"id": "c", "choices": [], "usage": {"prompt_tokens": 1}}]
 
 

@@ -55,7 +55,9 @@ def text_of(node):
 @pytest.mark.parametrize(("sentence", "message"), CHANNELS, ids=[channel[0] for channel in CHANNELS])
 def test_whole(client, model, sentence, message):
     choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": "stop"}
-    model.script = Answer.json({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]})
+    model.script = Answer.json(
+        {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+    )
     answer = client.post(CHAT, json=chat())
     assert answer.status_code == 200
     assert leaks(answer.content) == []
@@ -68,7 +70,10 @@ def test_whole(client, model, sentence, message):
 def test_streamed_in_single_characters(client, model, sentence, message):
     deltas = [{"role": "assistant"}, *pieces(message)]
     frame = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
-    choices = [*({"index": 0, "delta": each, "finish_reason": None} for each in deltas), {"index": 0, "delta": {}, "finish_reason": "stop"}]
+    choices = [
+        *({"index": 0, "delta": each, "finish_reason": None} for each in deltas),
+        {"index": 0, "delta": {}, "finish_reason": "stop"},
+    ]
     events = [b"data: " + json.dumps(frame | {"choices": [choice]}).encode() + b"\n\n" for choice in choices]
     model.script = Answer.events([b"".join(events), b"data: [DONE]\n\n"])
     answer = client.post(CHAT, json=chat(stream=True)).content

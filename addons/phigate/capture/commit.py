@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 QUEUE_LIMIT = 64 * 1024 * 1024
 """Bytes that may wait for the disk before lines are refused."""
 
-GATHER: Final = 0.003
+GATHER: Final = 0.005
 """Seconds for which lines are gathered while there is a crowd, so that a batch serves several exchanges."""
 CROWD: Final = 4
 """Exchanges under way that make a crowd; with fewer every line is handed over at once."""
@@ -58,6 +58,7 @@ class GroupCommit:
         self._lines: list[bytes] = []
         self._due: asyncio.Handle | None = None
         self._due_at = 0.0
+        self._stall: asyncio.TimerHandle | None = None
         self.crowd: Callable[[], int] = int
         """How many exchanges are under way; whoever knows sets it."""
         # Each counter has one writing thread, so that no lock is needed: given here, kept over there.
@@ -102,11 +103,8 @@ class GroupCommit:
         if self.kept >= place or self.fault is not None:
             self._release()
         self._plan()
-        try:
-            async with asyncio.timeout(STALL):
-                await future
-        except TimeoutError:
-            raise JournalDown("the disk did not answer in time") from None
+        self._watch()
+        await future
 
     def wait(self, place: int, timeout: float) -> None:  # no loop is needed here
         """The blocking twin of `durable`, for start, stop and the command line."""
@@ -132,7 +130,7 @@ class GroupCommit:
         except RuntimeError:
             return None
         if loop is not self._loop:
-            self._loop, self._due = loop, None
+            self._loop, self._due, self._stall = loop, None, None
         return loop
 
     def _plan(self) -> None:
@@ -160,6 +158,20 @@ class GroupCommit:
     def _forget_kept(self) -> None:
         while self._pending and self._pending[0][0] <= self.kept:
             self._pending.popleft()
+
+    def _watch(self) -> None:
+        """One timer for all who wait: a deadline each would cost as much as the waiting itself."""
+        if self._stall is None and self._waiting and self._loop is not None:
+            self._stall = self._loop.call_later(STALL / 4, self._look)
+
+    def _look(self) -> None:
+        self._stall = None
+        if self.oldest_pending_seconds(time.monotonic()) > STALL:
+            waiting, self._waiting = self._waiting, []
+            for _, future in waiting:
+                if not future.done():
+                    future.set_exception(JournalDown("the disk did not answer in time"))
+        self._watch()
 
     def _release(self) -> None:
         kept, fault, waiting = self.kept, self.fault, self._waiting

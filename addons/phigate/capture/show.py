@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 type Record = Mapping[str, Any]
 type Row = tuple[str, Callable[[Record], str]]
 
+_ID = 27
+"""Characters of the id of an exchange or a session."""
 _LOST = "\ufffd"
 _CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
 _DIRECTIONS = [0x061C, 0x200E, 0x200F, 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF]
@@ -41,24 +43,39 @@ def plain(text: object, style: str = "") -> Text:
 
 def sessions_table(summaries: Iterable[Summary]) -> Table:
     """`phigate sessions`: one row a session, latest first; times are UTC."""
-    table = Table(title="Sessions", title_justify="left")
-    for column in ("session", "subject", "roles", "first (UTC)", "last (UTC)"):
-        table.add_column(column, overflow="fold")
-    table.add_column("exchanges", justify="right")
-    for column in ("models", "decisions", "outcomes", "findings"):
-        table.add_column(column, overflow="fold")
+    table = _table("session", "first, last (UTC)", "exchanges, found")
     for one in summaries:
-        named = (
-            one.session,
-            one.subject,
-            ", ".join(one.roles),
-            _moment(one.first)[:19],
-            _moment(one.last)[:19],
-            one.exchanges,
-        )
-        counted = (one.models, one.decisions, one.outcomes, one.findings)
-        table.add_row(*map(plain, named), *(plain(_counts(counter)) for counter in counted))
+        who = (one.session, one.subject, ", ".join(one.roles))
+        when = (_moment(one.first)[:16], _moment(one.last)[:16])
+        what = (one.exchanges, *map(_counts, (one.decisions, one.outcomes, one.models, one.findings)))
+        table.add_row(*map(_stacked, (who, when, what)))
     return table
+
+
+def exchanges_table(requests: Iterable[Record]) -> Table:
+    """`phigate show SESSION`: one row a request, in order; times are UTC."""
+    table = _table("exchange (UTC)", "asked to, found", "decision")
+    for one in requests:
+        facts = dict(_facts("request", one))
+        asked = (one.get("exchange"), _moment(one.get("ts", ""))[:19])
+        what = (facts.get("asked to"), facts.get("found"))
+        decided = (facts.get("decision"), facts.get("rule"))
+        table.add_row(*map(_stacked, (asked, what, decided)))
+    return table
+
+
+def _table(*columns: str) -> Table:
+    """Narrow enough for 80 columns, with the ids in one piece."""
+    table = Table(show_lines=True)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    table.columns[0].min_width = _ID
+    return table
+
+
+def _stacked(values: Iterable[object]) -> Text:
+    """Values under one another in one cell."""
+    return plain("\n".join(str(value) for value in values if value not in (None, "")))
 
 
 def exchange_view(records: Sequence[Record]) -> Group:
@@ -146,6 +163,8 @@ def _path(*names: str) -> Callable[[Record], str]:
 def _text(found: object) -> str:
     if found is None or found == {}:
         return ""
+    if isinstance(found, bool):
+        return "yes" if found else "no"
     return ", ".join(map(str, found)) if isinstance(found, list) else str(found)
 
 
@@ -178,7 +197,8 @@ _ASKED: tuple[Row, ...] = (
     ("session", _path("session")),
     ("from", _joined(("", _path("client", "ip")), ("with", _path("client", "agent")))),
     ("asked to", _joined(("", _path("action")), ("of", _path("model")))),
-    ("sent", _joined(("", _path("method")), ("", _path("route")), ("as", _path("dialect")), ("bytes", _path("bytes")))),
+    ("sent", _joined(("", _path("method")), ("", _path("route")), ("as", _path("dialect")))),
+    ("bytes", _path("bytes")),
     ("purpose", _path("purpose")),
     ("decision", _joined(("", _path("decision", "verb")), ("because", _path("decision", "reason")))),
     ("rule", _path("decision", "rule")),

@@ -1,0 +1,271 @@
+"""What do we remember? A request before the model hears of it, an answer before it is let go."""
+
+import json
+import time
+from datetime import UTC, datetime
+
+import pytest
+from mitmproxy import flow as mitmproxy_flow
+
+from phigate import flows, metrics
+from phigate.capture import addon
+from phigate.capture.addon import Capture
+from phigate.exchange import Refusal
+from phigate.masking.addon import Masking
+from tests.stage import answered, asking, entered, furnished, observed, permitted, policy_text, released
+from tests.traffic import CANARY_TEXT, chat, completion, leaks
+
+
+def kept(house, *kinds):
+    """The records of these kinds that are on the disk."""
+    records = [json.loads(line) for line in house.journal.path.read_bytes().splitlines()]
+    return [record for record in records if record["kind"] in kinds]
+
+
+# -- requests -------------------------------------------------------------------------------------------------------
+
+
+async def recorded(house, *roles, change=None):
+    flow = asking(chat(CANARY_TEXT))
+    passage = permitted(flow, house, *roles)
+    Masking(house).request(flow)
+    if change:
+        change(passage)
+    await Capture(house).request(flow)
+    return passage
+
+
+async def test_a_permitted_request_is_on_the_disk_before_anything_goes_on(house):
+    passage = await recorded(house)
+    assert passage.exchange.recorded
+    (record,) = kept(house, "request")
+    assert (record["exchange"], record["subject"]["id"]) == (passage.exchange.id, "ada")
+    assert (record["decision"]["verb"], record["decision"]["rule"]) == ("permit", "care")
+    assert (record["policy"], record["purpose"]) == (house.policy.sha256, "treatment")
+    assert record["findings"]["US_SSN"] == 1
+    assert record["bytes"] == len(json.dumps(chat(CANARY_TEXT)))
+    assert "[US_SSN]" in json.dumps(record["body"])
+    assert leaks(json.dumps(record)) == []
+
+
+async def test_a_refused_request_of_a_known_subject_is_recorded_too(house):
+    denied = Refusal(403, "denied", "Ask us.", rule="no-bulk")
+    passage = await recorded(house, change=lambda passage: setattr(passage.exchange, "refusal", denied))
+    (record,) = kept(house, "request")
+    assert (record["decision"]["verb"], record["decision"]["reason"]) == ("deny", "denied")
+    assert passage.exchange.refusal is denied
+
+
+async def test_the_record_names_the_model_as_bystanders_may_see_it(house):
+    def named(passage):
+        passage.exchange.target, passage.model_shown = "536-22-8145", "[US_SSN]"
+
+    passage = await recorded(house, change=named)
+    assert kept(house, "request")[0]["model"] == "[US_SSN]"
+    assert passage.exchange.target == "536-22-8145"
+
+
+async def test_the_clients_name_is_masked(house):
+    passage = await recorded(house, change=lambda passage: setattr(passage.exchange, "agent", CANARY_TEXT))
+    assert leaks(kept(house, "request")[0]["client"]["agent"]) == []
+    assert leaks(passage.exchange.agent) == []
+
+
+async def test_where_the_policy_keeps_no_bodies_none_is_kept(tmp_path, context):
+    (tmp_path / "own").mkdir()
+    made = furnished(
+        tmp_path / "own", policy_text(tail="capture: {mask: {OTHER: redact}, bodies: none, retain: P6Y}\n")
+    )
+    passage = await recorded(observed(made, context))
+    assert kept(made, "request")[0]["body"] is None
+    assert passage.prompt_shown is not None
+    made.journal.close("test over")
+
+
+async def test_what_cannot_be_recorded_is_refused(house):
+    house.journal.close("disk gone")
+    passage = await recorded(house)
+    assert not passage.exchange.recorded
+    assert passage.exchange.refusal is addon.UNRECORDED
+
+
+async def test_what_is_no_line_is_refused(house):
+    passage = await recorded(house, change=lambda passage: setattr(passage, "prompt_shown", object()))
+    assert not passage.exchange.recorded
+    assert passage.exchange.refusal is addon.UNRECORDED
+    assert kept(house, "request") == []
+
+
+# -- bearers that are not believed ----------------------------------------------------------------------------------
+
+
+def unbelieved(reason="expired"):
+    flow = asking(said="forged")
+    entered(flow).exchange.refusal = Refusal(401, "bearer-refused", "Not believed.", detail=reason)
+    return flow
+
+
+async def test_they_are_counted_by_address_and_precise_reason_and_not_one_by_one(house, monkeypatch):
+    minutes = iter(datetime(2026, 11, 23, 15, minute, tzinfo=UTC) for minute in (4, 4, 4, 5))
+    monkeypatch.setattr(addon, "utc_now", lambda: next(minutes))
+    capture = Capture(house)
+    for reason in ("expired", "expired", "aud-mismatch"):
+        await capture.request(unbelieved(reason))
+    assert kept(house, "refused") == []
+    capture.tick()
+    house.journal.close("read now")
+    (record,) = kept(house, "refused")
+    assert record["client"] == {"ip": "127.0.0.1"}
+    assert record["reasons"] == {"expired": 2, "aud-mismatch": 1}
+
+
+async def test_what_is_counted_is_written_down_at_the_end(house):
+    capture = Capture(house)
+    await capture.request(unbelieved())
+    house.leaving = True
+    capture.done()
+    assert [record["count"] for record in kept(house, "refused")] == [1]
+    assert kept(house, "closed")[0]["reason"] == "shutdown"
+
+
+def test_being_removed_is_not_a_shutdown(house):
+    Capture(house).done()
+    assert kept(house, "closed")[0]["reason"] == "removed"
+
+
+async def test_counting_goes_on_while_the_journal_is_down(house):
+    house.journal.close("disk gone")
+    capture = Capture(house)
+    await capture.request(unbelieved())
+    capture.done()
+
+
+def test_it_asks_to_be_called_once_a_second(house):
+    assert Capture(house).tick in house.ticks
+
+
+# -- answers --------------------------------------------------------------------------------------------------------
+
+
+def taken(house, body=None, **more):
+    flow = asking(chat(CANARY_TEXT))
+    passage = released(flow, house, **more)
+    passage.plan, passage.raw = "whole", completion() if body is None else body
+    passage.upstream_status, passage.answered_at = 200, time.time()
+    flows.withhold(flow, passage)
+    Masking(house).response(flow)
+    return flow, passage
+
+
+async def test_an_answer_is_on_the_disk_before_it_is_let_go(house):
+    flow, passage = taken(house)
+    await Capture(house).response(flow)
+    assert passage.exchange.finished
+    (record,) = kept(house, "response")
+    assert (record["exchange"], record["status"], record["outcome"]) == (passage.exchange.id, 200, "complete")
+    assert (record["mask"], record["streamed"]) == ("lean", False)
+    assert record["usage"] == {"input": 9, "output": 12}
+    assert record["findings"] == {"PERSON": 1, "MRN": 1, "US_SSN": 1}
+    assert leaks(json.dumps(record)) == []
+
+
+async def test_an_answer_that_could_not_be_masked_is_recorded_as_refused(house):
+    flow, _ = taken(house, b"{")
+    await Capture(house).response(flow)
+    (record,) = kept(house, "response")
+    assert (record["status"], record["outcome"], record["body"]) == (502, "unmaskable", None)
+
+
+async def test_an_answer_that_cannot_be_recorded_is_refused(house):
+    flow, passage = taken(house)
+    house.journal.close("disk gone")
+    await Capture(house).response(flow)
+    assert not passage.exchange.finished
+    assert (passage.outcome, passage.exchange.refusal) == ("unrecorded", addon.UNRECORDED)
+
+
+async def test_an_answer_is_recorded_once(house):
+    flow, _ = taken(house)
+    capture = Capture(house)
+    await capture.response(flow)
+    await capture.response(flow)
+    await capture.error(flow)
+    assert len(kept(house, "response")) == 1
+
+
+async def test_our_own_refusal_is_no_answer_of_a_model(house):
+    flow = asking()
+    passage = permitted(flow, house)
+    passage.exchange.recorded = True
+    flows.refuse(flow, passage, Refusal(403, "no-rule", "No."))
+    await Capture(house).response(flow)
+    assert kept(house, "response") == []
+
+
+async def test_every_exchange_is_counted(house):
+    labels = {"action": "chat", "decision": "permit", "reason": ""}
+    before = metrics.REGISTRY.get_sample_value("phigate_exchanges_total", labels) or 0
+    flow, _ = taken(house)
+    await Capture(house).response(flow)
+    assert metrics.REGISTRY.get_sample_value("phigate_exchanges_total", labels) == before + 1
+
+
+LEFT = "Client disconnected."
+ENDS = [
+    ("the model server broke", "connection closed", True, "upstream-broke"),
+    ("the client left first", LEFT, True, "client-left"),
+    ("the client's connection is gone", "anything", False, "client-left"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "message", "there", "outcome"), ENDS, ids=[case[0] for case in ENDS])
+async def test_an_exchange_that_ends_in_an_error_says_whose(house, sentence, message, there, outcome):
+    flow = asking()
+    released(flow, house)
+    flow.client_conn.timestamp_end = None if there else time.time()
+    flow.error = mitmproxy_flow.Error(message)
+    await Capture(house).error(flow)
+    (record,) = kept(house, "response")
+    assert (record["outcome"], record["status"]) == (outcome, 0)
+
+
+async def test_a_stream_that_dies_is_recorded_with_what_was_shown(house):
+    flow = asking()
+    passage = released(flow, house)
+    passage.plan = "stream"
+    flow.response = answered(b"", content_type="text/event-stream")
+    Masking(house).responseheaders(flow)
+    passage.stream(b'data: {"choices":[{"index":0,"delta":{"content":"The ward is quiet today and all"}}]}\n\n')
+    flow.client_conn.timestamp_end = None
+    flow.error = mitmproxy_flow.Error("connection closed")
+    await Capture(house).error(flow)
+    (record,) = kept(house, "response")
+    assert (record["outcome"], record["streamed"]) == ("upstream-broke", True)
+    assert record["body"].startswith("The ward is")
+    assert record["body"] == "".join(part["body"] for part in kept(house, "part"))
+
+
+async def test_an_error_before_the_model_was_asked_is_no_answer(house):
+    flow = asking()
+    permitted(flow, house).exchange.recorded = True
+    flow.error = mitmproxy_flow.Error("x")
+    await Capture(house).error(flow)
+    assert kept(house, "response") == []
+
+
+async def test_seconds_are_told_apart(house):
+    flow, passage = taken(house)
+    passage.exchange.started = passage.contacted_at - 1.0
+    passage.answered_at = passage.contacted_at + 2.0
+    passage.first_at = passage.contacted_at + 0.5
+    await Capture(house).response(flow)
+    seconds = kept(house, "response")[0]["seconds"]
+    assert seconds["upstream"] == pytest.approx(2.0, abs=0.01)
+    assert seconds["first"] == pytest.approx(1.5, abs=0.01)
+    assert seconds["gateway"] >= 0
+
+
+@pytest.mark.parametrize("hook", ["request", "response", "error"])
+async def test_a_flow_that_never_entered_is_left_alone(house, hook):
+    await getattr(Capture(house), hook)(asking())
+    assert kept(house, "request", "response") == []

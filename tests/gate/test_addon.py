@@ -1,0 +1,426 @@
+"""Refuse closes every flow, Release opens what nobody refused and nothing broke."""
+
+import time
+
+import pytest
+from mitmproxy.http import Headers
+from mitmproxy.test import tflow
+
+from phigate import flows
+from phigate.exchange import Refusal
+from phigate.gate.addon import Refuse, Release
+from phigate.house import OPTIONS, House
+from tests.stage import answered, asking, mitmproxy, permitted, policy_in, released, said_in
+from tests.traffic import CANARY_TEXT, CHAT, completion, leaks
+
+# -- Refuse, requests -----------------------------------------------------------------------------------------------
+
+
+def read(house, flow):
+    Refuse(house).requestheaders(flow)
+    return flows.passage_of(flow)
+
+
+def test_a_known_route_is_read_and_withheld(house):
+    flow = asking()
+    flow.request.stream = True
+    exchange = read(house, flow).exchange
+    assert (exchange.dialect, exchange.route, exchange.actions) == ("openai", "openai-chat", {"chat"})
+    assert exchange.refusal is None
+    assert flow.response is flows.NOT_YET
+    assert flow.request.stream is False
+
+
+LATER = [
+    ("an unknown path", {"path": "/v1/other"}, (404, "route-unknown")),
+    ("a path with a query", {"path": f"{CHAT}?a=b"}, (404, "route-unknown")),
+    ("a route with another method", {"method": "GET"}, (405, "method-not-allowed")),
+    ("a method that no route has", {"method": "PATCH"}, (405, "method-not-allowed")),
+]
+
+
+@pytest.mark.parametrize(("sentence", "changed", "fault"), LATER, ids=[case[0] for case in LATER])
+def test_what_a_stranger_need_not_know_is_told_later(house, sentence, changed, fault):
+    passage = read(house, asking(**changed))
+    assert (passage.head_fault, passage.route) == (fault, None)
+    assert passage.exchange.refusal is None
+    assert passage.exchange.actions == frozenset()
+
+
+AT_ONCE = [
+    ("a folded value", {"x": "a\r\n b"}, 400, "malformed"),
+    ("two bearers", {"Authorization": "a", "authorization": "b"}, 400, "malformed"),
+    ("more headers than anybody needs", {f"x{number}": "y" for number in range(200)}, 431, "headers-too-large"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "fields", "status", "reason"), AT_ONCE, ids=[case[0] for case in AT_ONCE])
+def test_a_head_that_cannot_be_read_is_refused_at_once(house, sentence, fields, status, reason):
+    flow = asking()
+    flow.request.headers = Headers([(name.encode(), value.encode()) for name, value in fields.items()])
+    refusal = read(house, flow).exchange.refusal
+    assert (refusal.status, refusal.reason) == (status, reason)
+
+
+def replayed(flow):
+    flow.is_replay = "request"
+
+
+STATES = [
+    ("a flow from a file", lambda _house, flow: setattr(flow, "live", False), "not-live"),
+    ("a replayed flow", lambda _house, flow: replayed(flow), "not-live"),
+    ("a gateway that is starting", lambda house, _flow: setattr(house, "ready", False), "not-ready"),
+    ("a gateway that is leaving", lambda house, _flow: setattr(house, "leaving", True), "not-ready"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "change", "reason"), STATES, ids=[case[0] for case in STATES])
+def test_nothing_is_decided_for(house, sentence, change, reason):
+    flow = asking()
+    change(house, flow)
+    refusal = read(house, flow).exchange.refusal
+    assert (refusal.status, refusal.reason) == (503, reason)
+
+
+def test_an_exchange_is_under_way_from_its_request_on(house):
+    flow = asking()
+    refuse = Refuse(house)
+    refuse.requestheaders(flow)
+    assert house.under_way == set()
+    refuse.request(flow)
+    assert house.under_way == {flows.passage_of(flow).exchange.id}
+    refuse.request(asking())
+    assert len(house.under_way) == 1
+
+
+# -- Refuse, answers ------------------------------------------------------------------------------------------------
+
+
+def head(house, flow, response):
+    flow.response = response
+    Refuse(house).responseheaders(flow)
+    return flows.passage_of(flow)
+
+
+PLANS = [
+    ("JSON is read whole", answered(b"{}"), "whole"),
+    ("events are streamed", answered(b"", content_type="text/event-stream"), "stream"),
+    ("an error is an error", answered(b"", 500), "error"),
+    ("text cannot be checked", answered(b"", content_type="text/plain"), None),
+    ("a part cannot be checked", answered(b"{}", 206), None),
+]
+
+
+@pytest.mark.parametrize(("sentence", "response", "plan"), PLANS, ids=[case[0] for case in PLANS])
+def test_how_an_answer_is_read_follows_from_its_head(house, sentence, response, plan):
+    flow = asking()
+    released(flow, house)
+    response = response.copy()
+    response.stream = True
+    passage = head(house, flow, response)
+    assert (passage.plan, passage.upstream_status) == (plan, response.status_code)
+    assert response.stream is False
+
+
+def test_a_stream_on_a_route_that_has_none_cannot_be_checked(house):
+    flow = asking()
+    released(flow, house, route="openai-embeddings")
+    assert head(house, flow, answered(b"", content_type="text/event-stream")).plan is None
+
+
+def test_an_answer_to_a_request_that_never_went_has_no_plan(house):
+    flow = asking()
+    permitted(flow, house)
+    assert head(house, flow, answered(b"{}")).plan is None
+
+
+def test_a_readable_answer_is_moved_away_before_anybody_looks(house):
+    flow = asking()
+    passage = released(flow, house)
+    passage.plan = "whole"
+    flow.response = answered(completion())
+    Refuse(house).response(flow)
+    assert passage.raw == completion()
+    assert passage.answered_at > 0
+    assert flow.response is flows.NOT_YET
+    assert not flows.may_answer(flow)
+
+
+def test_an_answer_nobody_can_check_is_refused_and_dropped(house):
+    flow = asking()
+    passage = released(flow, house)
+    flow.response = answered(CANARY_TEXT.encode(), content_type="text/plain")
+    Refuse(house).response(flow)
+    assert (passage.exchange.refusal.status, passage.exchange.refusal.reason) == (502, "answer-unreadable")
+    assert (passage.outcome, passage.raw) == ("unmaskable", b"")
+    assert flow.response is flows.NOT_YET
+
+
+def test_an_answer_that_nobody_asked_for_is_replaced(house):
+    flow = asking()
+    permitted(flow, house)
+    flow.response = answered(completion())
+    Refuse(house).response(flow)
+    assert flow.response.status_code == 503
+    assert leaks(flow.response.content) == []
+    assert flows.may_answer(flow)
+
+
+def test_our_own_refusal_stays_as_it_is(house):
+    flow = asking()
+    passage = released(flow, house)
+    flows.refuse(flow, passage, Refusal(403, "no-rule", "No."))
+    ours = flow.response
+    refuse = Refuse(house)
+    refuse.responseheaders(flow)
+    refuse.response(flow)
+    assert flow.response is ours
+    assert flows.may_answer(flow)
+
+
+def test_a_streams_end_is_left_to_the_rooms(house):
+    flow = asking()
+    passage = released(flow, house)
+    passage.plan = "stream"
+    flow.response = streaming = answered(b"", content_type="text/event-stream")
+    Refuse(house).response(flow)
+    assert flow.response is streaming
+
+
+# -- Release, requests ----------------------------------------------------------------------------------------------
+
+
+def test_what_is_permitted_and_recorded_goes_on_rebuilt(house):
+    flow = asking(said="the-callers-own", cookie="a=b")
+    passage = permitted(flow, house)
+    passage.exchange.recorded = True
+    passage.onward_body = b'{"model":"ward-assistant"}'
+    Release(house).request(flow)
+    assert flow.response is None
+    assert passage.exchange.contacted
+    assert passage.contacted_at > 0
+    assert flow.request.content == b'{"model":"ward-assistant"}'
+    names = {name.lower() for name, _ in flow.request.data.headers.fields}
+    assert names == {
+        b"host",
+        b"user-agent",
+        b"accept",
+        b"accept-encoding",
+        b"x-request-id",
+        b"content-type",
+        b"content-length",
+    }
+    assert flows.may_go(flow)
+
+
+TARGETS = [
+    ("mitmproxy's own target", None, ("http", "address", 22), "address:22"),
+    ("a model of the policy", (b"https", "models.example", 443), ("https", "models.example", 443), "models.example"),
+    ("a model on a port", (b"http", "10.0.4.10", 11434), ("http", "10.0.4.10", 11434), "10.0.4.10:11434"),
+    ("a model by its IPv6 address", (b"http", "::1", 80), ("http", "::1", 80), "[::1]"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "url", "address", "host"), TARGETS, ids=[case[0] for case in TARGETS])
+def test_it_goes_to(house, sentence, url, address, host):
+    flow = asking()
+    passage = permitted(flow, house)
+    passage.exchange.recorded = True
+    passage.target_url = url
+    Release(house).request(flow)
+    request = flow.request
+    assert (request.scheme, request.host, request.port) == address
+    assert request.headers["host"] == host
+
+
+def test_the_models_own_credential_goes_with_it(house):
+    flow = asking(said="the-callers-own")
+    passage = permitted(flow, house)
+    passage.exchange.recorded, passage.credential = True, "the-models-own"
+    Release(house).request(flow)
+    assert flow.request.headers.get_all("authorization") == ["Bearer the-models-own"]
+
+
+def test_a_request_without_a_body_goes_without_one(house):
+    flow = asking(method="GET", path="/v1/models")
+    passage = permitted(flow, house, route="openai-models")
+    passage.exchange.recorded = True
+    passage.onward_body = b"never sent"
+    Release(house).request(flow)
+    assert flow.request.content == b""
+    assert "content-type" not in flow.request.headers
+
+
+UNSETTLED = [
+    ("is not decided", lambda exchange: setattr(exchange, "decision", None)),
+    ("is not recorded", lambda exchange: setattr(exchange, "recorded", False)),
+    ("is nobody's", lambda exchange: setattr(exchange, "subject", None)),
+]
+
+
+@pytest.mark.parametrize(("sentence", "change"), UNSETTLED, ids=[case[0] for case in UNSETTLED])
+def test_a_request_stays_withheld_that(house, sentence, change):
+    flow = asking()
+    passage = permitted(flow, house)
+    passage.exchange.recorded = True
+    change(passage.exchange)
+    Release(house).request(flow)
+    assert flow.response is flows.NOT_YET
+    assert not passage.exchange.contacted
+    assert not flows.may_go(flow)
+
+
+def test_a_refusal_becomes_the_answer(house):
+    flow = asking()
+    passage = permitted(flow, house)
+    passage.exchange.recorded = True
+    passage.exchange.refusal = Refusal(403, "no-rule", "No rule permits this.")
+    Release(house).request(flow)
+    assert flow.response.status_code == 403
+    assert said_in(flow)["code"] == "no-rule"
+    assert not passage.exchange.contacted
+    assert flows.may_answer(flow)
+    assert not flows.may_go(flow)
+
+
+# -- Release, answers -----------------------------------------------------------------------------------------------
+
+
+def finished(house):
+    flow = asking()
+    passage = released(flow, house)
+    passage.plan, passage.answer, passage.answered_at = "whole", b'{"masked":true}', time.time()
+    passage.exchange.finished = True
+    flows.withhold(flow, passage)
+    return flow, passage
+
+
+def test_a_masked_and_recorded_answer_goes_out_under_our_own_head(house):
+    flow, passage = finished(house)
+    Release(house).response(flow)
+    assert (flow.response.status_code, flow.response.content) == (200, b'{"masked":true}')
+    assert flow.response.headers["phi-decision"] == "permit"
+    assert flow.response.headers["phi-rule"] == "care"
+    assert flow.response.headers["phi-exchange"] == passage.exchange.id
+    assert flows.may_answer(flow)
+
+
+CLOSED = [
+    ("is not recorded", lambda passage: setattr(passage.exchange, "finished", False)),
+    ("was not masked", lambda passage: setattr(passage, "answer", None)),
+]
+
+
+@pytest.mark.parametrize(("sentence", "change"), CLOSED, ids=[case[0] for case in CLOSED])
+def test_an_answer_stays_withheld_that(house, sentence, change):
+    flow, passage = finished(house)
+    change(passage)
+    Release(house).response(flow)
+    assert flow.response is flows.NOT_YET
+    assert not flows.may_answer(flow)
+
+
+def test_an_answer_refused_late_is_the_refusal(house):
+    flow, passage = finished(house)
+    passage.exchange.refusal = Refusal(503, "not-recorded", "Later.", retry_after=1)
+    Release(house).response(flow)
+    assert flow.response.status_code == 503
+    assert flow.response.headers["x-should-retry"] == "false"
+    assert flows.may_answer(flow)
+
+
+def streaming(house):
+    flow = asking()
+    passage = released(flow, house)
+    passage.plan = "stream"
+    flow.response = flows.answer(200, [], None)
+    flow.response.stream = passage.stream = lambda data: data
+    return flow, passage
+
+
+def test_a_guarded_stream_is_opened(house):
+    flow, _ = streaming(house)
+    Release(house).responseheaders(flow)
+    assert flows.is_guarded(flow)
+    assert flows.may_answer(flow)
+
+
+def test_a_stream_through_anything_else_is_not(house):
+    flow, _ = streaming(house)
+    flow.response.stream = lambda data: data
+    Release(house).responseheaders(flow)
+    assert not flows.may_answer(flow)
+
+
+def test_a_recorded_stream_may_end(house):
+    flow, passage = streaming(house)
+    passage.exchange.finished = True
+    Release(house).response(flow)
+    assert flows.may_answer(flow)
+
+
+ENDS = [
+    ("that was broken off", lambda exchange: setattr(exchange, "refusal", Refusal(502, "x", "y"))),
+    ("whose answer is not on record", lambda exchange: setattr(exchange, "finished", False)),
+]
+
+
+@pytest.mark.parametrize(("sentence", "change"), ENDS, ids=[case[0] for case in ENDS])
+def test_no_good_end_is_given_to_a_stream(house, sentence, change):
+    flow, passage = streaming(house)
+    passage.exchange.finished = True
+    change(passage.exchange)
+    Release(house).response(flow)
+    assert not flows.may_answer(flow)
+
+
+@pytest.mark.parametrize("hook", ["request", "responseheaders", "response"])
+def test_release_leaves_a_flow_alone_that_never_entered(house, hook):
+    flow = tflow.tflow(resp=True)
+    getattr(Release(house), hook)(flow)
+    assert not flows.may_go(flow)
+    assert not flows.may_answer(flow)
+
+
+# -- the start ------------------------------------------------------------------------------------------------------
+
+
+def starting(context, folder, **changed):
+    """Refuse as mitmproxy loads it, with the options of a gateway whose files are in `folder`."""
+    refuse = Refuse(House())
+    own = {"phi_policy": policy_in(folder), "phi_journal": folder / "journal", "phi_secrets": folder / "secrets"}
+    context.options.update_defer(**{name: str(value) for name, value in (own | changed).items()})
+    context.master.addons.register(refuse)
+    return refuse
+
+
+def test_its_options_are_there_with_their_defaults(context, tmp_path):
+    starting(context, tmp_path)
+    for name, default, text in OPTIONS:
+        assert context.options._options[name].default == default
+        assert context.options._options[name].help == text.strip()
+
+
+FAULTY: list[tuple[str, dict, dict, str]] = [
+    ("a regular proxy", {"mode": ["regular"]}, {}, "mode `regular`"),
+    ("no script, which cannot be", {}, {}, "exactly one script"),
+    ("an upstream nobody verifies", {"ssl_insecure": True}, {}, "`ssl_insecure`"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "options", "own", "said"), FAULTY, ids=[case[0] for case in FAULTY])
+def test_a_start_that_may_not_be_ends_before_a_file_is_made(seams, tmp_path, capsys, sentence, options, own, said):
+    with mitmproxy(**({"mode": ["reverse:http://127.0.0.1:9"]} | options)) as context:
+        refuse = starting(context, tmp_path, **own)
+        with pytest.raises(SystemExit) as ended:
+            refuse.configure(set())
+    assert ended.value.code == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "journal").exists()
+
+
+def test_it_starts_once(seams, context, tmp_path, capsys):
+    refuse = starting(context, tmp_path)
+    refuse._furnished = True
+    refuse.configure({"mode"})
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,209 @@
+"""One exchange's texts masked twice in one pass, whole or streamed, with the same outcome."""
+
+import itertools
+import json
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phigate.dialect import openai
+from phigate.masking import Detectors, Secrets, Transformer
+from phigate.masking.answer import MaskedStream, Sight, failure, whole
+from phigate.policy.masks import Mask, Transform
+from tests.traffic import CANARY_NAME, CANARY_SSN, CANARY_TEXT, completion, events, leaks, said
+
+DETECTORS = Detectors()
+SECRETS = Secrets(key=b"k" * 32, epoch="1")
+LEAN = Mask("lean", {"PERSON": Transform("surrogate"), "DATE_TIME": Transform("shift"), "OTHER": Transform("redact")})
+SHOWN = Mask("shown", {"OTHER": Transform("redact")})
+
+
+def sight(mask=LEAN):
+    shown = Transformer(SHOWN, SECRETS, "ada")
+    return Sight(DETECTORS, SECRETS, Transformer(mask, SECRETS, "ada") if mask else None, shown)
+
+
+def content_of(tree):
+    return tree["choices"][0]["message"]["content"]
+
+
+def streamed(parts, seen):
+    """(text for the caller, text for bystanders, bytes sent) of a stream that arrives in these parts."""
+    stream = MaskedStream(seen)
+    out, shown = [], []
+    for part in parts:
+        out.append(stream.feed(part))
+        shown.append(stream.take_shown())
+    out.append(stream.finish())
+    shown.append(stream.take_shown())
+    return said(b"".join(out)), "".join(shown), b"".join(out)
+
+
+def cut(data, places):
+    marks = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
+    return [data[start:end] for start, end in itertools.pairwise(marks)]
+
+
+PHRASES = [
+    CANARY_TEXT, f"Patient: {CANARY_NAME}", f", SSN {CANARY_SSN}", " seen 03/05/2024", " and again on March 7, 2024",
+    " MRN: 61-83-49 ", "aged 93. ", "call (212) 555-0147 or ", "mail z.q@example.org", "furosemide 40 mg", ". ", "\n\n",
+    " \u00e9\u00df\u6a21 ", "\U0001f600", '"quoted" \\ and {braced}', "536-22-", "8145", "Dr. ",
+]  # fmt: skip
+TEXTS = st.lists(st.sampled_from(PHRASES), min_size=1, max_size=6).map("".join)
+
+
+@settings(max_examples=300)
+@given(text=TEXTS, step=st.integers(1, 40), places=st.lists(st.integers(0, 20_000), max_size=30))
+def test_a_stream_in_any_chunking_of_its_bytes_says_what_the_whole_answer_says(text, step, places):
+    seen_whole, seen_streamed = sight(), sight()
+    body, shown, _ = whole(completion(text), seen_whole)
+    caller, bystanders, _ = streamed(cut(b"".join(events(text, step)), places), seen_streamed)
+    assert caller == content_of(json.loads(body))
+    assert bystanders == content_of(shown)
+    assert seen_streamed.found == seen_whole.found
+    assert seen_streamed.identifiers == seen_whole.identifiers
+
+
+@given(text=TEXTS, places=st.lists(st.integers(0, 20_000), max_size=10), keep=st.integers(0, 20_000))
+def test_a_stream_that_dies_anywhere_lets_out_the_beginning_of_what_the_whole_says(text, places, keep):
+    data = b"".join(events(text, 5))
+    stream = MaskedStream(sight())
+    out = b"".join(map(stream.feed, cut(data[: keep % len(data)], places)))
+    full = content_of(json.loads(whole(completion(text), sight())[0]))
+    assert full.startswith(said(out))
+
+
+# -- whole ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_caller_and_bystanders_see_different_things_of_one_answer():
+    seen = sight()
+    body, shown, usage = whole(completion(), seen)
+    assert leaks(body) == []
+    assert leaks(json.dumps(shown)) == []
+    assert "[PERSON]" in content_of(shown)
+    assert "[PERSON]" not in content_of(json.loads(body))
+    assert "furosemide 40 mg" in content_of(json.loads(body))
+    assert usage == {"input": 9, "output": 12}
+    assert (seen.found["US_SSN"], seen.found["PERSON"], seen.found["MRN"]) == (1, 1, 1)
+    assert {each.partition(":")[0] for each in seen.identifiers} == {"US_SSN", "PERSON", "MRN"}
+
+
+def test_where_nothing_is_hidden_from_the_caller_bystanders_still_see_nothing():
+    body, shown, _ = whole(completion(), sight(mask=None))
+    assert content_of(json.loads(body)) == CANARY_TEXT
+    assert leaks(json.dumps(shown)) == []
+
+
+@pytest.mark.parametrize(
+    ("sentence", "body"),
+    [
+        ("no JSON", b"{"),
+        ("no object", b"[]"),
+        ("no UTF-8", CANARY_TEXT.encode("utf-16")),
+        ("nothing", b""),
+        ("deeper than anybody reads", b'{"a":' + b"[" * 900 + b"]" * 900 + b"}"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_cannot_be_read_is_an_error_that_carries_nothing_of_it(sentence, body):
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 -- what it says is looked at below
+        whole(body, sight())
+    assert leaks(str(raised.value)) == []
+
+
+def test_a_text_that_comes_twice_is_looked_at_and_counted_once():
+    seen = sight()
+    assert seen.text(CANARY_TEXT) == seen.text(CANARY_TEXT)
+    assert seen.found["US_SSN"] == 1
+
+
+# -- streams --------------------------------------------------------------------------------------------------------
+
+
+def test_text_comes_before_the_stream_is_over():
+    stream = MaskedStream(sight())
+    parts = events("The ward is quiet today and nobody waits. " * 3)
+    assert "The ward is" in said(b"".join(map(stream.feed, parts[: len(parts) // 2])))
+
+
+def test_nothing_is_let_out_after_the_end_mark():
+    late = b'data: {"choices":[{"index":0,"delta":{"content":"late"}}]}\n\n'
+    text, _, raw = streamed([*events("All is well."), late, b": ping\n\n"], sight())
+    assert text == "All is well."
+    assert raw.endswith(b"data: [DONE]\n\n")
+
+
+def test_the_end_of_the_body_lets_out_what_was_held_back():
+    text, shown, raw = streamed(events(CANARY_TEXT, done=False), sight())
+    assert "furosemide 40 mg." in text
+    assert "[US_SSN]" in shown
+    assert b"[DONE]" not in raw
+
+
+def test_keep_alives_are_passed_on_as_ours():
+    stream = MaskedStream(sight())
+    assert b"Quartermaine" not in stream.feed(b": ping Quartermaine\n\n")
+
+
+def test_usage_of_the_last_chunk_is_kept():
+    stream = MaskedStream(sight())
+    stream.feed(b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n')
+    stream.feed(b'data: {"choices":[]}\n\n')
+    assert stream.usage == {"input": 3, "output": 4}
+
+
+def test_tool_calls_of_a_stream_are_masked_as_json():
+    call = {"index": 0, "id": "c", "function": {"name": "send", "arguments": json.dumps({"ssn": CANARY_SSN})}}
+    chunk = {"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]}
+    _, shown, raw = streamed([b"data: " + orjson.dumps(chunk) + b"\n\n", b"data: [DONE]\n\n"], sight())
+    assert leaks(raw) == leaks(shown) == []
+    assert b"[US_SSN]" in raw
+
+
+@pytest.mark.parametrize(
+    ("sentence", "data"),
+    [
+        ("no JSON", b"data: {\n\n"),
+        ("no chunk", b"data: [1]\n\n"),
+        ("no text", b"data: \xff\xfe\n\n"),
+        ("an index that is text", b'data: {"choices":[{"index":"0","delta":{"content":"x"}}]}\n\n'),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_stream_that_cannot_be_read_is_an_error(sentence, data):
+    with pytest.raises(ValueError):  # noqa: PT011 -- of whichever layer; Guard catches them all
+        MaskedStream(sight()).feed(data)
+
+
+# -- errors of the model server -------------------------------------------------------------------------------------
+
+MESSAGES = [
+    ("an object with a message", {"error": {"message": "too long"}}, "too long"),
+    ("a message alone", {"error": "too long"}, "too long"),
+    ("a message beside", {"message": "too long"}, "too long"),
+    ("no message", {"error": {"code": 7}}, "The model server refused the request."),
+    ("a message that is no text", {"error": {"message": ["too long"]}}, "The model server refused the request."),
+    ("a list", ["too long"], "The model server refused the request."),
+    ("an essay", {"error": "too long " * 1000}, "The model server refused the request."),
+]
+
+
+@pytest.mark.parametrize(("sentence", "tree", "message"), MESSAGES, ids=[case[0] for case in MESSAGES])
+def test_an_error_keeps_its_message_and_nothing_else(sentence, tree, message):
+    body, shown = failure(orjson.dumps(tree), 422, sight())
+    assert body == openai.error_body(422, "upstream-refused", message)
+    assert shown == {"error": {"message": message}}
+
+
+def test_an_error_that_echoes_the_prompt_is_masked_for_both():
+    body, shown = failure(orjson.dumps({"error": f"cannot parse: {CANARY_TEXT}"}), 400, sight())
+    assert leaks(body) == leaks(json.dumps(shown)) == []
+    assert b"cannot parse" in body
+
+
+def test_an_error_that_is_no_json_is_ours():
+    body, _ = failure(CANARY_TEXT.encode(), 500, sight())
+    assert json.loads(body)["error"]["message"] == "The model server refused the request."
