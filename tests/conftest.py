@@ -15,7 +15,8 @@ from tests import stage
 
 
 @pytest.fixture
-def context():
+async def context():
+    """A mitmproxy in the test's own loop."""
     with stage.mitmproxy() as made:
         yield made
 

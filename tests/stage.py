@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,8 @@ def mitmproxy(*more: object, **options: Any) -> Iterator[taddons.context]:
 async def listening(context: taddons.context, upstream: str = "http://127.0.0.1:9") -> AsyncIterator[int]:
     """mitmproxy's own server on a loopback port, in front of an upstream."""
     server = context.master.addons.get("proxyserver")
-    context.options.update(mode=[f"reverse:{upstream}"], listen_host="127.0.0.1", listen_port=0)
+    where = {"listen_host": "127.0.0.1", "listen_port": 0, "connection_strategy": "lazy"}
+    context.options.update(mode=[f"reverse:{upstream}"], **where)
     await server.setup_servers()
     server.running()
     try:
@@ -145,6 +147,13 @@ def released(flow: http.HTTPFlow, house: House, *roles: str, **more: Any) -> flo
     passage.contacted_at = time.time()
     flow.response = None
     return passage
+
+
+async def meet(addon: object, hook: str, flow: http.HTTPFlow) -> None:
+    """Let a room's hook see a flow, whether it waits for anything or not."""
+    result = getattr(addon, hook)(flow)
+    if inspect.isawaitable(result):
+        await result
 
 
 def said_in(flow: http.HTTPFlow) -> Any:

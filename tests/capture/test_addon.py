@@ -12,7 +12,7 @@ from phigate.capture import addon
 from phigate.capture.addon import Capture
 from phigate.exchange import Refusal
 from phigate.masking.addon import Masking
-from tests.stage import answered, asking, entered, furnished, observed, permitted, policy_text, released
+from tests.stage import answered, asking, entered, furnished, meet, observed, permitted, policy_text, released
 from tests.traffic import CANARY_TEXT, chat, completion, leaks
 
 
@@ -28,10 +28,10 @@ def kept(house, *kinds):
 async def recorded(house, *roles, change=None):
     flow = asking(chat(CANARY_TEXT))
     passage = permitted(flow, house, *roles)
-    Masking(house).request(flow)
+    await meet(Masking(house), "request", flow)
     if change:
         change(passage)
-    await Capture(house).request(flow)
+    await meet(Capture(house), "request", flow)
     return passage
 
 
@@ -89,11 +89,12 @@ async def test_what_cannot_be_recorded_is_refused(house):
     assert passage.exchange.refusal is addon.UNRECORDED
 
 
-async def test_what_is_no_line_is_refused(house):
+async def test_what_is_no_line_is_refused_and_recorded_without_its_body(house):
     passage = await recorded(house, change=lambda passage: setattr(passage, "prompt_shown", object()))
-    assert not passage.exchange.recorded
-    assert passage.exchange.refusal is addon.UNRECORDED
-    assert kept(house, "request") == []
+    assert passage.exchange.refusal is addon.TOO_LARGE
+    (record,) = kept(house, "request")
+    assert record["decision"]["reason"] == "too-large"
+    assert record["body"] is None
 
 
 # -- bearers that are not believed ----------------------------------------------------------------------------------
@@ -110,7 +111,7 @@ async def test_they_are_counted_by_address_and_precise_reason_and_not_one_by_one
     monkeypatch.setattr(addon, "utc_now", lambda: next(minutes))
     capture = Capture(house)
     for reason in ("expired", "expired", "aud-mismatch"):
-        await capture.request(unbelieved(reason))
+        await meet(capture, "request", unbelieved(reason))
     assert kept(house, "refused") == []
     capture.tick()
     house.journal.close("read now")
@@ -121,7 +122,7 @@ async def test_they_are_counted_by_address_and_precise_reason_and_not_one_by_one
 
 async def test_what_is_counted_is_written_down_at_the_end(house):
     capture = Capture(house)
-    await capture.request(unbelieved())
+    await meet(capture, "request", unbelieved())
     house.leaving = True
     capture.done()
     assert [record["count"] for record in kept(house, "refused")] == [1]
@@ -136,7 +137,7 @@ def test_being_removed_is_not_a_shutdown(house):
 async def test_counting_goes_on_while_the_journal_is_down(house):
     house.journal.close("disk gone")
     capture = Capture(house)
-    await capture.request(unbelieved())
+    await meet(capture, "request", unbelieved())
     capture.done()
 
 
@@ -147,19 +148,19 @@ def test_it_asks_to_be_called_once_a_second(house):
 # -- answers --------------------------------------------------------------------------------------------------------
 
 
-def taken(house, body=None, **more):
+async async def taken(house, body=None, **more):
     flow = asking(chat(CANARY_TEXT))
     passage = released(flow, house, **more)
     passage.plan, passage.raw = "whole", completion() if body is None else body
     passage.upstream_status, passage.answered_at = 200, time.time()
     flows.withhold(flow, passage)
-    Masking(house).response(flow)
+    await meet(Masking(house), "response", flow)
     return flow, passage
 
 
 async def test_an_answer_is_on_the_disk_before_it_is_let_go(house):
-    flow, passage = taken(house)
-    await Capture(house).response(flow)
+    flow, passage = await taken(house)
+    await meet(Capture(house), "response", flow)
     assert passage.exchange.finished
     (record,) = kept(house, "response")
     assert (record["exchange"], record["status"], record["outcome"]) == (passage.exchange.id, 200, "complete")
@@ -170,26 +171,26 @@ async def test_an_answer_is_on_the_disk_before_it_is_let_go(house):
 
 
 async def test_an_answer_that_could_not_be_masked_is_recorded_as_refused(house):
-    flow, _ = taken(house, b"{")
-    await Capture(house).response(flow)
+    flow, _ = await taken(house, b"{")
+    await meet(Capture(house), "response", flow)
     (record,) = kept(house, "response")
     assert (record["status"], record["outcome"], record["body"]) == (502, "unmaskable", None)
 
 
 async def test_an_answer_that_cannot_be_recorded_is_refused(house):
-    flow, passage = taken(house)
+    flow, passage = await taken(house)
     house.journal.close("disk gone")
-    await Capture(house).response(flow)
+    await meet(Capture(house), "response", flow)
     assert not passage.exchange.finished
     assert (passage.outcome, passage.exchange.refusal) == ("unrecorded", addon.UNRECORDED)
 
 
 async def test_an_answer_is_recorded_once(house):
-    flow, _ = taken(house)
+    flow, _ = await taken(house)
     capture = Capture(house)
-    await capture.response(flow)
-    await capture.response(flow)
-    await capture.error(flow)
+    await meet(capture, "response", flow)
+    await meet(capture, "response", flow)
+    await meet(capture, "error", flow)
     assert len(kept(house, "response")) == 1
 
 
@@ -198,15 +199,15 @@ async def test_our_own_refusal_is_no_answer_of_a_model(house):
     passage = permitted(flow, house)
     passage.exchange.recorded = True
     flows.refuse(flow, passage, Refusal(403, "no-rule", "No."))
-    await Capture(house).response(flow)
+    await meet(Capture(house), "response", flow)
     assert kept(house, "response") == []
 
 
 async def test_every_exchange_is_counted(house):
     labels = {"action": "chat", "decision": "permit", "reason": ""}
     before = metrics.REGISTRY.get_sample_value("phigate_exchanges_total", labels) or 0
-    flow, _ = taken(house)
-    await Capture(house).response(flow)
+    flow, _ = await taken(house)
+    await meet(Capture(house), "response", flow)
     assert metrics.REGISTRY.get_sample_value("phigate_exchanges_total", labels) == before + 1
 
 
@@ -224,7 +225,7 @@ async def test_an_exchange_that_ends_in_an_error_says_whose(house, sentence, mes
     released(flow, house)
     flow.client_conn.timestamp_end = None if there else time.time()
     flow.error = mitmproxy_flow.Error(message)
-    await Capture(house).error(flow)
+    await meet(Capture(house), "error", flow)
     (record,) = kept(house, "response")
     assert (record["outcome"], record["status"]) == (outcome, 0)
 
@@ -234,11 +235,11 @@ async def test_a_stream_that_dies_is_recorded_with_what_was_shown(house):
     passage = released(flow, house)
     passage.plan = "stream"
     flow.response = answered(b"", content_type="text/event-stream")
-    Masking(house).responseheaders(flow)
+    await meet(Masking(house), "responseheaders", flow)
     passage.stream(b'data: {"choices":[{"index":0,"delta":{"content":"The ward is quiet today and all"}}]}\n\n')
     flow.client_conn.timestamp_end = None
     flow.error = mitmproxy_flow.Error("connection closed")
-    await Capture(house).error(flow)
+    await meet(Capture(house), "error", flow)
     (record,) = kept(house, "response")
     assert (record["outcome"], record["streamed"]) == ("upstream-broke", True)
     assert record["body"].startswith("The ward is")
@@ -249,16 +250,16 @@ async def test_an_error_before_the_model_was_asked_is_no_answer(house):
     flow = asking()
     permitted(flow, house).exchange.recorded = True
     flow.error = mitmproxy_flow.Error("x")
-    await Capture(house).error(flow)
+    await meet(Capture(house), "error", flow)
     assert kept(house, "response") == []
 
 
 async def test_seconds_are_told_apart(house):
-    flow, passage = taken(house)
+    flow, passage = await taken(house)
     passage.exchange.started = passage.contacted_at - 1.0
     passage.answered_at = passage.contacted_at + 2.0
     passage.first_at = passage.contacted_at + 0.5
-    await Capture(house).response(flow)
+    await meet(Capture(house), "response", flow)
     seconds = kept(house, "response")[0]["seconds"]
     assert seconds["upstream"] == pytest.approx(2.0, abs=0.01)
     assert seconds["first"] == pytest.approx(1.5, abs=0.01)
@@ -267,5 +268,5 @@ async def test_seconds_are_told_apart(house):
 
 @pytest.mark.parametrize("hook", ["request", "response", "error"])
 async def test_a_flow_that_never_entered_is_left_alone(house, hook):
-    await getattr(Capture(house), hook)(asking())
+    await meet(Capture(house), hook, asking())
     assert kept(house, "request", "response") == []

@@ -27,7 +27,7 @@ class Upper:
 
 
 def chunks():
-    return Chunks(ANSWER, Upper, str.upper)
+    return Chunks(ANSWER, Upper, str.upper, lambda text: text.replace("5368145", "[US_SSN]"))
 
 
 def delta(index=0, finish=None, **fields):
@@ -199,13 +199,13 @@ def test_the_last_piece_comes_before_the_finish_and_in_order():
     ("sentence", "second"),
     [
         ("text after the finish", delta(content="-8145")),
-        ("a name in pieces", delta(tool_calls=[{"index": 0, "function": {"name": "Quartermaine"}}])),
+        ("a name in pieces", delta(tool_calls=[{"index": 0, "function": {"name": "8145"}}])),
         ("a role in pieces", delta(role="8145")),
     ],
 )
 def test_what_would_make_a_text_outside_of_the_channels_is_an_error(sentence, second):
     made = chunks()
-    made.feed(delta(role="536", tool_calls=[{"index": 0, "function": {"name": "Zebulon"}}]))
+    made.feed(delta(role="536", tool_calls=[{"index": 0, "function": {"name": "536"}}]))
     made.feed(delta(content="SSN 536-22", finish="stop"))
     with pytest.raises(ChunkError):
         made.feed(second)

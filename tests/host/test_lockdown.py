@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import threading
 import time
 
 import pytest
 from mitmproxy import exceptions
 from mitmproxy.test import tflow
 
-from model_server import ModelServer
+from model_server import Answer, ModelServer
 from phigate.host import lockdown, options
 from tests.stage import listening, mitmproxy
 
@@ -25,10 +26,11 @@ def test_what_must_be_forced_is_forced(context):
 
 
 def test_bounds_are_set_where_the_operator_set_none(context):
+    lockdown.settle(context.master)
+    assert context.options.body_size_limit == options.DEFAULTS["body_size_limit"]
     context.options.body_size_limit = "1m"
     lockdown.settle(context.master)
     assert context.options.body_size_limit == "1m"
-    assert context.options.tcp_timeout == options.DEFAULTS["tcp_timeout"]
 
 
 def test_why_it_may_not_run_is_told_in_full():
@@ -73,20 +75,22 @@ def test_a_locked_option_cannot_be_set_by(locked, sentence, way):
 
 def test_one_locked_option_among_others_stops_them_all(locked):
     with pytest.raises(exceptions.OptionsError):
-        locked.options.update(default_contentview="raw", server=False)
-    assert locked.options.default_contentview == "auto"
+        locked.options.update(showhost=True, server=False)
+    assert locked.options.showhost is False
 
 
 def test_how_shadows_are_displayed_may_change(locked):
-    locked.options.default_contentview = "raw"
-    assert locked.options.default_contentview == "raw"
+    locked.options.showhost = True
+    assert locked.options.showhost is True
 
 
 def test_setting_what_stands_changes_nothing_and_is_let_pass(locked):
     locked.options.update(mode=REVERSE)
 
 
-@pytest.mark.parametrize("command", ["script.run", "replay.client", "replay.server", "options.reset", "inject.websocket"])
+@pytest.mark.parametrize(
+    "command", ["script.run", "replay.client", "replay.server", "options.reset", "inject.websocket"]
+)
 def test_a_locked_command_cannot_be_given(locked, command):
     for give in (locked.commands.call, locked.commands.execute, lambda name: locked.commands.call_strings(name, [])):
         with pytest.raises(exceptions.CommandError, match="locked"):
@@ -157,16 +161,13 @@ async def test_cutting_a_flow_ends_its_connection_at_once(context):
 
 
 async def test_cutting_an_upstream_ends_what_it_was_answering(context):
+    held = threading.Event()
     with ModelServer() as model:
-        model.script = lambda _request: held.wait(5)
-        held = __import__("threading").Event()
+        model.script = Answer([held])
         async with listening(context, model.url) as port:
             reader, writer = await connected(port, context)
             writer.write(REQUEST)
-            server = context.master.addons.get("proxyserver")
-            (handler,) = server.connections.values()
-            while len(handler.transports) < 2:
-                await asyncio.sleep(0.005)
+            await asyncio.to_thread(model.wait_for, 1)
             lockdown.cut_upstream(context.master, flow_of(context))
             answer = await asyncio.wait_for(reader.read(), 2)
             assert answer.startswith(b"HTTP/1.1 502 ")
@@ -186,8 +187,8 @@ async def test_slamming_shuts_everything_and_ends_the_process_should_the_loop_no
     async with listening(context) as port:
         reader, writer = await connected(port, context)
         lockdown.slam(context.master)
-        assert context.master.should_exit.is_set()
         assert await asyncio.wait_for(reader.read(), 2) == b""
+        assert context.master.should_exit.is_set()
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", port)
         end = time.monotonic() + 2

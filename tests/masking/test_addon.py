@@ -9,7 +9,7 @@ from phigate.exchange import Refusal
 from phigate.masking import addon
 from phigate.masking.addon import Masking
 from phigate.policy.decide import Deny
-from tests.stage import answered, asking, entered, permitted, released
+from tests.stage import answered, asking, entered, meet, permitted, released
 from tests.traffic import CANARY_TEXT, chat, completion, events, leaks, said
 
 ASKED = chat(CANARY_TEXT)
@@ -22,10 +22,10 @@ def content_of(tree):
 # -- prompts --------------------------------------------------------------------------------------------------------
 
 
-def test_a_permitted_prompt_goes_on_as_it_is_and_is_shown_masked(house):
+async def test_a_permitted_prompt_goes_on_as_it_is_and_is_shown_masked(house):
     flow = asking(ASKED)
     passage = permitted(flow, house)
-    Masking(house).request(flow)
+    await meet(Masking(house), "request", flow)
     assert json.loads(passage.onward_body) == ASKED
     assert leaks(json.dumps(passage.prompt_shown)) == []
     assert "[US_SSN]" in content_of(passage.prompt_shown)
@@ -33,10 +33,10 @@ def test_a_permitted_prompt_goes_on_as_it_is_and_is_shown_masked(house):
     assert len(passage.exchange.identifiers) == len(passage.exchange.found_in)
 
 
-def test_a_rule_may_mask_the_prompt_before_the_model_sees_it(house):
+async def test_a_rule_may_mask_the_prompt_before_the_model_sees_it(house):
     flow = asking(ASKED)
     passage = permitted(flow, house, "researcher")
-    Masking(house).request(flow)
+    await meet(Masking(house), "request", flow)
     assert leaks(passage.onward_body) == []
     assert b"furosemide 40 mg" in passage.onward_body
     assert passage.exchange.request == ASKED
@@ -51,54 +51,54 @@ def denied(exchange):
 
 
 @pytest.mark.parametrize("change", [refused, denied])
-def test_bystanders_see_a_prompt_masked_that_nobody_permits(house, change):
+async def test_bystanders_see_a_prompt_masked_that_nobody_permits(house, change):
     flow = asking(ASKED)
     passage = permitted(flow, house, "researcher")
     change(passage.exchange)
-    Masking(house).request(flow)
+    await meet(Masking(house), "request", flow)
     assert leaks(json.dumps(passage.prompt_shown)) == []
 
 
-def test_a_models_name_may_be_an_identifier_to_bystanders(house):
+async def test_a_models_name_may_be_an_identifier_to_bystanders(house):
     flow = asking(chat() | {"model": "536-22-8145"})
     passage = permitted(flow, house)
     passage.exchange.target = "536-22-8145"
-    Masking(house).request(flow)
+    await meet(Masking(house), "request", flow)
     assert passage.model_shown == "[US_SSN]"
     assert leaks(json.dumps(passage.prompt_shown)) == []
     assert json.loads(passage.onward_body)["model"] == "536-22-8145"
 
 
-def test_nobodys_prompt_is_not_even_looked_at(house):
+async def test_nobodys_prompt_is_not_even_looked_at(house):
     flow = asking(ASKED)
     passage = entered(flow)
     passage.exchange.request = ASKED
-    Masking(house).request(flow)
+    await meet(Masking(house), "request", flow)
     assert (passage.prompt_shown, passage.onward_body) == (None, b"")
 
 
-def test_a_request_without_a_body_has_nothing_to_mask(house):
+async def test_a_request_without_a_body_has_nothing_to_mask(house):
     flow = asking(method="GET", path="/v1/models")
     passage = permitted(flow, house, route="openai-models")
-    Masking(house).request(flow)
+    await meet(Masking(house), "request", flow)
     assert (passage.prompt_shown, passage.onward_body) == (None, b"")
 
 
 # -- whole answers --------------------------------------------------------------------------------------------------
 
 
-def taken(house, body, *roles, plan="whole", status=200):
+async def taken(house, body, *roles, plan="whole", status=200):
     """The flow as Refuse leaves it once the model's answer is moved away."""
     flow = asking()
     passage = released(flow, house, *roles)
     passage.plan, passage.raw, passage.upstream_status = plan, body, status
     flows.withhold(flow, passage)
-    Masking(house).response(flow)
+    await meet(Masking(house), "response", flow)
     return passage
 
 
-def test_an_answer_is_masked_by_the_rule_and_for_bystanders(house):
-    passage = taken(house, completion())
+async def test_an_answer_is_masked_by_the_rule_and_for_bystanders(house):
+    passage = await taken(house, completion())
     assert leaks(passage.answer) == []
     assert b"furosemide 40 mg" in passage.answer
     assert leaks(json.dumps(passage.answer_shown)) == []
@@ -107,27 +107,27 @@ def test_an_answer_is_masked_by_the_rule_and_for_bystanders(house):
     assert (passage.status, passage.outcome, passage.raw) == (200, "complete", b"")
 
 
-def test_findings_of_prompt_and_answer_are_told_apart_and_identifiers_together(house):
+async def test_findings_of_prompt_and_answer_are_told_apart_and_identifiers_together(house):
     flow = asking(ASKED)
     passage = permitted(flow, house)
     masking = Masking(house)
-    masking.request(flow)
+    await masking.request(flow)
     asked = set(passage.exchange.identifiers)
     passage.plan, passage.raw = "whole", completion("Nothing to add.")
-    masking.response(flow)
+    await masking.response(flow)
     assert passage.exchange.found_in["US_SSN"] == 1
     assert passage.exchange.found_out["US_SSN"] == 0
     assert passage.exchange.identifiers == asked
 
 
-def test_an_answer_that_cannot_be_read_is_refused_and_dropped(house):
-    passage = taken(house, b"{" + CANARY_TEXT.encode())
+async def test_an_answer_that_cannot_be_read_is_refused_and_dropped(house):
+    passage = await taken(house, b"{" + CANARY_TEXT.encode())
     assert (passage.exchange.refusal.status, passage.exchange.refusal.reason) == (502, "answer-unreadable")
     assert (passage.answer, passage.raw, passage.outcome) == (None, b"", "unmaskable")
 
 
-def test_a_model_servers_error_keeps_its_status(house):
-    passage = taken(house, json.dumps({"error": CANARY_TEXT}).encode(), plan="error", status=429)
+async def test_a_model_servers_error_keeps_its_status(house):
+    passage = await taken(house, json.dumps({"error": CANARY_TEXT}).encode(), plan="error", status=429)
     assert (passage.status, passage.outcome, passage.exchange.refusal) == (429, "refused-by-upstream", None)
     assert json.loads(passage.answer)["error"]["code"] == "upstream-refused"
     assert leaks(passage.answer) == []
@@ -140,26 +140,26 @@ UNPERMITTED = [
 
 
 @pytest.mark.parametrize(("sentence", "change"), UNPERMITTED, ids=[case[0] for case in UNPERMITTED])
-def test_no_answer_is_made_for_an_exchange(house, sentence, change):
+async def test_no_answer_is_made_for_an_exchange(house, sentence, change):
     flow = asking()
     passage = released(flow, house)
     passage.plan, passage.raw = "whole", completion()
     change(passage.exchange)
-    Masking(house).response(flow)
+    await meet(Masking(house), "response", flow)
     assert passage.answer is None
 
 
 # -- streams --------------------------------------------------------------------------------------------------------
 
 
-def opened(house, *roles, version=b"HTTP/1.1"):
+async def opened(house, *roles, version=b"HTTP/1.1"):
     """A flow whose streamed answer has begun: (flow, its passage, the guard)."""
     flow = asking()
     flow.request.data.http_version = version
     passage = released(flow, house, *roles)
     passage.plan = "stream"
     flow.response = answered(b"", content_type="text/event-stream", x_patient="Quartermaine")
-    Masking(house).responseheaders(flow)
+    await meet(Masking(house), "responseheaders", flow)
     return flow, passage, passage.stream
 
 
@@ -170,8 +170,8 @@ def given(guard, parts):
 
 
 @pytest.mark.parametrize(("version", "chunked"), [(b"HTTP/1.1", True), (b"HTTP/2.0", False)], ids=["HTTP/1", "HTTP/2"])
-def test_a_stream_gets_a_head_of_our_own_and_a_guard(house, version, chunked):
-    flow, passage, guard = opened(house, version=version)
+async def test_a_stream_gets_a_head_of_our_own_and_a_guard(house, version, chunked):
+    flow, passage, guard = await opened(house, version=version)
     assert flow.response.stream is guard
     assert flow.response.headers["content-type"] == "text/event-stream"
     assert flow.response.headers["phi-exchange"] == passage.exchange.id
@@ -181,13 +181,13 @@ def test_a_stream_gets_a_head_of_our_own_and_a_guard(house, version, chunked):
 
 
 async def test_a_stream_is_masked_recorded_and_settled(house):
-    flow, passage, guard = opened(house)
+    flow, passage, guard = await opened(house)
     raw = given(guard, [*events(), b""])
     assert leaks(raw) == []
     assert "furosemide 40 mg" in said(raw)
     assert raw.endswith(b"data: [DONE]\n\n")
     assert passage.first_at > 0
-    Masking(house).response(flow)
+    await meet(Masking(house), "response", flow)
     assert leaks(passage.answer_shown) == []
     assert "[US_SSN]" in passage.answer_shown
     assert passage.exchange.found_out["US_SSN"] == 1
@@ -203,7 +203,7 @@ def records(house):
 
 
 async def test_no_piece_is_empty_since_that_would_end_the_body(house):
-    _, _, guard = opened(house)
+    _, _, guard = await opened(house)
     assert all(guard(part) != b"" for part in [*events(step=1), b": ping\n\n", b"data: "])
 
 
@@ -215,17 +215,17 @@ BROKEN = [
 
 @pytest.mark.parametrize(("sentence", "part", "outcome"), BROKEN, ids=[case[0] for case in BROKEN])
 async def test_what_cannot_be_read_breaks_the_stream_off(house, sentence, part, outcome):
-    flow, passage, guard = opened(house)
+    flow, passage, guard = await opened(house)
     raw = given(guard, [events("All is well. ")[0], part])
     assert b"stream-broken-off" in raw
     assert given(guard, [*events(), b""]) == b""
-    Masking(house).response(flow)
+    await meet(Masking(house), "response", flow)
     assert passage.outcome == outcome
     assert passage.exchange.refusal is addon.UNMASKABLE
 
 
 async def test_a_journal_that_is_down_breaks_the_stream_off(house):
-    _, passage, guard = opened(house)
+    _, passage, guard = await opened(house)
     house.journal.close("disk gone")
     raw = given(guard, events("The ward is quiet today and nobody waits."))
     assert b"stream-broken-off" in raw
@@ -235,7 +235,7 @@ async def test_a_journal_that_is_down_breaks_the_stream_off(house):
 
 async def test_parts_that_stay_unsynced_break_the_stream_off(house, monkeypatch):
     monkeypatch.setattr(addon, "UNSYNCED_SECONDS", -1.0)
-    _, passage, guard = opened(house)
+    _, passage, guard = await opened(house)
     assert b"stream-broken-off" in given(guard, events())
     assert passage.outcome == "unrecorded"
 
@@ -244,7 +244,7 @@ async def test_a_fault_of_ours_breaks_the_stream_off_and_says_nothing_of_the_tex
     def broken(*_arguments):
         raise RuntimeError(CANARY_TEXT)
 
-    _, passage, guard = opened(house)
+    _, passage, guard = await opened(house)
     monkeypatch.setattr(house.journal, "append", broken)
     raw = given(guard, events("The ward is quiet today and nobody waits."))
     assert b"stream-broken-off" in raw
@@ -254,19 +254,21 @@ async def test_a_fault_of_ours_breaks_the_stream_off_and_says_nothing_of_the_tex
 
 
 @pytest.mark.parametrize("plan", ["whole", "error", None])
-def test_nothing_else_streams(house, plan):
+async def test_nothing_else_streams(house, plan):
     flow = asking()
     passage = released(flow, house)
     passage.plan = plan
     flow.response = upstream = answered(b"{}")
-    Masking(house).responseheaders(flow)
+    await meet(Masking(house), "responseheaders", flow)
     assert flow.response is upstream
     assert passage.stream is None
 
 
 @pytest.mark.parametrize("hook", ["request", "responseheaders", "response"])
-def test_a_flow_that_never_entered_is_left_alone(house, hook):
+async def test_a_flow_that_never_entered_is_left_alone(house, hook):
     flow = asking()
     flow.response = upstream = answered(completion())
-    getattr(Masking(house), hook)(flow)
+    waiting = getattr(Masking(house), hook)(flow)
+    if waiting is not None:
+        await waiting
     assert flow.response is upstream

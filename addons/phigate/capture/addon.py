@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from phigate.capture.record import Fields
     from phigate.house import House
 
+TOO_LARGE = Refusal(413, "too-large", "The request is larger than this gateway records.")
 BROKEN = Refusal(503, "not-decided", "The gateway could not decide this request.")
 UNRECORDED = Refusal(503, "not-recorded", "The gateway could not record this exchange.", retry_after=1)
 
@@ -45,17 +46,25 @@ class Capture:
     async def _record_request(self, flow: HTTPFlow, passage: flows.Passage) -> None:
         exchange = passage.exchange
         exchange.agent = self.house.agent_shown(exchange.agent) if exchange.agent else ""
+        try:
+            await self._write_request(flow, passage, self._body(passage.prompt_shown))
+        except Unrecordable:  # too large for a line of the journal: who asked is still on record
+            exchange.refusal = TOO_LARGE
+            with contextlib.suppress(Unrecordable, JournalDown):
+                await self._write_request(flow, passage, None)
+        except JournalDown:
+            exchange.refusal = UNRECORDED
+
+    async def _write_request(self, flow: HTTPFlow, passage: flows.Passage, body: object) -> None:
+        exchange, journal = passage.exchange, self.house.journal
         target, exchange.target = exchange.target, passage.model_shown
         try:
             size = len(flow.request.data.content or b"")
-            fields = request_record(exchange, self.house.policy.sha256, self._body(passage.prompt_shown), size)
-            journal = self.house.journal
-            await journal.durable(journal.append("request", fields))
-            exchange.recorded = True
-        except (JournalDown, Unrecordable):
-            exchange.refusal = UNRECORDED
+            receipt = journal.append("request", request_record(exchange, self.house.policy.sha256, body, size))
         finally:
             exchange.target = target
+        await journal.durable(receipt)
+        exchange.recorded = True
 
     async def response(self, flow: HTTPFlow) -> None:
         passage = flows.passage_of(flow)
@@ -114,7 +123,8 @@ class Capture:
         self._note(self._tally.add(passage.exchange.client_ip, reason, utc_now()))
 
     def tick(self) -> None:
-        """Write down the refused bearers of a minute that is over."""
+        """See to the file, and write down the refused bearers of a minute that is over."""
+        self.house.journal.inspect()
         self._note(self._tally.due(utc_now()))
 
     def _note(self, over: list[Fields]) -> None:

@@ -159,6 +159,13 @@ class GroupCommit:
         while self._pending and self._pending[0][0] <= self.kept:
             self._pending.popleft()
 
+    def inspect(self) -> None:
+        """Notice a file that was removed or cut behind our back: what is written to it nobody will find."""
+        if self.fault is None:
+            stat = os.fstat(self.descriptor)
+            if stat.st_nlink == 0 or stat.st_size < self._kept_bytes:
+                self.fault = "the journal's file was removed or cut"
+
     def _watch(self) -> None:
         """One timer for all who wait: a deadline each would cost as much as the waiting itself."""
         if self._stall is None and self._waiting and self._loop is not None:

@@ -99,6 +99,11 @@ class Journal:
         """Age of the oldest record not yet on the disk, by `time.monotonic`; 0.0 when there is none."""
         return self._commit.oldest_pending_seconds(now_monotonic)
 
+    def inspect(self) -> None:
+        """See that the file is still what was written; to be asked now and then."""
+        if not self._closed:
+            self._commit.inspect()
+
     def gather_for(self, crowd: Callable[[], int]) -> None:
         """Let commits serve several exchanges at once while `crowd` says that many are under way."""
         self._commit.crowd = crowd

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from phigate.dialect.tree import MAX_DEPTH, NAME, constant, embedded, number, plain, rewrite, values
+from phigate.dialect.tree import MAX_DEPTH, NAME, TELLING, constant, counts, embedded, number, plain, rewrite, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _MAX_CHANNELS = 4096
 """Texts that one stream may carry in all; each holds back some."""
+_REMEMBERED = 200
+"""Characters of a constant's pieces that are kept to be looked at together."""
 _BESIDE = frozenset({"usage", "error"})
 """What a chunk may carry beside its choices and constants; anything else is left out."""
 
@@ -55,17 +57,22 @@ class JoinedJson:
 
 
 class Chunks:
-    """Rewrites one stream's chunks; `channel` makes the channel of a text, `render` masks a text at once."""
+    """Rewrites one stream's chunks; `channel` makes the channel of a text, `render` masks a text at once.
 
-    def __init__(self, fields: Fields, channel: Callable[[], Channel], render: Callable[[str], str]) -> None:
+    `look` masks what is no text of the model's (constants, keys) and leaves no trace of it.
+    """
+
+    def __init__(
+        self, fields: Fields, channel: Callable[[], Channel], render: Callable[[str], str], look: Callable[[str], str]
+    ) -> None:
         self._fields = fields
         self._new = channel
-        self._render = render
+        self._render, self._look = render, look
         self._channels: dict[int, dict[Path, Channel]] = {}
         self._frame: dict[str, Any] = {}
         self._made = 0
         self._over: set[int] = set()
-        self._once: dict[tuple[int, Path], str] = {}
+        self._constants: dict[tuple[int, Path], str] = {}
         self._failed = False
 
     def feed(self, chunk: Any) -> list[dict[str, Any]]:
@@ -78,12 +85,14 @@ class Chunks:
         if self._failed:
             return []
         self._failed = "error" in chunk
+        if self._failed:
+            self._channels.clear()
         constants = self._fields.constant
         frame = {key: value for key, value in chunk.items() if key in constants or key in _BESIDE}
         frame = rewrite(frame, self._fields, self._render)
         self._frame = {key: value for key, value in frame.items() if key in constants}
         out = self._choices(choices)
-        beside = {key: value for key, value in frame.items() if key not in constants}
+        beside = {key: counts(value) if key == "usage" else value for key, value in frame.items() if key not in constants}
         if not out and (beside or not choices):
             out = [self._frame | ({"choices": []} if "choices" in chunk else {})]
         if out:
@@ -94,7 +103,7 @@ class Chunks:
         """What they say, then what was held back of those that finish, then that they finish."""
         said, rest, ends = [], [], []
         for choice in choices:
-            index = _index(choice.get("index", 0))
+            index = _index(choice.get("index") or 0)
             reason = choice.get("finish_reason")
             walked = self._walk(index, (), choice | {"finish_reason": None})
             if _says_something(walked):
@@ -104,7 +113,7 @@ class Chunks:
                     raise ChunkError("finish_reason")
                 rest += self._flush(index)
                 self._over.add(index)
-                reason = constant(reason, self._render)
+                reason = constant(reason, self._look)
                 ends.append({"index": index, **_empty(choice), "finish_reason": reason})
         out = [self._frame | {"choices": said}] if said else []
         return [*out, *rest, *([self._frame | {"choices": ends}] if ends else [])]
@@ -126,22 +135,28 @@ class Chunks:
 
     def _kept(self, key: str) -> bool:
         """A key that is no field's name would be text of its own, given out piece by piece."""
-        return key not in self._fields.drop and bool(NAME.match(key))
+        return key not in self._fields.drop and bool(NAME.match(key)) and (not TELLING.search(key) or self._look(key) == key)
 
     def _member(self, index: int, path: Path, key: str, value: Any) -> Any:
         if key in self._fields.constant and plain(value):
-            return self._said_once(index, (*path, key), value)
+            return self._joined(index, (*path, key), value)
         if key in self._fields.json and not isinstance(value, str):
             return values(value, self._render, key)
         if isinstance(value, int | float):
             return number(value, self._render, key)
         return self._walk(index, (*path, key), value)
 
-    def _said_once(self, index: int, path: Path, value: Any) -> Any:
-        """A constant of a stream: clients join strings, so one that changed would be a text in pieces."""
-        if isinstance(value, str) and value and self._once.setdefault((index, path), value) != value:
-            raise ChunkError("a constant changed")
-        return constant(value, self._render)
+    def _joined(self, index: int, path: Path, value: Any) -> Any:
+        """A constant of a stream: clients join strings, so one that changes must not join to an identifier."""
+        if not isinstance(value, str) or not value:
+            return value
+        before = self._constants.get((index, path), "")
+        if value != before:
+            joined = (before + value)[-_REMEMBERED:]
+            if before and constant(joined, self._look) != joined:
+                raise ChunkError("a constant in pieces")
+            self._constants[index, path] = joined
+        return constant(value, self._look)
 
     def _channel(self, index: int, path: Path) -> Channel:
         if index in self._over:

@@ -32,12 +32,14 @@ ANSWER = Fields(
     drop=frozenset(
         {"logprobs", "prompt_logprobs", "token_ids", "prompt_token_ids", "kv_transfer_params", "top_logprobs"}
         | {"bytes", "tokens", "obfuscation", "stop_reason", "audio"}
+        | {"images", "image", "image_url", "b64_json", "video", "video_url"}
     ),
     json=frozenset({"arguments"}),
     prose=PROSE,
 )
 """Keys of an answer that are not plain text. Per-token lists repeat the text in pieces too small to find
-anything in; `stop_reason` may be a string that was generated (vLLM); audio cannot be masked."""
+anything in; `stop_reason` may be a string that was generated (vLLM); audio and
+images cannot be masked."""
 
 REQUEST = Fields(
     constant=frozenset({"model", "role", "type", "id", "name", "tool_call_id", "encoding_format", "service_tier", "detail"}),

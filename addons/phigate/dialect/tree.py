@@ -19,8 +19,9 @@ Render = "Callable[[str], str]"
 NAME = re.compile(r"[a-z][a-z0-9_.-]{0,63}\Z")
 """A key that is a field's name; any other key (of a map that a model filled) is text."""
 _WORD = re.compile(r"[A-Za-z0-9_.:/@+-]{0,200}\Z")
-_TELLING = re.compile(r"[0-9]{2}|@")
+TELLING = re.compile(r"[0-9]{2}|@")
 """What a constant must hold before it can be an identifier at all."""
+_KIND = re.compile(r"[A-Za-z]+[-_]")
 _LABEL = re.compile(r"[_\W]+|(?<=[a-z])(?=[A-Z])")
 MAX_DEPTH = 100
 """Levels of nesting that are read; the serialiser knows a bound as well, and breaks at it."""
@@ -56,19 +57,19 @@ def rewrite(node: Any, fields: Fields, render: Callable[[str], str], depth: int 
         raise TreeError("nested too deep")
     if isinstance(node, dict):
         return {
-            (key if NAME.match(key) else render(key)): _member(key, value, fields, render, depth + 1)
+            (key if NAME.match(key) and not TELLING.search(key) else render(key)): _member(key, value, fields, render, depth + 1)
             for key, value in node.items()
             if key not in fields.drop
         }
     if isinstance(node, list):
-        if node and isinstance(node[0], float) and all(map(_plain_number, node)):
+        if node and all(map(_small, node)):
             return node  # a vector
         return [rewrite(item, fields, render, depth + 1) for item in node]
     return number(node, render)
 
 
-def _plain_number(value: Any) -> bool:
-    return isinstance(value, float | int)
+def _small(value: Any) -> bool:
+    return isinstance(value, float | int) and abs(value) < _LONG_NUMBER
 
 
 def _member(key: str, value: Any, fields: Fields, render: Callable[[str], str], depth: int) -> Any:
@@ -89,8 +90,19 @@ def plain(value: Any) -> bool:
 
 
 def constant(value: Any, render: Callable[[str], str]) -> Any:
-    """A protocol's own value; one in which an identifier is found is nobody's protocol."""
-    return render(value) if isinstance(value, str) and _TELLING.search(value) else value
+    """A protocol's own value; one that is an identifier is nobody's protocol.
+
+    What begins with its kind (`call_5362281450`) is left alone: two of them must not become one.
+    """
+    telling = isinstance(value, str) and TELLING.search(value) and not _KIND.match(value)
+    return render(value) if telling else value
+
+
+def counts(node: Any) -> Any:
+    """The numbers of a tree of counts, without anything else that stands in it."""
+    if isinstance(node, dict):
+        return {key: counts(value) for key, value in node.items() if value is None or isinstance(value, dict | int | float)}
+    return node
 
 
 def labelled(key: str, text: str, render: Callable[[str], str]) -> str:

@@ -64,7 +64,6 @@ class Sentinel:
         if not _holds(lambda: flows.may_answer(flow)):
             if streamed:  # its first bytes are with the client: there is no status left to change
                 flow.kill()
-                lockdown.cut_flow(ctx.master, flow)
             else:
                 shut(flow)
         self._over(flow)

@@ -49,8 +49,8 @@ REQUIRED: Mapping[str, Any] = {
 }
 """What would open a way past the gateway, or no longer works in it: must stand at these values."""
 
-DEFAULTS: Mapping[str, Any] = {"body_size_limit": "16m", "tcp_timeout": 120}
-"""Set where the operator left mitmproxy's own default, which knows no bound (or one of ten minutes)."""
+DEFAULTS: Mapping[str, Any] = {"body_size_limit": "16m"}
+"""Set where the operator left mitmproxy's own default, which knows no bound."""
 
 CHANGEABLE = (
     "console_",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 UNMASKABLE = Refusal(502, "answer-unreadable", "The model server's answer could not be checked.")
 BROKEN_OFF = openai.error_body(502, "stream-broken-off", "The gateway broke this answer off.")
+LARGE = 64 * 1024
+"""Bytes from which a body is masked in a thread, so that other exchanges go on meanwhile."""
 UNSYNCED_SECONDS = 0.2
 """How long a released part of a stream may lie unsynced before the stream ends."""
 
@@ -36,10 +39,16 @@ class Masking:
     def __init__(self, house: House) -> None:
         self.house = house
 
-    def request(self, flow: HTTPFlow) -> None:
+    async def request(self, flow: HTTPFlow) -> None:
         passage = flows.passage_of(flow)
         if passage is None or passage.exchange.subject is None:
             return
+        if len(flow.request.data.content or b"") > LARGE:
+            await asyncio.to_thread(self._prompt, passage)
+        else:
+            self._prompt(passage)
+
+    def _prompt(self, passage: flows.Passage) -> None:
         exchange, decision = passage.exchange, passage.exchange.decision
         permit = decision if isinstance(decision, Permit) and exchange.refusal is None else None
         sight = self.house.sight(exchange, permit.prompt if permit else None)
@@ -66,14 +75,18 @@ class Masking:
         flow.response.stream = guard
         passage.stream = guard
 
-    def response(self, flow: HTTPFlow) -> None:
+    async def response(self, flow: HTTPFlow) -> None:
         passage = flows.passage_of(flow)
         if passage is None or not isinstance(passage.exchange.decision, Permit) or passage.exchange.refusal is not None:
             return
         if passage.stream is not None:
             passage.stream.settle()
         elif passage.plan in {"whole", "error"}:
-            self._whole(passage, passage.exchange.decision)
+            permit = passage.exchange.decision
+            if len(passage.raw) > LARGE:
+                await asyncio.to_thread(self._whole, passage, permit)
+            else:
+                self._whole(passage, permit)
 
     def _whole(self, passage: flows.Passage, permit: Permit) -> None:
         exchange = passage.exchange

@@ -7,6 +7,7 @@ shown mask (`capture.mask`: records, shadows, tickets) render the same pieces.
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -112,7 +113,8 @@ class MaskedStream:
         self._sight = sight
         self._shown: list[str] = []
         self._reader = EventReader()
-        self._chunks = Chunks(openai.ANSWER, lambda: sight.channel(self._shown), self._at_once)
+        channel = partial(sight.channel, self._shown)
+        self._chunks = Chunks(openai.ANSWER, channel, self._at_once, sight.for_caller)
         self.usage: dict[str, int] = {}
         self.ended = False
 

@@ -1,0 +1,46 @@
+"""What mitmproxy and Python do without from now on, and that messages are what they were."""
+
+import asyncio
+import gc
+
+import pytest
+from mitmproxy import http
+from mitmproxy.utils import asyncio_utils, human
+
+from phigate.host import thrift
+
+
+def message():
+    """A message whose status is none."""
+    return http.ResponseData(b"HTTP/1.1", http.Headers(), None, None, 0, None, status_code="odd", reason=b"")  # type: ignore[arg-type]  # what is tested
+
+
+def test_messages_are_made_without_a_look_at_their_types(seams):
+    with pytest.raises(TypeError):
+        message()
+    thrift.install()
+    assert message().status_code == "odd"
+    assert http.Request.make("GET", "http://model/").host == "model"
+
+
+def test_sizes_are_what_they_were(seams):
+    thrift.install()
+    assert (human.parse_size("16m"), human.parse_size("16m"), human.parse_size(None)) == (16 << 20, 16 << 20, None)
+    with pytest.raises(ValueError, match="Invalid size"):
+        human.parse_size("much")
+
+
+async def test_tasks_still_run(seams):
+    thrift.install()
+    ran = asyncio.Event()
+    task = asyncio_utils.create_task(asyncio.to_thread(ran.set), name="a task", keep_ref=True)
+    await task
+    assert ran.is_set()
+
+
+def test_what_was_loaded_is_never_looked_at_again(seams):
+    frozen = gc.get_freeze_count()
+    thrift.settle()
+    assert gc.get_freeze_count() > frozen
+    assert gc.get_threshold()[0] > 2000
+    assert gc.isenabled()
