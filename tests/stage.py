@@ -24,7 +24,7 @@ from tests.identity import forge
 from tests.traffic import CHAT, chat
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
 ISSUER = "https://idp.example"
@@ -76,6 +76,22 @@ def mitmproxy(*more: object, **options: Any) -> Iterator[taddons.context]:
         yield context
 
 
+async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    """Return as soon as a condition holds; AssertionError when it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        await asyncio.sleep(0.005)
+
+
+async def connected(port: int, context: taddons.context) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A client of mitmproxy's own server, once that knows of it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    server = context.master.addons.get("proxyserver")
+    await until(lambda: server.connections)
+    return reader, writer
+
+
 @contextlib.asynccontextmanager
 async def listening(context: taddons.context, upstream: str = "http://127.0.0.1:9") -> AsyncIterator[int]:
     """mitmproxy's own server on a loopback port, in front of an upstream."""
@@ -89,8 +105,7 @@ async def listening(context: taddons.context, upstream: str = "http://127.0.0.1:
     finally:
         lockdown.cut_connections(context.master)
         await server.servers.update([])
-        while server.connections:
-            await asyncio.sleep(0.005)
+        await until(lambda: not server.connections)
 
 
 def asking(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 if TYPE_CHECKING:
     from phigate.exchange import Exchange
 
+disable_created_metrics()  # a second series for each, that nobody asks for
 REGISTRY = CollectorRegistry()
 EXCHANGES = Counter("phigate_exchanges", "Exchanges by what became of them.", ["action", "decision", "reason"], registry=REGISTRY)
 FINDINGS = Counter("phigate_findings", "Identifiers found.", ["side", "entity"], registry=REGISTRY)

@@ -148,7 +148,7 @@ def test_it_asks_to_be_called_once_a_second(house):
 # -- answers --------------------------------------------------------------------------------------------------------
 
 
-async async def taken(house, body=None, **more):
+async def taken(house, body=None, **more):
     flow = asking(chat(CANARY_TEXT))
     passage = released(flow, house, **more)
     passage.plan, passage.raw = "whole", completion() if body is None else body

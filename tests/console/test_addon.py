@@ -10,6 +10,7 @@ from phigate import metrics
 from phigate.console.addon import Console
 from phigate.house import House, StartFault
 from processes import free_port
+from tests.stage import until
 
 HOST = "127.0.0.1"
 
@@ -107,11 +108,7 @@ async def test_keys_are_ready_once_they_were_had(house):
     console = Console(house)
     assert console.checks()["keys"] is False
     house.verifier.start()
-    for _ in range(200):
-        if console.checks()["keys"]:
-            break
-        await asyncio.sleep(0.01)
-    assert console.checks()["keys"] is True
+    await until(lambda: console.checks()["keys"])
     await house.verifier.close()
 
 

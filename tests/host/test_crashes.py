@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from phigate.host import crashes
-from tests.stage import listening
+from tests.stage import connected, listening
 from tests.traffic import CANARY_TEXT
 
 
@@ -14,11 +14,8 @@ async def crashed(context, installed):
     if installed:
         crashes.install()
     async with listening(context) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        connections = context.master.addons.get("proxyserver").connections
-        while not connections:
-            await asyncio.sleep(0.005)
-        (handler,) = connections.values()
+        reader, writer = await connected(port, context)
+        (handler,) = context.master.addons.get("proxyserver").connections.values()
 
         def broken(_event):
             raise RuntimeError(CANARY_TEXT)
@@ -43,11 +40,8 @@ async def test_a_crashed_connection_is_closed(seams, context):
 async def test_any_other_message_closes_nothing(seams, context, caplog):
     crashes.install()
     async with listening(context) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        connections = context.master.addons.get("proxyserver").connections
-        while not connections:
-            await asyncio.sleep(0.005)
-        (handler,) = connections.values()
+        reader, writer = await connected(port, context)
+        (handler,) = context.master.addons.get("proxyserver").connections.values()
         handler.log("everything is fine")
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.read(), 0.1)

@@ -8,7 +8,7 @@ import pytest
 from phigate.host import drain
 from phigate.host.drain import Drain
 from phigate.house import House
-from tests.stage import listening
+from tests.stage import connected, listening
 
 
 async def drained(context, house):
@@ -29,9 +29,7 @@ async def test_with_nobody_under_way_it_is_over_at_once(context):
 
 async def test_an_idle_connection_is_cut(context):
     async with listening(context) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while not context.master.addons.get("proxyserver").connections:
-            await asyncio.sleep(0.005)
+        reader, writer = await connected(port, context)
         await drained(context, House())
         assert await asyncio.wait_for(reader.read(), 2) == b""
         writer.close()

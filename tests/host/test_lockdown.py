@@ -3,7 +3,6 @@
 import asyncio
 import os
 import threading
-import time
 
 import pytest
 from mitmproxy import exceptions
@@ -11,7 +10,7 @@ from mitmproxy.test import tflow
 
 from model_server import Answer, ModelServer
 from phigate.host import lockdown, options
-from tests.stage import listening, mitmproxy
+from tests.stage import connected, listening, mitmproxy, until
 
 REVERSE = ["reverse:http://127.0.0.1:9"]
 
@@ -118,14 +117,6 @@ def test_what_was_tried_is_logged_without_its_value(locked, caplog):
 REQUEST = b"GET / HTTP/1.1\r\nhost: gateway\r\n\r\n"
 
 
-async def connected(port, context):
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    server = context.master.addons.get("proxyserver")
-    while not server.connections:
-        await asyncio.sleep(0.005)
-    return reader, writer
-
-
 async def test_closed_doors_let_nobody_in_and_whoever_is_in_stays(context):
     async with listening(context) as port:
         reader, writer = await connected(port, context)
@@ -191,8 +182,6 @@ async def test_slamming_shuts_everything_and_ends_the_process_should_the_loop_no
         assert context.master.should_exit.is_set()
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", port)
-        end = time.monotonic() + 2
-        while not ended and time.monotonic() < end:
-            await asyncio.sleep(0.01)
+        await until(lambda: ended)
         assert ended == [1]
         writer.close()

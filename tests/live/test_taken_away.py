@@ -48,6 +48,7 @@ STARTS = [
     ("headers nobody validated", ["--set", "validate_inbound_headers=false"], "`validate_inbound_headers`"),
     ("a body changed behind us", ["--modify-body", "/a/b"], "`modify_body`"),
     ("another target behind us", ["--map-remote", "|a|b"], "`map_remote`"),
+    ("an option that is misspelt", ["--set", "phi_polcy=other.yaml"], "no option `phi_polcy`"),
     ("replayed answers", ["--server-replay", "flows"], "server_replay"),
 ]  # fmt: skip
 

@@ -31,7 +31,9 @@ def settle(master: Master) -> list[str]:
     options.update_known(
         **{name: value for name, value in DEFAULTS.items() if name in options and not options.has_changed(name)}
     )
-    return faults({name: option.current() for name, option in options.items()})
+    # what mitmproxy does not know it keeps for later and never mentions again: a misspelt policy would be the default one
+    unknown = [f"no option `{name}`" for name in sorted(options.deferred) if name.startswith("phi_")]
+    return unknown + faults({name: option.current() for name, option in options.items()})
 
 
 def lock(master: Master) -> None:
