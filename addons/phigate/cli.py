@@ -13,7 +13,7 @@ from rich.console import Console
 from phigate import __version__
 from phigate.capture import read, sessions, show
 from phigate.house import ROOT, StartFault, read_secrets
-from phigate.masking import Transformer, default_detectors, load_roster
+from phigate.masking import RosterFault, Transformer, default_detectors, load_roster
 from phigate.policy.cases import run_cases
 from phigate.policy.load import PolicyFaults, load_policy
 from phigate.policy.schema import REVEAL
@@ -38,18 +38,21 @@ POLICY = ROOT / "rules" / "policy.yaml"
 JOURNAL = ROOT / "var" / "journal"
 
 
+def _say(text: str, where: Console = out) -> None:
+    """Print as it stands: a path or a fault may hold what would count as markup, or be longer than a line."""
+    where.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _fail(text: str, code: int = 1) -> typer.Exit:
+    _say(text, err)
+    return typer.Exit(code)
+
+
 def _policy(path: Path) -> Policy:
     try:
         return load_policy(path)
     except PolicyFaults as faults:
-        for fault in faults.faults:
-            err.print(fault, markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
-
-
-def _fail(text: str, code: int = 1) -> typer.Exit:
-    err.print(text, markup=False, highlight=False, soft_wrap=True)
-    return typer.Exit(code)
+        raise _fail("\n".join(faults.faults)) from None
 
 
 @app.callback(invoke_without_command=True)
@@ -75,12 +78,8 @@ def check(
             run += 1
             if not result.ok:
                 failed += 1
-                out.print(str(result), markup=False, highlight=False, soft_wrap=True)
-    out.print(
-        f"{policy}: {len(loaded.rules)} rules, {run - failed} of {run} cases as expected",
-        highlight=False,
-        soft_wrap=True,
-    )
+                _say(str(result))
+    _say(f"{policy}: {len(loaded.rules)} rules, {run - failed} of {run} cases as expected")
     if failed:
         raise typer.Exit(1)
 
@@ -89,9 +88,7 @@ def _cases(policy: Policy, file: Path) -> list[Any]:
     try:
         return list(run_cases(policy, file.read_bytes(), str(file)))
     except PolicyFaults as faults:
-        for fault in faults.faults:
-            err.print(fault, markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+        raise _fail("\n".join(faults.faults)) from None
     except OSError as error:
         raise _fail(f"{file}: {(error.strerror or '').lower()}") from None
 
@@ -99,8 +96,8 @@ def _cases(policy: Policy, file: Path) -> list[Any]:
 def _detectors(roster: Path | None) -> Detectors:
     try:
         return default_detectors(load_roster(roster) if roster else None)
-    except (OSError, ValueError) as error:
-        raise _fail(f"{roster}: cannot be read as a roster ({type(error).__name__})") from None
+    except RosterFault as fault:
+        raise _fail(str(fault)) from None
 
 
 @app.command()
@@ -116,7 +113,7 @@ def scan(roster: RosterFile = None) -> None:
         item = _item(line)
         if isinstance(item, str):
             bad += 1
-            err.print(f"line {number}: {item}", highlight=False)
+            _say(f"line {number}: {item}", err)
             continue
         found = [
             {"start": f.start, "end": f.end, "entity": f.entity, "score": f.score} for f in detectors.find(item["text"])
@@ -148,13 +145,14 @@ def mask(
     ),
     scope: Annotated[str, typer.Option("--scope", help="Surrogates and date shifts agree within one scope.")] = "cli",
 ) -> None:
-    """Mask text from standard input, as the gateway would mask an answer."""
+    """Mask text from standard input, as the gateway would mask an answer; `--roster` replaces the policy's own."""
     loaded = _policy(policy)
     try:
         transformer = Transformer(_mask(loaded, name), read_secrets(secrets), scope)
     except StartFault as fault:
         raise _fail(str(fault)) from None
-    scanner = _detectors(roster).scanner()
+    scanner = _detectors(roster or (loaded.folder / loaded.roster if loaded.roster else None)).scanner()
+    sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # a real stream here
     write = sys.stdout.write
     for text in _chunks():
         for piece in scanner.feed(text):
@@ -221,7 +219,7 @@ def _folder(journal: Path) -> None:
 
 
 def _flaw(flaw: read.Flaw) -> None:
-    err.print(f"{flaw.file}:{flaw.line}: {flaw.reason}", markup=False, highlight=False, soft_wrap=True)
+    _say(f"{flaw.file}:{flaw.line}: {flaw.reason}", err)
 
 
 def _plain(value: object) -> object:

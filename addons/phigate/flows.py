@@ -23,6 +23,7 @@ from phigate.gate import replies
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+    from phigate.capture.record import Outcome
     from phigate.dialect.routes import Route
 
 
@@ -32,7 +33,7 @@ class Passage:
 
     exchange: Exchange
     fields: dict[bytes, bytes]
-    """The request's header fields as received, by lower-case name (of two the last; where two matter they are refused)."""
+    """The request's header fields as received, by lower-case name (two are refused where two matter)."""
     route: Route | None = None
     head_fault: tuple[int, str] | None = None
     """What is wrong with the request's head, told only to those who showed a bearer that is believed."""
@@ -62,7 +63,7 @@ class Passage:
     contacted_at: float = 0.0
     first_at: float = 0.0
     answered_at: float = 0.0
-    outcome: str = "complete"
+    outcome: Outcome = "complete"
     shadow: http.HTTPFlow | None = None
     onward: tuple[object, ...] | None = None
     released: tuple[object, ...] | None = None
@@ -179,7 +180,9 @@ def is_guarded(flow: http.HTTPFlow) -> bool:
 
 def is_our_answer(flow: http.HTTPFlow, passage: Passage) -> bool:
     """Whether what stands in the flow is our own refusal (its mark is left unspent)."""
-    return passage.released is not None and passage.released[0] is flow.response and passage.exchange.refusal is not None
+    return (
+        passage.released is not None and passage.released[0] is flow.response and passage.exchange.refusal is not None
+    )
 
 
 def _request_mark(flow: http.HTTPFlow) -> tuple[object, ...]:

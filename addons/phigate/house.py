@@ -6,7 +6,7 @@ Glue: it reads files, the clock and mitmproxy's options, and is the only place w
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 import logging
 import os
 import secrets as randomness
@@ -37,12 +37,16 @@ OPTIONS = (
     ("phi_policy", str(ROOT / "rules" / "policy.yaml"), "The policy file."),
     ("phi_journal", str(ROOT / "var" / "journal"), "The folder of the journal."),
     ("phi_console", "127.0.0.1:8090", "host:port of the console; empty is off."),
-    ("phi_secrets", str(ROOT / "var" / "keys" / "secrets"), "File (or env:NAME) of the keys for hashes and surrogates."),
+    (
+        "phi_secrets",
+        str(ROOT / "var" / "keys" / "secrets"),
+        "File (or env:NAME) of the keys for hashes and surrogates.",
+    ),
     ("phi_instance", socket.gethostname() or "phigate", "The name of this gateway in records and metrics."),
 )
 
 
-class StartFault(Exception):
+class StartFault(Exception):  # noqa: N818 -- the operator's fault, told in the operator's words
     """Why the gateway cannot start: one sentence a line, in the operator's words."""
 
 
@@ -111,7 +115,9 @@ class House:
             policy = load_policy(self._policy_path)
             self.put_in_force(policy)
         except PolicyFaults as fault:
-            logger.error("the changed policy is not put in force, the last good one stays:\n%s", "\n".join(fault.faults))
+            logger.error(
+                "the changed policy is not put in force, the last good one stays:\n%s", "\n".join(fault.faults)
+            )
         except RosterFault as fault:
             logger.error("the changed policy is not put in force, the last good one stays: %s", fault)
         except OSError as error:
@@ -145,16 +151,14 @@ class House:
         self.journal.append("policy", policy_record(self._noted, was=was, accepted=True))
 
 
-def utc_now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
+def utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 def read_secrets(where: str) -> Secrets:
-    """The keys of hashes and surrogates: `EPOCH HEX` (at least 32 bytes), from a file made at first use, or `env:NAME`."""
-    if where.startswith("env:"):
-        text = os.environ.get(where.removeprefix("env:"), "")
-    else:
-        text = _secrets_file(Path(where))
+    """The keys of hashes and surrogates: `EPOCH HEX` (32 bytes or more) in a file made at first use, or `env:NAME`."""
+    named = where.startswith("env:")
+    text = os.environ.get(where.removeprefix("env:"), "") if named else _secrets_file(Path(where))
     epoch, _, key = text.strip().partition(" ")
     try:
         raw = bytes.fromhex(key)

@@ -10,9 +10,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 if TYPE_CHECKING:
     from phigate.exchange import Exchange
 
-disable_created_metrics()  # a second series for each, that nobody asks for
+disable_created_metrics()  # type: ignore[no-untyped-call]  # untyped there; a second series for each, that nobody asks for
 REGISTRY = CollectorRegistry()
-EXCHANGES = Counter("phigate_exchanges", "Exchanges by what became of them.", ["action", "decision", "reason"], registry=REGISTRY)
+EXCHANGES = Counter(
+    "phigate_exchanges", "Exchanges by what became of them.", ["action", "decision", "reason"], registry=REGISTRY
+)
 FINDINGS = Counter("phigate_findings", "Identifiers found.", ["side", "entity"], registry=REGISTRY)
 SECONDS = Histogram(
     "phigate_exchange_seconds",

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from model_server import Answer
 from tests.traffic import CANARY_MRN, CANARY_NAME, CANARY_SSN, CANARY_TEXT, CHAT, chat, leaks
 
@@ -18,13 +19,26 @@ CHANNELS = [
     ("content that is JSON", {"content": JSON_MODE}),
     ("reasoning", {"reasoning": CANARY_TEXT, "reasoning_content": CANARY_TEXT, "thinking": CANARY_TEXT}),
     ("a refusal", {"refusal": CANARY_TEXT}),
-    ("a tool call", {"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": {"name": "send", "arguments": ARGUMENTS}}]}),
-    ("a tool call within a tool call", {"tool_calls": [{"index": 0, "id": "call_1", "function": {"name": "send", "arguments": NESTED}}]}),
-    ("arguments that are cut off", {"tool_calls": [{"index": 0, "id": "call_1", "function": {"name": "send", "arguments": JSON_MODE[:-4]}}]}),
+    (
+        "a tool call",
+        {
+            "tool_calls": [
+                {"index": 0, "id": "call_1", "type": "function", "function": {"name": "send", "arguments": ARGUMENTS}}
+            ]
+        },
+    ),
+    (
+        "a tool call within a tool call",
+        {"tool_calls": [{"index": 0, "id": "call_1", "function": {"name": "send", "arguments": NESTED}}]},
+    ),
+    (
+        "arguments that are cut off",
+        {"tool_calls": [{"index": 0, "id": "call_1", "function": {"name": "send", "arguments": JSON_MODE[:-4]}}]},
+    ),
     ("an old function call", {"function_call": {"name": "send", "arguments": ARGUMENTS}}),
     ("a field nobody knows", {"novel": {"deep": [CANARY_TEXT]}}),
     ("a transcript", {"audio": {"transcript": CANARY_TEXT, "data": "QUJD"}}),
-]  # fmt: skip
+]
 
 
 def pieces(node, at=()):

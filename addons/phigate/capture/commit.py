@@ -6,8 +6,9 @@ have dropped pages that a second sync would then call clean. Nothing is kept fro
 JournalDown.
 
 Lines are gathered on the event loop and handed over as one batch: while the thread is inside a sync they pile up and
-become the next one, and while many exchanges are under way it is given a batch only every GATHER seconds. Each handing over costs both
-threads the interpreter's lock several times, which is dearer than the sync itself; an idle journal costs nothing.
+become the next one, and while many exchanges are under way it is given a batch only every GATHER seconds. Each handing
+over costs both threads the interpreter's lock several times, which is dearer than the sync itself; an idle journal
+costs nothing.
 """
 
 from __future__ import annotations

@@ -92,7 +92,9 @@ class Chunks:
         frame = rewrite(frame, self._fields, self._render)
         self._frame = {key: value for key, value in frame.items() if key in constants}
         out = self._choices(choices)
-        beside = {key: counts(value) if key == "usage" else value for key, value in frame.items() if key not in constants}
+        beside = {
+            key: counts(value) if key == "usage" else value for key, value in frame.items() if key not in constants
+        }
         if not out and (beside or not choices):
             out = [self._frame | ({"choices": []} if "choices" in chunk else {})]
         if out:
@@ -135,7 +137,11 @@ class Chunks:
 
     def _kept(self, key: str) -> bool:
         """A key that is no field's name would be text of its own, given out piece by piece."""
-        return key not in self._fields.drop and bool(NAME.match(key)) and (not TELLING.search(key) or self._look(key) == key)
+        return (
+            key not in self._fields.drop
+            and bool(NAME.match(key))
+            and (not TELLING.search(key) or self._look(key) == key)
+        )
 
     def _member(self, index: int, path: Path, key: str, value: Any) -> Any:
         if key in self._fields.constant and plain(value):

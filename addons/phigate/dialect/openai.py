@@ -22,7 +22,9 @@ ROUTES = (
     Route("openai-model", "GET", "/v1/models/{model}", "list-models", NAME, has_body=False, model_key=None),
 )
 
-PROSE = frozenset({"content", "text", "reasoning", "reasoning_content", "refusal", "thinking", "message", "prompt", "input"})
+PROSE = frozenset(
+    {"content", "text", "reasoning", "reasoning_content", "refusal", "thinking", "message", "prompt", "input"}
+)
 
 ANSWER = Fields(
     constant=frozenset(
@@ -42,7 +44,9 @@ anything in; `stop_reason` may be a string that was generated (vLLM); audio and
 images cannot be masked."""
 
 REQUEST = Fields(
-    constant=frozenset({"model", "role", "type", "id", "name", "tool_call_id", "encoding_format", "service_tier", "detail"}),
+    constant=frozenset(
+        {"model", "role", "type", "id", "name", "tool_call_id", "encoding_format", "service_tier", "detail"}
+    ),
     drop=frozenset(),
     json=frozenset({"arguments"}),
     prose=PROSE,

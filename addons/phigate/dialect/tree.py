@@ -57,7 +57,9 @@ def rewrite(node: Any, fields: Fields, render: Callable[[str], str], depth: int 
         raise TreeError("nested too deep")
     if isinstance(node, dict):
         return {
-            (key if NAME.match(key) and not TELLING.search(key) else render(key)): _member(key, value, fields, render, depth + 1)
+            (key if NAME.match(key) and not TELLING.search(key) else render(key)): _member(
+                key, value, fields, render, depth + 1
+            )
             for key, value in node.items()
             if key not in fields.drop
         }
@@ -101,7 +103,9 @@ def constant(value: Any, render: Callable[[str], str]) -> Any:
 def counts(node: Any) -> Any:
     """The numbers of a tree of counts, without anything else that stands in it."""
     if isinstance(node, dict):
-        return {key: counts(value) for key, value in node.items() if value is None or isinstance(value, dict | int | float)}
+        return {
+            key: counts(value) for key, value in node.items() if value is None or isinstance(value, dict | int | float)
+        }
     return node
 
 

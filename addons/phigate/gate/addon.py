@@ -97,7 +97,7 @@ class Refuse:
                 try:
                     tick()
                 except Exception as error:  # noqa: BLE001 -- one fault must not end all later ticks
-                    logger.error("a regular task failed (%s)", logs.place(error, error.__traceback__))  # noqa: TRY400 -- type and place only
+                    logger.error("a regular task failed (%s)", logs.place(error, error.__traceback__))
 
     def done(self) -> None:
         """Removed, reloaded or over: nothing may be forwarded from here on."""
@@ -142,12 +142,19 @@ class Refuse:
 
     def responseheaders(self, flow: HTTPFlow) -> None:
         passage = flows.passage_of(flow)
-        if passage is None or flow.response is None or flows.is_our_answer(flow, passage) or not passage.exchange.contacted:
+        if (
+            passage is None
+            or flow.response is None
+            or flows.is_our_answer(flow, passage)
+            or not passage.exchange.contacted
+        ):
             return
         flow.response.stream = False
         passage.upstream_status = flow.response.status_code
         route = passage.route
-        passage.plan = answers.plan(flow.response.status_code, flow.response.headers, streams=bool(route and route.streams))
+        passage.plan = answers.plan(
+            flow.response.status_code, flow.response.headers, streams=bool(route and route.streams)
+        )
         if flow.response.status_code < 200:
             lockdown.cut_upstream(ctx.master, flow)
 
@@ -203,7 +210,7 @@ class Release:
             flows.release_request(flow, passage)
 
     def _address(self, flow: HTTPFlow, passage: flows.Passage) -> None:
-        """Rebuild the request from what was checked: its tree, its route, and the model's own address and credential."""
+        """Rebuild the request from what was checked: tree, route, and the model's own address and credential."""
         exchange, request, route = passage.exchange, flow.request, passage.route
         if route is None:
             raise ValueError("no route")

@@ -16,7 +16,9 @@ Fields = list[tuple[bytes, bytes]]
 
 METHODS = frozenset({b"GET", b"POST"})
 VERSIONS = frozenset({b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0"})
-ONCE = frozenset({b"host", b"authorization", b"content-type", b"content-length", b"content-encoding", b"transfer-encoding"})
+ONCE = frozenset(
+    {b"host", b"authorization", b"content-type", b"content-length", b"content-encoding", b"transfer-encoding"}
+)
 """Fields that two copies of make ambiguous (RFC 9110, 5.3; RFC 9112, 6.3)."""
 REASON_HEADERS = (b"phi-unmask", b"phi-break-glass", b"phi-justification")
 
@@ -82,6 +84,6 @@ def onward(host: str, *, exchange_id: str, has_body: bool, streaming: bool, cred
 
 
 def reason_text(value: bytes) -> str | None:
-    """A caller's stated reason, trimmed; None when it says nothing or cannot be shown (3 to 500 printable characters)."""
+    """A caller's stated reason, trimmed; None unless it has 3 to 500 printable characters."""
     text = value.decode("utf-8", "replace").strip()
     return text if 3 <= len(text) <= 500 and text.isprintable() else None

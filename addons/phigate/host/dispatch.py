@@ -58,7 +58,7 @@ class Dispatch:
                 return
             except exceptions.OptionsError:
                 raise
-            except Exception:  # noqa: BLE001 -- handed to mitmproxy's own way of logging it
+            except Exception:
                 with safecall():
                     raise
 
@@ -73,4 +73,8 @@ class Dispatch:
 
     def _find(self, name: str) -> Groups:
         found = [[getattr(each, name, None) for each in traverse([addon])] for addon in self._chain]
-        return [called for group in found if (called := [hook for hook in group if callable(hook) and not isinstance(hook, ModuleType)])]
+        return [
+            called
+            for group in found
+            if (called := [hook for hook in group if callable(hook) and not isinstance(hook, ModuleType)])
+        ]

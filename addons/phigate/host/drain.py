@@ -32,6 +32,6 @@ class Drain:
         self._house.leaving = True
         close_doors(self._master)
         limit = time.monotonic() + LIMIT
-        while self._house.under_way and time.monotonic() < limit:
+        while self._house.under_way and time.monotonic() < limit:  # noqa: ASYNC110 -- once, at the end of a process
             await asyncio.sleep(0.02)
         cut_connections(self._master)

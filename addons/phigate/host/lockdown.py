@@ -31,7 +31,7 @@ def settle(master: Master) -> list[str]:
     options.update_known(
         **{name: value for name, value in DEFAULTS.items() if name in options and not options.has_changed(name)}
     )
-    # what mitmproxy does not know it keeps for later and never mentions again: a misspelt policy would be the default one
+    # what mitmproxy does not know it keeps for later and never mentions: a misspelt policy would be the default one
     unknown = [f"no option `{name}`" for name in sorted(options.deferred) if name.startswith("phi_")]
     return unknown + faults({name: option.current() for name, option in options.items()})
 
@@ -57,7 +57,7 @@ def _lock_options(master: Master) -> None:
         if refused:
             logger.warning("option `%s` was to be changed on the live gateway and was refused", refused[0])
             raise exceptions.OptionsError(f"option `{refused[0]}` is locked while the gateway runs")
-        return dict(update_known(**wanted))
+        return dict(update_known(**wanted))  # type: ignore[no-untyped-call]  # mitmproxy types it not at all
 
     def reset() -> None:
         raise exceptions.OptionsError("options are locked while the gateway runs")

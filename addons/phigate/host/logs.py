@@ -63,7 +63,7 @@ def record(  # noqa: PLR0917 -- the signature of logging's record factory
     args: Any,
     exc_info: Any,
     func: str | None = None,
-    sinfo: str | None = None,
+    sinfo: str | None = None,  # noqa: ARG001 -- a stack's text is left out
     **extra: Any,
 ) -> logging.LogRecord:
     """A log record that can carry no content; the factory given to `logging`."""

@@ -103,7 +103,9 @@ def paint(passage: Passage, flow: http.HTTPFlow) -> http.HTTPFlow:
     refusal = exchange.refusal
     if refusal is not None or exchange.finished:
         status = refusal.status if refusal else passage.status
-        content = openai.error_body(status, refusal.reason, refusal.message) if refusal else _bytes(passage.answer_shown)
+        content = (
+            openai.error_body(status, refusal.reason, refusal.message) if refusal else _bytes(passage.answer_shown)
+        )
         kind = "text/plain" if isinstance(passage.answer_shown, str) and not refusal else "application/json"
         shadow.response = http.Response.make(status, content, {"content-type": kind, "phi-exchange": exchange.id})
     if flow.error is not None:
@@ -120,7 +122,18 @@ def _request(passage: Passage, flow: http.HTTPFlow) -> http.Request:
     content = _bytes(passage.prompt_shown)
     headers["host"] = f"{data.host}:{data.port}"
     return http.Request(
-        data.host, data.port, data.method, data.scheme, b"", path, b"HTTP/1.1", headers, content, None, data.timestamp_start, time.time()
+        data.host,
+        data.port,
+        data.method,
+        data.scheme,
+        b"",
+        path,
+        b"HTTP/1.1",
+        headers,
+        content,
+        None,
+        data.timestamp_start,
+        time.time(),
     )
 
 
@@ -133,7 +146,11 @@ def _bytes(shown: Any) -> bytes:
 def caption(passage: Passage) -> str:
     """Who, which rule, which decision, what was found: the comment mitmweb shows beside the flow."""
     exchange = passage.exchange
-    who = f"{exchange.subject.id} ({', '.join(sorted(exchange.subject.roles)) or 'no role'})" if exchange.subject else "nobody"
+    who = (
+        f"{exchange.subject.id} ({', '.join(sorted(exchange.subject.roles)) or 'no role'})"
+        if exchange.subject
+        else "nobody"
+    )
     refusal = exchange.refusal
     said = f"{refusal.decision} {refusal.reason}" if refusal else f"permit {getattr(exchange.decision, 'rule', '')}"
     found = exchange.found_in + exchange.found_out

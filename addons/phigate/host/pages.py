@@ -33,14 +33,15 @@ def make_error_response(status_code: int, message: str = "") -> bytes:  # noqa: 
         phi_decision="deny",
         phi_reason=code,
     )
-    return http1.assemble_response(http.Response.make(status_code, body(status_code), headers))
+    page: bytes = http1.assemble_response(http.Response.make(status_code, body(status_code), headers))
+    return page
 
 
 def install() -> None:
     """Take the place of mitmproxy's pages; raises AttributeError where this mitmproxy has other seams."""
     for module in (_http1, _http2, _http3):
         module.format_error  # noqa: B018 -- fails loudly at start when mitmproxy moved it
-        module.format_error = format_error
+        setattr(module, "format_error", format_error)  # noqa: B010 -- not among the names it exports, for mypy
     _http1.make_error_response  # noqa: B018 -- as above
     _http1.make_error_response = make_error_response
     version.MITMPROXY = "phigate"

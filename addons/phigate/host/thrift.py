@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import gc
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mitmproxy import http
 from mitmproxy.utils import asyncio_utils, human
@@ -27,14 +27,14 @@ def _unchecked(_message: http.MessageData) -> None:
     """Take the message's fields as they are."""
 
 
-def _unnamed(_task: asyncio.Task[object], *, name: str, client: object = None) -> None:
+def _unnamed(task: asyncio.Task[Any], *, name: str, client: tuple[Any, ...] | None = None) -> None:
     """Leave a task without what only a debugger reads."""
 
 
 def install() -> None:
     asyncio_utils.set_task_debug_info = _unnamed
     human.parse_size = lru_cache(human.parse_size)
-    http.MessageData.__post_init__ = _unchecked  # raises nothing where a later mitmproxy has no such check
+    http.MessageData.__post_init__ = _unchecked  # type: ignore[method-assign]  # the check itself, for all messages
 
 
 def settle() -> None:

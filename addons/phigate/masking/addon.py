@@ -23,6 +23,7 @@ from phigate.policy.decide import Permit
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
 
+    from phigate.capture.record import Outcome
     from phigate.house import House
 
 logger = logging.getLogger(__name__)
@@ -132,7 +133,7 @@ class Guard:
         except ValueError:
             return self._break_off("unmaskable")
         except Exception as error:  # noqa: BLE001 -- whatever it is, mitmproxy would leave the client hanging
-            logger.error("a stream was broken off (%s)", logs.place(error, error.__traceback__))  # noqa: TRY400 -- place only, no traceback text
+            logger.error("a stream was broken off (%s)", logs.place(error, error.__traceback__))
             return self._break_off("gateway-broke")
         if out and not self._passage.first_at:
             self._passage.first_at = time.time()
@@ -158,7 +159,7 @@ class Guard:
         if journal.oldest_pending_seconds(time.monotonic()) > UNSYNCED_SECONDS:
             raise JournalDown("parts stay unsynced")
 
-    def _break_off(self, outcome: str) -> bytes:
+    def _break_off(self, outcome: Outcome) -> bytes:
         self._broken = True
         self._passage.outcome = outcome
         lockdown.cut_upstream(ctx.master, self._flow)

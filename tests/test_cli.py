@@ -1,0 +1,317 @@
+"""The `phigate` command, as people and pipes call it."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from phigate import __version__
+from phigate.capture.journal import open_journal
+from phigate.cli import app
+from phigate.house import ROOT
+from phigate.masking import Detectors
+from tests import policies
+from tests.capture.samples import request, response
+from tests.traffic import CANARY_NAME, CANARY_SSN, CANARY_TEXT, leaks
+
+GOOD = policies.text(policies.RULE.removeprefix("  - ").strip())
+
+
+def phigate(*words, stdin=b""):
+    return CliRunner().invoke(app, [str(word) for word in words], input=stdin)
+
+
+def process(*words, stdin=b"", **environment):
+    """The same in a process of its own, whose streams are real ones."""
+    command = [sys.executable, "-m", "phigate.cli", *map(str, words)]
+    environment = {"PYTHONPATH": str(ROOT / "addons"), **environment}
+    return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=60, env=environment)
+
+
+def file_of(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_it_says_what_it_is_and_what_it_can_do():
+    assert phigate("--version").stdout == f"phigate {__version__}\n"
+    told = phigate("--help").stdout
+    assert all(command in told for command in ("check", "scan", "mask", "sessions", "show"))
+
+
+# -- check ----------------------------------------------------------------------------------------------------------
+
+CASES = "- clinician chats with m: permit care\n- researcher chats with m: deny no-rule\n"
+
+
+def test_the_policy_as_shipped_answers_its_cases():
+    done = phigate("check")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "rules, " in done.stdout
+    assert "0 of 0" not in done.stdout
+
+
+def test_a_good_policy_with_its_cases(tmp_path):
+    policy = file_of(tmp_path / "policy.yaml", GOOD)
+    file_of(tmp_path / "cases" / "care.yaml", CASES)
+    done = phigate("check", policy)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout == f"{policy}: 1 rules, 2 of 2 cases as expected\n"
+
+
+def test_a_policy_that_answers_otherwise_says_where(tmp_path):
+    policy = file_of(tmp_path / "policy.yaml", GOOD)
+    cases = file_of(tmp_path / "elsewhere.yaml", CASES + "- researcher chats with m: permit care\n")
+    done = phigate("check", policy, "--cases", cases)
+    assert done.exit_code == 1
+    assert f"{cases}:3: " in done.stdout
+    assert done.stdout.endswith("2 of 3 cases as expected\n")
+
+
+def test_every_fault_of_a_policy_is_told_with_its_line(tmp_path):
+    policy = file_of(
+        tmp_path / "policy.yaml", GOOD.replace("version: 1", "version: 9").replace("mask: lean", "mask: no")
+    )
+    done = phigate("check", policy)
+    assert (done.exit_code, done.stdout) == (1, "")
+    faults = done.stderr.splitlines()
+    assert len(faults) == 2
+    assert all(fault.startswith(f"{policy}:") for fault in faults)
+
+
+def test_a_fault_of_the_cases_is_told_with_its_line(tmp_path):
+    policy = file_of(tmp_path / "policy.yaml", GOOD)
+    cases = file_of(tmp_path / "cases" / "bad.yaml", "- clinician juggles with m: permit care\n")
+    done = phigate("check", policy)
+    assert done.exit_code == 1
+    assert f"{cases}:1: " in done.stderr
+
+
+MISSING = [("no policy", ["check", "missing.yaml"]), ("no cases", ["check", "--cases", "missing.yaml"])]
+
+
+@pytest.mark.parametrize(("sentence", "words"), MISSING, ids=[case[0] for case in MISSING])
+def test_a_file_that_is_not_there_is_told(sentence, words):
+    done = phigate(*words)
+    assert done.exit_code == 1
+    assert "missing.yaml" in done.stderr
+    assert "no such file" in done.stderr
+
+
+def test_a_name_is_printed_as_it_stands(tmp_path):
+    policy = file_of(tmp_path / "[red]odd[/red]" / "policy.yaml", GOOD)
+    assert f"{policy}: 1 rules" in phigate("check", policy).stdout
+
+
+# -- scan -----------------------------------------------------------------------------------------------------------
+
+
+def lines(*items):
+    return b"".join(item if isinstance(item, bytes) else orjson.dumps(item) + b"\n" for item in items)
+
+
+def test_scan_finds_what_the_gateway_finds():
+    done = phigate("scan", stdin=lines({"id": 7, "text": CANARY_TEXT}, {"text": "furosemide 40 mg"}))
+    first, second = map(json.loads, done.stdout.splitlines())
+    expected = [
+        {"start": found.start, "end": found.end, "entity": found.entity, "score": found.score}
+        for found in Detectors().find(CANARY_TEXT)
+    ]
+    assert done.exit_code == 0
+    assert first == {"id": 7, "findings": expected}
+    assert {found["entity"] for found in expected} == {"PERSON", "MRN", "US_SSN"}
+    assert second == {"id": None, "findings": []}
+
+
+def test_offsets_count_characters():
+    text = f"\U0001f600 \u00e9 SSN {CANARY_SSN}"
+    (found,) = json.loads(phigate("scan", stdin=lines({"text": text})).stdout)["findings"]
+    assert text[found["start"] : found["end"]] == CANARY_SSN
+
+
+def test_bad_lines_are_told_by_number_and_the_others_go_on():
+    good = {"id": "last", "text": "fine"}
+    stdin = lines(b"{Quartermaine\n", b"\n", b'["Quartermaine"]\n', {"text": 7}, {"id": 1}, b'"\xff"\n', good)
+    done = phigate("scan", stdin=stdin)
+    assert done.exit_code == 1
+    assert done.stderr.splitlines() == [
+        "line 1: not JSON",
+        "line 3: not an object",
+        "line 4: `text` is not a string",
+        "line 5: `text` is not a string",
+        "line 6: not JSON",
+    ]
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["last"]
+
+
+def test_a_roster_is_found_too(tmp_path):
+    roster = file_of(tmp_path / "roster.txt", "Xylo Brontide\n")
+    stdin = lines({"text": "saw xylo brontide today"})
+    assert json.loads(phigate("scan", stdin=stdin).stdout)["findings"] == []
+    (found,) = json.loads(phigate("scan", "--roster", roster, stdin=stdin).stdout)["findings"]
+    assert (found["start"], found["end"], found["entity"]) == (4, 17, "PERSON")
+
+
+ROSTERS = [("that is not there", None, "cannot be read"), ("without an entry", b"\n", "no entry")]
+
+
+@pytest.mark.parametrize(("sentence", "content", "said"), ROSTERS, ids=[case[0] for case in ROSTERS])
+def test_a_roster_is_refused(tmp_path, sentence, content, said):
+    path = tmp_path / "roster.txt"
+    if content is not None:
+        path.write_bytes(content)
+    done = phigate("scan", "--roster", path)
+    assert done.exit_code == 1
+    assert said in done.stderr
+
+
+# -- mask -----------------------------------------------------------------------------------------------------------
+
+KEYS = "1 " + "ab" * 32
+
+
+@pytest.fixture
+def masked(tmp_path, monkeypatch):
+    """`phigate mask` under a policy of its own."""
+    monkeypatch.setenv("PHIGATE_TEST_KEYS", KEYS)
+    policy = file_of(tmp_path / "policy.yaml", GOOD)
+
+    def run(text, *more, name="lean"):
+        words = ["mask", "--mask", name, "--policy", policy, "--secrets", "env:PHIGATE_TEST_KEYS", *more]
+        return phigate(*words, stdin=text if isinstance(text, bytes) else text.encode())
+
+    return run
+
+
+def test_text_is_masked_as_an_answer_would_be(masked):
+    done = masked(CANARY_TEXT)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert leaks(done.stdout) == []
+    assert "[US_SSN]" in done.stdout
+    assert done.stdout.endswith("Stable on furosemide 40 mg.")
+
+
+def test_nothing_in_nothing_out(masked):
+    assert masked("").stdout == ""
+
+
+def test_reveal_hides_nothing(masked):
+    assert masked(CANARY_TEXT, name="reveal").stdout == CANARY_TEXT
+
+
+def test_stand_ins_agree_within_a_scope_and_not_beyond(masked):
+    one, two, other = masked(CANARY_TEXT), masked(CANARY_TEXT), masked(CANARY_TEXT, "--scope", "other")
+    assert one.stdout == two.stdout
+    assert one.stdout != other.stdout
+
+
+def test_the_policys_own_roster_counts_as_in_the_gateway(tmp_path, masked):
+    file_of(tmp_path / "names.txt", "Xylo Brontide\n")
+    file_of(tmp_path / "policy.yaml", GOOD.replace("rules:", "roster: names.txt\nrules:"))
+    assert "rontide" not in masked("saw Xylo Brontide today").stdout
+
+
+def test_an_unknown_mask_is_told_with_those_that_are_known(masked):
+    done = masked(CANARY_TEXT, name="no-such-mask")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "it has: lean, years" in done.stderr
+
+
+def test_keys_that_are_none_are_told_without_a_word_of_them(tmp_path):
+    keys = file_of(tmp_path / "keys", "1 Quartermaine")
+    keys.chmod(0o600)
+    done = phigate("mask", "--mask", "safe-harbor", "--secrets", keys, stdin=CANARY_TEXT)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "expected `EPOCH KEY`" in done.stderr
+    assert leaks(done.stderr) == []
+
+
+@pytest.mark.parametrize("size", [65_530, 65_536, 131_072 - 20])
+def test_what_lies_across_two_reads_is_masked(tmp_path, size):
+    """Real streams, more than one read, an identifier where one ends and the next begins; any line end stays."""
+    policy = file_of(tmp_path / "policy.yaml", GOOD)
+    filler = ("stable \u00e9 on furosemide\r\n" * 8000)[: size - 20]
+    stdin = f"{filler} Patient: {CANARY_NAME}, SSN {CANARY_SSN}.\n{filler}".encode()
+    done = process("mask", "--mask", "years", "--policy", policy, "--secrets", "env:K", stdin=stdin, K=KEYS, LC_ALL="C")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode() == f"{filler} Patient: [PERSON], SSN [US_SSN].\n{filler}"
+
+
+def test_bytes_that_are_no_text_do_not_stop_it(masked):
+    assert masked(b"\xff SSN 536-22-8145").stdout == "\ufffd SSN [US_SSN]"
+
+
+# -- the journal ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """A folder that a real journal wrote: two sessions, one of them cut off."""
+    written = open_journal(tmp_path / "journal", "gw", lambda: datetime.now(UTC))
+    written.append("request", request("ex-1", session="se-1", name="ada"))
+    written.append("response", response("ex-1"))
+    written.append("request", request("ex-2", session="se-2", name="grace", verb="deny"))
+    written.close("test over")
+    return tmp_path / "journal"
+
+
+def test_sessions_as_a_table(journal):
+    done = phigate("sessions", "--journal", journal)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert all(said in done.stdout for said in ("se-1", "ada", "se-2", "grace"))
+    assert done.stdout.index("se-2") < done.stdout.index("se-1")
+
+
+def test_sessions_as_json_lines(journal):
+    found = [json.loads(line) for line in phigate("sessions", "--json", "--journal", journal).stdout.splitlines()]
+    assert [(one["session"], one["subject"], one["exchanges"]) for one in found] == [
+        ("se-2", "grace", 1),
+        ("se-1", "ada", 1),
+    ]
+    assert found[1]["findings"] == {"PERSON": 1, "MRN": 2}
+
+
+def test_sessions_of_one_subject(journal):
+    done = phigate("sessions", "--json", "--subject", "ada", "--journal", journal)
+    assert [json.loads(line)["session"] for line in done.stdout.splitlines()] == ["se-1"]
+
+
+def test_an_exchange_is_shown_from_both_sides(journal):
+    done = phigate("show", "ex-1", "--journal", journal)
+    assert done.exit_code == 0
+    assert all(said in done.stdout for said in ("ada", "permit", "complete", "Summarise the stay of"))
+    assert "grace" not in done.stdout
+
+
+def test_a_session_is_shown_by_its_exchanges(journal):
+    done = phigate("show", "se-2", "--journal", journal)
+    assert done.exit_code == 0
+    assert "ex-2" in done.stdout
+    assert "ex-1" not in done.stdout
+
+
+def test_an_id_that_nobody_knows(journal):
+    done = phigate("show", "ex-9", "--journal", journal)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "knows no exchange" in done.stderr
+
+
+def test_a_torn_line_is_told_and_the_others_are_shown(journal):
+    (file,) = journal.glob("*.jsonl")
+    file.write_bytes(file.read_bytes() + b'{"seq":')
+    done = phigate("sessions", "--journal", journal)
+    assert done.exit_code == 0
+    assert done.stderr == f"{file.name}:6: torn\n"
+    assert "se-1" in done.stdout
+
+
+@pytest.mark.parametrize("command", [["sessions"], ["show", "ex-1"]], ids=["sessions", "show"])
+def test_a_folder_that_is_not_there(tmp_path, command):
+    done = phigate(*command, "--journal", tmp_path / "missing")
+    assert done.exit_code == 1
+    assert done.stderr == f"{tmp_path / 'missing'}: no such folder\n"

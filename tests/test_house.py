@@ -1,0 +1,252 @@
+"""What the rooms share: had in full before a port opens, and an edited policy is in force only if it is good."""
+
+import json
+import os
+import stat
+from dataclasses import replace
+
+import pytest
+
+from phigate import house as module
+from phigate.exchange import Exchange
+from phigate.house import OPTIONS, ROOT, House, StartFault, read_secrets
+from phigate.policy.masks import Mask, Transform
+from tests import policies
+from tests.stage import asking, entered, furnished, policy_in, policy_text
+from tests.traffic import CANARY_NAME, CANARY_TEXT, leaks
+
+KEY = "ab" * 32
+
+
+def noted(house):
+    """The `policy` records of the journal."""
+    house.journal.close("read now")
+    records = [json.loads(line) for line in house.journal.path.read_bytes().splitlines()]
+    return [record for record in records if record["kind"] == "policy"]
+
+
+# -- the start ------------------------------------------------------------------------------------------------------
+
+
+def start(folder, **changed):
+    own = {
+        "policy": policy_in(folder),
+        "journal": folder / "journal",
+        "secrets": folder / "secrets",
+        "instance": "test",
+    }
+    made = House()
+    made.furnish(**{name: str(value) for name, value in (own | changed).items()})
+    return made
+
+
+def test_a_furnished_house_has_it_all_and_notes_its_policy(tmp_path):
+    made = start(tmp_path)
+    assert not made.ready
+    assert made.journal.healthy
+    assert [(record["policy"], record["was"]) for record in noted(made)] == [(made.policy.sha256, None)]
+
+
+def folder_of(path, mode):
+    path.mkdir(mode=mode)
+    path.chmod(mode)
+    return path
+
+
+def file_of(path, text, mode=0o600):
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+FAULTS = [
+    ("no policy", lambda folder: {"policy": folder / "missing.yaml"}, "no such file or directory"),
+    ("a folder for a policy", lambda folder: {"policy": folder}, "is a directory"),
+    (
+        "a policy with two faults",
+        lambda folder: {
+            "policy": file_of(folder / "bad.yaml", policy_text().replace("version: 1", "version: 9") + "x: 1\n")
+        },
+        "bad.yaml:",
+    ),
+    ("a file for a journal", lambda folder: {"journal": file_of(folder / "file", "")}, "option `phi_journal`: "),
+    (
+        "a journal that others may read",
+        lambda folder: {"journal": folder_of(folder / "open", 0o755)},
+        "others may look into this folder",
+    ),
+    ("a name that is none", lambda _folder: {"instance": "../etc"}, "an instance's name is"),
+    ("a short key", lambda folder: {"secrets": file_of(folder / "short", "1 abcd")}, "expected `EPOCH KEY`"),
+    (
+        "a key that is no number",
+        lambda folder: {"secrets": file_of(folder / "odd", "1 " + "xy" * 32)},
+        "expected `EPOCH",
+    ),
+    ("a key without an epoch", lambda folder: {"secrets": file_of(folder / "none", f" {KEY}")}, "expected `EPOCH KEY`"),
+    ("a key that others may read", lambda folder: {"secrets": file_of(folder / "open", f"1 {KEY}", 0o644)}, "mode 600"),
+    ("no key in the environment", lambda _folder: {"secrets": "env:PHIGATE_NO_SUCH_KEY"}, "expected `EPOCH KEY`"),
+    ("keys in a file's place", lambda folder: {"secrets": file_of(folder / "f", "") / "key"}, "cannot be read or made"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "change", "said"), FAULTS, ids=[case[0] for case in FAULTS])
+def test_a_house_does_not_start_with(tmp_path, sentence, change, said):
+    with pytest.raises(StartFault) as raised:
+        start(tmp_path, **change(tmp_path))
+    assert said in str(raised.value)
+    assert KEY not in str(raised.value)
+
+
+def test_all_faults_of_a_policy_are_told_at_once(tmp_path):
+    bad = file_of(
+        tmp_path / "bad.yaml", policy_text().replace("version: 1", "version: 9").replace("mask: lean", "mask: no")
+    )
+    with pytest.raises(StartFault) as raised:
+        start(tmp_path, policy=bad)
+    assert len(str(raised.value).splitlines()) == 2
+
+
+def test_a_roster_that_cannot_be_read_stops_the_start(tmp_path):
+    with pytest.raises(StartFault):
+        furnished(tmp_path, policy_text(tail="roster: missing.csv\n"))
+
+
+def test_what_else_must_be_had_is_had_last(tmp_path):
+    made = House()
+    made.openers.append(lambda: seen.append(made.journal.healthy))
+    seen: list[bool] = []
+    own = {"policy": policy_in(tmp_path), "journal": tmp_path / "journal", "secrets": tmp_path / "secrets"}
+    made.furnish(**{name: str(value) for name, value in own.items()}, instance="test")
+    assert seen == [True]
+    made.journal.close("test over")
+
+
+def test_defaults_start_where_the_code_stands():
+    paths = [default for name, default, _ in OPTIONS if name in {"phi_policy", "phi_journal", "phi_secrets"}]
+    assert len(paths) == 3
+    assert all(path.startswith(str(ROOT)) for path in paths)
+    assert (ROOT / "addons" / "gateway.py").is_file()
+
+
+# -- the policy -----------------------------------------------------------------------------------------------------
+
+
+def edit(folder, text):
+    """Write the policy anew, with another time than before."""
+    path = folder / "policy.yaml"
+    path.write_text(text)
+    os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + 1))
+
+
+def test_an_edited_policy_is_in_force_and_on_record(house, tmp_path):
+    was = house.policy.sha256
+    edit(tmp_path, policy_text(policies.RULE.removeprefix("  - ").strip()))
+    house.reload_if_changed()
+    assert [rule.name for rule in house.policy.rules] == ["care"]
+    assert [(record["policy"], record["was"]) for record in noted(house)] == [(was, None), (house.policy.sha256, was)]
+
+
+def test_what_was_made_of_the_old_policy_goes_with_it(house, tmp_path):
+    assert house.agent_shown("curl/8 536-22-8145") == "curl/8 [US_SSN]"
+    edit(tmp_path, policy_text(tail="capture: {mask: {OTHER: hash}, bodies: masked}\n"))
+    house.reload_if_changed()
+    assert "[US_SSN]" not in house.agent_shown("curl/8 536-22-8145")
+    assert leaks(house.agent_shown("curl/8 536-22-8145")) == []
+
+
+BAD = [
+    ("with a fault", lambda path: path.write_text("version: 9\n"), "last good one stays"),
+    (
+        "with a roster that is not there",
+        lambda path: path.write_text(policy_text(tail="roster: gone\n")),
+        "last good one stays",
+    ),
+    ("that is gone", lambda path: path.unlink(), "last good one stays"),
+    ("that is no text", lambda path: path.write_bytes(b"\xff\xfe"), "last good one stays"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "change", "said"), BAD, ids=[case[0] for case in BAD])
+def test_the_last_good_policy_stays_in_place_of_one(house, tmp_path, caplog, sentence, change, said):
+    policy, detectors = house.policy, house.detectors
+    change(tmp_path / "policy.yaml")
+    house.reload_if_changed()
+    assert (house.policy, house.detectors) == (policy, detectors)
+    assert said in caplog.text
+
+
+def test_a_bad_policy_is_told_once(house, tmp_path, caplog):
+    edit(tmp_path, "version: 9\n")
+    house.reload_if_changed()
+    caplog.clear()
+    house.reload_if_changed()
+    assert caplog.text == ""
+
+
+def test_a_policy_that_is_there_again_is_read_again(house, tmp_path):
+    text = (tmp_path / "policy.yaml").read_text()
+    (tmp_path / "policy.yaml").unlink()
+    house.reload_if_changed()
+    (tmp_path / "policy.yaml").write_text(text.replace("name: care", "name: cure"))
+    house.reload_if_changed()
+    assert house.policy.rules[0].name == "cure"
+
+
+def test_it_is_looked_at_once_a_second():
+    made = House()
+    assert made.reload_if_changed in made.ticks
+
+
+# -- what is seen ---------------------------------------------------------------------------------------------------
+
+SURROGATES = Mask("surrogates", {"OTHER": Transform("surrogate")})
+
+
+def seen_by(house, who, mask=SURROGATES):
+    exchange = entered(asking(), "clinician").exchange
+    exchange.subject = replace(exchange.subject, id=who)
+    return house.sight(exchange, mask).text(f"Patient: {CANARY_NAME}.")
+
+
+def test_a_person_sees_one_stand_in_and_another_person_another(house):
+    assert seen_by(house, "ada")[0] == seen_by(house, "ada")[0]
+    assert seen_by(house, "ada")[0] != seen_by(house, "bob")[0]
+    assert leaks(seen_by(house, "ada")[0]) == []
+
+
+def test_bystanders_see_everything_through_one_mask(house):
+    assert seen_by(house, "ada")[1] == seen_by(house, "bob", None)[1] == "Patient: [PERSON]."
+
+
+def test_without_a_mask_the_caller_sees_it_all(house):
+    assert seen_by(house, "ada", None)[0] == f"Patient: {CANARY_NAME}."
+
+
+def test_nobodys_texts_can_be_seen_too(house):
+    caller, shown = house.sight(Exchange("ex-1", 0.0), SURROGATES).text(CANARY_TEXT)
+    assert leaks(caller) == leaks(shown) == []
+
+
+# -- keys -----------------------------------------------------------------------------------------------------------
+
+
+def test_keys_are_made_at_first_use_for_their_owner_only(tmp_path):
+    path = tmp_path / "keys" / "secrets"
+    made = read_secrets(str(path))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert read_secrets(str(path)) == made
+    assert read_secrets(str(tmp_path / "other")) != made
+
+
+def test_keys_may_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("PHIGATE_KEYS", f"2026 {KEY}\n")
+    made = read_secrets("env:PHIGATE_KEYS")
+    assert (made.key, made.epoch) == (bytes.fromhex(KEY), "2026")
+
+
+def test_nobody_sees_keys_by_accident():
+    assert KEY not in repr(read_secrets.__doc__)
+    made = module.Secrets(key=bytes.fromhex(KEY), epoch="1")
+    assert KEY not in repr(made)
+    assert repr(bytes.fromhex(KEY)) not in repr(made)
