@@ -57,9 +57,28 @@ def said(raw):
 
 
 def leaks(raw):
-    """Which canaries stand in some bytes or text."""
+    """Which canaries stand in some bytes or text, or in what a stream among them says once it is put together."""
     text = raw.decode(errors="replace") if isinstance(raw, bytes) else raw
-    return [canary for canary in CANARIES if canary in text]
+    together = text + "\n" + "".join(strings_of(text))
+    return [canary for canary in CANARIES if canary in together]
+
+
+def strings_of(text):
+    """Every string in the choices of a stream's events, in order."""
+    for line in text.split("\n"):
+        start = line.find("data: {")
+        if start >= 0:
+            with contextlib.suppress(ValueError):
+                tree, _ = json.JSONDecoder().raw_decode(line[start + len("data: ") :])
+                yield from _strings(tree.get("choices", []))
+
+
+def _strings(node):
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, dict | list):
+        for item in node.values() if isinstance(node, dict) else node:
+            yield from _strings(item)
 
 
 def records(folder):

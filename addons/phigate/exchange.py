@@ -92,7 +92,7 @@ class Exchange:
     """Findings in the prompt, by entity."""
     found_out: Counter[str] = field(default_factory=Counter)
     identifiers: set[str] = field(default_factory=set)
-    """Keyed HMACs of what was found on either side (DESIGN: the identifiers of a record)."""
+    """Keyed HMACs of what was found on either side: the identifiers of its records."""
     usage: dict[str, int] = field(default_factory=dict)
 
     recorded: bool = False

@@ -11,7 +11,7 @@ from phigate.exchange import Refusal
 from phigate.gate.addon import Refuse, Release
 from phigate.house import OPTIONS, House
 from tests.stage import answered, asking, mitmproxy, permitted, policy_in, released, said_in
-from tests.traffic import CANARY_TEXT, CHAT, completion, leaks
+from tests.traffic import CANARY_TEXT, CHAT, completion, events, leaks
 
 # -- Refuse, requests -----------------------------------------------------------------------------------------------
 
@@ -179,12 +179,25 @@ def test_our_own_refusal_stays_as_it_is(house):
 
 
 def test_a_streams_end_is_left_to_the_rooms(house):
-    flow = asking()
-    passage = released(flow, house)
-    passage.plan = "stream"
-    flow.response = streaming = answered(b"", content_type="text/event-stream")
+    flow, _ = streaming(house)
+    response = flow.response
     Refuse(house).response(flow)
-    assert flow.response is streaming
+    assert flow.response is response
+
+
+def unopened(house):
+    """A stream whose guard was made and then taken away: mitmproxy reads all of the model's answer instead."""
+    flow, passage = streaming(house)
+    flow.response.stream = False
+    flow.response.content = b"".join(events())
+    return flow, passage
+
+
+def test_a_stream_that_nobody_opened_is_moved_away(house):
+    flow, passage = unopened(house)
+    Refuse(house).response(flow)
+    assert passage.exchange.refusal.reason == "answer-unreadable"
+    assert flow.response is flows.NOT_YET
 
 
 # -- Release, requests ----------------------------------------------------------------------------------------------
@@ -357,6 +370,13 @@ def test_a_recorded_stream_may_end(house):
     passage.exchange.finished = True
     Release(house).response(flow)
     assert flows.may_answer(flow)
+
+
+def test_a_stream_that_nobody_opened_is_not_let_out_at_its_end(house):
+    flow, passage = unopened(house)
+    passage.exchange.finished = True
+    Release(house).response(flow)
+    assert not flows.may_answer(flow)
 
 
 ENDS = [

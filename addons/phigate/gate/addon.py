@@ -163,13 +163,13 @@ class Refuse:
         passage = flows.passage_of(flow)
         if passage is None or flow.response is None or flows.is_our_answer(flow, passage):
             return
-        if passage.exchange.contacted and passage.plan == "stream":
+        if passage.exchange.contacted and flows.is_guarded(flow):
             return
         raw, unasked = flow.response.raw_content, not passage.exchange.contacted
         flows.withhold(flow, passage)
         if unasked:
             flows.refuse(flow, passage, passage.exchange.refusal or NOT_DECIDED)
-        elif passage.plan is None or raw is None:
+        elif passage.plan not in {"whole", "error"} or raw is None:  # also a stream that nobody opened
             passage.answered_at = time.time()
             passage.outcome = "unmaskable"
             passage.exchange.refusal = BAD_ANSWER
@@ -237,15 +237,15 @@ class Release:
         passage = flows.passage_of(flow)
         if passage is None or flow.response is None or flows.is_our_answer(flow, passage):
             return
-        exchange = passage.exchange
-        if exchange.refusal is not None and passage.stream is None:
+        exchange, streamed = passage.exchange, flows.is_guarded(flow)
+        if exchange.refusal is not None and not streamed:
             flows.refuse(flow, passage, exchange.refusal)
         elif exchange.finished and exchange.refusal is None:
-            if passage.stream is None and passage.answer is not None:
+            if not streamed:
+                if passage.answer is None:
+                    return
                 fields = [*replies.mark_headers(exchange), (b"content-type", b"application/json")]
                 flow.response = flows.answer(passage.status, fields, passage.answer)
-            elif passage.stream is None:
-                return
             flows.release_answer(passage, flow.response)
 
 
