@@ -42,6 +42,7 @@ SEAMS = [
     (_http1, "make_error_response"),
     (ConnectionHandler, "log"),
     (http.MessageData, "__post_init__"),
+    *((http.Headers, name) for name in ("get_all", "get", "__contains__")),
     (asyncio_utils, "set_task_debug_info"),
     (human, "parse_size"),
 ]

@@ -1,40 +1,79 @@
-"""Counters and timings for Prometheus: labels come from closed sets, never from a request."""
+"""Counters and timings for Prometheus: labels come from closed sets, never from a request.
+
+What happens in every exchange is counted in plain numbers and told when somebody asks: the library's own counters take
+a lock each time.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client.core import Metric
+
     from phigate.exchange import Exchange
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # untyped there; a second series for each, that nobody asks for
+BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+"""Seconds; the last bucket is what took longer."""
+
+
+class Tally(Collector):
+    """All exchanges since the start; counted and asked on one thread."""
+
+    def __init__(self) -> None:
+        self._exchanges: Counter[tuple[str, str, str]] = Counter()
+        self._findings: Counter[tuple[str, str]] = Counter()
+        self._taken = [0] * (len(BUCKETS) + 1)
+        self._seconds = 0.0
+
+    def count(self, exchange: Exchange, seconds: float) -> None:
+        """Count one exchange that is over."""
+        refusal = exchange.refusal
+        decision, reason = (refusal.decision, refusal.reason) if refusal else ("permit", "")
+        self._exchanges[_named(exchange.actions), decision, reason] += 1
+        for side, found in (("prompt", exchange.found_in), ("answer", exchange.found_out)):
+            for entity, number in found.items():
+                self._findings[side, entity] += number
+        self._taken[bisect_left(BUCKETS, seconds)] += 1
+        self._seconds += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        labels = ["action", "decision", "reason"]
+        exchanges = CounterMetricFamily("phigate_exchanges", "Exchanges by what became of them.", labels=labels)
+        for key, number in self._exchanges.items():
+            exchanges.add_metric(key, number)
+        findings = CounterMetricFamily("phigate_findings", "Identifiers found.", labels=["side", "entity"])
+        for pair, number in self._findings.items():
+            findings.add_metric(pair, number)
+        yield exchanges
+        yield findings
+        ends = [*map(str, BUCKETS), "+Inf"]
+        yield HistogramMetricFamily(
+            "phigate_exchange_seconds",
+            "From the request's headers to the release of its answer.",
+            buckets=list(zip(ends, accumulate(self._taken), strict=True)),
+            sum_value=self._seconds,
+        )
+
+
+@lru_cache(maxsize=256)
+def _named(actions: frozenset[str]) -> str:
+    return "+".join(sorted(actions)) or "unknown"
+
+
 REGISTRY = CollectorRegistry()
-EXCHANGES = Counter(
-    "phigate_exchanges", "Exchanges by what became of them.", ["action", "decision", "reason"], registry=REGISTRY
-)
-FINDINGS = Counter("phigate_findings", "Identifiers found.", ["side", "entity"], registry=REGISTRY)
-SECONDS = Histogram(
-    "phigate_exchange_seconds",
-    "From the request's headers to the release of its answer.",
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
-    registry=REGISTRY,
-)
+TALLY = Tally()
+REGISTRY.register(TALLY)
 UNDER_WAY = Gauge("phigate_exchanges_under_way", "Exchanges between request and answer.", registry=REGISTRY)
 JOURNAL_UP = Gauge("phigate_journal_up", "1 while the journal can be written.", registry=REGISTRY)
-
-_exchanges = lru_cache(maxsize=1024)(EXCHANGES.labels)
-_findings = lru_cache(maxsize=256)(FINDINGS.labels)
-
-
-def count(exchange: Exchange, seconds: float) -> None:
-    """Count one exchange that is over."""
-    refusal = exchange.refusal
-    action = "+".join(sorted(exchange.actions)) or "unknown"
-    _exchanges(action, refusal.decision if refusal else "permit", refusal.reason if refusal else "").inc()
-    for side, found in (("prompt", exchange.found_in), ("answer", exchange.found_out)):
-        for entity, number in found.items():
-            _findings(side, entity).inc(number)
-    SECONDS.observe(seconds)
+count = TALLY.count

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from phigate.capture.commit import GroupCommit, JournalDown
+from phigate.capture.commit import GATHER, GroupCommit, JournalDown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -202,3 +202,35 @@ def test_waiters_of_a_closed_loop_are_no_trouble(descriptor: int) -> None:
     disk.go.release(2)
     commit.wait(give(commit, b"2\n"), 5)
     assert commit.stop(5)
+
+
+async def a_line_every_turn(commit: GroupCommit, disk: Disk, seconds: float = 0.0) -> list[bytes]:
+    """What is written when four exchanges come to their record one turn of the loop after the other."""
+    for number in range(4):
+        place = give(commit, b"%d\n" % number)
+        time.sleep(seconds)  # noqa: ASYNC251 -- the loop is busy with an answer
+        await asyncio.sleep(0)
+    disk.go.release(4)
+    await commit.durable(place)
+    assert commit.stop(5)
+    return disk.written
+
+
+async def test_in_a_crowd_those_who_are_ready_soon_share_a_batch() -> None:
+    disk = Disk()
+    commit = GroupCommit(-1, write=disk.write, sync=disk.sync)
+    commit.crowd = lambda: 16
+    assert await a_line_every_turn(commit, disk) == [b"0\n1\n2\n3\n"]
+
+
+async def test_alone_nobody_waits_for_others() -> None:
+    disk = Disk()
+    commit = GroupCommit(-1, write=disk.write, sync=disk.sync)
+    assert (await a_line_every_turn(commit, disk))[0] == b"0\n"
+
+
+async def test_a_busy_loop_does_not_keep_a_crowds_lines_back() -> None:
+    disk = Disk()
+    commit = GroupCommit(-1, write=disk.write, sync=disk.sync)
+    commit.crowd = lambda: 16
+    assert (await a_line_every_turn(commit, disk, seconds=GATHER))[0] in {b"0\n", b"0\n1\n"}

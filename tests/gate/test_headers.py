@@ -73,7 +73,7 @@ def test_only_plain_json_is_a_body(sentence, fields, expected):
 
 
 def test_nothing_of_the_callers_head_goes_on():
-    fields = headers.onward("model:8000", exchange_id="ex-1", has_body=True, streaming=True, credential=None)
+    fields = headers.onward("model:8000", exchange_id="ex-1", size=17, streaming=True, credential=None)
     assert dict(fields) == {
         b"Host": b"model:8000",
         b"User-Agent": b"phigate",
@@ -81,11 +81,12 @@ def test_nothing_of_the_callers_head_goes_on():
         b"Accept-Encoding": b"identity",
         b"X-Request-Id": b"ex-1",
         b"Content-Type": b"application/json",
+        b"Content-Length": b"17",
     }
 
 
 def test_the_models_own_credential_takes_the_bearers_place():
-    fields = headers.onward("model:8000", exchange_id="ex-1", has_body=False, streaming=False, credential="own")
+    fields = headers.onward("model:8000", exchange_id="ex-1", size=None, streaming=False, credential="own")
     assert (b"Authorization", b"Bearer own") in fields
 
 

@@ -4,6 +4,8 @@ import asyncio
 import gc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mitmproxy import http
 from mitmproxy.utils import asyncio_utils, human
 
@@ -28,6 +30,33 @@ def test_sizes_are_what_they_were(seams):
     assert (human.parse_size("16m"), human.parse_size("16m"), human.parse_size(None)) == (16 << 20, 16 << 20, None)
     with pytest.raises(ValueError, match="Invalid size"):
         human.parse_size("much")
+
+
+NAMES = st.sampled_from(["Host", "host", "Content-Type", "X", "x", "Transfer-Encoding", "\udcff", ""])
+VALUES = st.sampled_from(["", "a", "b, c", "\udcfe", "\u00e9"])
+FIELDS = st.lists(st.tuples(NAMES, VALUES), max_size=6)
+
+
+def raw(text):
+    return text.encode("utf-8", "surrogateescape")
+
+
+@given(FIELDS, NAMES)
+def test_header_fields_are_found_as_they_were(fields, name):
+    headers = http.Headers([(raw(key), raw(value)) for key, value in fields])
+    asked = [(wanted.upper(), wanted) for wanted in (name, raw(name))]
+    old = [
+        (headers.get_all(key), headers.get(key), headers.get(key, 7), key in headers) for keys in asked for key in keys
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        for seam in ("get_all", "get", "__contains__"):
+            patch.setattr(http.Headers, seam, getattr(thrift, "_" + seam.strip("_")))
+        new = [
+            (headers.get_all(key), headers.get(key), headers.get(key, 7), key in headers)
+            for keys in asked
+            for key in keys
+        ]
+    assert new == old
 
 
 async def test_tasks_still_run(seams):

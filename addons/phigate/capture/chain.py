@@ -66,7 +66,8 @@ def stamp(now: datetime) -> str:
     """UTC with microseconds and a `Z` (RFC 3339); a naive time is our own bug."""
     if now.tzinfo is None:
         raise ValueError("a record's time needs a timezone")
-    return now.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+    utc = now if now.tzinfo is UTC else now.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def digest(line: bytes) -> str:

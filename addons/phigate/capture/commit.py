@@ -6,9 +6,9 @@ have dropped pages that a second sync would then call clean. Nothing is kept fro
 JournalDown.
 
 Lines are gathered on the event loop and handed over as one batch: while the thread is inside a sync they pile up and
-become the next one, and while many exchanges are under way it is given a batch only every GATHER seconds. Each handing
-over costs both threads the interpreter's lock several times, which is dearer than the sync itself; an idle journal
-costs nothing.
+become the next one, and while many exchanges are under way a batch waits for TURNS turns of the loop, which are over at
+once when nobody else has anything to do. Each handing over costs both threads the interpreter's lock several times,
+which is dearer than the sync itself; an idle journal costs nothing.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 QUEUE_LIMIT = 64 * 1024 * 1024
 """Bytes that may wait for the disk before lines are refused."""
 
-GATHER: Final = 0.005
-"""Seconds for which lines are gathered while there is a crowd, so that a batch serves several exchanges."""
+TURNS: Final = 6
+"""Turns of the loop for which lines are gathered in a crowd: all who are ready have had theirs by then (measured)."""
+GATHER: Final = 0.02
+"""Seconds after which a batch is handed over whatever the loop has to do."""
 CROWD: Final = 4
 """Exchanges under way that make a crowd; with fewer every line is handed over at once."""
 STALL: Final = 4.0
@@ -142,11 +144,17 @@ class GroupCommit:
         elif not self._lines or self._batches != self._batches_done:
             return
         elif self._due is None:
-            crowd = self.crowd() >= CROWD
-            self._due_at = time.monotonic() + (GATHER if crowd else 0.0)
-            self._due = loop.call_later(GATHER, self._hand_over) if crowd else loop.call_soon(self._hand_over)
-        elif time.monotonic() > self._due_at + GATHER:  # the loop is too busy to come round to it
+            self._due_at = time.monotonic() + GATHER
+            self._due = loop.call_soon(self._turn, loop, TURNS if self.crowd() >= CROWD else 1)
+        elif time.monotonic() > self._due_at:  # the loop is too busy to come round to it
             self._due.cancel()
+            self._hand_over()
+
+    def _turn(self, loop: asyncio.AbstractEventLoop, left: int) -> None:
+        """A turn of the loop is over; `left` counts this one."""
+        if left > 1 and time.monotonic() < self._due_at:
+            self._due = loop.call_soon(self._turn, loop, left - 1)
+        else:
             self._hand_over()
 
     def _hand_over(self) -> None:

@@ -7,7 +7,7 @@ text and is rendered. So a field that a server invents tomorrow is masked, not p
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -47,6 +47,11 @@ class Fields:
     drop: frozenset[str]
     json: frozenset[str]
     prose: frozenset[str] = frozenset()
+    known: frozenset[str] = field(init=False)
+    """All keys of the table: names that need no look."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "known", self.constant | self.drop | self.json | self.prose)
 
 
 def rewrite(node: Any, fields: Fields, render: Callable[[str], str], depth: int = 0) -> Any:
@@ -56,18 +61,28 @@ def rewrite(node: Any, fields: Fields, render: Callable[[str], str], depth: int 
     if depth > MAX_DEPTH:
         raise TreeError("nested too deep")
     if isinstance(node, dict):
+        known, drop, depth = fields.known, fields.drop, depth + 1
         return {
-            (key if NAME.match(key) and not TELLING.search(key) else render(key)): _member(
-                key, value, fields, render, depth + 1
+            (key if key in known or _is_name(key) else render(key)): (
+                value if _says_nothing(value) else _member(key, value, fields, render, depth)
             )
             for key, value in node.items()
-            if key not in fields.drop
+            if key not in drop
         }
     if isinstance(node, list):
         if node and all(map(_small, node)):
             return node  # a vector
         return [rewrite(item, fields, render, depth + 1) for item in node]
     return number(node, render)
+
+
+def _is_name(key: str) -> bool:
+    return bool(NAME.match(key)) and not TELLING.search(key)
+
+
+def _says_nothing(value: Any) -> bool:
+    """Null, yes, no or a small whole number: the same under every key."""
+    return value is None or (isinstance(value, int) and -_LONG_NUMBER < value < _LONG_NUMBER)
 
 
 def _small(value: Any) -> bool:

@@ -218,15 +218,16 @@ class Release:
             request.data.scheme, request.data.host, request.data.port = passage.target_url
         request.data.method = route.method.encode()
         request.data.trailers = None
+        content = passage.onward_body if route.has_body else b""
         fields = headers.onward(
             _authority(request.data.host, request.data.port, request.data.scheme),
             exchange_id=exchange.id,
-            has_body=route.has_body,
+            size=len(content) if route.has_body else None,
             streaming=exchange.streaming,
             credential=passage.credential,
         )
         request.data.headers = type(request.headers)(fields)
-        request.content = passage.onward_body if route.has_body else b""
+        request.data.content = content
 
     def responseheaders(self, flow: HTTPFlow) -> None:
         passage = flows.passage_of(flow)

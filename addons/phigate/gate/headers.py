@@ -67,8 +67,11 @@ def body_fault(kinds: Mapping[bytes, bytes]) -> tuple[int, str] | None:
     return None
 
 
-def onward(host: str, *, exchange_id: str, has_body: bool, streaming: bool, credential: str | None) -> Fields:
-    """The whole head of what the upstream receives; `credential` is the model's own, the caller's never goes on."""
+def onward(host: str, *, exchange_id: str, size: int | None, streaming: bool, credential: str | None) -> Fields:
+    """The whole head of what the upstream receives; `credential` is the model's own, the caller's never goes on.
+
+    `size` is the body's, in bytes; None where there is none.
+    """
     fields = [
         (b"Host", host.encode("idna" if not host.isascii() else "ascii")),
         (b"User-Agent", b"phigate"),
@@ -76,8 +79,8 @@ def onward(host: str, *, exchange_id: str, has_body: bool, streaming: bool, cred
         (b"Accept-Encoding", b"identity"),
         (b"X-Request-Id", exchange_id.encode()),
     ]
-    if has_body:
-        fields.append((b"Content-Type", b"application/json"))
+    if size is not None:
+        fields += [(b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % size)]
     if credential:
         fields.append((b"Authorization", b"Bearer " + credential.encode("latin-1")))
     return fields

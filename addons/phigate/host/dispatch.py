@@ -12,6 +12,7 @@ the error is on the closed side.
 from __future__ import annotations
 
 import inspect
+from dataclasses import fields
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from mitmproxy.addonmanager import AddonManager
 
+
 type Groups = list[list[Callable[..., Any]]]
 
 
@@ -33,13 +35,17 @@ class Dispatch:
         self._manager = manager
         self._chain: list[Any] = []
         self._groups: dict[str, Groups] = {}
+        self._fields: dict[str, tuple[str, ...]] = {}
 
     def install(self) -> None:
         self._manager.trigger_event = self.trigger_event  # type: ignore[method-assign]  # the instance's own
         self._manager.handle_lifecycle = self.handle_lifecycle  # type: ignore[method-assign]  # as above
 
     async def handle_lifecycle(self, event: hooks.Hook) -> None:
-        arguments = event.args()
+        names = self._fields.get(event.name)
+        if names is None:  # `Hook.args` looks them up for each event
+            names = self._fields[event.name] = tuple(field.name for field in fields(event))  # type: ignore[arg-type]  # a dataclass, all of them
+        arguments = [getattr(event, name) for name in names]
         await self._call(event.name, arguments)
         if isinstance(arguments[0], flow.Flow) and self._of("update"):
             await self._call("update", [[arguments[0]]])

@@ -39,6 +39,7 @@ class Sight:
         self._caller = caller
         self._shown = shown
         self._seen: dict[str, tuple[str, str]] = {}
+        self._differs = False
         self.found: Counter[str] = Counter()
         self.identifiers: set[str] = set()
 
@@ -47,6 +48,7 @@ class Sight:
         known = self._seen.get(text)
         if known is None:
             known = self._seen[text] = self.render(self._detectors.pieces(text))
+            self._differs = self._differs or known[0] != known[1]
         return known
 
     def for_caller(self, text: str) -> str:
@@ -56,18 +58,25 @@ class Sight:
         return self.text(text)[1]
 
     def both(self, tree: Any, fields: Fields) -> tuple[Any, Any]:
-        """A tree, masked for the caller and for bystanders."""
-        return rewrite(tree, fields, self.for_caller), rewrite(tree, fields, self.for_bystanders)
+        """A tree, masked for the caller and for bystanders: one and the same where no text differs."""
+        caller = rewrite(tree, fields, self.for_caller)
+        return caller, rewrite(tree, fields, self.for_bystanders) if self._differs else caller
 
     def render(self, pieces: list[Piece]) -> tuple[str, str]:
         if len(pieces) == 1 and pieces[0].entity is None:
             return pieces[0].text, pieces[0].text
+        caller, shown = [], []
         for piece in pieces:
-            if piece.entity is not None:
-                self.found[piece.entity] += 1
-                self.identifiers.add(identifier(piece.entity, piece.text, self._secrets))
-        caller = map(self._caller.render, pieces) if self._caller else (piece.text for piece in pieces)
-        return "".join(caller), "".join(map(self._shown.render, pieces))
+            text, entity = piece.text, piece.entity
+            if entity is None:
+                caller.append(text)
+                shown.append(text)
+            else:
+                self.found[entity] += 1
+                self.identifiers.add(identifier(entity, text, self._secrets))
+                caller.append(self._caller.render(piece) if self._caller else text)
+                shown.append(self._shown.render(piece))
+        return "".join(caller), "".join(shown)
 
     def channel(self, shown: list[str]) -> TextChannel:
         return TextChannel(self, self._detectors, shown)

@@ -94,38 +94,43 @@ class Patterns:
         self._search, self._close = searching(joined(trees)), searching(closure(trees))
         self._table = table(trees)
         self._rows = [
-            (matching(single(opened(each.pattern))), each, widest(tree) + CONTEXT)
+            (matching(single(opened(each.pattern))), each, widest(tree) + CONTEXT, bool(each.check or each.narrow))
             for each, tree in zip(detectors, trees, strict=True)
         ]
 
     def next(self, text: bytes, at: int, until: int) -> Hit | None:
-        width = self._width
+        return next(self.walk(text, at, until), None)
+
+    def walk(self, text: bytes, at: int, until: int) -> Iterator[Hit]:
+        """Every match starting in [at, until), one after the other: `next` without beginning anew."""
+        search, width, size = self._search, self._width, len(text)
         ahead = BIG
         while at < until:
-            end = min(at + ahead * width, len(text))
+            end = min(at + ahead * width, size)
             # What starts in the last width of a window may end outside of it: it belongs to the next window.
-            clear = end if end == len(text) else end - width
-            start = self._search(text, at, end)[0][0]
+            clear = end if end == size else end - width
+            start = search(text, at, end)[0][0]
             if start < 0 or start >= clear:
                 at, ahead = clear, BIG
-                if clear == len(text):
-                    return None
+                if clear == size:
+                    return
             elif start >= until:
-                return None
+                return
             elif hit := self._hit(text, start):
-                return hit
+                yield hit
+                at, ahead = hit.end, BIG
             else:
                 at, ahead = start + 1, SMALL
-        return None
 
     def _hit(self, text: bytes, start: int) -> Hit | None:
-        size = len(text)
-        # The table names one row at least, or its engine gave up and every row is tried.
-        for index in sorted(self._table.Match(text[start : start + self._width]) or range(len(self._rows))):
-            match, detector, width = self._rows[index]
-            begin, end = match(text, start, min(start + width, size))[1]
+        rows = self._table(text[start : start + self._width])
+        if len(rows) != 1:  # the table names one row at least, or its engine gave up and every row is tried
+            rows = sorted(rows or range(len(self._rows)))
+        for index in rows:
+            match, detector, width, checked = self._rows[index]
+            begin, end = match(text, start, min(start + width, len(text)))[1]
             if begin >= 0:
-                if detector.check or detector.narrow:
+                if checked:
                     end = begin + _standing(detector, text[begin:end].decode(*ENCODING))
                 if end > begin:
                     return Hit(start, begin, end, detector.entity, detector.name, detector.score)
@@ -164,7 +169,8 @@ class Detectors:
     """Every source of evidence, immutable, compiled once and shared by all exchanges."""
 
     def __init__(self, detectors: tuple[Detector, ...] = DETECTORS, roster: Roster | None = None) -> None:
-        self._sources: tuple[Source, ...] = (_compiled(detectors), *((roster,) if roster else ()))
+        self._patterns = _compiled(detectors)
+        self._sources: tuple[Source, ...] = (self._patterns, *((roster,) if roster else ()))
         self.reach = max(source.reach for source in self._sources)
         """The most characters a stream is ever held back."""
 
@@ -201,6 +207,11 @@ class Detectors:
 
     def hits(self, text: bytes, at: int, until: int) -> Iterator[Hit]:
         """Matches starting in [at, until), one after the other, as far as this text shows."""
+        if len(self._sources) == 1:
+            return self._patterns.walk(text, at, until)
+        return self._merged(text, at, until)
+
+    def _merged(self, text: bytes, at: int, until: int) -> Iterator[Hit]:
         upcoming = [source.next(text, at, until) for source in self._sources]
         while found := [hit for hit in upcoming if hit]:
             best = min(found, key=_leftmost_longest) if len(found) > 1 else found[0]

@@ -27,9 +27,12 @@ NINETY = (
 )
 
 
+NUMBER = re.compile(r"\d+")
+
+
 def is_date(text: str) -> bool:
     """Numbers that can be a day, a month and a year in one of the usual orders."""
-    parts = [int(each) for each in re.findall(r"\d+", text)[:3]]
+    parts = [int(each) for each in NUMBER.findall(text)[:3]]
     if parts[0] > 31:
         parts = parts[1:]
     return 1 <= min(parts[:2]) <= 12 and 1 <= max(parts[:2]) <= 31
