@@ -15,6 +15,7 @@ except Exception as error:  # noqa: BLE001 -- mitmproxy would go on without us, 
     sys.exit(f"phigate: cannot be loaded ({type(error).__name__}: {getattr(error, 'name', '')})")
 
 house = House()
+house.open_or_end()  # what breaks between here and the first port ends the process
 
 addons = [
     Refuse(house),  # closed until proven permitted

@@ -148,6 +148,7 @@ class Gateway(Child):
         program: str = MITMDUMP,
         prefix: Sequence[str] = (),
         script: Path = ROOT / "addons" / "gateway.py",
+        ledger: str | None = None,
     ) -> None:
         self.port = port or free_port()
         self.console = console or free_port()
@@ -159,6 +160,8 @@ class Gateway(Child):
             phi_policy=policy,
             phi_journal=self.journal,
             phi_secrets=folder / "keys" / "secrets",
+            phi_keys=folder / "keys",
+            phi_ledger=ledger or f"sqlite+aiosqlite:///{folder / 'ledger.db'}",
             phi_console=f"{HOST}:{self.console}",
         )
         if instance is not None:

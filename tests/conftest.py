@@ -12,6 +12,7 @@ from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.utils import asyncio_utils, human
 
 from tests import stage
+from tests.postgres import postgres_server, postgres_url  # noqa: F401 -- fixtures for all tests
 
 
 @pytest.fixture

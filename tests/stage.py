@@ -16,6 +16,7 @@ from phigate import flows
 from phigate.dialect import openai
 from phigate.exchange import Subject
 from phigate.host import lockdown
+from phigate.host.addresses import Addresses
 from phigate.host.observers import Observers
 from phigate.house import House
 from phigate.policy.decide import PromptFacts, decide
@@ -50,14 +51,20 @@ def policy_in(folder: Path, text: str | None = None) -> Path:
     return path
 
 
+def places(folder: Path) -> dict[str, str]:
+    """Where a gateway whose files are all in one folder has them, by option without `phi_`."""
+    return {
+        "journal": str(folder / "journal"),
+        "secrets": str(folder / "keys" / "secrets"),
+        "keys": str(folder / "keys"),
+        "ledger": f"sqlite+aiosqlite:///{folder / 'ledger.db'}",
+    }
+
+
 def furnished(folder: Path, text: str | None = None) -> House:
     house = House()
-    house.furnish(
-        policy=str(policy_in(folder, text)),
-        journal=str(folder / "journal"),
-        secrets=str(folder / "keys" / "secrets"),
-        instance="test",
-    )
+    here = Addresses("http://127.0.0.1:8080", "http://127.0.0.1:8090")
+    house.furnish(policy=str(policy_in(folder, text)), **places(folder), instance="test", addresses=here)
     return house
 
 

@@ -17,6 +17,7 @@ FLOORS = {
     "exchange": GROUND,
     "policy": GROUND,
     "dialect": SHARED,
+    "ledger": SHARED,
     "gate": ROOMS,
     "identity": ROOMS,
     "access": ROOMS,
@@ -36,6 +37,7 @@ FLOORS = {
 ADDON = re.compile(r"\w+\.addon")
 KNOW_THE_WORLD = {
     *("policy.load", "policy.reference", "masking.roster", "identity.fetch", "identity.keys", "identity.verify"),
+    *("identity.follow", "identity.introspect", "identity.keyring", "ledger.ledger"),
     *("capture.commit", "capture.journal", "capture.read"),
 }
 """The files below the glue that know a clock, a disk, a network or chance; all others are told."""
@@ -143,8 +145,8 @@ def test_the_script_fits_on_a_screen():
 
 def test_the_script_imports_makes_a_house_and_lists_the_chain():
     kinds = [type(node).__name__ for node in tree_of(GATEWAY).body]
-    assert kinds == ["Expr", "Import", "Try", "Assign", "Assign"]
-    guard, house, chain = tree_of(GATEWAY).body[2:]
+    assert kinds == ["Expr", "Import", "Try", "Assign", "Expr", "Assign"]
+    guard, house, opening, chain = tree_of(GATEWAY).body[2:]
     assert isinstance(guard, ast.Try)
     assert {type(node) for node in guard.body} == {ast.ImportFrom}
     (handler,) = guard.handlers
@@ -152,12 +154,13 @@ def test_the_script_imports_makes_a_house_and_lists_the_chain():
     assert ast.unparse(handler.type or ast.Name("")) == "Exception"
     assert ast.unparse(leaves).startswith("sys.exit(")
     assert ast.unparse(house) == "house = House()"
+    assert ast.unparse(opening) == "house.open_or_end()"
     assert re.fullmatch(r"addons = \[(\w+\(house\), )+\w+\(house\)\]", ast.unparse(chain))
 
 
 # -- tests ----------------------------------------------------------------------------------------------------------
 
-LIKE_NOTHING = {"live", "samples", "scripts", "test_architecture.py"}
+LIKE_NOTHING = {"live", "peers", "samples", "scripts", "tables", "test_architecture.py"}
 """Tests of something else than one source file."""
 
 

@@ -16,7 +16,7 @@ from mitmproxy.proxy.layers import http as layer
 from phigate import flows
 from phigate.gate.sentinel import Sentinel
 from phigate.house import ROOT
-from tests.stage import answered, asking, bearer, mitmproxy, policy_in, until
+from tests.stage import answered, asking, bearer, mitmproxy, places, policy_in, until
 from tests.traffic import CANARY_TEXT, chat, completion, events, leaks, said
 
 GATEWAY = ROOT / "addons" / "gateway.py"
@@ -69,7 +69,7 @@ class Chain:
 @contextlib.asynccontextmanager
 async def running(folder):
     """The gateway as `mitmdump -s addons/gateway.py` has it once it runs."""
-    own = {"phi_policy": policy_in(folder), "phi_journal": folder / "journal", "phi_secrets": folder / "secrets"}
+    own = {"phi_policy": policy_in(folder), **{f"phi_{name}": place for name, place in places(folder).items()}}
     with mitmproxy(mode=["reverse:http://127.0.0.1:9"], confdir=str(folder / "conf")) as context:
         context.options.update_defer(**{name: str(value) for name, value in own.items()}, phi_console="")
         context.options.update(scripts=[str(GATEWAY)])

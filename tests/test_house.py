@@ -9,10 +9,11 @@ import pytest
 
 from phigate import house as module
 from phigate.exchange import Exchange
+from phigate.host.addresses import Addresses
 from phigate.house import OPTIONS, ROOT, House, StartFault, read_secrets
 from phigate.policy.masks import Mask, Transform
 from tests import policies
-from tests.stage import asking, entered, furnished, policy_in, policy_text
+from tests.stage import asking, entered, furnished, places, policy_in, policy_text
 from tests.traffic import CANARY_NAME, CANARY_TEXT, leaks
 
 KEY = "ab" * 32
@@ -29,14 +30,9 @@ def noted(house):
 
 
 def start(folder, **changed):
-    own = {
-        "policy": policy_in(folder),
-        "journal": folder / "journal",
-        "secrets": folder / "secrets",
-        "instance": "test",
-    }
+    own = {"policy": policy_in(folder), **places(folder), "instance": "test"}
     made = House()
-    made.furnish(**{name: str(value) for name, value in (own | changed).items()})
+    made.furnish(**{name: str(value) for name, value in (own | changed).items()}, addresses=Addresses())
     return made
 
 
@@ -115,16 +111,16 @@ def test_what_else_must_be_had_is_had_last(tmp_path):
     made = House()
     made.openers.append(lambda: seen.append(made.journal.healthy))
     seen: list[bool] = []
-    own = {"policy": policy_in(tmp_path), "journal": tmp_path / "journal", "secrets": tmp_path / "secrets"}
-    made.furnish(**{name: str(value) for name, value in own.items()}, instance="test")
+    made.furnish(policy=str(policy_in(tmp_path)), **places(tmp_path), instance="test", addresses=Addresses())
     assert seen == [True]
     made.journal.close("test over")
 
 
 def test_defaults_start_where_the_code_stands():
-    paths = [default for name, default, _ in OPTIONS if name in {"phi_policy", "phi_journal", "phi_secrets"}]
-    assert len(paths) == 3
-    assert all(path.startswith(str(ROOT)) for path in paths)
+    files = {"phi_policy", "phi_journal", "phi_secrets", "phi_keys", "phi_ledger"}
+    paths = [default for name, default, _ in OPTIONS if name in files]
+    assert len(paths) == 5
+    assert all(path.removeprefix("sqlite+aiosqlite:///").startswith(str(ROOT)) for path in paths)
     assert (ROOT / "addons" / "gateway.py").is_file()
 
 

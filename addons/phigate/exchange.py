@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """What a bearer may be used for; an empty set limits nothing."""
+
+    models: frozenset[str] = frozenset()
+    actions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """Who a bearer proved to be (RFC 7519 `iss` and `sub`), and what this policy makes of them."""
 
@@ -25,6 +33,18 @@ class Subject:
     expires: float
     """`exp` of the bearer, seconds since the epoch."""
     jti: str | None = None
+    issued: float = 0.0
+    """`iat` of the bearer that the identity provider issued."""
+    scope: Scope | None = None
+    """What a bearer of the gateway's own is limited to."""
+    uses: int | None = None
+    """1: the bearer is spent by its exchange."""
+    signed_by: str = ""
+    """`iss` of the bearer itself; another than `issuer` where the gateway issued it for one of theirs."""
+    family: tuple[tuple[str, str], ...] = ()
+    """(`iss`, `jti`) of the bearers that this one was exchanged for: taken back with any of them."""
+    bound: tuple[tuple[str, str], ...] = ()
+    """What the bearer is bound to (RFC 7800 `cnf`), proven already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +75,8 @@ class Refusal:
     headers: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Further members of the error object, such as a ticket."""
+    content: bytes | None = None
+    """JSON of our own that is answered in place of an error object."""
 
 
 @dataclass(slots=True)

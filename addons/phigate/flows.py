@@ -102,7 +102,9 @@ def refuse(flow: http.HTTPFlow, passage: Passage, refusal: Refusal) -> None:
     if passage.fields.get(b"content-type", b"").startswith(b"application/grpc"):
         response = answer(200, replies.grpc_headers(exchange, refused), None)
     else:
-        content = openai.error_body(refused.status, refused.reason, refused.message, dict(refused.extra))
+        content = refused.content or openai.error_body(
+            refused.status, refused.reason, refused.message, dict(refused.extra)
+        )
         if flow.request.data.method == b"HEAD":  # its answer has no body (RFC 9110, 9.3.2)
             content = b""
         response = answer(refused.status, replies.refusal_headers(exchange, refused), content)

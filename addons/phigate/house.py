@@ -5,27 +5,38 @@ Glue: it reads files, the clock and mitmproxy's options, and is the only place w
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import logging
 import os
 import secrets as randomness
 import socket
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from phigate.capture.journal import Journal, JournalFault, open_journal
 from phigate.capture.record import policy_record
+from phigate.host.addresses import Addresses
+from phigate.identity.follow import Follow
+from phigate.identity.keyring import Keyring, KeyringFault, open_keyring
+from phigate.identity.own import Own
+from phigate.identity.saml import Provider, certificate_usable
 from phigate.identity.verify import Verifier
+from phigate.ledger import LedgerDown, LedgerFault, open_ledger
 from phigate.masking import Detectors, RosterFault, Secrets, Sight, Transformer, default_detectors, load_roster
 from phigate.policy.load import PolicyFaults, load_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from phigate.exchange import Exchange
     from phigate.host.observers import Observers
+    from phigate.ledger import Ledger, Revocation
     from phigate.policy.schema import Mask, Policy
 
 logger = logging.getLogger(__name__)
@@ -42,12 +53,28 @@ OPTIONS = (
         str(ROOT / "var" / "keys" / "secrets"),
         "File (or env:NAME) of the keys for hashes and surrogates.",
     ),
+    (
+        "phi_ledger",
+        f"sqlite+aiosqlite:///{ROOT / 'var' / 'ledger.db'}",
+        "The database that all gateways share (a URL).",
+    ),
+    ("phi_keys", str(ROOT / "var" / "keys"), "The folder of the gateway's own signing keys."),
+    ("phi_url", "", "The gateway's public base address; worked out on loopback only."),
+    ("phi_console_url", "", "The console's public base address; worked out on loopback only."),
     ("phi_instance", socket.gethostname() or "phigate", "The name of this gateway in records and metrics."),
 )
 
 
+SWEEP = 600.0
+"""Seconds between two times that the ledger drops what is over."""
+
+
 class StartFault(Exception):  # noqa: N818 -- the operator's fault, told in the operator's words
     """Why the gateway cannot start: one sentence a line, in the operator's words."""
+
+
+class ProviderFault(Exception):  # noqa: N818 -- as above
+    """Why an identity provider's certificates cannot be had."""
 
 
 class House:
@@ -55,36 +82,78 @@ class House:
 
     policy: Policy
     detectors: Detectors
+    providers: tuple[Provider, ...]
     secrets: Secrets
     journal: Journal
     verifier: Verifier
     observers: Observers
+    keyring: Keyring
 
     def __init__(self) -> None:
+        self.furnished = False
         self.ready = False
         self.leaving = False
         self.under_way: set[str] = set()
+        self.contacted: dict[str, Any] = {}
+        """Exchanges whose upstream was asked and that are not over, and their flows."""
+        self.addresses = Addresses()
+        self.follow = Follow()
+        self.ledger: Ledger | None = None
+        self.following: asyncio.Task[None] | None = None
+        """What looks at the ledger again and again, until `going` is set."""
+        self.going = asyncio.Event()
+        self.count_refused: Callable[[str, str], None] = lambda _address, _reason: None
+        """(address, reason) of a credential that was not believed; whoever records them sets it."""
         self.openers: list[Callable[[], None]] = []
         """What else must be had before a port opens; each may raise StartFault."""
         self.ticks: list[Callable[[], None]] = [self.reload_if_changed]
         """What is done once a second; none of it may raise."""
         self._policy_path = Path()
+        self._ledger_url = ""
+        self._swept = 0.0
+        self.instance = ""
         self._noted: str | None = None
         self._policy_seen: tuple[int, int] | None = None
 
-    def furnish(self, *, policy: str, journal: str, secrets: str, instance: str) -> None:
+    def open_or_end(self) -> None:
+        """End the process unless everything is furnished once the script is loaded.
+
+        mitmproxy logs what breaks while it loads a script, or not even that (an option given twice), and goes on as a
+        plain proxy. Loading is one step of its loop: this looks at what came of it in the next.
+        """
+        with contextlib.suppress(RuntimeError):  # no loop: nothing is going to listen
+            asyncio.get_running_loop().call_soon(self._look_or_end)
+
+    def _look_or_end(self) -> None:
+        if not self.furnished:
+            sys.stderr.write("phigate: the gateway could not be loaded; is an option of it given twice?\n")
+            sys.exit(1)
+
+    def furnish(
+        self,
+        *,
+        policy: str,
+        journal: str,
+        secrets: str,
+        instance: str,
+        ledger: str,
+        keys: str,
+        addresses: Addresses,
+    ) -> None:
         """Load and open everything; raises StartFault before any port is opened."""
+        self.addresses, self.instance = addresses, instance
         self._policy_path = Path(policy)
         try:
             self._policy_seen = self._policy_stamp()
             self.put_in_force(load_policy(self._policy_path))
         except PolicyFaults as fault:
             raise StartFault("\n".join(fault.faults)) from None
-        except RosterFault as fault:
+        except (RosterFault, ProviderFault) as fault:
             raise StartFault(str(fault)) from None
         except OSError as error:
             raise StartFault(f"{policy}: {os.strerror(error.errno or 0).lower()}") from None
         self.secrets = read_secrets(secrets)
+        self._open_ledger(ledger, Path(keys))
         try:
             self.journal = open_journal(Path(journal), instance, utc_now)
         except JournalFault as fault:
@@ -93,17 +162,82 @@ class House:
         self._note_policy()
         for opener in self.openers:
             opener()
+        self.furnished = True
 
     def put_in_force(self, policy: Policy) -> None:
         """Make a policy the one that decides from now on; everything derived from the old one goes with it."""
+        self.providers = providers_of(policy)
         self.detectors = default_detectors(load_roster(policy.folder / policy.roster) if policy.roster else None)
         self.policy = policy
         if hasattr(self, "verifier"):
             self.verifier.replace(policy)
         else:
-            self.verifier = Verifier(policy)
+            self.verifier = Verifier(policy, own=self._own(), follow=self.follow, spend=self.spend)
         self.transformer = lru_cache(maxsize=256)(self._transformer)
         self.agent_shown = lru_cache(maxsize=1024)(self._agent_shown)
+
+    def _own(self) -> Own | None:
+        """The gateways as an issuer of their own, where both their addresses are known."""
+        here = self.addresses
+        return Own(here.console, (here.url,)) if here.console and here.url else None
+
+    # -- the ledger -------------------------------------------------------------------------------------------------
+
+    def _open_ledger(self, url: str, folder: Path) -> None:
+        """See, before any port opens, that the ledger is there, is ours and has our keys; raises StartFault.
+
+        mitmproxy's own loop runs already and cannot be waited for here: this is done in one of a thread's own.
+        """
+        self._ledger_url = url
+
+        async def first() -> None:
+            self.ledger = await open_ledger(url)
+            try:
+                self.keyring = open_keyring(folder, self.instance, time.time(), self.policy.tokens.rotate)
+                await self.look_at_ledger()
+            finally:
+                await self.ledger.close()
+                self.ledger = None
+
+        try:
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(asyncio.run, first()).result()
+        except (LedgerFault, LedgerDown, KeyringFault) as fault:
+            raise StartFault(
+                f"option `{'phi_keys' if isinstance(fault, KeyringFault) else 'phi_ledger'}`: {fault}"
+            ) from None
+
+    async def look_at_ledger(self) -> Sequence[Revocation]:
+        """Follow what all instances agree on, and publish our keys; raises LedgerDown or LedgerFault."""
+        if self.ledger is None:
+            if self.leaving:
+                raise LedgerDown("the gateway is going away")
+            self.ledger = await open_ledger(self._ledger_url)
+        now = time.time()
+        for key in self.keyring.due(now, self.policy.tokens.rotate):
+            await self.ledger.publish(key)
+            self.keyring.published(key)
+        if now - self._swept > SWEEP:
+            self._swept = now
+            await self.ledger.sweep(now)
+        return await self.follow.look(self.ledger, now)
+
+    async def close_ledger(self) -> None:
+        """At the end; whatever is asked of the ledger afterwards is LedgerDown."""
+        self.going.set()
+        if self.following is not None:
+            await self.following  # never cancelled: a driver that is stopped while it connects leaves things open
+        ledger, self.ledger = self.ledger, None
+        if ledger is not None:
+            await ledger.close()
+
+    async def spend(self, kind: str, key: str, expires: float, now: float) -> bool:
+        """Use something that may be used once, on any instance; False when it was; raises LedgerDown."""
+        if self.ledger is None:
+            raise LedgerDown("the ledger is not open")
+        return await self.ledger.spend(kind, key, expires, now)
+
+    # -- the policy -------------------------------------------------------------------------------------------------
 
     def reload_if_changed(self) -> None:
         """Put an edited policy in force; a bad one changes nothing and is said once."""
@@ -118,7 +252,7 @@ class House:
             logger.error(
                 "the changed policy is not put in force, the last good one stays:\n%s", "\n".join(fault.faults)
             )
-        except RosterFault as fault:
+        except (RosterFault, ProviderFault) as fault:
             logger.error("the changed policy is not put in force, the last good one stays: %s", fault)
         except OSError as error:
             logger.error("the changed policy cannot be read (%s), the last good one stays", type(error).__name__)
@@ -149,6 +283,29 @@ class House:
     def _note_policy(self) -> None:
         was, self._noted = self._noted, self.policy.sha256
         self.journal.append("policy", policy_record(self._noted, was=was, accepted=True))
+
+
+def providers_of(policy: Policy) -> tuple[Provider, ...]:
+    """The policy's SAML identity providers with their certificates read; raises ProviderFault."""
+    return tuple(
+        Provider(
+            entity_id=entry.entity_id,
+            audience=entry.audience,
+            groups_from=entry.groups_from,
+            certificates=tuple(_certificate(policy.folder / name) for name in entry.certificates),
+        )
+        for entry in policy.saml
+    )
+
+
+def _certificate(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProviderFault(f"{path}: cannot be read ({type(error).__name__})") from None
+    if not certificate_usable(text):
+        raise ProviderFault(f"{path}: holds no certificate with a key that signatures can be checked with")
+    return text
 
 
 def utc_now() -> dt.datetime:

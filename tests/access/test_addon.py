@@ -1,9 +1,12 @@
 """May they? From a flow to a decision or a refusal; who was refused before is not asked about again."""
 
+from dataclasses import replace
+
 import pytest
 
 from phigate.access.addon import Access
-from phigate.exchange import Refusal
+from phigate.exchange import Refusal, Scope
+from phigate.ledger import LedgerDown
 from phigate.policy.decide import Deny, Hold, Permit
 from tests.stage import asking, entered, furnished, policy_text
 from tests.traffic import chat
@@ -17,14 +20,14 @@ models:
 IMAGE = chat() | {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}
 
 
-def asked(house, flow, *roles, **more):
+async def asked(house, flow, *roles, **more):
     passage = entered(flow, *(roles or ("clinician",)), **more)
-    Access(house).request(flow)
+    await Access(house).request(flow)
     return passage
 
 
-def test_a_permitted_request_is_read_and_decided(house):
-    passage = asked(house, asking(chat(stream=True)))
+async def test_a_permitted_request_is_read_and_decided(house):
+    passage = await asked(house, asking(chat(stream=True)))
     exchange = passage.exchange
     assert exchange.refusal is None
     assert isinstance(exchange.decision, Permit)
@@ -34,8 +37,8 @@ def test_a_permitted_request_is_read_and_decided(house):
     assert (passage.target_url, passage.credential) == (None, None)
 
 
-def test_without_a_body_there_is_no_model_to_ask_for(house):
-    passage = asked(house, asking(method="GET", path="/v1/models"), route="openai-models")
+async def test_without_a_body_there_is_no_model_to_ask_for(house):
+    passage = await asked(house, asking(method="GET", path="/v1/models"), route="openai-models")
     assert passage.exchange.refusal is None
     assert (passage.exchange.model, passage.exchange.request) == (None, None)
 
@@ -53,28 +56,28 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("sentence", "flow", "roles", "status", "reason"), REFUSED, ids=[case[0] for case in REFUSED])
-def test_a_refusal_names_its_reason(house, sentence, flow, roles, status, reason):
-    passage = asked(house, flow.copy(), *roles)
+async def test_a_refusal_names_its_reason(house, sentence, flow, roles, status, reason):
+    passage = await asked(house, flow.copy(), *roles)
     refusal = passage.exchange.refusal
     assert (refusal.status, refusal.reason) == (status, reason)
 
 
-def test_the_emergency_header_alone_neither_opens_nor_closes(house):
-    passage = asked(house, asking(phi_break_glass="code blue"))
+async def test_the_emergency_header_alone_neither_opens_nor_closes(house):
+    passage = await asked(house, asking(phi_break_glass="code blue"))
     assert passage.reasons.break_glass == "code blue"
     assert passage.exchange.decision.rule == "care"
-    assert asked(house, asking(phi_break_glass="code blue"), "visitor").exchange.refusal.reason == "no-rule"
+    assert (await asked(house, asking(phi_break_glass="code blue"), "visitor")).exchange.refusal.reason == "no-rule"
 
 
-def test_a_denied_request_keeps_what_the_record_needs(house):
-    exchange = asked(house, asking(chat("List all patients"))).exchange
+async def test_a_denied_request_keeps_what_the_record_needs(house):
+    exchange = (await asked(house, asking(chat("List all patients")))).exchange
     assert isinstance(exchange.decision, Deny)
     assert (exchange.refusal.rule, exchange.refusal.message) == ("no-bulk", "Ask us.")
     assert exchange.request is not None
 
 
-def test_asking_to_unmask_is_one_more_action(house):
-    passage = asked(house, asking(phi_unmask="ward round"))
+async def test_asking_to_unmask_is_one_more_action(house):
+    passage = await asked(house, asking(phi_unmask="ward round"))
     assert passage.exchange.actions == {"chat", "unmask"}
     assert isinstance(passage.exchange.decision, Hold)
     assert passage.reasons.unmask == "ward round"
@@ -87,53 +90,53 @@ HEADS = [
 
 
 @pytest.mark.parametrize(("sentence", "fault", "status", "reason"), HEADS, ids=[case[0] for case in HEADS])
-def test_a_known_caller_learns_what_was_wrong_with_the_head(house, sentence, fault, status, reason):
+async def test_a_known_caller_learns_what_was_wrong_with_the_head(house, sentence, fault, status, reason):
     flow = asking()
     passage = entered(flow, "clinician")
     passage.head_fault, passage.route = fault, None
-    Access(house).request(flow)
+    await Access(house).request(flow)
     assert (passage.exchange.refusal.status, passage.exchange.refusal.reason) == (status, reason)
 
 
-def test_no_route_is_no_way(house):
+async def test_no_route_is_no_way(house):
     flow = asking()
     passage = entered(flow, "clinician")
     passage.route = None
-    Access(house).request(flow)
+    await Access(house).request(flow)
     assert passage.exchange.refusal.reason == "route-unknown"
 
 
-def test_a_body_where_none_belongs_is_refused(house):
+async def test_a_body_where_none_belongs_is_refused(house):
     flow = asking(method="GET", path="/v1/models")
     flow.request.content = b"{}"
-    assert asked(house, flow, route="openai-models").exchange.refusal.reason == "malformed"
+    assert (await asked(house, flow, route="openai-models")).exchange.refusal.reason == "malformed"
 
 
-def test_trailers_are_refused(house):
+async def test_trailers_are_refused(house):
     flow = asking()
     flow.request.trailers = type(flow.request.headers)(x="y")
-    assert asked(house, flow).exchange.refusal.reason == "malformed"
+    assert (await asked(house, flow)).exchange.refusal.reason == "malformed"
 
 
-def test_nobody_is_not_decided_about(house):
+async def test_nobody_is_not_decided_about(house):
     flow = asking()
     passage = entered(flow)
     with pytest.raises(ValueError, match="no subject"):
-        Access(house).request(flow)
+        await Access(house).request(flow)
     assert passage.exchange.decision is None
 
 
-def test_who_was_refused_is_not_asked_about(house):
+async def test_who_was_refused_is_not_asked_about(house):
     flow = asking()
     passage = entered(flow, "clinician")
     passage.exchange.refusal = Refusal(401, "bearer-missing", "A bearer is needed.")
-    Access(house).request(flow)
+    await Access(house).request(flow)
     assert passage.exchange.decision is None
     assert passage.exchange.refusal.reason == "bearer-missing"
 
 
-def test_a_flow_that_never_entered_is_left_alone(house):
-    Access(house).request(asking())
+async def test_a_flow_that_never_entered_is_left_alone(house):
+    await Access(house).request(asking())
 
 
 @pytest.fixture
@@ -154,8 +157,8 @@ PLACES = [
 
 
 @pytest.mark.parametrize(("sentence", "name", "target", "url", "own"), PLACES, ids=[case[0] for case in PLACES])
-def test_a_models_name_leads_to_its_server(several, sentence, name, target, url, own):
-    passage = asked(several, asking(chat() | {"model": name}))
+async def test_a_models_name_leads_to_its_server(several, sentence, name, target, url, own):
+    passage = await asked(several, asking(chat() | {"model": name}))
     assert passage.exchange.refusal is None
     assert passage.exchange.target == target
     assert (passage.target_url, passage.credential) == (url, own)
@@ -165,12 +168,85 @@ NAMES = [("nobody's", "gpt", "model-unknown"), ("two models'", "bother", "model-
 
 
 @pytest.mark.parametrize(("sentence", "name", "reason"), NAMES, ids=[case[0] for case in NAMES])
-def test_a_name_that_is_not_one_models_is_refused(several, sentence, name, reason):
-    refusal = asked(several, asking(chat() | {"model": name})).exchange.refusal
+async def test_a_name_that_is_not_one_models_is_refused(several, sentence, name, reason):
+    refusal = (await asked(several, asking(chat() | {"model": name}))).exchange.refusal
     assert (refusal.status, refusal.reason) == (404, reason)
 
 
-def test_a_missing_credential_is_the_gateways_fault(several, monkeypatch):
+async def test_a_missing_credential_is_the_gateways_fault(several, monkeypatch):
     monkeypatch.delenv("WARD_KEY")
-    refusal = asked(several, asking(chat() | {"model": "llama3"})).exchange.refusal
+    refusal = (await asked(several, asking(chat() | {"model": "llama3"}))).exchange.refusal
     assert (refusal.status, refusal.reason) == (503, "credential-missing")
+
+
+# -- bearers of the gateway's own -----------------------------------------------------------------------------------
+
+
+async def limited(house, flow, **changes):
+    """A clinician whose bearer is limited in some way."""
+    passage = entered(flow, "clinician")
+    passage.exchange.subject = replace(passage.exchange.subject, jti="one", **changes)
+    await Access(house).request(flow)
+    return passage.exchange
+
+
+SCOPES = [
+    ("to nothing", Scope(), None),
+    ("to this model and action", Scope(frozenset({"ward-assistant"}), frozenset({"chat"})), None),
+    ("to another model", Scope(models=frozenset({"other"})), "scope-exceeded"),
+    ("to another action", Scope(actions=frozenset({"embed"})), "scope-exceeded"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "scope", "reason"), SCOPES, ids=[case[0] for case in SCOPES])
+async def test_a_bearer_is_limited(house, sentence, scope, reason):
+    exchange = await limited(house, asking(chat() | {"model": "ward-assistant"}), scope=scope)
+    assert (exchange.refusal.reason if exchange.refusal else None) == reason
+    assert reason is None or exchange.refusal.status == 403
+
+
+async def test_a_chats_scope_does_not_unmask(house):
+    flow = asking(phi_unmask="ward round")
+    exchange = await limited(house, flow, scope=Scope(actions=frozenset({"chat"})))
+    assert exchange.refusal.reason == "scope-exceeded"
+
+
+def spending(house, monkeypatch, outcome):
+    spent = []
+
+    async def spend(kind, key, expires, now):
+        spent.append((kind, key))
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(house, "spend", spend)
+    return spent
+
+
+SPENDING = [
+    ("the first time", True, None),
+    ("again", False, "bearer-refused"),
+    ("in an outage", LedgerDown("x"), "ledger-unavailable"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "outcome", "reason"), SPENDING, ids=[case[0] for case in SPENDING])
+async def test_a_bearer_for_one_exchange_is_spent(house, monkeypatch, sentence, outcome, reason):
+    spent = spending(house, monkeypatch, outcome)
+    exchange = await limited(house, asking(), uses=1, signed_by="https://console.example")
+    assert (exchange.refusal.reason if exchange.refusal else None) == reason
+    assert spent == [("token", "https://console.example\0one")]
+
+
+@pytest.mark.parametrize("flow", [asking(chat("List all patients")), asking(b"{"), asking(phi_unmask="ward round")])
+async def test_what_is_not_permitted_spends_nothing(house, monkeypatch, flow):
+    spent = spending(house, monkeypatch, True)
+    await limited(house, flow.copy(), uses=1)
+    assert spent == []
+
+
+async def test_a_bearer_for_many_exchanges_is_not_spent(house, monkeypatch):
+    spent = spending(house, monkeypatch, False)
+    exchange = await limited(house, asking())
+    assert (exchange.refusal, spent) == (None, [])

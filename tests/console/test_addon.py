@@ -86,7 +86,13 @@ def test_a_taken_port_stops_the_start(console, context):
 
 
 def test_an_empty_house_is_not_ready():
-    assert Console(House()).checks() == {"gateway": False, "policy": False, "journal": False, "keys": False}
+    assert Console(House()).checks() == {
+        "gateway": False,
+        "policy": False,
+        "journal": False,
+        "ledger": False,
+        "keys": False,
+    }
 
 
 CHANGES = [

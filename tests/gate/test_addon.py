@@ -10,7 +10,7 @@ from phigate import flows
 from phigate.exchange import Refusal
 from phigate.gate.addon import Refuse, Release
 from phigate.house import OPTIONS, House
-from tests.stage import answered, asking, mitmproxy, permitted, policy_in, released, said_in
+from tests.stage import answered, asking, mitmproxy, permitted, places, policy_in, released, said_in
 from tests.traffic import CANARY_TEXT, CHAT, completion, events, leaks
 
 # -- Refuse, requests -----------------------------------------------------------------------------------------------
@@ -408,7 +408,7 @@ def test_release_leaves_a_flow_alone_that_never_entered(house, hook):
 def starting(context, folder, **changed):
     """Refuse as mitmproxy loads it, with the options of a gateway whose files are in `folder`."""
     refuse = Refuse(House())
-    own = {"phi_policy": policy_in(folder), "phi_journal": folder / "journal", "phi_secrets": folder / "secrets"}
+    own = {"phi_policy": policy_in(folder), **{f"phi_{name}": place for name, place in places(folder).items()}}
     context.options.update_defer(**{name: str(value) for name, value in (own | changed).items()})
     context.master.addons.register(refuse)
     return refuse

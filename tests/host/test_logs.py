@@ -56,7 +56,7 @@ def test_the_text_of_an_exception_is_left_out(lines):
 )
 def test_the_words_of_others_are_withheld(lines, message, args):
     logging.getLogger("mitmproxy.proxy.server").warning(message, *args)
-    logging.getLogger("signxml").debug(message, *args)
+    logging.getLogger("urllib3").debug(message, *args)
     assert len(lines) == 2
     assert "Canary" not in "".join(lines)
     assert all("message withheld" in line for line in lines)

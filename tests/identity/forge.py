@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
+from phigate.identity.bearer import check
 from phigate.identity.jwks import KeySet, parse_jwks
 from phigate.identity.strict import to_base64url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from phigate.identity.outcome import Introspection
 
 NOW = 1_800_000_000.0
 ISSUER = "https://idp.hospital.example/realms/clinical"
@@ -34,9 +37,14 @@ class Rule:
     audience: tuple[str, ...] = ("phigate",)
     algorithms: tuple[str, ...] = ALL
     keys: str = "discover"
-    groups_from: str | None = "groups"
+    audience_from: str = "aud"
+    groups_from: tuple[str, ...] = ("groups",)
+    groups_as: str = "list"
+    required_claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_age: timedelta | None = None
     leeway: timedelta = timedelta(0)
+    proof: str = "as-bound"
+    introspect: Introspection | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ class Rules:
     """A policy whose roles are named like its groups."""
 
     issuers: tuple[Rule, ...] = (Rule(),)
+    saml: tuple[Any, ...] = ()
     folder: Path = field(default_factory=Path)
 
     def roles_of(self, groups: Iterable[str]) -> frozenset[str]:
@@ -157,3 +166,24 @@ def other_last_letter(bearer: str) -> str:
         if twin != bearer and base64.urlsafe_b64decode(twin.rsplit(".", 1)[1] + "==") == spelt:
             return twin
     raise AssertionError("this signature's length has no spare bits")
+
+
+RULE = Rule()
+OTHER = Rule(issuer=OTHER_ISSUER, audience=("research-gateway",))
+
+
+def settle(bearer: str, rule: Rule = RULE, keys: KeySet | None = None, now: float = NOW) -> Any:
+    """What `check` makes of a bearer under a policy of two issuers, each with keys of its own."""
+    return check(bearer, (rule, OTHER), {rule.issuer: keys or published(), OTHER.issuer: other_keys()}, now)
+
+
+@cache
+def other_keys() -> KeySet:
+    return keyset(jwk_of("rsa-other"))
+
+
+def segment(bearer: str, which: int, change: Callable[[str], str]) -> str:
+    """A bearer with one of its segments changed."""
+    parts = bearer.split(".")
+    parts[which] = change(parts[which])
+    return ".".join(parts)

@@ -8,6 +8,7 @@ from phigate.exchange import Refusal, Subject
 from phigate.identity import addon
 from phigate.identity.addon import Identity
 from phigate.identity.outcome import Refused, Unavailable
+from phigate.ledger import Revocation
 from tests.stage import ISSUER, asking, bearer, entered
 
 WARD = ("ward",)
@@ -27,11 +28,14 @@ async def test_a_believed_bearer_gives_a_subject_with_its_roles_and_session(hous
     assert exchange.session.startswith("se-")
 
 
+WHERE = 'resource_metadata="http://127.0.0.1:8080/.well-known/oauth-protected-resource"'
+MISSING = {"www-authenticate": f'Bearer realm="phigate", {WHERE}'}
+INVALID = {"www-authenticate": f'Bearer realm="phigate", error="invalid_token", {WHERE}'}
 REFUSED = [
-    ("none", None, "bearer-missing", None, addon.MISSING),
-    ("one that has ended", {"exp": 1.0}, "bearer-refused", "expired", addon.INVALID),
-    ("one for somebody else", {"aud": "other"}, "bearer-refused", "aud-mismatch", addon.INVALID),
-    ("one of a stranger", {"iss": "https://evil.example"}, "bearer-refused", "issuer-unknown", addon.INVALID),
+    ("none", None, "bearer-missing", None, MISSING),
+    ("one that has ended", {"exp": 1.0}, "bearer-refused", "expired", INVALID),
+    ("one for somebody else", {"aud": "other"}, "bearer-refused", "aud-mismatch", INVALID),
+    ("one of a stranger", {"iss": "https://evil.example"}, "bearer-refused", "issuer-unknown", INVALID),
 ]
 
 
@@ -62,6 +66,12 @@ def test_keys_that_cannot_be_had_are_nobodys_fault():
     refusal = addon.refusal_of(Unavailable(ISSUER, retry_after=7))
     assert (refusal.status, refusal.reason, refusal.retry_after) == (503, "keys-unavailable", 7)
     assert refusal.headers == {}
+
+
+def test_a_gateway_that_does_not_know_its_address_names_none():
+    assert addon.refusal_of(Refused("expired")).headers == {
+        "www-authenticate": 'Bearer realm="phigate", error="invalid_token"'
+    }
 
 
 def test_two_credentials_are_refused_like_any_wrong_one():
@@ -108,3 +118,38 @@ async def test_what_was_stated_in_the_request_names_the_session(house):
     stated = await identified(house, asking(said=said, phi_session="round"))
     assert stated.session == addon.session_of(stated.subject, b"round")
     assert stated.subject.expires > time.time()
+
+
+# -- bearers that are taken back ------------------------------------------------------------------------------------
+
+
+def out(who="ada"):
+    return Revocation(ISSUER, who, None, cut=time.time(), expires=time.time() + 600, by="eve", reason="lost")
+
+
+async def test_a_bearer_that_was_taken_back_is_refused_though_it_is_remembered(house):
+    said = bearer(*WARD)
+    assert (await identified(house, asking(said=said))).refusal is None
+    house.follow.revoked.add([out()])
+    assert (await identified(house, asking(said=said))).refusal.detail == "revoked"
+
+
+async def test_nobody_is_let_in_while_nobody_knows_who_is_out(house, monkeypatch):
+    monkeypatch.setattr("phigate.identity.follow.PATIENCE", -1.0)
+    refusal = (await identified(house, asking(said=bearer(*WARD)))).refusal
+    assert (refusal.status, refusal.reason) == (503, "ledger-unavailable")
+
+
+async def test_whoever_was_taken_back_meanwhile_sees_nothing_of_the_answer(house):
+    flow = asking(said=bearer(*WARD))
+    passage = entered(flow)
+    await Identity(house).request(flow)
+    passage.exchange.contacted = True
+    Identity(house).response(flow)
+    assert passage.exchange.refusal is None
+    house.follow.revoked.add([out("bob")])
+    Identity(house).response(flow)
+    assert passage.exchange.refusal is None
+    house.follow.revoked.add([out()])
+    Identity(house).response(flow)
+    assert (passage.exchange.refusal.detail, passage.outcome) == ("revoked", "revoked")

@@ -43,6 +43,24 @@ def lengthened(name: str) -> dict[str, Any]:
 
 OFF_CURVE = jwk_of("ES256", y=to_base64url(b"\1" * 32))
 
+SMALL_ORDER = {
+    "1": bytes([1] + [0] * 31),
+    "2": bytes([0xEC] + [255] * 30 + [127]),
+    "4": bytes(32),
+    "4, the other": bytes([0] * 31 + [128]),
+    **{
+        f"8, point {at}": bytes.fromhex(point)
+        for at, point in enumerate(
+            (
+                "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+                "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+                "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+                "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+            )
+        )
+    },
+}
+
 DROPPED: list[tuple[str, str, Any]] = [
     ("a private rsa key", "private", private_jwk("rsa")),
     ("a private ec key", "private", private_jwk("ES256")),
@@ -74,6 +92,9 @@ DROPPED: list[tuple[str, str, Any]] = [
     ("rsa with a fingerprint (CVE-2017-15361)", "weak", rsa_modulus(roca_modulus())),
     ("rsa with an even modulus", "weak", rsa_modulus(2**2048 - 2)),
     ("rsa without a modulus", "material-invalid", jwk_of("rsa", n=None)),
+    ("rsa without an exponent", "material-invalid", jwk_of("rsa", e=None)),
+    ("a point without its y", "material-invalid", jwk_of("ES256", y=None)),
+    ("ed25519 without its x", "material-invalid", jwk_of("EdDSA", x=None)),
     ("rsa with a padded modulus", "material-invalid", jwk_of("rsa") | {"n": jwk_of("rsa")["n"] + "=="}),
     ("rsa with a number for a modulus", "material-invalid", jwk_of("rsa") | {"n": 7}),
     ("a point off the curve", "material-invalid", OFF_CURVE),
@@ -82,6 +103,15 @@ DROPPED: list[tuple[str, str, Any]] = [
     ("the point at zero", "material-invalid", jwk_of("ES256", x=to_base64url(bytes(32)), y=to_base64url(bytes(32)))),
     ("ed25519 cut short", "material-invalid", jwk_of("EdDSA", x="AAAA")),
     ("x25519", "unsupported", jwk_of("EdDSA", crv="X25519")),
+    *(
+        (f"ed25519 of small order ({which})", "weak", jwk_of("EdDSA", x=to_base64url(raw)))
+        for which, raw in SMALL_ORDER.items()
+    ),
+    (
+        "ed25519 with a y past the prime",
+        "material-invalid",
+        jwk_of("EdDSA", x=to_base64url(bytes([0xEE] + [255] * 30 + [127]))),
+    ),
     ("a string", "not-an-object", "rsa"),
     ("null", "not-an-object", None),
 ]
@@ -98,6 +128,35 @@ def test_a_key_that_must_not_be_used_is_dropped_and_the_others_stay(why: str, en
 def test_an_honest_key_is_kept(name: str) -> None:
     bare = jwk_of(name, use=None, x5c=["AAAA"], x5t="abc", key_ops=["verify"])
     assert kids(read(bare)) == [name]
+
+
+PRIME = 2**255 - 19
+D = -121665 * pow(121666, -1, PRIME) % PRIME
+
+
+def added(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    """The sum of two points of edwards25519 (RFC 8032 section 5.1)."""
+    (x1, y1), (x2, y2) = one, other
+    both = D * x1 * x2 * y1 * y2
+    x = (x1 * y2 + x2 * y1) * pow(1 + both, -1, PRIME)
+    return x % PRIME, (y1 * y2 + x1 * x2) * pow(1 - both, -1, PRIME) % PRIME
+
+
+def point_of(raw: bytes) -> tuple[int, int]:
+    y, sign = int.from_bytes(raw, "little") & (2**255 - 1), raw[31] >> 7
+    square = (y * y - 1) * pow(D * y * y + 1, -1, PRIME) % PRIME
+    root = pow(square, (PRIME + 3) // 8, PRIME)
+    x = root if root * root % PRIME == square else root * pow(2, (PRIME - 1) // 4, PRIME) % PRIME
+    assert x * x % PRIME == square
+    return (x if x % 2 == sign else -x % PRIME), y
+
+
+@pytest.mark.parametrize("raw", SMALL_ORDER.values(), ids=SMALL_ORDER)
+def test_the_points_of_small_order_are_that(raw: bytes) -> None:
+    point = point_of(raw)
+    for _ in range(3):
+        point = added(point, point)
+    assert point == (0, 1)
 
 
 def test_two_keys_of_one_name_are_both_dropped() -> None:

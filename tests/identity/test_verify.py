@@ -20,6 +20,7 @@ from issuer import PEOPLE, SampleIssuer
 from phigate.exchange import Subject
 from phigate.identity.keys import FRESH, STALE, UNKNOWN_KID, Keys
 from phigate.identity.outcome import Refused, Unavailable
+from phigate.identity.proof import Presented
 from phigate.identity.verify import Verifier
 from phigate.policy.load import parse_policy
 from tests.identity.forge import Rule, Rules
@@ -48,6 +49,14 @@ def fields(bearer: str) -> list[tuple[bytes, bytes]]:
     return [(b"Host", b"gateway"), (b"Authorization", f"Bearer {bearer}".encode())]
 
 
+PLAIN = Presented(method="POST", url=None, proof=(), certificate=None, scheme="bearer")
+
+
+def remembered(verifier: Verifier, bearer: str, now: float) -> Subject | None:
+    known = verifier.cached(bearer, now)
+    return known.subject if known else None
+
+
 @pytest.fixture
 def issuer() -> Iterator[SampleIssuer]:
     with SampleIssuer() as made:
@@ -69,7 +78,7 @@ async def verifier(issuer: SampleIssuer, clock: Time) -> AsyncIterator[Verifier]
 
 @pytest.mark.parametrize("person", PEOPLE)
 async def test_the_sample_people_are_who_they_are(verifier: Verifier, issuer: SampleIssuer, person: str) -> None:
-    subject = await verifier.verify(fields(issuer.mint_for(person)), time.time())
+    subject = await verifier.verify(fields(issuer.mint_for(person)), PLAIN, time.time())
     assert isinstance(subject, Subject)
     assert (subject.issuer, subject.id, subject.groups) == (issuer.url, person, PEOPLE[person])
     assert subject.roles == frozenset(PEOPLE[person])
@@ -78,21 +87,23 @@ async def test_the_sample_people_are_who_they_are(verifier: Verifier, issuer: Sa
 async def test_a_bearer_is_settled_without_waiting_the_second_time(verifier: Verifier, issuer: SampleIssuer) -> None:
     now, bearer = time.time(), issuer.mint_for("dr.okafor")
     assert verifier.cached(bearer, now) is None
-    subject = await verifier.believe(bearer, now)
-    assert verifier.cached(bearer, now) is subject
+    subject = await verifier.present(bearer, PLAIN, now)
+    assert remembered(verifier, bearer, now) is subject
     issuer.down = True
-    assert await verifier.believe(bearer, now) is subject
+    assert await verifier.present(bearer, PLAIN, now) is subject
 
 
 async def test_a_refused_bearer_is_not_kept(verifier: Verifier, issuer: SampleIssuer) -> None:
     now, bearer = time.time(), issuer.mint("x", aud="billing")
-    assert await verifier.believe(bearer, now) == Refused("aud-mismatch")
+    assert await verifier.present(bearer, PLAIN, now) == Refused("aud-mismatch")
     assert verifier.cached(bearer, now) is None
 
 
 async def test_without_a_bearer_nobody_is_asked(verifier: Verifier, issuer: SampleIssuer) -> None:
-    assert await verifier.verify([], time.time()) == Refused("bearer-missing")
-    assert await verifier.verify([(b"authorization", b"Basic YTpi")], time.time()) == Refused("scheme-not-bearer")
+    assert await verifier.verify([], PLAIN, time.time()) == Refused("bearer-missing")
+    assert await verifier.verify([(b"authorization", b"Basic YTpi")], PLAIN, time.time()) == Refused(
+        "scheme-not-bearer"
+    )
     assert not issuer.asked
 
 
@@ -100,13 +111,13 @@ async def test_the_clients_own_header_carries_a_bearer_where_its_protocol_says_s
     verifier: Verifier, issuer: SampleIssuer
 ) -> None:
     sent = [(b"x-api-key", issuer.mint_for("dr.okafor").encode())]
-    assert isinstance(await verifier.verify(sent, time.time(), "x-api-key"), Subject)
-    assert await verifier.verify(sent, time.time()) == Refused("bearer-missing")
+    assert isinstance(await verifier.verify(sent, PLAIN, time.time(), "x-api-key"), Subject)
+    assert await verifier.verify(sent, PLAIN, time.time()) == Refused("bearer-missing")
 
 
 async def test_a_hostile_header_is_refused_before_keys_are_asked_for(verifier: Verifier, issuer: SampleIssuer) -> None:
-    assert await verifier.verify(fields("a.b"), time.time()) == Refused("malformed")
-    assert await verifier.verify([(b"authorization", b"Bearer \xff\xfe")], time.time()) == Refused("malformed")
+    assert await verifier.verify(fields("a.b"), PLAIN, time.time()) == Refused("malformed")
+    assert await verifier.verify([(b"authorization", b"Bearer \xff\xfe")], PLAIN, time.time()) == Refused("malformed")
     assert not issuer.asked
 
 
@@ -114,27 +125,27 @@ async def test_rotation_is_followed_and_the_old_keys_bearers_die_with_it(
     verifier: Verifier, issuer: SampleIssuer
 ) -> None:
     now, old = time.time(), issuer.mint_for("dr.okafor")
-    assert isinstance(await verifier.believe(old, now), Subject)
+    assert isinstance(await verifier.present(old, PLAIN, now), Subject)
     issuer.rotate()
-    assert isinstance(await verifier.believe(issuer.mint_for("sam.lindqvist"), now), Subject)
+    assert isinstance(await verifier.present(issuer.mint_for("sam.lindqvist"), PLAIN, now), Subject)
     assert verifier.cached(old, now) is None
-    assert await verifier.believe(old, now) == Refused("kid-unknown")
+    assert await verifier.present(old, PLAIN, now) == Refused("kid-unknown")
 
 
 async def test_a_rotation_that_keeps_the_old_keys_keeps_their_bearers(verifier: Verifier, issuer: SampleIssuer) -> None:
     now, old = time.time(), issuer.mint("x", alg="ES256")
-    assert isinstance(await verifier.believe(old, now), Subject)
+    assert isinstance(await verifier.present(old, PLAIN, now), Subject)
     issuer.rotate(keep=True)
-    assert isinstance(await verifier.believe(issuer.mint("x", alg="ES256"), now), Subject)
-    assert isinstance(await verifier.believe(old, now), Subject)
+    assert isinstance(await verifier.present(issuer.mint("x", alg="ES256"), PLAIN, now), Subject)
+    assert isinstance(await verifier.present(old, PLAIN, now), Subject)
 
 
 async def test_unknown_kids_do_not_make_us_a_nuisance_to_the_issuer(verifier: Verifier, issuer: SampleIssuer) -> None:
     now = time.time()
-    await verifier.believe(issuer.mint_for("dr.okafor"), now)
+    await verifier.present(issuer.mint_for("dr.okafor"), PLAIN, now)
     for number in range(50):
         bearer = issuer.mint("x", headers={"kid": f"unknown-{number}"})
-        assert await verifier.believe(bearer, now) == Refused("kid-unknown")
+        assert await verifier.present(bearer, PLAIN, now) == Refused("kid-unknown")
     assert issuer.asked["/jwks"] == 2
 
 
@@ -143,11 +154,11 @@ async def test_an_outage_from_the_start_is_unavailable_and_over_when_it_is_over(
 ) -> None:
     now, bearer = time.time(), issuer.mint_for("dr.okafor")
     issuer.down = True
-    assert await verifier.believe(bearer, now) == Unavailable(issuer.url, retry_after=2)
+    assert await verifier.present(bearer, PLAIN, now) == Unavailable(issuer.url, retry_after=2)
     assert (verifier.ready, verifier.degraded) == (False, True)
     issuer.down = False
     clock.passed += 2
-    assert isinstance(await verifier.believe(bearer, now), Subject)
+    assert isinstance(await verifier.present(bearer, PLAIN, now), Subject)
     assert (verifier.ready, verifier.degraded) == (True, False)
 
 
@@ -155,34 +166,34 @@ async def test_in_a_later_outage_the_last_keys_serve_and_that_shows(
     verifier: Verifier, issuer: SampleIssuer, clock: Time
 ) -> None:
     now = time.time()
-    await verifier.believe(issuer.mint_for("dr.okafor"), now)
+    await verifier.present(issuer.mint_for("dr.okafor"), PLAIN, now)
     issuer.down = True
     clock.passed += FRESH
-    assert isinstance(await verifier.believe(issuer.mint_for("sam.lindqvist"), now), Subject)
+    assert isinstance(await verifier.present(issuer.mint_for("sam.lindqvist"), PLAIN, now), Subject)
     assert (verifier.ready, verifier.degraded) == (True, True)
 
 
 async def test_a_changed_policy_means_new_roles_at_once(verifier: Verifier, issuer: SampleIssuer) -> None:
     now, bearer = time.time(), issuer.mint_for("dr.okafor")
-    await verifier.believe(bearer, now)
-    verifier.replace(policy_for(issuer.url, groups_from=None))
+    await verifier.present(bearer, PLAIN, now)
+    verifier.replace(policy_for(issuer.url, groups_from=()))
     assert verifier.cached(bearer, now) is None
-    subject = await verifier.believe(bearer, now)
+    subject = await verifier.present(bearer, PLAIN, now)
     assert isinstance(subject, Subject)
     assert subject.roles == frozenset()
     verifier.replace(policy_for(issuer.url, audience=("other",)))
-    assert await verifier.believe(bearer, now) == Refused("aud-mismatch")
+    assert await verifier.present(bearer, PLAIN, now) == Refused("aud-mismatch")
     verifier.replace(policy_for("https://other.example"))
-    assert await verifier.believe(bearer, now) == Refused("issuer-unknown")
+    assert await verifier.present(bearer, PLAIN, now) == Refused("issuer-unknown")
 
 
 async def test_an_issuer_that_a_changed_policy_adds_is_believed(verifier: Verifier, issuer: SampleIssuer) -> None:
     now = time.time()
     with SampleIssuer() as added:
-        assert await verifier.believe(added.mint_for("dr.okafor"), now) == Refused("issuer-unknown")
+        assert await verifier.present(added.mint_for("dr.okafor"), PLAIN, now) == Refused("issuer-unknown")
         verifier.replace(Rules(issuers=(*policy_for(issuer.url).issuers, *policy_for(added.url).issuers)))
-        assert isinstance(await verifier.believe(added.mint_for("dr.okafor"), now), Subject)
-        assert isinstance(await verifier.believe(issuer.mint_for("dr.okafor"), now), Subject)
+        assert isinstance(await verifier.present(added.mint_for("dr.okafor"), PLAIN, now), Subject)
+        assert isinstance(await verifier.present(issuer.mint_for("dr.okafor"), PLAIN, now), Subject)
 
 
 async def test_a_policy_that_changes_while_keys_are_fetched_is_the_one_that_counts(issuer: SampleIssuer) -> None:
@@ -190,16 +201,16 @@ async def test_a_policy_that_changes_while_keys_are_fetched_is_the_one_that_coun
         async def keyset(self, issuer: str, kid: str | None) -> Any:
             found = await super().keyset(issuer, kid)
             if verifier._policy is before:
-                verifier.replace(policy_for(issuer, groups_from=None))
+                verifier.replace(policy_for(issuer, groups_from=()))
             return found
 
     before = policy_for(issuer.url)
     verifier = Verifier(before, Changing(before.issuers, before.folder))
     now, bearer = time.time(), issuer.mint_for("dr.okafor")
-    subject = await verifier.believe(bearer, now)
+    subject = await verifier.present(bearer, PLAIN, now)
     assert isinstance(subject, Subject)
     assert subject.roles == frozenset()
-    assert verifier.cached(bearer, now) is subject
+    assert remembered(verifier, bearer, now) is subject
     await verifier.close()
 
 
@@ -230,10 +241,10 @@ masks:
   all: {{OTHER: redact}}
 """
     verifier = Verifier(parse_policy(text.encode(), "policy.yaml", tmp_path))
-    subject = await verifier.believe(issuer.mint_for("dr.okafor"), time.time())
+    subject = await verifier.present(issuer.mint_for("dr.okafor"), PLAIN, time.time())
     assert isinstance(subject, Subject)
     assert subject.roles == {"clinician"}
-    visitor = await verifier.believe(issuer.mint_for("lee.castellano"), time.time())
+    visitor = await verifier.present(issuer.mint_for("lee.castellano"), PLAIN, time.time())
     assert isinstance(visitor, Subject)
     assert visitor.roles == frozenset()
     await verifier.close()
@@ -296,7 +307,7 @@ async def at_provider(provider: MockProvider, clock: Time) -> AsyncIterator[Veri
 
 
 async def test_a_foreign_providers_bearer_is_believed(at_provider: Verifier, provider: MockProvider) -> None:
-    subject = await at_provider.verify(fields(provider.access_token(groups=["ward-staff"])), time.time())
+    subject = await at_provider.verify(fields(provider.access_token(groups=["ward-staff"])), PLAIN, time.time())
     assert isinstance(subject, Subject)
     assert (subject.issuer, subject.id, subject.groups) == (provider.url, "dr.okafor", ("ward-staff",))
 
@@ -304,22 +315,22 @@ async def test_a_foreign_providers_bearer_is_believed(at_provider: Verifier, pro
 async def test_a_foreign_providers_id_token_opens_nothing(at_provider: Verifier, provider: MockProvider) -> None:
     # Its audience is the client, which is named like us here: only what it is gives it away.
     id_token = await asyncio.to_thread(provider.id_token)
-    assert await at_provider.verify(fields(id_token), time.time()) == Refused("id-token")
+    assert await at_provider.verify(fields(id_token), PLAIN, time.time()) == Refused("id-token")
 
 
 async def test_a_foreign_providers_rotation_is_followed(
     at_provider: Verifier, provider: MockProvider, clock: Time
 ) -> None:
     now, old = time.time(), provider.access_token()
-    assert isinstance(await at_provider.believe(old, now), Subject)
+    assert isinstance(await at_provider.present(old, PLAIN, now), Subject)
     provider.rotate()
     new = provider.access_token()
-    assert isinstance(await at_provider.believe(new, now), Subject)
-    assert await at_provider.believe(old, now) == Refused("kid-unknown")
+    assert isinstance(await at_provider.present(new, PLAIN, now), Subject)
+    assert await at_provider.present(old, PLAIN, now) == Refused("kid-unknown")
     provider.rotate()
-    assert await at_provider.believe(provider.access_token(), now) == Refused("kid-unknown")
+    assert await at_provider.present(provider.access_token(), PLAIN, now) == Refused("kid-unknown")
     clock.passed += UNKNOWN_KID
-    assert isinstance(await at_provider.believe(provider.access_token(), now), Subject)
+    assert isinstance(await at_provider.present(provider.access_token(), PLAIN, now), Subject)
 
 
 async def test_a_foreign_providers_outage_is_survived_on_its_last_keys(clock: Time) -> None:
@@ -328,11 +339,11 @@ async def test_a_foreign_providers_outage_is_survived_on_its_last_keys(clock: Ti
         provider = MockProvider(app, server.server_port)
         policy = policy_for(provider.url)
         verifier = Verifier(policy, Keys(policy.issuers, policy.folder, clock=clock))
-        assert isinstance(await verifier.believe(provider.access_token(jti="1"), now), Subject)
+        assert isinstance(await verifier.present(provider.access_token(jti="1"), PLAIN, now), Subject)
     clock.passed += FRESH
-    assert isinstance(await verifier.believe(provider.access_token(jti="2"), now), Subject)
+    assert isinstance(await verifier.present(provider.access_token(jti="2"), PLAIN, now), Subject)
     assert verifier.status()[0].fault == "unreachable"
     assert (verifier.ready, verifier.degraded) == (True, True)
     clock.passed += STALE
-    assert isinstance(await verifier.believe(provider.access_token(jti="3"), now), Unavailable)
+    assert isinstance(await verifier.present(provider.access_token(jti="3"), PLAIN, now), Unavailable)
     await verifier.close()

@@ -88,14 +88,18 @@ def test_a_bearer_that_is_not_believed_learns_nothing_about_why(gateway, bearers
         answer = client.post(CHAT, json=chat())
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "bearer-refused"
-    assert answer.headers["www-authenticate"] == 'Bearer realm="phigate", error="invalid_token"'
+    metadata = f"{gateway.url}/.well-known/oauth-protected-resource"
+    challenge = f'Bearer realm="phigate", error="invalid_token", resource_metadata="{metadata}"'
+    assert answer.headers["www-authenticate"] == challenge
     assert "signature" not in answer.text
     assert model.connections == 0
 
 
 def test_no_bearer_gets_a_bare_challenge(gateway, model):
     with as_person(gateway) as client:
-        assert client.get("/v1/models").headers["www-authenticate"] == 'Bearer realm="phigate"'
+        metadata = f"{gateway.url}/.well-known/oauth-protected-resource"
+        challenge = client.get("/v1/models").headers["www-authenticate"]
+    assert challenge == f'Bearer realm="phigate", resource_metadata="{metadata}"'
 
 
 REFUSED = [

@@ -14,6 +14,7 @@ import pytest
 
 from model_server import Answer
 from processes import MITMDUMP, ROOT, Gateway, free_port, settings
+from tests.stage import places
 from tests.traffic import CHAT, chat, completion, events, leaks, records, said
 
 pytestmark = pytest.mark.live
@@ -26,8 +27,7 @@ def started(folder, policy, *arguments, model_url="http://127.0.0.1:9", script=G
     own = {
         "confdir": folder / "conf",
         "phi_policy": policy,
-        "phi_journal": folder / "journal",
-        "phi_secrets": folder / "secrets",
+        **{f"phi_{name}": place for name, place in places(folder).items()},
         "phi_console": f"127.0.0.1:{free_port()}",
         "listen_port": free_port(),
     }
@@ -39,6 +39,8 @@ def started(folder, policy, *arguments, model_url="http://127.0.0.1:9", script=G
 
 
 STARTS = [
+    ("an option of ours twice", ["--set", "phi_url=", "--set", "phi_url=http://127.0.0.1:2"], "twice"),
+    ("an address that is none", ["--set", "phi_url=ai.example"], "`phi_url`"),
     ("a regular proxy", ["--mode", "regular"], "mode `regular`"),
     ("a second mode", ["--mode", "reverse:http://127.0.0.1:9", "--mode", "socks5@0"], "mode `socks5@0`"),
     ("raw TCP", ["--mode", "reverse:tcp://127.0.0.1:9"], "reverse:tcp"),

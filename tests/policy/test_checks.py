@@ -53,6 +53,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "masks_exist": (GOOD | {"rules": [RULE | {"prompt": "none"}]}, "unknown mask"),
     "models_exist": (GOOD | {"models": {"m": {}}, "rules": [RULE | {"models": ["n"]}]}, "unknown model"),
     "names_are_unique": (GOOD | {"rules": [RULE, RULE]}, "stands twice"),
+    "one_issuer_is_asked": (GOOD | {"issuers": [{"introspect": {}}, {}, {"introspect": {}}]}, "only one issuer"),
     "model_names_are_unique": (GOOD | {"models": {"m": {"names": ["a"]}, "n": {"names": ["a"]}}}, "belongs to"),
     "grants_end": (GOOD | {"rules": [RULE | {"grant": {}}]}, "a grant ends"),
     "reveal_is_built_in": (GOOD | {"masks": {"reveal": {}}}, "built in"),

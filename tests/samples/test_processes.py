@@ -60,8 +60,9 @@ def test_ports() -> None:
 def test_a_gateway_writes_under_its_folder_only(tmp_path: Path) -> None:
     gateway = Gateway("http://127.0.0.1:9", tmp_path / "policy.yaml", tmp_path / "var", extra=["--set", "a=b"])
     options = [word.partition("=") for word in gateway.command if "=" in word]
-    places = {name: value for name, _, value in options if name in {"confdir", "phi_journal", "phi_secrets"}}
-    assert len(places) == 3
+    kept = {"confdir", "phi_journal", "phi_secrets", "phi_keys", "phi_ledger"}
+    places = {name: value.removeprefix("sqlite+aiosqlite:///") for name, _, value in options if name in kept}
+    assert len(places) == 5
     assert all(value.startswith(str(tmp_path / "var")) for value in places.values())
     assert gateway.command[-2:] == ["--set", "a=b"]
     assert settings(a=1, b="x") == ["--set", "a=1", "--set", "b=x"]

@@ -13,12 +13,15 @@ from phigate.access.request import Asked, read
 from phigate.dialect import openai, tree
 from phigate.exchange import Refusal
 from phigate.gate import headers
+from phigate.identity import scope
+from phigate.ledger import LedgerDown
 from phigate.policy.decide import Deny, Permit, PromptFacts, decide
 from phigate.policy.schema import Target, Unknown
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow, Request
 
+    from phigate.exchange import Exchange, Subject
     from phigate.house import House
 
 
@@ -26,11 +29,24 @@ class Access:
     def __init__(self, house: House) -> None:
         self.house = house
 
-    def request(self, flow: HTTPFlow) -> None:
+    async def request(self, flow: HTTPFlow) -> None:
         passage = flows.passage_of(flow)
         if passage is None or passage.exchange.refusal is not None:
             return
-        passage.exchange.refusal = self._settle(flow.request, passage)
+        exchange = passage.exchange
+        exchange.refusal = self._settle(flow.request, passage)
+        if exchange.refusal is None and exchange.subject is not None and exchange.subject.uses is not None:
+            exchange.refusal = await self._spend(exchange.subject, exchange.decision)
+
+    async def _spend(self, subject: Subject, decision: object) -> Refusal | None:
+        """A bearer for one exchange is spent by it: by the first that is permitted, on whichever instance."""
+        if not isinstance(decision, Permit):
+            return None
+        try:
+            first = await self.house.spend("token", f"{subject.signed_by}\0{subject.jti}", subject.expires, time.time())
+        except LedgerDown:
+            return replies.LEDGER_DOWN
+        return None if first else replies.SPENT
 
     def _settle(self, request: Request, passage: flows.Passage) -> Refusal | None:
         exchange, route, data = passage.exchange, passage.route, request.data
@@ -44,7 +60,7 @@ class Access:
         if isinstance(asked, Refusal):
             return asked
         exchange.request, exchange.model, exchange.streaming = asked.tree, asked.model, asked.streaming
-        return self._address(passage, asked) or self._decide(passage, asked)
+        return self._address(passage, asked) or _beyond(exchange) or self._decide(passage, asked)
 
     def _address(self, passage: flows.Passage, asked: Asked) -> Refusal | None:
         """Which model of the policy the name means, and where it stands."""
@@ -75,6 +91,8 @@ class Access:
             return replies.fault(400, "reason-missing")
         if b"phi-unmask" in reasons:
             exchange.actions |= {"unmask"}
+            if beyond := _beyond(exchange):
+                return beyond
         facts = PromptFacts(
             texts=tuple(tree.texts(asked.tree, openai.REQUEST)) if asked.tree is not None else (),
             unmask=reasons.get(b"phi-unmask"),
@@ -90,3 +108,11 @@ class Access:
         if isinstance(decision, Permit) and not asked.readable and not decision.opaque:
             return replies.fault(415, "content-unreadable")
         return None
+
+
+def _beyond(exchange: Exchange) -> Refusal | None:
+    """What a bearer of the gateway's own was not issued for is refused before any rule is asked."""
+    limits = exchange.subject.scope if exchange.subject else None
+    if limits is None or scope.allows(limits, exchange.actions, exchange.target):
+        return None
+    return replies.BEYOND

@@ -34,3 +34,20 @@ def denied(decision: Deny) -> Refusal:
     """403 with the rule's own message where it has one."""
     message = decision.message or MESSAGES.get(decision.reason, "A rule denies this.")
     return Refusal(403, decision.reason, message, rule=decision.rule)
+
+
+BEYOND = Refusal(
+    403,
+    "scope-exceeded",
+    "This bearer was not issued for that.",
+    headers={"www-authenticate": 'Bearer realm="phigate", error="insufficient_scope"'},
+)
+"""RFC 6750, 3.1."""
+SPENT = Refusal(
+    401,
+    "bearer-refused",
+    "The bearer is not believed.",
+    detail="spent",
+    headers={"www-authenticate": 'Bearer realm="phigate", error="invalid_token"'},
+)
+LEDGER_DOWN = Refusal(503, "ledger-unavailable", "This bearer cannot be settled at the moment.", retry_after=1)

@@ -31,6 +31,7 @@ class Capture:
         self.house = house
         self._tally = Tally()
         house.ticks.append(self.tick)
+        house.count_refused = self.count_refused
 
     async def request(self, flow: HTTPFlow) -> None:
         passage = flows.passage_of(flow)
@@ -116,11 +117,17 @@ class Capture:
     def _body(self, shown: object) -> object:
         return shown if self.house.policy.capture.bodies == "masked" else None
 
+    def count_refused(self, address: str, reason: str) -> None:
+        """Count a credential that was not believed at the console as one that was not believed here."""
+        self._note(self._tally.add(address, reason, utc_now()))
+
     def _count_refused(self, passage: flows.Passage) -> None:
         """Unbelieved bearers are counted, not recorded one by one: nobody can fill the disk by being refused."""
         refusal = passage.exchange.refusal
+        if refusal is not None and refusal.decision == "permit":  # our own metadata: there was no bearer to believe
+            return
         reason = (refusal.detail or refusal.reason) if refusal else "not-decided"
-        self._note(self._tally.add(passage.exchange.client_ip, reason, utc_now()))
+        self.count_refused(passage.exchange.client_ip, reason)
 
     def tick(self) -> None:
         """See to the file, and write down the refused bearers of a minute that is over."""

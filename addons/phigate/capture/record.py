@@ -15,7 +15,7 @@ from phigate.policy.decide import Deny, Hold, Permit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from phigate.exchange import Exchange
+    from phigate.exchange import Exchange, Subject
 
 type Fields = dict[str, Any]
 
@@ -28,6 +28,7 @@ Outcome = Literal[
     "unmaskable",
     "unrecorded",  # a record could not be kept, so the answer was withheld or its stream ended
     "gateway-broke",
+    "revoked",  # the bearer was taken back while the answer was under way
 ]
 OUTCOMES: frozenset[str] = frozenset(get_args(Outcome))
 AGENT_LENGTH = 256
@@ -48,7 +49,7 @@ def request_record(exchange: Exchange, policy_hash: str, body: object, bytes_: i
     return {
         "exchange": exchange.id,
         "session": exchange.session,
-        "subject": _subject(exchange),
+        "subject": subject_fields(exchange.subject),
         "client": {"ip": exchange.client_ip, "agent": exchange.agent[:AGENT_LENGTH]},
         "action": sorted(exchange.actions),
         "model": exchange.target,
@@ -127,13 +128,48 @@ def recovered_record(torn: Mapping[str, int], interrupted: int) -> Fields:
     return {"files": [{"file": file, "torn": size} for file, size in torn.items()], "interrupted": interrupted}
 
 
+def token_record(
+    *,
+    subject: Subject | None,
+    client_ip: str,
+    grant: str,
+    reason: str | None,
+    jti: str | None = None,
+    expires: float | None = None,
+    scope: str | None = None,
+    uses: int | None = None,
+    bound: Iterable[str] = (),
+) -> Fields:
+    """`token`: a bearer of our own was issued, or (with a `reason`) was not; `bound` names the kinds of its binding."""
+    return {
+        "subject": subject_fields(subject),
+        "client": {"ip": client_ip},
+        "grant": grant,
+        "decision": "deny" if reason else "permit",
+        "reason": reason,
+        "jti": jti,
+        "expires": expires,
+        "scope": scope,
+        "uses": uses,
+        "bound": sorted(bound),
+    }
+
+
+def revocation_record(
+    *, by: Subject, client_ip: str, issuer: str, subject: str | None, jti: str | None, cut: float, reason: str | None
+) -> Fields:
+    """`revocation`: who took back whose bearers: those of `subject` issued at or before `cut`, or the one with `jti`."""
+    revoked = {"issuer": issuer, "subject": subject, "jti": jti, "cut": cut}
+    return {"subject": subject_fields(by), "client": {"ip": client_ip}, "revoked": revoked, "reason": reason}
+
+
 def policy_record(policy_hash: str, *, was: str | None, accepted: bool, faults: Iterable[str] = ()) -> Fields:
     """`policy`: a file was read; one that was not accepted leaves `was` in force, and `faults` say why."""
     return {"policy": policy_hash, "was": was, "accepted": accepted, "faults": list(faults)}
 
 
-def _subject(exchange: Exchange) -> Fields | None:
-    subject = exchange.subject
+def subject_fields(subject: Subject | None) -> Fields | None:
+    """Who, as every record says it."""
     if subject is None:
         return None
     return {

@@ -16,6 +16,8 @@ from mitmproxy import ctx
 
 from phigate import metrics
 from phigate.console.app import build
+from phigate.console.desk import Desk
+from phigate.console.tokens import routes
 from phigate.house import StartFault
 
 if TYPE_CHECKING:
@@ -48,9 +50,11 @@ class Console:
             self._socket = socket.create_server((host.strip("[]"), _number(port)), family=family)
         except (OSError, ValueError):
             raise StartFault(f"option `phi_console`: cannot listen on `{ctx.options.phi_console}`") from None
-        config = uvicorn.Config(
-            build(self.checks), log_config=None, access_log=False, lifespan="off", server_header=False, ws="none"
-        )
+        app = build(self.checks)
+        here = self.house.addresses
+        if here.url and here.console:
+            app.include_router(routes(Desk(self.house, here.url, here.console, self.house.count_refused)))
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False, ws="none")
         self._server = _Server(config)
 
     async def running(self) -> None:
@@ -64,6 +68,7 @@ class Console:
             "gateway": house.ready and not house.leaving,
             "policy": hasattr(house, "policy"),
             "journal": hasattr(house, "journal") and house.journal.healthy,
+            "ledger": house.ledger is not None and house.follow.current,
             "keys": hasattr(house, "verifier") and house.verifier.ready,
         }
 

@@ -16,8 +16,10 @@ from phigate.dialect import openai
 from phigate.dialect.routes import RouteTable
 from phigate.exchange import Refusal
 from phigate.gate import answers, headers, replies
+from phigate.gate.metadata import protected_resource
 from phigate.gate.sentinel import Sentinel
 from phigate.host import crashes, lockdown, logs, pages, thrift
+from phigate.host.addresses import METADATA, AddressFault, addresses
 from phigate.host.dispatch import Dispatch
 from phigate.host.drain import Drain
 from phigate.host.observers import Observers
@@ -34,7 +36,9 @@ NOT_DECIDED = Refusal(503, *replies.NOT_DECIDED, retry_after=1)
 NOT_READY = Refusal(503, "not-ready", "The gateway is starting or going away.", retry_after=1)
 NOT_LIVE = Refusal(503, "not-live", "This flow did not come from a client.")
 BAD_ANSWER = Refusal(502, "answer-unreadable", "The model server's answer could not be checked.")
+METADATA_PATH = METADATA.encode()
 _TICK_SECONDS = 1.0
+ADDRESSED = ("mode", "listen_host", "listen_port", "phi_url", "phi_console", "phi_console_url")
 
 
 class Refuse:
@@ -44,6 +48,8 @@ class Refuse:
         self.house = house
         self._routes = RouteTable(openai.ROUTES)
         self._furnished = False
+        self._metadata: bytes | None = None
+        """What anybody may know of this resource (RFC 9728)."""
         self._watch: asyncio.Task[None] | None = None
 
     # -- the gateway's own life -------------------------------------------------------------------------------------
@@ -71,12 +77,20 @@ class Refuse:
         if found := lockdown.settle(ctx.master):
             raise StartFault("\n".join(found))
         options = ctx.options
+        try:
+            here = addresses({name: getattr(options, name) for name in ADDRESSED})
+        except AddressFault as fault:
+            raise StartFault(str(fault)) from None
         self.house.furnish(
             policy=options.phi_policy,
             journal=options.phi_journal,
             secrets=options.phi_secrets,
             instance=options.phi_instance,
+            ledger=options.phi_ledger,
+            keys=options.phi_keys,
+            addresses=here,
         )
+        self._metadata = protected_resource(here.url, here.console)
         self.house.observers = Observers(ctx.master)
         self.house.observers.take_out()
         ctx.master.addons.chain.insert(0, Drain(ctx.master, self.house))
@@ -89,6 +103,21 @@ class Refuse:
         self._watch = asyncio.create_task(self._tick())
         thrift.settle()
         self.house.ready = True
+        self._say_what_runs()
+
+    def _say_what_runs(self) -> None:
+        house = self.house
+        logger.info(
+            "policy %s, journal %s, console %s",
+            house.policy.sha256[:12],
+            house.journal.path,
+            ctx.options.phi_console or "off",
+        )
+        local = [rule.issuer for rule in house.policy.issuers if rule.issuer.startswith("http:")]
+        if local and house.addresses.url is None:
+            logger.warning("the policy believes %s, on this machine; this gateway is open to others", ", ".join(local))
+        if house.addresses.url is None:
+            logger.warning("phi_url is not set: proofs of possession and bearers of the gateway's own are refused")
 
     async def _tick(self) -> None:
         while True:
@@ -122,6 +151,9 @@ class Refuse:
 
     def _read_head(self, flow: HTTPFlow, passage: flows.Passage) -> None:
         data, exchange = flow.request.data, passage.exchange
+        if data.path == METADATA_PATH and data.method == b"GET" and self._metadata:
+            exchange.refusal = Refusal(200, "metadata", "", decision="permit", content=self._metadata)
+            return
         fault = headers.head_fault(data.method, data.path, data.http_version, data.authority, data.headers.fields)
         if fault and fault[0] != 404 and fault[0] != 405:
             exchange.refusal = Refusal(*fault, "The request could not be read.")
@@ -205,6 +237,7 @@ class Release:
             flows.refuse(flow, passage, exchange.refusal)
         elif isinstance(exchange.decision, Permit) and exchange.recorded and exchange.subject is not None:
             exchange.contacted = True
+            self.house.contacted[exchange.id] = flow
             passage.contacted_at = time.time()
             self._address(flow, passage)
             flows.release_request(flow, passage)

@@ -35,3 +35,4 @@ class Drain:
         while self._house.under_way and time.monotonic() < limit:  # noqa: ASYNC110 -- once, at the end of a process
             await asyncio.sleep(0.02)
         cut_connections(self._master)
+        await self._house.close_ledger()

@@ -12,6 +12,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
+from cryptography.hazmat.primitives import serialization
 from mitmproxy import exceptions
 
 from phigate.host.options import DEFAULTS, FORCED, changeable, faults, permitted_command
@@ -129,6 +130,12 @@ def cut_flow(master: Master, flow: Any) -> None:
             transport.handler.cancel("the gateway carries no such traffic")
         if transport.writer is not None:
             transport.writer.close()
+
+
+def der(certificate: Any) -> bytes:
+    """A TLS certificate's bytes, of which RFC 8705 takes the hash."""
+    raw: bytes = certificate.to_cryptography().public_bytes(serialization.Encoding.DER)
+    return raw
 
 
 def slam(master: Master) -> None:

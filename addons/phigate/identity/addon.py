@@ -1,49 +1,141 @@
-"""Who is asking? Glue: the request's credential to a Subject, or a 401 that tells nothing about it (RFC 6750, 3)."""
+"""Who is asking? Glue: the request's credential to a Subject, or a 401 that tells nothing about it (RFC 6750, 3).
+
+Also follows the ledger while the gateway runs: what was taken back ends here, streams under way with it.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
+import logging
 import time
 from typing import TYPE_CHECKING
 
+from mitmproxy import ctx
+
 from phigate import flows
 from phigate.exchange import Refusal, Subject
+from phigate.host import lockdown
+from phigate.identity.proof import Presented
 from phigate.identity.verify import Refused, Unavailable
+from phigate.ledger import LedgerDown, LedgerFault
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mitmproxy.http import HTTPFlow
 
     from phigate.house import House
+    from phigate.ledger import Revocation
 
-MISSING = {"www-authenticate": 'Bearer realm="phigate"'}
-INVALID = {"www-authenticate": 'Bearer realm="phigate", error="invalid_token"'}
+logger = logging.getLogger(__name__)
+
+LOOK: float = 1.0
+"""Seconds between two looks at the ledger."""
+REVOKED = Refusal(401, "bearer-refused", "The bearer is not believed.", detail="revoked")
 
 
 class Identity:
     def __init__(self, house: House) -> None:
         self.house = house
+        self._told = False
+
+    def running(self) -> None:
+        self.house.following = asyncio.create_task(self._follow())
+
+    def done(self) -> None:
+        self.house.going.set()
+
+    # -- requests ---------------------------------------------------------------------------------------------------
 
     async def request(self, flow: HTTPFlow) -> None:
         passage = flows.passage_of(flow)
         if passage is None or passage.exchange.refusal is not None:
             return
-        exchange = passage.exchange
-        outcome = await self.house.verifier.verify(flow.request.headers.fields, time.time())
+        exchange, house = passage.exchange, self.house
+        now = time.time()
+        outcome = await house.verifier.verify(flow.request.data.headers.fields, self._presented(flow, passage), now)
         if isinstance(outcome, Subject):
             exchange.subject = outcome
             exchange.session = session_of(outcome, passage.fields.get(b"phi-session", b""))
         else:
-            exchange.refusal = refusal_of(outcome)
+            exchange.refusal = refusal_of(outcome, house.addresses.metadata)
+
+    def _presented(self, flow: HTTPFlow, passage: flows.Passage) -> Presented:
+        """What came with the bearer: the request as the caller sees it, and what proves that a key is held."""
+        base = self.house.addresses.url
+        proofs = (
+            tuple(
+                value.decode("latin-1")
+                for name, value in flow.request.data.headers.fields
+                if len(name) == 4 and name.lower() == b"dpop"
+            )
+            if b"dpop" in passage.fields
+            else ()
+        )
+        certificates = flow.client_conn.certificate_list
+        return Presented(
+            method=passage.exchange.method,
+            url=base + passage.exchange.path if base else None,
+            proof=proofs,
+            certificate=lockdown.der(certificates[0]) if certificates else None,
+            scheme="bearer",
+        )
+
+    def response(self, flow: HTTPFlow) -> None:
+        """A bearer that was taken back while the model answered sees nothing of the answer."""
+        passage = flows.passage_of(flow)
+        if passage is None or not passage.exchange.contacted or passage.exchange.refusal is not None:
+            return
+        subject = passage.exchange.subject
+        if subject is None or self.house.follow.revoked.covers(subject):
+            passage.outcome, passage.exchange.refusal = "revoked", REVOKED
+
+    # -- the ledger -------------------------------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        while not self.house.going.is_set():
+            try:
+                self._end(await self.house.look_at_ledger())
+                self._told = False
+            except (LedgerDown, LedgerFault) as fault:
+                self._say_once(type(fault).__name__)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.house.going.wait(), LOOK)
+
+    def _say_once(self, fault: str) -> None:
+        if not self._told:
+            self._told = True
+            logger.error("the ledger does not answer (%s); no bearer is believed until it does", fault)
+
+    def _end(self, revoked: Sequence[Revocation]) -> None:
+        """End what is under way for those who are out: for a stream that is all its rest."""
+        if not revoked:
+            return
+        for flow in list(self.house.contacted.values()):
+            passage = flows.passage_of(flow)
+            subject = passage.exchange.subject if passage else None
+            if passage and subject and self.house.follow.revoked.covers(subject):
+                passage.outcome = "revoked"
+                lockdown.cut_upstream(ctx.master, flow)
 
 
-def refusal_of(outcome: Refused | Unavailable) -> Refusal:
-    """401 with the public reason alone; 503 where the issuer's keys could not be had (nobody is refused for that)."""
+def refusal_of(outcome: Refused | Unavailable, metadata: str | None = None) -> Refusal:
+    """401 with the public reason alone; 503 where it could not be settled (nobody is refused for that).
+
+    `metadata` is the address of the protected resource's metadata (RFC 9728, 5.1).
+    """
     if isinstance(outcome, Unavailable):
         message = "Bearers cannot be verified at the moment."
         return Refusal(503, outcome.reason, message, retry_after=outcome.retry_after)
+    where = f', resource_metadata="{metadata}"' if metadata else ""
     if outcome.public == "bearer-missing":
-        return Refusal(401, outcome.public, "A bearer is needed.", headers=MISSING)
-    return Refusal(401, outcome.public, "The bearer is not believed.", detail=outcome.reason, headers=INVALID)
+        challenge = f'Bearer realm="phigate"{where}'
+        return Refusal(401, outcome.public, "A bearer is needed.", headers={"www-authenticate": challenge})
+    challenge = f'Bearer realm="phigate", error="invalid_token"{where}'
+    message = "The bearer is not believed."
+    return Refusal(401, outcome.public, message, detail=outcome.reason, headers={"www-authenticate": challenge})
 
 
 def session_of(subject: Subject, stated: bytes) -> str:

@@ -7,7 +7,9 @@ Whatever is not plainly right is Refused with its reason: nothing raises, whatev
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from phigate.identity.claims import ACCESS_TYPES, Case, believe, rule_of
 from phigate.identity.jwks import fits_kid
@@ -27,11 +29,22 @@ FORBIDDEN_MEMBERS: Final = frozenset({"crit", "b64", "zip", "cty", "jwk", "jku",
 TYPES: Final = frozenset({"jwt"}) | ACCESS_TYPES
 """Compared without case (RFC 7515 section 4.1.9)."""
 
+type Scheme = Literal["bearer", "dpop"]
+
+_SCHEMES: Final[Mapping[str, Scheme]] = MappingProxyType({"bearer": "bearer", "dpop": "dpop"})
 _SCHEME: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?: +(.*))?", re.ASCII)
 _LONGEST_VALUE: Final = MAX_BEARER + 64
 
 
-def extract_from(fields: Iterable[tuple[bytes, bytes]], own: str | None = None) -> str | Refused:
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A bearer as sent, and the scheme it was sent under: RFC 6750 (`bearer`) or RFC 9449 section 7.1 (`dpop`)."""
+
+    bearer: str = field(repr=False)
+    scheme: Scheme
+
+
+def extract_from(fields: Iterable[tuple[bytes, bytes]], own: str | None = None) -> Credential | Refused:
     """Take the one credential out of header fields as received, unmerged.
 
     `own` is the name (lower case) of the header that this client's own protocol uses instead (`x-api-key`,
@@ -46,15 +59,15 @@ def extract_from(fields: Iterable[tuple[bytes, bytes]], own: str | None = None) 
     return extract(found["authorization"], found["own"])
 
 
-def extract(authorization: Sequence[str], own: Sequence[str] = ()) -> str | Refused:
+def extract(authorization: Sequence[str], own: Sequence[str] = ()) -> Credential | Refused:
     """Take the one credential out of the values of Authorization and of the client's own header (RFC 6750, 2.1).
 
-    Query and form parameters are never read.
+    Query and form parameters are never read. What stands in the client's own header came as a plain bearer.
     """
     if len(authorization) + len(own) > 1:
         return Refused("two-credentials")
     if own:
-        return own[0] or Refused("bearer-missing")
+        return Credential(own[0], "bearer") if own[0] else Refused("bearer-missing")
     if not authorization:
         return Refused("bearer-missing")
     return _of_scheme(authorization[0])
@@ -98,16 +111,16 @@ def _check(
     return believe(Case(parts.claims, _typ(parts.header), rule, now))
 
 
-def _of_scheme(value: str) -> str | Refused:
+def _of_scheme(value: str) -> Credential | Refused:
     if len(value) > _LONGEST_VALUE:
         return Refused("too-large")
     found = _SCHEME.fullmatch(value)
     if found is None:
         return Refused("malformed")
-    scheme, bearer = found.groups()
-    if scheme.lower() != "bearer":
+    scheme, bearer = _SCHEMES.get(found[1].lower()), found[2]
+    if scheme is None:
         return Refused("scheme-not-bearer")
-    return bearer or Refused("bearer-missing")
+    return Credential(bearer, scheme) if bearer else Refused("bearer-missing")
 
 
 def _header_fault(header: dict[str, Any], rule: IssuerRule) -> Refused | None:

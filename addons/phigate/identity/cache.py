@@ -1,7 +1,8 @@
 """What was believed a moment ago, so that it need not be checked again: bounded, brief, and never the bearer itself.
 
 An entry is found under the SHA-256 of its bearer, and dies at the bearer's end, after five minutes, when its issuer's
-keys change, or with all others when the policy does. Refusals are not kept: a key may arrive, a clock may move.
+keys change, or with all others when the policy does. Refusals are not kept: a key may arrive, a clock may move. Nor is
+anything that may change from one request to the next: revocations and proofs are looked at each time.
 """
 
 from __future__ import annotations
@@ -12,43 +13,41 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from phigate.exchange import Subject
-
 LONGEST: Final = 300.0
 """Seconds."""
 ENTRIES: Final = 10_000
 
 
-class Cache:
-    """Subjects by bearer; the oldest entry leaves when there are too many."""
+class Cache[Value]:
+    """Values by bearer; the oldest entry leaves when there are too many."""
 
     def __init__(self, entries: int = ENTRIES) -> None:
         self._entries = entries
-        self._kept: dict[bytes, tuple[Subject, float, int]] = {}
+        self._kept: dict[bytes, tuple[Value, str, float, int]] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, bearer: str, now: float, generations: Mapping[str, int]) -> Subject | None:
-        """Find who this bearer was; `generations` are the key sets now in force, by issuer."""
+    def get(self, bearer: str, now: float, generations: Mapping[str, int]) -> Value | None:
+        """Find what this bearer was; `generations` are the key sets now in force, by issuer."""
         digest = _digest(bearer)
         entry = self._kept.get(digest)
         if entry is None:
             return None
-        subject, dies, generation = entry
-        if now < dies and generations.get(subject.issuer) == generation:
-            return subject
+        value, issuer, dies, generation = entry
+        if now < dies and generations.get(issuer) == generation:
+            return value
         del self._kept[digest]
         return None
 
-    def put(self, bearer: str, subject: Subject, now: float, generation: int) -> None:
-        """Keep a subject, believed at `now` (seconds since the epoch) by keys of `generation`."""
-        dies = min(subject.expires, now + LONGEST)
+    def put(self, bearer: str, value: Value, *, issuer: str, expires: float, now: float, generation: int) -> None:
+        """Keep what was believed at `now` (seconds since the epoch) by the issuer's keys of `generation`."""
+        dies = min(expires, now + LONGEST)
         if dies <= now:
             return
         while len(self._kept) >= self._entries:
             del self._kept[next(iter(self._kept))]
-        self._kept[_digest(bearer)] = (subject, dies, generation)
+        self._kept[_digest(bearer)] = (value, issuer, dies, generation)
 
     def clear(self) -> None:
         """Forget all: the policy changed, and with it what groups mean."""

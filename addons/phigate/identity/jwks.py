@@ -130,7 +130,7 @@ def _public_key(entry: object) -> PublicKey | Dropped:
     material = _MATERIAL[str(kty)](entry)
     if material is None:
         return "material-invalid"
-    if isinstance(material, rsa.RSAPublicKey) and _weak(material):
+    if _weak(material):
         return "weak"
     checks = MappingProxyType({alg: ALGORITHMS[alg].ready(material) for alg in algs})
     return PublicKey(entry.get("kid"), str(kty), crv, entry.get("alg"), _der(material), checks)
@@ -174,8 +174,20 @@ def _ec(entry: dict[str, Any]) -> PublicMaterial | None:
 
 def _okp(entry: dict[str, Any]) -> PublicMaterial | None:
     x = _octets(entry.get("x"))
-    # RFC 8032 section 5.1.5: 32 octets
-    return ed25519.Ed25519PublicKey.from_public_bytes(x) if x is not None and len(x) == 32 else None
+    # RFC 8032 sections 5.1.3 and 5.1.5: 32 octets, a y below the prime
+    if x is None or len(x) != 32 or _y_of(x) >= _PRIME:
+        return None
+    return ed25519.Ed25519PublicKey.from_public_bytes(x)
+
+
+_PRIME: Final = 2**255 - 19
+_EIGHTH: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER: Final = frozenset({0, 1, _PRIME - 1, _EIGHTH, _PRIME - _EIGHTH})
+"""The y of the eight points of edwards25519 whose order divides 8: under such a key anybody signs (RFC 7748, 7)."""
+
+
+def _y_of(raw: bytes) -> int:
+    return int.from_bytes(raw, "little") & (2**255 - 1)  # the last bit is the sign of x
 
 
 _CURVES: Final[Mapping[str, ec.EllipticCurve]] = {
@@ -199,7 +211,11 @@ def _unsigned(value: object) -> int | None:
     return int.from_bytes(raw) if raw else None
 
 
-def _weak(key: rsa.RSAPublicKey) -> bool:
+def _weak(key: PublicMaterial) -> bool:
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return _y_of(key.public_bytes_raw()) in _SMALL_ORDER
+    if not isinstance(key, rsa.RSAPublicKey):
+        return False
     numbers = key.public_numbers()
     odd = numbers.e % 2 == 1 and numbers.n % 2 == 1
     return not (odd and numbers.e >= RSA_EXPONENT[0] and numbers.n.bit_length() >= RSA_BITS[0]) or _roca(numbers.n)

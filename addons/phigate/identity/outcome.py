@@ -5,9 +5,9 @@ The precise reason is for the journal; whoever sent the bearer learns `Refused.p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,13 +65,24 @@ type Reason = Literal[
     "groups-invalid",
     "groups-too-many",
     "check-broke",
+    "cnf-invalid",
+    "claim-mismatch",
+    "inactive",
+    "proof-not-bound",
+    "proof-invalid",
+    "proof-mismatch",
+    "proof-replayed",
+    "proof-unverifiable",
+    "scope-invalid",
+    "uses-invalid",
+    "revoked",
 ]
 
 REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
     {
         "bearer-missing": "no credential was sent",
         "two-credentials": "more than one credential was sent",
-        "scheme-not-bearer": "the Authorization header has another scheme than Bearer",
+        "scheme-not-bearer": "the Authorization header has another scheme than Bearer or DPoP",
         "malformed": "not the three segments of a JWS in compact form (RFC 7515 section 7.1)",
         "too-large": "longer than any bearer we read",
         "encrypted": "five segments: a JWE, which only its recipient could read",
@@ -98,15 +109,15 @@ REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
         "issuer-ambiguous": "`iss` stands more than once in the policy",
         "security-event": "a logout or security event, not an access token (`events`)",
         "id-token": "an ID token: it tells a client who signed in, it opens nothing (OIDC Core section 2)",
-        "not-for-access": "the issuer says itself that this is no access token (`token_use`, `typ`, `htm`)",
+        "not-for-access": "it says itself that it is no access token (`token_use`, `token_type`, `typ`, `htm`)",
         "proof-missing": "bound to a key (`cnf`), and sent without proof of it",
-        "aud-missing": "no `aud`: it could be for anybody",
-        "aud-invalid": "`aud` is neither a string nor a list of strings",
-        "aud-mismatch": "meant for somebody else (`aud`)",
+        "aud-missing": "no `aud` (or the claim of `audience_from`): it could be for anybody",
+        "aud-invalid": "`aud` is neither a string nor a list of strings (the claim of `audience_from`: no string)",
+        "aud-mismatch": "meant for somebody else (`aud`, or the claim of `audience_from`)",
         "exp-missing": "no `exp`",
-        "exp-invalid": "`exp` is not a date",
+        "exp-invalid": "`exp` is not a date, or not after `iat`",
         "expired": "`exp` is past",
-        "lifetime-too-long": "`exp` is further away than any bearer may live",
+        "lifetime-too-long": "from now, or from `iat`, to `exp` is longer than any bearer may live",
         "nbf-invalid": "`nbf` is not a date",
         "not-yet-valid": "`nbf` is yet to come",
         "iat-missing": "no `iat`",
@@ -117,12 +128,34 @@ REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
         "sub-invalid": "`sub` is not a short printable string",
         "jti-invalid": "`jti` is not a short printable string",
         "groups-overage": "the issuer left the groups out because they are too many (Entra ID)",
-        "groups-invalid": "the groups are not a list of short printable strings",
+        "groups-invalid": "the groups are not in the form of the policy's `groups_as`, or not short printable strings",
         "groups-too-many": "more groups than we read",
         "check-broke": "a fault of our own while checking; refused to be safe",
+        "cnf-invalid": "bound to a key in no way that we can ask a proof of (`cnf`)",
+        "claim-mismatch": "a claim is not what the policy's `required_claims` says",
+        "inactive": "its issuer, asked about it, did not call it active (RFC 7662)",
+        "proof-not-bound": "sent under the DPoP scheme, but bound to no key: anybody could prove it",
+        "proof-invalid": "the DPoP proof is not one, or not of now (RFC 9449 section 4.3)",
+        "proof-mismatch": "the proof is by another key or certificate, or for another request or bearer",
+        "proof-replayed": "the DPoP proof was used before",
+        "proof-unverifiable": "the address that a DPoP proof is for cannot be compared (`phi_url` is not set)",
+        "scope-invalid": "`scope` of a bearer of the gateway's own says something that is no model and no action",
+        "uses-invalid": "`uses` of a bearer of the gateway's own is something else than 1",
+        "revoked": "taken back, by itself or with all bearers of its subject",
     }
 )
 """Every reason, each with its sentence for the engineer who asks why."""
+
+
+class Introspection(Protocol):
+    """Where, and as whom, an issuer is asked about bearers that are no JWT (RFC 7662)."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def client_id(self) -> str: ...
+    @property
+    def credential(self) -> str: ...
 
 
 class IssuerRule(Protocol):
@@ -137,11 +170,21 @@ class IssuerRule(Protocol):
     @property
     def keys(self) -> str: ...
     @property
-    def groups_from(self) -> str | None: ...
+    def audience_from(self) -> str: ...
+    @property
+    def groups_from(self) -> tuple[str, ...]: ...
+    @property
+    def groups_as(self) -> str: ...
+    @property
+    def required_claims(self) -> Mapping[str, tuple[str, ...]]: ...
     @property
     def max_age(self) -> timedelta | None: ...
     @property
     def leeway(self) -> timedelta: ...
+    @property
+    def proof(self) -> str: ...
+    @property
+    def introspect(self) -> Introspection | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +198,10 @@ class Believed:
     """Seconds since the epoch: `exp`, or `iat` plus the policy's `max_age` if that is sooner."""
     issued: float
     jti: str | None = None
+    bound: Mapping[str, str] = field(default_factory=dict)
+    """The members of `cnf` that can be proven: `jkt` (RFC 9449), `x5t#S256` (RFC 8705)."""
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """All that was signed; never logged, never recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,4 +231,4 @@ class Unavailable:
     issuer: str
     retry_after: int
     """Seconds, at least 1."""
-    reason: Literal["keys-unavailable"] = "keys-unavailable"
+    reason: Literal["keys-unavailable", "introspection-unavailable", "ledger-unavailable"] = "keys-unavailable"

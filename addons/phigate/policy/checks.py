@@ -145,6 +145,13 @@ def names_are_unique(policy: dict[str, Any]) -> Found:
                 seen.add(name)
 
 
+def one_issuer_is_asked(policy: dict[str, Any]) -> Found:
+    """An opaque bearer does not say whose it is: sent to the wrong issuer, it would be given away."""
+    asked = [place for place, issuer in _items(policy, "issuers") if "introspect" in issuer]
+    for place in asked[1:]:
+        yield (*place, "introspect"), "only one issuer may be asked about bearers that are no JWT"
+
+
 def model_names_are_unique(policy: dict[str, Any]) -> Found:
     owners: dict[str, str] = {}
     for model, entry in _mapping(policy.get("models")).items():
@@ -198,6 +205,7 @@ CHECKS: tuple[Check, ...] = (
     masks_exist,
     models_exist,
     names_are_unique,
+    one_issuer_is_asked,
     model_names_are_unique,
     grants_end,
     reveal_is_built_in,

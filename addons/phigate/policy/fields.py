@@ -119,6 +119,11 @@ def _as_list(value: Any) -> Any:
 
 
 Audience = Annotated[Some[Text], BeforeValidator(_as_list), Says("text, or a list of texts")]
+Claim = Annotated[Text, Says("claim path")]
+Claims = Annotated[Some[Text], BeforeValidator(_as_list), Says("claim path, or a list of them")]
+Wanted = Annotated[Some[Text], BeforeValidator(_as_list), Says("claim path: text, or a list of texts")]
+GroupsAs = Annotated[str, one_of("word", {"list", "text", "words"}), Says("`list`, `text` or `words`")]
+Proof = Annotated[str, one_of("word", {"as-bound", "dpop", "mtls"}), Says("`as-bound`, `dpop` or `mtls`")]
 
 
 _DURATION = re.compile(
@@ -150,11 +155,14 @@ def _duration(*, calendar: bool = False, least: int = 1, most: int = 366 * _DAY)
 
 Duration = Annotated[timedelta, _duration(), Says("duration, e.g. `PT30M`")]
 Leeway = Annotated[timedelta, _duration(least=0, most=300), Says("duration up to `PT5M`")]
+BearerLife = Annotated[timedelta, _duration(most=900), Says("duration up to `PT15M`")]
+KeyLife = Annotated[timedelta, _duration(least=3600, most=90 * _DAY), Says("duration from `PT1H` to `P90D`")]
 Retention = Annotated[timedelta, _duration(calendar=True, most=100 * 366 * _DAY), Says("duration, e.g. `P6Y`")]
 
 
 Issuer = Annotated[Text, AfterValidator(urls.issuer), Says("https URL (http on loopback)")]
 KeySource = Annotated[Text, AfterValidator(urls.keys), Says("`discover`, JWKS URL or `file:PATH`")]
+Endpoint = Annotated[Text, AfterValidator(urls.endpoint), Says("https URL (http on loopback)")]
 UpstreamUrl = Annotated[Text, AfterValidator(urls.upstream), Says("`http(s)://HOST:PORT`")]
 Credential = Annotated[Text, AfterValidator(urls.credential), Says("`env:NAME`")]
 

@@ -32,11 +32,17 @@ from phigate.policy.fields import (
     ActionOrAll,
     Algorithm,
     Audience,
+    BearerLife,
     Bodies,
+    Claim,
+    Claims,
     Credential,
     Duration,
+    Endpoint,
     Glob,
     Grantable,
+    GroupsAs,
+    KeyLife,
     KeySource,
     Leeway,
     Many,
@@ -47,6 +53,7 @@ from phigate.policy.fields import (
     Name,
     Opacity,
     Pattern,
+    Proof,
     Purpose,
     Retention,
     Role,
@@ -59,6 +66,7 @@ from phigate.policy.fields import (
     TextPath,
     UpstreamUrl,
     Version,
+    Wanted,
     Whole,
 )
 from phigate.policy.fields import (
@@ -81,6 +89,7 @@ __all__ = [
     "Ambiguous",
     "Capture",
     "GrantTerms",
+    "Introspection",
     "Issuer",
     "Mask",
     "Model",
@@ -90,6 +99,7 @@ __all__ = [
     "Rule",
     "Saml",
     "Target",
+    "Tokens",
     "Transform",
     "Unknown",
     "When",
@@ -100,23 +110,58 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+class Introspection(Section):
+    url: Endpoint = Field(description="the issuer's introspection endpoint (RFC 7662)")
+    client_id: Text = Field(description="who the gateway is to the issuer")
+    credential: Credential = Field(description="the gateway's secret there")
+
+
 class Issuer(Section):
     issuer: IssuerUrl = Field(description="whose bearers are believed: the exact `iss`")
     audience: Audience = Field(description="a bearer is for us when its `aud` holds one of these")
+    audience_from: Claim = Field(
+        default="aud", description="the claim compared with `audience`, for issuers that send no `aud` (`client_id`)"
+    )
     algorithms: Some[Algorithm] = Field(description="signatures we accept; never the bearer's choice")
     keys: KeySource = Field(
         description="where the issuer's public keys are; `file:` is relative to the policy's folder"
     )
-    groups_from: Text = Field(description="claim that holds the groups, a list of texts; `.` goes into an object")
+    groups_from: Claims = Field(
+        description="where the groups are; of several claims all are read; `.` goes into an object"
+    )
+    groups_as: GroupsAs = Field(
+        default="list",
+        description="their form: a list of texts; `text` also takes a single one; `words` are separated by blanks",
+    )
+    required_claims: Annotated[
+        dict[Text, Wanted], Field(min_length=1), Says("claim path: text, or a list of texts")
+    ] = Field(default={}, description="a bearer is refused unless each of these claims is, or holds, one of its texts")
     max_age: Duration | None = Field(default=None, description="a bearer issued longer ago is refused")
     leeway: Leeway = Field(default=timedelta(seconds=60), description="how far the issuer's clock may be off")
+    proof: Proof = Field(
+        default="as-bound",
+        description="a bearer that is bound to a key (`cnf`) is always proven; `dpop` (RFC 9449) and `mtls` (RFC 8705) "
+        "refuse those that are not bound in this way",
+    )
+    introspect: Introspection | None = Field(
+        default=None, description="ask the issuer about bearers that are no JWT; one issuer of a policy may have it"
+    )
 
 
 class Saml(Section):
-    entity_id: Text = Field(description="the identity provider's entity id (not acted on in this version)")
-    certificates: Some[Text] = Field(description="PEM files with its signing certificates")
+    entity_id: Text = Field(description="the identity provider's entity id: the assertion's exact `Issuer`")
+    certificates: Some[Text] = Field(
+        description="PEM files with its signing certificates, relative to the policy's folder"
+    )
     audience: Audience = Field(description="the assertion's `Audience`")
     groups_from: Text = Field(description="attribute that holds the groups")
+
+
+class Tokens(Section):
+    lifetime: BearerLife = Field(
+        default=timedelta(minutes=15), description="the longest life of a bearer that the gateway issues itself"
+    )
+    rotate: KeyLife = Field(default=timedelta(days=7), description="how long one of its signing keys is used")
 
 
 class Model(Section):
@@ -221,6 +266,9 @@ class Policy(Section):
     version: Version = Field(description="of this language")
     issuers: Many[Issuer] = Field(description="whose bearers are believed; each verified on its own, keys never merged")
     saml: Many[Saml] = Field(default=(), description="SAML identity providers")
+    tokens: Tokens = Field(
+        default_factory=Tokens, description="bearers that the gateway issues itself, at `POST /token` of its console"
+    )
     roles: Annotated[dict[Name, Some[Text]], Field(min_length=1), Says("role: list of groups")] = Field(
         description="which groups of the identity provider hold which role"
     )
@@ -293,5 +341,8 @@ class Policy(Section):
         return REVEAL if name == REVEAL.name else self.masks[name]
 
 
-SECTIONS: tuple[type[Section], ...] = (Policy, Issuer, Saml, Model, Rule, When, GrantTerms, Route, Capture)
+SECTIONS: tuple[type[Section], ...] = (
+    *(Policy, Issuer, Introspection, Saml, Tokens, Model),
+    *(Rule, When, GrantTerms, Route, Capture),
+)
 KEYS = frozenset(field.alias or name for section in SECTIONS for name, field in section.model_fields.items())

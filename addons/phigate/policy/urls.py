@@ -30,6 +30,11 @@ def keys(value: str) -> str:
     return value
 
 
+def endpoint(url: str) -> str:
+    _trusted(url)
+    return url
+
+
 def upstream(url: str) -> str:
     if _split(url) is None or not re.fullmatch(r"https?://[^/?#]+", url):
         raise fault("must be `http://HOST:PORT` or `https://HOST:PORT` and nothing more")

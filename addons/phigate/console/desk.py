@@ -1,0 +1,110 @@
+"""What the console's endpoints ask of the house, in one place: the shape is `console.tokens.Desk`."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+from phigate.exchange import Subject
+from phigate.identity.outcome import Refused, Unavailable
+from phigate.identity.saml import Asserted, SamlRefused, check_assertion
+from phigate.ledger import LedgerDown
+from phigate.policy.decide import Permit, PromptFacts, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from phigate.capture.chain import Kind
+    from phigate.house import House
+    from phigate.identity.keyring import SigningKey
+    from phigate.identity.proof import Presented
+    from phigate.identity.verify import Known
+    from phigate.ledger import GatewayKey, Revocation
+
+
+class Desk:
+    """The house, as far as bearers of its own are concerned; `count_refused` counts those that are not believed."""
+
+    def __init__(self, house: House, url: str, console: str, count_refused: Callable[[str, str], None]) -> None:
+        self._house = house
+        self.url, self.console = url, console
+        self._count_refused = count_refused
+
+    @property
+    def longest(self) -> float:
+        return self._house.policy.tokens.lifetime.total_seconds()
+
+    @property
+    def issuers(self) -> frozenset[str]:
+        policy = self._house.policy
+        names = [*(rule.issuer for rule in policy.issuers), *(provider.entity_id for provider in policy.saml)]
+        return frozenset([*names, self.console])
+
+    def now(self) -> float:
+        return time.time()
+
+    def jti(self) -> str:
+        return secrets.token_urlsafe(24)
+
+    def signing_key(self, now: float) -> SigningKey:
+        return self._house.keyring.active(now)
+
+    async def verify(
+        self, fields: Iterable[tuple[bytes, bytes]], presented: Presented, now: float
+    ) -> Subject | Refused | Unavailable:
+        return await self._house.verifier.verify(fields, presented, now)
+
+    async def present(self, bearer: str, presented: Presented, now: float) -> Subject | Refused | Unavailable:
+        return await self._house.verifier.present(bearer, presented, now)
+
+    async def believe(self, bearer: str, now: float) -> Known | Refused | Unavailable:
+        return await self._house.verifier.believe(bearer, now)
+
+    async def assertion(self, raw: bytes, now: float) -> Subject | SamlRefused | Refused | Unavailable:
+        # Hostile XML takes up to tens of milliseconds, which nobody else is to wait for.
+        recipient = f"{self.console}/token"
+        found = await asyncio.to_thread(check_assertion, raw, self._house.providers, recipient, now)
+        if not isinstance(found, Asserted):
+            return found
+        subject = self._subject(found)
+        if not self._house.follow.current:
+            return Unavailable(subject.issuer, 1, "ledger-unavailable")
+        return Refused("revoked") if self._house.follow.revoked.covers(subject) else subject
+
+    def _subject(self, found: Asserted) -> Subject:
+        return Subject(
+            issuer=found.issuer,
+            id=found.id,
+            groups=found.groups,
+            roles=self._house.policy.roles_of(found.groups),
+            expires=found.expires,
+            jti=found.assertion,
+            issued=found.issued,
+            signed_by=found.issuer,
+        )
+
+    def may_revoke(self, subject: Subject, now: float) -> bool:
+        decision = decide(self._house.policy, subject, frozenset({"revoke"}), None, PromptFacts(), (), now)
+        return isinstance(decision, Permit)
+
+    async def spend(self, kind: str, key: str, expires: float, now: float) -> bool:
+        return await self._house.spend(kind, key, expires, now)
+
+    async def revoke(self, revocation: Revocation) -> int:
+        if self._house.ledger is None:
+            raise LedgerDown("the ledger is not open")
+        return await self._house.ledger.revoke(revocation)
+
+    async def keys(self, now: float) -> list[GatewayKey]:
+        if self._house.ledger is None:
+            raise LedgerDown("the ledger is not open")
+        return await self._house.ledger.keys(now)
+
+    async def record(self, kind: Kind, fields: Mapping[str, Any]) -> None:
+        journal = self._house.journal
+        await journal.durable(journal.append(kind, fields))
+
+    def refused(self, client_ip: str, reason: str) -> None:
+        self._count_refused(client_ip, reason)

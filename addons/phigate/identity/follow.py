@@ -1,0 +1,70 @@
+"""[I/O] What all instances agree on, followed by looking at the ledger each second: who is out, the gateways' keys.
+
+Where the ledger has not answered for PATIENCE seconds nobody knows who is out, so nobody is let in: a revocation takes
+effect everywhere within that time, or everywhere traffic stops.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from phigate.identity.jwks import KeySet, parse_jwks
+from phigate.identity.revoked import Revoked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from phigate.ledger import GatewayKey, Ledger, Revocation
+
+logger = logging.getLogger(__name__)
+
+PATIENCE: Final = 5.0
+"""Seconds."""
+
+
+class Follow:
+    """The ledger's state in memory; `clock` is seconds that only grow."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last = 0
+        self._looked = float("-inf")
+        self._published: list[bytes] = []
+        self.revoked = Revoked()
+        self.keyset = KeySet(())
+        """The public keys of all gateways, for the bearers that they issued."""
+
+    @property
+    def current(self) -> bool:
+        """Whether the ledger answered a moment ago."""
+        return self._clock() - self._looked < PATIENCE
+
+    async def look(self, ledger: Ledger, now: float) -> Sequence[Revocation]:
+        """Read what is new, and give the new revocations back; raises LedgerDown.
+
+        `now` is seconds since the epoch.
+        """
+        asked = self._clock()
+        entries = await ledger.revocations(self._last, now)
+        self._take_keys(await ledger.keys(now))
+        self.revoked.add(entries)
+        self.revoked.forget(now)
+        self._last = max([self._last, *(entry.number for entry in entries)])
+        self._looked = asked
+        return entries
+
+    def _take_keys(self, keys: Sequence[GatewayKey]) -> None:
+        published = sorted(orjson.dumps({**key.public, "kid": key.kid}, option=orjson.OPT_SORT_KEYS) for key in keys)
+        if published == self._published:
+            return
+        found = parse_jwks(b'{"keys":[%b]}' % b",".join(published))
+        self._published = published
+        if isinstance(found, KeySet):
+            self.keyset = replace(found, generation=self.keyset.generation + 1)
+        else:
+            logger.error("the gateways publish %d keys, more than are read: new ones are not believed", len(published))

@@ -1,0 +1,128 @@
+"""What the console's endpoints are told by the house."""
+
+import json
+import time
+
+import pytest
+
+from phigate.console.desk import Desk
+from phigate.exchange import Subject
+from phigate.house import ProviderFault, StartFault, providers_of
+from phigate.identity.outcome import Refused, Unavailable
+from phigate.identity.saml import SamlRefused
+from phigate.ledger import LedgerDown, Revocation
+from tests.identity import saml_peer
+from tests.stage import ISSUER, furnished, policy_in, policy_text
+
+CONSOLE = "https://console.phigate.example"
+TAKE_BACK = "{name: take-back, permit: [officer], to: [revoke], models: ['*']}"
+NOW = saml_peer.NOW
+SAML = f"""\
+saml:
+  - entity_id: {saml_peer.ISSUER}
+    certificates: [idp.pem]
+    audience: phigate
+    groups_from: {saml_peer.GROUPS}
+"""
+
+
+@pytest.fixture
+def counted():
+    return []
+
+
+@pytest.fixture
+def desk(tmp_path, counted):
+    (tmp_path / "idp.pem").write_text(saml_peer.certificate("rsa"))
+    house = furnished(tmp_path, policy_text(TAKE_BACK, tail=SAML))
+    yield Desk(house, "https://ai.phigate.example", CONSOLE, lambda *said: counted.append(said))
+    house.journal.close("test over")
+
+
+def subject(*roles, who="ada"):
+    return Subject(ISSUER, who, (), frozenset(roles), NOW + 100, issued=NOW - 10)
+
+
+def test_it_speaks_of_the_policy_in_force(desk):
+    assert desk.longest == 900
+    assert desk.issuers == {ISSUER, saml_peer.ISSUER, CONSOLE}
+    assert abs(desk.now() - time.time()) < 5
+    assert len({desk.jti() for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize(("role", "may"), [("officer", True), ("clinician", False)])
+def test_who_may_take_back_is_the_policys_to_say(desk, role, may):
+    assert desk.may_revoke(subject(role), NOW) is may
+
+
+async def test_an_assertion_proves_a_subject_of_its_provider(desk):
+    found = await desk.assertion(saml_peer.signed(), NOW)
+    assert isinstance(found, Subject)
+    assert (found.issuer, found.signed_by) == (saml_peer.ISSUER, saml_peer.ISSUER)
+    assert found.jti
+    assert found.expires > NOW
+
+
+async def test_an_assertion_by_another_key_proves_nothing(desk):
+    assert await desk.assertion(saml_peer.signed("rsa.other"), NOW) == SamlRefused("signature-invalid")
+
+
+async def test_an_assertion_of_somebody_who_is_out_proves_nothing(desk):
+    found = await desk.assertion(saml_peer.signed(), NOW)
+    entry = Revocation(saml_peer.ISSUER, found.id, None, cut=NOW + 1, expires=NOW + 1e6, by="eve", reason="lost")
+    desk._house.follow.revoked.add([entry])
+    assert await desk.assertion(saml_peer.signed(), NOW) == Refused("revoked")
+
+
+async def test_an_assertion_is_not_settled_while_nobody_knows_who_is_out(desk, monkeypatch):
+    monkeypatch.setattr("phigate.identity.follow.PATIENCE", -1.0)
+    assert await desk.assertion(saml_peer.signed(), NOW) == Unavailable(saml_peer.ISSUER, 1, "ledger-unavailable")
+
+
+async def test_without_a_ledger_nothing_is_taken_back_or_published(desk):
+    entry = Revocation(ISSUER, "ada", None, NOW, NOW + 10, "eve", "lost")
+    for asked in (desk.revoke(entry), desk.keys(NOW), desk.spend("token", "one", NOW + 10, NOW)):
+        with pytest.raises(LedgerDown):
+            await asked
+
+
+async def test_with_a_ledger_all_of_it_works(desk):
+    await desk._house.look_at_ledger()
+    number = await desk.revoke(Revocation(ISSUER, "ada", None, NOW, NOW + 10, "eve", "lost"))
+    assert number > 0
+    assert await desk.spend("token", "one", NOW + 10, NOW)
+    assert not await desk.spend("token", "one", NOW + 10, NOW)
+    assert desk.signing_key(time.time()).kid in {key.kid for key in await desk.keys(time.time())}
+    await desk._house.close_ledger()
+
+
+async def test_a_record_is_on_the_disk_when_it_is_told(desk):
+    await desk.record("revocation", {"reason": "lost"})
+    kinds = [json.loads(line)["kind"] for line in desk._house.journal.path.read_bytes().splitlines()]
+    assert kinds[-1] == "revocation"
+
+
+def test_the_unbelieved_are_counted(desk, counted):
+    desk.refused("127.0.0.1", "expired")
+    assert counted == [("127.0.0.1", "expired")]
+
+
+# -- the certificates of identity providers -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [None, "no certificate", saml_peer.certificate("rsa-1024")])
+def test_a_certificate_that_cannot_be_used_stops_the_start(tmp_path, text):
+    if text is not None:
+        (tmp_path / "idp.pem").write_text(text)
+    with pytest.raises(StartFault, match=r"idp\.pem"):
+        furnished(tmp_path, policy_text(TAKE_BACK, tail=SAML))
+
+
+def test_a_certificate_that_cannot_be_used_changes_nothing_later(desk, tmp_path):
+    before = desk._house.policy
+    (tmp_path / "idp.pem").write_text("gone")
+    policy_in(tmp_path, policy_text(TAKE_BACK, tail=SAML + "# changed\n"))
+    desk._house.reload_if_changed()
+    assert desk._house.policy is before
+    with pytest.raises(ProviderFault):
+        providers_of(before)

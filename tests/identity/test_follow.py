@@ -1,0 +1,99 @@
+"""What all instances agree on, as one of them sees it."""
+
+import pytest
+
+from phigate.exchange import Subject
+from phigate.identity.follow import PATIENCE, Follow
+from phigate.ledger import GatewayKey, LedgerDown, Revocation
+from tests.identity import forge
+
+IDP = "https://idp.example"
+
+
+class Book:
+    """A ledger in memory, which can be taken away."""
+
+    def __init__(self):
+        self.entries, self.public, self.down = [], [], False
+
+    async def revocations(self, after, now):
+        if self.down:
+            raise LedgerDown("down")
+        return [entry for entry in self.entries if entry.number > after and entry.expires > now]
+
+    async def keys(self, now):
+        return [key for key in self.public if key.expires > now]
+
+
+class Clock:
+    now = 50.0
+
+    def __call__(self):
+        return self.now
+
+
+def out(number, subject="ada"):
+    return Revocation(IDP, subject, None, cut=100.0, expires=1000.0, by="eve", reason="lost", number=number)
+
+
+def key(kid, expires=1000.0):
+    public = {name: value for name, value in forge.jwk_of("EdDSA").items() if name != "kid"}
+    return GatewayKey(kid, "gw-1", public, active_from=0.0, expires=expires)
+
+
+ADA = Subject(IDP, "ada", (), frozenset(), 1000.0, issued=90.0)
+
+
+async def test_what_was_taken_back_is_known_after_a_look_and_told_once():
+    book, follow = Book(), Follow()
+    book.entries = [out(1)]
+    assert not follow.revoked.covers(ADA)
+    assert await follow.look(book, 200.0) == [out(1)]
+    assert follow.revoked.covers(ADA)
+    assert await follow.look(book, 200.0) == []
+    book.entries.append(out(2, "bob"))
+    assert await follow.look(book, 200.0) == [out(2, "bob")]
+    assert follow.revoked.covers(ADA)
+
+
+async def test_it_is_current_for_as_long_as_the_ledger_answers():
+    book, clock = Book(), Clock()
+    follow = Follow(clock)
+    assert [follow.current] == [False]
+    await follow.look(book, 200.0)
+    clock.now += PATIENCE - 0.1
+    assert [follow.current] == [True]
+    book.down = True
+    with pytest.raises(LedgerDown):
+        await follow.look(book, 200.0)
+    clock.now += 0.1
+    assert [follow.current] == [False]
+    book.down = False
+    await follow.look(book, 200.0)
+    assert [follow.current] == [True]
+
+
+async def test_the_time_a_look_takes_counts_against_it():
+    class Slow(Book):
+        async def keys(self, now):
+            clock.now += PATIENCE
+            return await super().keys(now)
+
+    clock = Clock()
+    follow = Follow(clock)
+    await follow.look(Slow(), 200.0)
+    assert [follow.current] == [False]
+
+
+async def test_the_gateways_keys_are_those_that_are_published():
+    book, follow = Book(), Follow()
+    book.public = [key("one"), key("two", expires=300.0)]
+    await follow.look(book, 200.0)
+    first = follow.keyset
+    assert first.knows("one")
+    assert first.knows("two")
+    await follow.look(book, 200.0)
+    assert follow.keyset is first
+    await follow.look(book, 300.0)
+    assert follow.keyset.generation != first.generation
+    assert not follow.keyset.knows("two")
