@@ -111,27 +111,15 @@ class Postgres:
         who = user if password is None else f"{user}:{password}"
         return f"postgresql+asyncpg://{who}@{HOST}:{self.port}/{database}"
 
-    def execute(self, *statements: str, database: str = "postgres") -> list[list[Any]]:
-        """Do this in one connection, statement by statement; each one's rows."""
-
-        async def work() -> list[list[Any]]:
-            engine = create_async_engine(self.url(database), poolclass=NullPool, isolation_level="AUTOCOMMIT")
-            async with engine.connect() as connection:
-                results = [await connection.exec_driver_sql(statement) for statement in statements]
-                return [list(result.all()) if result.returns_rows else [] for result in results]
-
-        with ThreadPoolExecutor(1) as thread:  # the caller's own may have a running loop
-            return thread.submit(asyncio.run, work()).result(SECONDS)
-
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
         """The name of a new, empty database that is dropped in the end, whoever is connected."""
         name = f"test_{next(self._numbers)}"
-        self.execute(f"CREATE DATABASE {name}")
+        execute(self.url(), f"CREATE DATABASE {name}")
         try:
             yield name
         finally:
-            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            execute(self.url(), f"DROP DATABASE {name} WITH (FORCE)")
 
     def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
@@ -163,6 +151,19 @@ class Postgres:
 
     def _said(self) -> str:
         return self._log.read_text(errors="replace")[-2000:].strip()
+
+
+def execute(url: str, *statements: str) -> list[list[tuple[Any, ...]]]:
+    """Do this in one connection to the database at a `postgresql+asyncpg` URL; each statement's rows."""
+
+    async def work() -> list[list[tuple[Any, ...]]]:
+        engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        async with engine.connect() as connection:
+            results = [await connection.exec_driver_sql(statement) for statement in statements]
+            return [[tuple(row) for row in result] if result.returns_rows else [] for result in results]
+
+    with ThreadPoolExecutor(1) as thread:  # the caller's own may have a running loop
+        return thread.submit(asyncio.run, work()).result(SECONDS)
 
 
 def _port() -> int:

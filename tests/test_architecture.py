@@ -37,7 +37,8 @@ FLOORS = {
 ADDON = re.compile(r"\w+\.addon")
 KNOW_THE_WORLD = {
     *("policy.load", "policy.reference", "masking.roster", "identity.fetch", "identity.keys", "identity.verify"),
-    *("identity.follow", "identity.introspect", "identity.keyring", "ledger.ledger"),
+    *("identity.follow", "identity.introspect", "identity.keyring"),
+    *("ledger.bounded", "ledger.engines", "ledger.ledger", "ledger.opening", "ledger.spending"),
     *("capture.commit", "capture.journal", "capture.read"),
 }
 """The files below the glue that know a clock, a disk, a network or chance; all others are told."""

@@ -50,6 +50,11 @@ def test_it_speaks_of_the_policy_in_force(desk):
     assert len({desk.jti() for _ in range(100)}) == 100
 
 
+def test_an_issuers_clock_may_be_ahead_by_what_the_policy_allows(desk):
+    assert desk.leeway(ISSUER) == 60
+    assert desk.leeway(saml_peer.ISSUER) == 60
+
+
 @pytest.mark.parametrize(("role", "may"), [("officer", True), ("clinician", False)])
 def test_who_may_take_back_is_the_policys_to_say(desk, role, may):
     assert desk.may_revoke(subject(role), NOW) is may

@@ -1,5 +1,6 @@
 """Who is asking? From a flow's credential to a subject, or to a refusal that tells nothing."""
 
+import re
 import time
 
 import pytest
@@ -72,6 +73,12 @@ def test_a_gateway_that_does_not_know_its_address_names_none():
     assert addon.refusal_of(Refused("expired")).headers == {
         "www-authenticate": 'Bearer realm="phigate", error="invalid_token"'
     }
+
+
+def test_where_bearers_are_bound_to_keys_the_challenge_says_how():
+    said = addon.refusal_of(Refused("proof-missing"), "https://ai.example/m", dpop=True).headers["www-authenticate"]
+    assert said.startswith('Bearer realm="phigate", error="invalid_token", resource_metadata="https://ai.example/m", ')
+    assert re.search(r", DPoP algs=\"[A-Za-z0-9 ]+\"$", said)
 
 
 def test_two_credentials_are_refused_like_any_wrong_one():

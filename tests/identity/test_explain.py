@@ -79,7 +79,7 @@ def test_it_says_what_decided_in_the_policys_words() -> None:
     assert said["key"] == "found by its id among 5 usable keys"
     assert said["audience"] == "`aud` names one of `phigate`"
     assert said["dates"] == "issued 0:00:10 ago, ends in 0:10:00"
-    assert said["groups"] == "read from `groups`"
+    assert said["groups"] == "1 group in `groups`"
     assert said["proof"] == "none is needed"
 
 
@@ -156,7 +156,7 @@ JKT = "A" * 43
 PROOFS = [
     ("DPoP", "as-bound", {"jkt": JKT}, "needs a DPoP proof (RFC 9449)"),
     ("mutual TLS", "mtls", {"x5t#S256": JKT}, "needs its TLS client certificate (RFC 8705)"),
-    ("none, where DPoP is wanted", "dpop", None, "refused always: the policy's `proof` is `dpop`"),
+    ("nothing", "as-bound", None, "none is needed"),
 ]
 
 
@@ -165,6 +165,14 @@ def test_what_a_request_has_to_prove_is_told(sentence: str, wanted: str, cnf: di
     explained = told(mint(claims(cnf=cnf)), policy_of(proof=wanted))
     assert said in step(explained, "proof").said
     assert ("bound to a key" in step(explained, "binding").said) is (cnf is not None)
+
+
+def test_what_nobody_could_prove_is_refused_here_already() -> None:
+    explained = told(mint(), policy_of(proof="dpop"))
+    assert (explained.state, step(explained, "proof").reason, explained.roles) == ("refused", "proof-missing", ())
+    assert step(explained, "groups").state == "ok"
+    other = told(mint(claims(cnf={"x5t#S256": JKT})), policy_of(proof="dpop"))
+    assert step(other, "proof").reason == "proof-missing"
 
 
 # -- opaque bearers -------------------------------------------------------------------------------------------------

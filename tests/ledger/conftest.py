@@ -3,9 +3,7 @@
 import pytest
 
 from phigate.ledger import open_ledger
-from tests.postgres import postgres, postgres_server, postgres_url
-
-__all__ = ["postgres_server", "postgres_url"]
+from tests.postgres import postgres
 
 
 @pytest.fixture

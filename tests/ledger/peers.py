@@ -12,11 +12,10 @@ import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import NullPool
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from phigate.ledger import Revocation, open_ledger
+from tests import postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,20 +126,14 @@ ROLES = {"spend": _spend, "revoke": _revoke, "open": _open, "leave": _leave}
 # -- behind its back ------------------------------------------------------------------------------------------------
 
 
-def execute(url: str, *statements: str) -> list[list[Any]]:
+def execute(url: str, *statements: str) -> list[list[tuple[Any, ...]]]:
     """Do this in the ledger's database by a connection of one's own; each statement's rows."""
     parsed = make_url(url)
     if parsed.drivername.startswith("sqlite"):
         with closing(sqlite3.connect(str(parsed.database), isolation_level=None)) as connection:
             return [connection.execute(statement).fetchall() for statement in statements]
 
-    async def work() -> list[list[Any]]:
-        engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-        async with engine.connect() as connection:
-            results = [await connection.exec_driver_sql(statement) for statement in statements]
-            return [[tuple(row) for row in result] if result.returns_rows else [] for result in results]
-
-    return asyncio.run(work())
+    return postgres.execute(url, *statements)
 
 
 if __name__ == "__main__":

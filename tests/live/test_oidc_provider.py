@@ -1,12 +1,15 @@
 """Bearers of an OpenID-certified provider: what it signs, what it is asked about, what it binds to a key."""
 
+import json
 import time
 from dataclasses import replace
 
 import pytest
+from typer.testing import CliRunner
 
 from model_server import Answer
 from people import policy_for
+from phigate.cli import app
 from phigate.exchange import Subject
 from phigate.identity.outcome import Refused, Unavailable
 from phigate.identity.proof import Presented
@@ -58,13 +61,7 @@ async def verifier(policy_file):
 
     made = Verifier(load_policy(policy_file), spend=spend)
     yield made
-    await closed(made)
-
-
-async def closed(verifier):
-    await verifier.close()
-    if verifier._introspector:
-        await verifier._introspector.close()
+    await made.close()
 
 
 def presented(*proofs, url=HERE):
@@ -110,7 +107,7 @@ async def test_an_algorithm_that_the_policy_does_not_list_is_refused(policy_file
     narrow = policy.model_copy(update={"issuers": (rule.model_copy(update={"algorithms": others}),)})
     made = Verifier(narrow)
     assert await settle(made, provider.bearer(alg)) == Refused("alg-not-allowed")
-    await closed(made)
+    await made.close()
 
 
 async def test_a_changed_claim_is_refused(verifier, provider):
@@ -149,7 +146,7 @@ async def test_with_a_wrong_credential_of_ours_nobody_is_refused_for_it(policy_f
     made = Verifier(load_policy(policy_file))
     outcome = await settle(made, provider.bearer("opaque"))
     assert outcome == Unavailable(provider.url, 1, "introspection-unavailable")
-    await closed(made)
+    await made.close()
 
 
 # -- what it binds to a key -----------------------------------------------------------------------------------------
@@ -244,3 +241,40 @@ def test_the_gateway_asks_for_the_proof_of_a_bound_bearer(gateway, model, provid
     ]
     assert [answer.status_code for answer in refused] == [401] * 5
     assert len(model.requests) == 1
+
+
+# -- and through the command ----------------------------------------------------------------------------------------
+
+
+def phigate(*words, stdin):
+    return CliRunner().invoke(app, [str(word) for word in words], input=stdin)
+
+
+@pytest.mark.parametrize("form", ["PS256", "opaque"])
+def test_the_command_explains_what_the_gateway_believes(policy_file, provider, form):
+    done = phigate("whoami", "--policy", policy_file, stdin=provider.bearer(form))
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "clinician, by ward-staff" in done.stdout
+    refused = phigate("whoami", "--policy", policy_file, stdin=provider.bearer("elsewhere"))
+    assert (refused.exit_code, refused.stdout.splitlines()[-1]) == (1, "refused: aud-mismatch")
+
+
+@pytest.mark.parametrize("form", ["EdDSA", "opaque"])
+def test_the_command_gets_a_gateway_token_for_it(gateway, model, provider, form):
+    model.script = Answer(completion())
+    wanted = ["--scope", "model:ward-assistant action:chat", "--lifetime", "PT1M", "--once", "--claims"]
+    bearer = provider.bearer(form)
+    done = phigate("token", "--console", gateway.console_url, *wanted, stdin=bearer)
+    assert done.exit_code == 0, done.stderr
+    claims = json.loads(done.stderr)
+    assert (claims["idp"], claims["sub"], claims["uses"]) == (provider.url, "dr.okafor", 1)
+    assert claims["exp"] - claims["iat"] <= 60
+    assert bearer not in done.output
+    assert asked(gateway, done.stdout.strip()).status_code == 200
+    assert asked(gateway, done.stdout.strip()).status_code == 401
+
+
+def test_the_command_tells_why_there_is_none(gateway, provider):
+    done = phigate("token", "--console", gateway.console_url, stdin=provider.bearer("elsewhere"))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == "The subject_token is not believed. (invalid_request)\n"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from phigate.exchange import Subject
 from phigate.identity.outcome import Refused, Unavailable
+from phigate.identity import saml
 from phigate.identity.saml import Asserted, SamlRefused, check_assertion
 from phigate.ledger import LedgerDown
 from phigate.policy.decide import Permit, PromptFacts, decide
@@ -41,6 +42,11 @@ class Desk:
         policy = self._house.policy
         names = [*(rule.issuer for rule in policy.issuers), *(provider.entity_id for provider in policy.saml)]
         return frozenset([*names, self.console])
+
+    def leeway(self, issuer: str) -> float:
+        """Seconds by which an issuer's clock may be ahead of ours."""
+        said = [rule.leeway.total_seconds() for rule in self._house.policy.issuers if rule.issuer == issuer]
+        return max(said, default=saml.LEEWAY)
 
     def now(self) -> float:
         return time.time()

@@ -17,7 +17,7 @@ from mitmproxy import ctx
 from phigate import flows
 from phigate.exchange import Refusal, Subject
 from phigate.host import lockdown
-from phigate.identity.proof import Presented
+from phigate.identity.proof import PROOF_ALGORITHMS, Presented
 from phigate.identity.verify import Refused, Unavailable
 from phigate.ledger import LedgerDown, LedgerFault
 
@@ -60,7 +60,8 @@ class Identity:
             exchange.subject = outcome
             exchange.session = session_of(outcome, passage.fields.get(b"phi-session", b""))
         else:
-            exchange.refusal = refusal_of(outcome, house.addresses.metadata)
+            proven = any(rule.proof == "dpop" for rule in house.policy.issuers)
+            exchange.refusal = refusal_of(outcome, house.addresses.metadata, dpop=proven)
 
     def _presented(self, flow: HTTPFlow, passage: flows.Passage) -> Presented:
         """What came with the bearer: the request as the caller sees it, and what proves that a key is held."""
@@ -121,15 +122,17 @@ class Identity:
                 lockdown.cut_upstream(ctx.master, flow)
 
 
-def refusal_of(outcome: Refused | Unavailable, metadata: str | None = None) -> Refusal:
+def refusal_of(outcome: Refused | Unavailable, metadata: str | None = None, *, dpop: bool = False) -> Refusal:
     """401 with the public reason alone; 503 where it could not be settled (nobody is refused for that).
 
-    `metadata` is the address of the protected resource's metadata (RFC 9728, 5.1).
+    `metadata` is the address of the protected resource's metadata (RFC 9728, 5.1); `dpop` says that the policy wants
+    bearers bound to a key (RFC 9449, 7.1).
     """
     if isinstance(outcome, Unavailable):
         message = "Bearers cannot be verified at the moment."
         return Refusal(503, outcome.reason, message, retry_after=outcome.retry_after)
     where = f', resource_metadata="{metadata}"' if metadata else ""
+    where += f', DPoP algs="{" ".join(sorted(PROOF_ALGORITHMS))}"' if dpop else ""
     if outcome.public == "bearer-missing":
         challenge = f'Bearer realm="phigate"{where}'
         return Refusal(401, outcome.public, "A bearer is needed.", headers={"www-authenticate": challenge})

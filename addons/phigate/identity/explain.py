@@ -6,7 +6,7 @@ anything else than the gateway does. No claim's value stands in it, but what the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -80,9 +80,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """All there is to say about one bearer; `roles` and `rules` only where it is believed."""
+    """All there is to say about one bearer; groups, roles and rules only where it is believed."""
 
     steps: tuple[Step, ...]
+    groups: tuple[str, ...] = ()
     roles: tuple[Held, ...] = ()
     idle: tuple[str, ...] = ()
     """Groups that give no role."""
@@ -105,6 +106,7 @@ class _Case:
     claims: Mapping[str, Any]
     keys: KeySet | None
     now: float
+    groups: int = 0
     opaque: bool = False
     silent: bool = False
     """What its issuer answered is not at hand any more."""
@@ -126,15 +128,20 @@ def explain(
     """
     names = OF_AN_OPAQUE_ONE if asked else OF_A_JWS
     case = _of_an_opaque_one(policy, outcome, now, asked) if asked else _of_a_jws(bearer, policy, keys, now)
+    if isinstance(outcome, Believed):
+        case = replace(case, groups=len(outcome.groups))
     at = _stopped_at(names, outcome)
-    steps = [_step(name, names.index(name) - at, case, outcome) for name in names]
+    steps = [_step(name, number - at, case, outcome) for number, name in enumerate(names)]
     if not isinstance(outcome, Believed):
         return Explained((*steps, *(Step(name, "not reached") for name in LATER)))
-    later = [Step(name, "with each request", _LATER[name](case, outcome)) for name in LATER]
+    if _unbound(case, outcome):
+        return Explained((*steps, _UNPROVABLE, Step("revocation", "not reached")))
+    later = [Step(name, "with each request", said(outcome)) for name, said in _LATER.items()]
     roles = _roles(policy, outcome.groups)
     idle = tuple(group for group in outcome.groups if group not in policy.group_roles)
     held = frozenset(role.role for role in roles)
-    return Explained((*steps, *later), roles, idle, tuple(rule for rule in policy.rules if _speaks_of(rule, held)))
+    rules = tuple(rule for rule in policy.rules if _speaks_of(rule, held))
+    return Explained((*steps, *later), outcome.groups, roles, idle, rules)
 
 
 def _of_an_opaque_one(policy: Policy, outcome: object, now: float, asked: IssuerRule) -> _Case:
@@ -252,7 +259,9 @@ def _id(case: _Case) -> str:
 def _groups(case: _Case) -> str:
     paths = _whose(case).groups_from
     found = [path for path in paths if at_path(dict(case.claims), path) is not None]
-    return f"read from {_listed(found)}" if found else f"none: the bearer has no {_listed(paths)}"
+    if not found:
+        return f"none: the bearer has no {_listed(paths)}"
+    return f"{_count(case.groups, 'group')} in {_listed(found)}"
 
 
 _WELL: Final[Mapping[str, Callable[[_Case], str]]] = {
@@ -317,17 +326,29 @@ _HINTS: Final[Mapping[Reason, Callable[[_Case], str]]] = {
 }
 
 
-def _proof(case: _Case, outcome: Believed) -> str:
-    rule = _whose(case)
-    ways = {"jkt": "a DPoP proof (RFC 9449)", "x5t#S256": "its TLS client certificate (RFC 8705)"}
-    needed = [ways[name] for name in outcome.bound]
-    wanted = {"dpop": "jkt", "mtls": "x5t#S256"}.get(rule.proof)
-    if wanted is not None and wanted not in outcome.bound:
-        return f"refused always: the policy's `proof` is `{rule.proof}`, and it is not bound so"
-    return f"needs {' and '.join(needed)}" if needed else "none is needed"
+# -- what only a request can tell -----------------------------------------------------------------------------------
+
+_WAYS: Final = {"jkt": "a DPoP proof (RFC 9449)", "x5t#S256": "its TLS client certificate (RFC 8705)"}
+_WANTED: Final = {"dpop": "jkt", "mtls": "x5t#S256"}
+_UNPROVABLE: Final = Step(
+    "proof",
+    "refused",
+    "the policy's `proof` wants a binding that it does not have: nobody can prove it",
+    "proof-missing",
+)
 
 
-_LATER: Final[Mapping[str, Callable[[_Case, Believed], str]]] = {
+def _unbound(case: _Case, outcome: Believed) -> bool:
+    """Tell whether the policy wants a binding that this bearer lacks, so that no request with it can pass."""
+    wanted = _WANTED.get(_whose(case).proof)
+    return wanted is not None and wanted not in outcome.bound
+
+
+def _proof(outcome: Believed) -> str:
+    return f"needs {' and '.join(_WAYS[name] for name in outcome.bound)}" if outcome.bound else "none is needed"
+
+
+_LATER: Final[Mapping[str, Callable[[Believed], str]]] = {
     "proof": _proof,
-    "revocation": lambda _, __: "the gateways' ledger is looked at; it was not here",
+    "revocation": lambda _: "the gateways' ledger is looked at; it was not here",
 }

@@ -123,6 +123,13 @@ def _sqlite_engine(url: URL, path: Path) -> AsyncEngine:
         connect_args={"timeout": _DRIVER, "isolation_level": None},
     )
 
+    # SQLAlchemy ends a connection that was in use by two ways at once; if both are taken aiosqlite's thread serves one,
+    # and the other is waited for without end, by the loop that is to be closed too. Closing it is enough: the file's
+    # patience ends before anybody's.
+    dialect = engine.dialect
+    dialect.has_terminate = False
+    dialect.do_terminate = dialect.do_close  # type: ignore[method-assign]  # this engine's alone
+
     @event.listens_for(engine.sync_engine, "connect")
     def _connected(connection: Any, entry: ConnectionPoolEntry) -> None:
         entry.info["file"] = _identity(path)

@@ -124,15 +124,15 @@ def _step(connection: Connection) -> tuple[int, int]:
 
 def _cause(error: Exception) -> str:
     """What is wrong with the database, as its operator would say it."""
-    codes = _codes(error)
-    for code in codes:
+    for code in _codes(error):
         if code in _CAUSES:
             return _CAUSES[code]
-    innermost = _chain(error)[-1]
-    for kind, sentence in _KINDS:
-        if isinstance(innermost, kind):
-            return sentence
-    return f"cannot be used ({type(innermost).__name__})"
+    inside_out = _chain(error)[::-1]
+    for each in inside_out:
+        for kind, sentence in _KINDS:
+            if isinstance(each, kind):
+                return sentence
+    return f"cannot be used ({type(inside_out[0]).__name__})"
 
 
 def _codes(error: BaseException) -> list[str]:

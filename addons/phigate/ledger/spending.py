@@ -39,8 +39,9 @@ class Spending:
         while self._waiting:
             batch, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
             callers = [(key, expires, outcome) for key, expires, outcome in batch if not outcome.done()]
-            # In one order everywhere: two gateways with the same keys would else wait for each other's.
-            rows = dict(sorted((key, expires) for key, expires, _ in reversed(callers)))
+            # In one order everywhere: two gateways with the same keys would else wait for each other's. Of several
+            # times of one key the latest stays.
+            rows = dict(sorted((key, expires) for key, expires, _ in callers))
             try:
                 first = await self._insert(rows)
             except Exception as error:  # noqa: BLE001 -- it is the callers' to see
