@@ -504,6 +504,13 @@ def test_an_assertion_is_sent_as_one(console, tmp_path):
     assert saml.decode_assertion(asked.credential) == "<Assertion>\u00e9</Assertion>".encode()
 
 
+def test_two_credentials_are_one_too_many(console, tmp_path):
+    file = file_of(tmp_path / "credential", MINE)
+    done = phigate("token", "--console", console.url, "--bearer-file", file, "--saml", file)
+    assert (done.exit_code, done.stderr) == (2, "--bearer-file and --saml exclude each other\n")
+    assert console.forms == []
+
+
 def test_a_tokens_claims_go_where_they_are_not_piped_on(console):
     done = phigate("token", "--console", console.url, "--claims", stdin=MINE.encode())
     assert done.stdout == f"{ISSUED}\n"

@@ -231,6 +231,8 @@ def token(
     claims: Annotated[bool, typer.Option("--claims", help="Print what it says on standard error.")] = False,
 ) -> None:
     """Get a gateway token in exchange for your own bearer (RFC 8693): printed alone, so that it can be piped on."""
+    if saml is not None and bearer_file != "-":
+        raise _fail("--bearer-file and --saml exclude each other", 2)
     if saml is None:
         credential, kind = _credential(bearer_file), grants.ACCESS_TOKEN
     else:

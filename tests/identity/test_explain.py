@@ -109,6 +109,13 @@ REFUSED = [
         f"they are `{forge.ISSUER}`",
     ),
     ("a slash too many", mint(claims(iss=forge.ISSUER + "/")), "issuer", "issuer-unknown", "only by a `/` at the end"),
+    (
+        "a gateway token",
+        mint(claims(iss="https://console.example", idp=forge.ISSUER, origin_iat=NOW)),
+        "issuer",
+        "issuer-unknown",
+        "it looks like a gateway token",
+    ),
     ("another algorithm", mint(alg="PS256"), "header", "alg-not-allowed", "the policy takes `RS256`, `ES256`"),
     ("no algorithm", mint(head={}), "header", "alg-missing", ""),
     ("a strange key", mint(head=header(kid="new")), "key", "kid-unknown", "of usable ones it publishes 5"),

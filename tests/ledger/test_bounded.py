@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import time
 
 import pytest
@@ -12,7 +13,7 @@ async def test_what_is_done_in_time_is_returned():
         await asyncio.sleep(0)
         return 7
 
-    assert await Bounds().wait(work()) == 7
+    assert await Bounds(cancels=True).wait(work()) == 7
 
 
 async def test_what_is_raised_in_time_is_raised():
@@ -21,7 +22,7 @@ async def test_what_is_raised_in_time_is_raised():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await Bounds().wait(work())
+        await Bounds(cancels=True).wait(work())
 
 
 async def test_work_that_ends_by_a_cancellation_of_its_own_does_not_cancel_the_caller():
@@ -29,7 +30,7 @@ async def test_work_that_ends_by_a_cancellation_of_its_own_does_not_cancel_the_c
         raise asyncio.CancelledError
 
     with pytest.raises(TimeoutError):
-        await Bounds().wait(work())
+        await Bounds(cancels=True).wait(work())
 
 
 class Stubborn:
@@ -52,7 +53,7 @@ class Stubborn:
 @pytest.mark.parametrize("times", [0, 1, 3])
 async def test_nobody_waits_for_work_that_does_not_end(times, monkeypatch):
     monkeypatch.setattr(bounded, "_AGAIN", 0.02)
-    stubborn, bounds, began = Stubborn(times), Bounds(), time.monotonic()
+    stubborn, bounds, began = Stubborn(times), Bounds(cancels=True), time.monotonic()
     with pytest.raises(TimeoutError):
         await bounds.wait(stubborn.work(), 0.05)
     assert time.monotonic() - began < 0.5
@@ -60,30 +61,59 @@ async def test_nobody_waits_for_work_that_does_not_end(times, monkeypatch):
     assert stubborn.told == times + 1
 
 
-async def test_a_caller_that_is_cancelled_leaves_at_once_and_its_work_ends(monkeypatch):
-    monkeypatch.setattr(bounded, "_AGAIN", 0.02)
-    stubborn, bounds = Stubborn(1), Bounds()
-    caller = asyncio.create_task(bounds.wait(stubborn.work()))
+@pytest.mark.parametrize("cancels", [False, True])
+async def test_a_caller_that_is_cancelled_leaves_at_once_and_its_work_goes_on(cancels):
+    going, done = asyncio.Event(), asyncio.Event()
+
+    async def work():
+        await going.wait()
+        done.set()
+
+    caller = asyncio.create_task(Bounds(cancels=cancels).wait(work()))
     await asyncio.sleep(0.01)
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(caller, 0.5)
+    going.set()
+    await asyncio.wait_for(done.wait(), 0.5)
+
+
+async def test_the_work_of_a_caller_that_left_has_its_end_all_the_same(monkeypatch):
+    monkeypatch.setattr(bounded, "_AGAIN", 0.02)
+    stubborn, bounds = Stubborn(1), Bounds(cancels=True)
+    caller = asyncio.create_task(bounds.wait(stubborn.work(), 0.05))
+    await asyncio.sleep(0.01)
+    caller.cancel()
     await asyncio.wait_for(stubborn.over.wait(), 5)
     assert stubborn.told == 2
 
 
-async def test_an_error_that_comes_too_late_is_nobody_s(monkeypatch, caplog):
-    late = asyncio.Event()
+async def test_work_that_ends_by_itself_is_not_told_to():
+    going, done = asyncio.Event(), asyncio.Event()
 
     async def work():
-        try:
-            await asyncio.sleep(60)
-        finally:
-            late.set()
-            raise ZeroDivisionError
+        await going.wait()
+        done.set()
 
     with pytest.raises(TimeoutError):
-        await Bounds().wait(work(), 0.01)
-    await late.wait()
-    await asyncio.sleep(0.01)
+        await Bounds(cancels=False).wait(work(), 0.02)
+    await asyncio.sleep(0.05)
+    going.set()
+    await asyncio.wait_for(done.wait(), 0.5)
+
+
+@pytest.mark.parametrize("cancels", [False, True])
+async def test_an_error_that_comes_too_late_is_nobody_s(cancels, caplog):
+    async def work():
+        try:
+            await asyncio.sleep(0.1)
+        finally:
+            raise ZeroDivisionError
+
+    bounds = Bounds(cancels=cancels)
+    with pytest.raises(TimeoutError):
+        await bounds.wait(work(), 0.02)
+    await asyncio.sleep(0.15)
+    gc.collect()
+    assert bounds._under_way == set()
     assert caplog.records == []

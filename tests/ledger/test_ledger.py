@@ -1,285 +1,344 @@
-"""What all gateways agree on, in both databases."""
-
 import asyncio
 import logging
-import sqlite3
-import subprocess
-import sys
+import random
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from phigate.ledger import GatewayKey, LedgerDown, LedgerFault, Revocation, open_ledger
+from phigate.ledger import GatewayKey, LedgerDown, Revocation, open_ledger
+from phigate.ledger import ledger as ledgers
 from phigate.ledger.bounded import SECONDS
 from phigate.ledger.ledger import SKEW
-from phigate.ledger.tables import STEPS
-from processes import ROOT, free_port
+from tests.ledger import peers
+from tests.ledger.peers import NOW, revocation
 
-NOW = 1_800_000_000.0
-IDP = "https://idp.example"
-FORWARD = "the ledger's tables were brought forward, from version 0 to 1"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}"
-    return request.getfixturevalue("postgres_url")
+IN_TIME = SECONDS + 0.5
+"""Seconds; the half is this machine's."""
 
 
-@pytest.fixture
-async def ledger(url):
-    made = await open_ledger(url)
-    await made.sweep(NOW * 2)  # one server serves all tests
-    yield made
-    await made.close()
-
-
-def out(who="ada", expires=NOW + 100):
-    return Revocation(IDP, who, None, cut=NOW, expires=expires, by="eve", reason="lost")
-
-
-def key(kid, expires=NOW + 100):
-    return GatewayKey(kid, "one", {"kty": "OKP", "crv": "Ed25519", "x": kid}, active_from=NOW, expires=expires)
+def key(kid="kid", expires=NOW + 60, active_from=NOW):
+    return GatewayKey(kid, "gw-1", {"kty": "OKP", "crv": "Ed25519", "x": "AAAA"}, active_from, expires)
 
 
 # -- what may be used once ------------------------------------------------------------------------------------------
 
 
 async def test_what_is_spent_is_spent_by_its_kind_and_key(ledger):
-    assert await ledger.spend("token", "one", NOW + 10, NOW)
-    assert not await ledger.spend("token", "one", NOW + 10, NOW)
-    assert await ledger.spend("dpop", "one", NOW + 10, NOW)
-    assert await ledger.spend("token", "two", NOW + 10, NOW)
-
-
-async def test_what_is_over_is_not_to_be_had(ledger):
-    assert not await ledger.spend("token", "three", NOW, NOW)
+    assert await ledger.spend("token", "one", NOW + 60, NOW)
+    assert not await ledger.spend("token", "one", NOW + 60, NOW)
+    assert not await ledger.spend("token", "one", NOW + 90, NOW + 30)
+    assert await ledger.spend("dpop", "one", NOW + 60, NOW)
+    assert await ledger.spend("token", "two", NOW + 60, NOW)
 
 
 async def test_odd_keys_are_keys(ledger):
-    odd = ["", "\udc80", "a\0b", "a\0c", "ä" * 5000]
-    assert [await ledger.spend("token", each, NOW + 10, NOW) for each in odd] == [True] * 5
-    assert [await ledger.spend("token", each, NOW + 10, NOW) for each in odd] == [False] * 5
+    odd = ["", "a", "a\0b", "a\0c", "\ud800", "\udc80", "ä" * 5000, "'; DROP TABLE phigate_spent; --"]
+    assert [await ledger.spend("token", each, NOW + 60, NOW) for each in odd] == [True] * len(odd)
+    assert [await ledger.spend("token", each, NOW + 60, NOW) for each in odd] == [False] * len(odd)
 
 
-RACE = """
-import asyncio, sys
-from phigate.ledger import open_ledger
-async def race(url, keys):
-    ledger = await open_ledger(url)
-    print("ready", flush=True)
-    sys.stdin.readline()
-    async def some(lane):
-        return [key for key in range(lane, keys, 4) if await ledger.spend("race", str(key), 2e9, 1.8e9)]
-    won = await asyncio.gather(*map(some, range(4)))
+@pytest.mark.parametrize("expires", [NOW, NOW - 1, float("-inf"), float("nan"), float("inf")])
+async def test_what_is_over_or_never_is_cannot_be_spent(ledger, expires):
+    assert not await ledger.spend("token", "one", expires, NOW)
+    assert await ledger.spend("token", "one", NOW + 1, NOW)
+
+
+async def test_of_many_at_once_one_wins_each_key(ledger, ledger_url):
+    other = await open_ledger(ledger_url)
+    callers = [(each, f"key-{number}") for number in range(50) for each in (ledger, other, ledger, other)]
+    random.Random(7).shuffle(callers)
+    outcomes = await asyncio.gather(*(each.spend("dpop", name, NOW + 60, NOW) for each, name in callers))
+    winners = [name for (_, name), won in zip(callers, outcomes, strict=True) if won]
+    await other.close()
+    assert sorted(winners) == sorted({name for _, name in callers})
+
+
+def test_of_two_processes_one_wins_each_of_a_thousand_keys(ledger_url):
+    racers = [peers.start("spend", ledger_url, seed, 1000) for seed in ("one", "two")]
+    with peers.together(*racers):
+        first, second = (peers.outcome(racer) for racer in racers)
+    assert sorted(first + second) == list(range(1000))
+    assert min(len(first), len(second)) > 50
+
+
+async def test_nothing_of_a_bearer_stands_in_the_database(sqlite_url, tmp_path):
+    ledger = await open_ledger(sqlite_url)
+    await ledger.spend("dpop", "Quartermaine", NOW + 60, NOW)
+    found = [path for path in (tmp_path / "var").iterdir() if b"Quartermaine" in path.read_bytes()]
     await ledger.close()
-    print(*(key for lane in won for key in lane))
-asyncio.run(race(sys.argv[1], int(sys.argv[2])))
-"""
-
-
-async def test_of_many_processes_one_wins_each_key(ledger, url):
-    keys = 200
-    command = [sys.executable, "-c", RACE, url, str(keys)]
-    pipe = subprocess.PIPE
-    racers = [subprocess.Popen(command, cwd=ROOT / "addons", stdin=pipe, stdout=pipe, text=True) for _ in range(3)]
-    for racer in racers:
-        assert await asyncio.to_thread(racer.stdout.readline) == "ready\n"
-    for racer in racers:
-        racer.stdin.write("go\n")
-        racer.stdin.flush()
-    outputs = [await asyncio.to_thread(racer.communicate) for racer in racers]
-    won = [int(number) for said, _ in outputs for number in said.split()]
-    assert sorted(won) == list(range(keys))
+    assert len(list((tmp_path / "var").iterdir())) > 0
+    assert found == []
 
 
 # -- who is out -----------------------------------------------------------------------------------------------------
 
 
-async def test_revocations_come_in_order_from_where_the_reader_was(ledger):
-    first, second = await ledger.revoke(out("ada")), await ledger.revoke(out("bob"))
-    assert first < second
-    found = await ledger.revocations(first - 1, NOW)
-    assert [(each.number, each.subject) for each in found] == [(first, "ada"), (second, "bob")]
-    assert [each.number for each in await ledger.revocations(first, NOW)] == [second]
-    assert await ledger.revocations(second, NOW) == []
-
-
-async def test_a_revocation_comes_back_as_it_was_given(ledger):
-    given = Revocation(IDP, None, "jti'; drop table", cut=NOW + 0.25, expires=NOW + 9.5, by="eve", reason="lost")
+@pytest.mark.parametrize(
+    "given",
+    [
+        revocation("ada"),
+        revocation(None, "jti'; DROP TABLE phigate_revoked; --"),
+        Revocation("", "", None, NOW + 0.123456, NOW + 9.5, "\u4e2d \U0001f600", "100%s :x $1 ?"),
+    ],
+    ids=["of a subject", "of one bearer", "with odd texts"],
+)
+async def test_a_revocation_comes_back_as_it_was_given(ledger, given):
     number = await ledger.revoke(given)
-    (found,) = await ledger.revocations(number - 1, NOW)
-    assert found == Revocation(IDP, None, "jti'; drop table", NOW + 0.25, NOW + 9.5, "eve", "lost", number)
+    assert await ledger.revocations(0, NOW) == [replace(given, number=number)]
 
 
-async def test_what_is_over_is_told_to_nobody(ledger):
-    number = await ledger.revoke(out(expires=NOW + 1))
-    assert await ledger.revocations(number - 1, NOW + 1) == []
+async def test_a_number_is_the_ledger_s_to_give(ledger):
+    assert [await ledger.revoke(replace(revocation(), number=99)) for _ in range(3)] == [1, 2, 3]
 
 
-async def test_whoever_polls_misses_none_however_many_write(ledger, url):
-    other = await open_ledger(url)
-    start = await ledger.revoke(out("first"))
-    seen, last, writing = [], start, True
+async def test_a_reader_gets_what_it_has_not_seen_and_what_is_not_over(ledger):
+    for offset in (60, 10, 60, 60):
+        await ledger.revoke(revocation(expires=NOW + offset))
+    assert [each.number for each in await ledger.revocations(0, NOW)] == [1, 2, 3, 4]
+    assert [each.number for each in await ledger.revocations(0, NOW + 10)] == [1, 3, 4]
+    assert [each.number for each in await ledger.revocations(3, NOW)] == [4]
+    assert await ledger.revocations(4, NOW) == []
+
+
+def test_whoever_polls_misses_none_and_sees_them_in_order_however_many_write(ledger_url):
+    count = 150
+    writers = [peers.start("revoke", ledger_url, count) for _ in range(2)]
 
     async def poll():
-        nonlocal last
-        while writing or (found := await ledger.revocations(last, NOW)):
-            found = await ledger.revocations(last, NOW)
-            seen.extend(each.number for each in found)
-            last = max([last, *seen])
-            await asyncio.sleep(0)
+        ledger, seen = await open_ledger(ledger_url), []
+        while writers_run() or await ledger.revocations(max(seen, default=0), NOW):
+            seen += [each.number for each in await ledger.revocations(max(seen, default=0), NOW)]
+        await ledger.close()
+        return seen
 
-    async def write(ledger, lane):
-        return [await ledger.revoke(out(f"{lane}-{number}")) for number in range(15)]
+    def writers_run():
+        return any(writer.poll() is None for writer in writers)
 
-    polling = asyncio.create_task(poll())
-    given = await asyncio.gather(*(write(each, lane) for lane, each in enumerate([ledger, other, ledger, other])))
-    writing = False
-    await polling
-    await other.close()
-    assert seen == sorted(number for numbers in given for number in numbers)
-    assert len(seen) == 60
+    with peers.together(*writers):
+        seen = asyncio.run(poll())
+        given = [number for writer in writers for number in peers.outcome(writer)]
+    assert seen == list(range(1, 2 * count + 1))
+    assert sorted(given) == seen
+
+
+async def test_numbers_go_on_after_all_that_had_them_is_swept(ledger, ledger_url):
+    for _ in range(3):
+        await ledger.revoke(revocation(expires=NOW + 1))
+    assert await ledger.sweep(NOW + SKEW + 1) == 3
+    await ledger.close()
+    again = await open_ledger(ledger_url)
+    assert await again.revoke(revocation()) == 4
+    await again.close()
 
 
 # -- whose signature is ours ----------------------------------------------------------------------------------------
 
 
 async def test_keys_are_known_until_they_are_over(ledger):
-    await ledger.publish(key("a", NOW + 10))
-    await ledger.publish(key("b", NOW + 20))
-    assert [each.kid for each in await ledger.keys(NOW)] == ["a", "b"]
-    assert (await ledger.keys(NOW))[0] == key("a", NOW + 10)
-    assert [each.kid for each in await ledger.keys(NOW + 10)] == ["b"]
+    for each in (key("b", NOW + 20, NOW + 5), key("a", NOW + 10)):
+        await ledger.publish(each)
+    assert await ledger.keys(NOW) == [key("a", NOW + 10), key("b", NOW + 20, NOW + 5)]
+    assert await ledger.keys(NOW + 10) == [key("b", NOW + 20, NOW + 5)]
+    assert await ledger.keys(NOW + 20) == []
 
 
-async def test_a_key_that_is_published_again_lives_for_the_longer_time(ledger):
+async def test_a_key_that_is_published_again_lives_for_the_longer_time_and_is_otherwise_the_first(ledger):
     for expires in (NOW + 20, NOW + 30, NOW + 10):
-        await ledger.publish(key("c", expires))
-    (found,) = await ledger.keys(NOW)
-    assert found.expires == NOW + 30
+        await ledger.publish(replace(key(expires=expires), instance=f"gw-{expires}", public={"kty": "OKP"}))
+    assert await ledger.keys(NOW) == [replace(key(expires=NOW + 30), instance=f"gw-{NOW + 20}", public={"kty": "OKP"})]
 
 
-async def test_two_who_publish_one_key_at_once_are_both_content(ledger, url):
-    other = await open_ledger(url)
-    await asyncio.gather(*(each.publish(key("same")) for each in (ledger, other) * 4))
+async def test_those_who_publish_one_key_at_once_are_all_content(ledger, ledger_url):
+    other = await open_ledger(ledger_url)
+    await asyncio.gather(*(each.publish(key()) for each in (ledger, other) * 8))
     await other.close()
-    assert [each.kid for each in await ledger.keys(NOW)] == ["same"]
+    assert await ledger.keys(NOW) == [key()]
 
 
-async def test_what_is_over_is_swept_and_nothing_else(ledger):
-    await ledger.spend("token", "x", NOW + 10, NOW)
-    await ledger.spend("token", "y", NOW + 20, NOW)
-    await ledger.revoke(out(expires=NOW + 10))
-    await ledger.publish(key("d", NOW + 10))
-    assert await ledger.sweep(NOW + 9 + SKEW) == 0
+# -- what is over ---------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_over_for_every_clock_is_swept_and_nothing_else(ledger):
+    for offset in (10, 20):
+        assert await ledger.spend("token", f"{offset}", NOW + offset, NOW)
+        await ledger.revoke(revocation(expires=NOW + offset))
+        await ledger.publish(key(f"{offset}", NOW + offset))
+    assert await ledger.sweep(NOW + 10 + SKEW - 0.5) == 0
     assert await ledger.sweep(NOW + 10 + SKEW) == 3
-    assert not await ledger.spend("token", "y", NOW + 20, NOW)
+    assert await ledger.sweep(NOW + 10 + SKEW) == 0
+    assert not await ledger.spend("token", "20", NOW + 20, NOW)
+    assert [each.number for each in await ledger.revocations(0, NOW)] == [2]
+    assert [each.kid for each in await ledger.keys(NOW)] == ["20"]
 
 
-# -- the database itself --------------------------------------------------------------------------------------------
+async def test_much_is_swept_in_small_parts(ledger, monkeypatch):
+    monkeypatch.setattr(ledgers, "_BATCH", 10)
+    await asyncio.gather(*(ledger.spend("dpop", f"{number}", NOW + 1, NOW) for number in range(95)))
+    assert await ledger.sweep(NOW + SKEW + 1) == 95
 
 
-async def test_what_was_kept_is_there_after_a_restart(url):
-    first = await open_ledger(url)
-    number = await first.revoke(out("kept"))
-    await first.close()
-    second = await open_ledger(url)
-    assert [each.subject for each in await second.revocations(number - 1, NOW)] == ["kept"]
-    await second.close()
+async def test_what_is_too_much_for_one_call_is_left_to_the_next(ledger, monkeypatch):
+    monkeypatch.setattr(ledgers, "_BATCH", 10)
+    monkeypatch.setattr(ledgers, "_SWEEPING", 0.0)
+    await asyncio.gather(*(ledger.spend("dpop", f"{number}", NOW + 1, NOW) for number in range(25)))
+    assert await ledger.sweep(NOW + SKEW + 1) == 0
+    monkeypatch.setattr(ledgers, "_SWEEPING", 1.0)
+    assert await ledger.sweep(NOW + SKEW + 1) == 25
 
 
-async def test_two_that_open_a_new_database_at_once_both_get_one(tmp_path):
-    opened = await asyncio.gather(*(open_ledger(f"sqlite+aiosqlite:///{tmp_path / 'new.db'}") for _ in range(4)))
-    assert await opened[0].spend("token", "one", NOW + 10, NOW)
-    assert not await opened[3].spend("token", "one", NOW + 10, NOW)
-    for each in opened:
-        await each.close()
+async def test_those_who_sweep_at_once_drop_each_row_once(ledger, ledger_url, monkeypatch):
+    monkeypatch.setattr(ledgers, "_BATCH", 10)
+    other = await open_ledger(ledger_url)
+    await asyncio.gather(*(ledger.spend("dpop", f"{number}", NOW + 1, NOW) for number in range(200)))
+    dropped = await asyncio.gather(*(each.sweep(NOW + SKEW + 1) for each in (ledger, other) * 2))
+    rest = await ledger.sweep(NOW + SKEW + 1)
+    await other.close()
+    assert sum(dropped) + rest == 200
 
 
-async def test_a_step_forward_is_said(tmp_path, caplog):
-    with caplog.at_level(logging.WARNING):
-        await (await open_ledger(f"sqlite+aiosqlite:///{tmp_path / 'new.db'}")).close()
-        assert [record.getMessage() for record in caplog.records] == [FORWARD]
-        caplog.clear()
-        await (await open_ledger(f"sqlite+aiosqlite:///{tmp_path / 'new.db'}")).close()
-        assert caplog.records == []
+# -- when it is down ------------------------------------------------------------------------------------------------
+
+CALLS = {
+    "spend": lambda ledger: ledger.spend("token", "other", NOW + 60, NOW),
+    "revoke": lambda ledger: ledger.revoke(revocation()),
+    "revocations": lambda ledger: ledger.revocations(0, NOW),
+    "publish": lambda ledger: ledger.publish(key()),
+    "keys": lambda ledger: ledger.keys(NOW),
+    "sweep": lambda ledger: ledger.sweep(NOW),
+}
+each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
-async def test_a_file_of_a_newer_gateway_is_left_alone(tmp_path):
-    path = tmp_path / "newer.db"
-    await (await open_ledger(f"sqlite+aiosqlite:///{path}")).close()
-    with sqlite3.connect(path) as file:
-        file.execute("INSERT INTO phigate_version VALUES (?)", (len(STEPS) + 1,))
-    file.close()
-    with pytest.raises(LedgerFault, match="use a newer gateway"):
-        await open_ledger(f"sqlite+aiosqlite:///{path}")
+async def down_in_time(call, ledger):
+    began = time.monotonic()
+    with pytest.raises(LedgerDown) as down:
+        await call(ledger)
+    assert time.monotonic() - began < IN_TIME
+    return str(down.value)
 
 
-async def test_the_file_is_its_owners_alone(tmp_path):
-    path = tmp_path / "made" / "ledger.db"
-    await (await open_ledger(f"sqlite+aiosqlite:///{path}")).close()
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert path.parent.stat().st_mode & 0o077 == 0
+@each_call
+async def test_tables_that_are_gone_are_down(call, ledger, ledger_url):
+    tables = ("spent", "revoked", "keys", "counter")
+    peers.execute(ledger_url, *(f"DROP TABLE phigate_{table}" for table in tables))
+    assert (await down_in_time(call, ledger)).isidentifier()
 
 
-WRONG = [
-    ("another database", "mysql://root:Quartermaine@127.0.0.1/x", "must be"),
-    ("a driver that waits", "postgresql://root:Quartermaine@127.0.0.1/x", "must be"),
-    ("no URL", "Quartermaine", "must be"),
-    ("memory", "sqlite+aiosqlite://", "in memory"),
-    ("nobody there", f"postgresql+asyncpg://root:Quartermaine@127.0.0.1:{free_port()}/x", "cannot be reached"),
-    ("a folder that cannot be made", "sqlite+aiosqlite:////proc/none/ledger.db", "no such file"),
-]
+async def test_a_key_that_somebody_spoilt_is_down(ledger, ledger_url):
+    await ledger.publish(key())
+    for public in ("no JSON", "[]", '{"kty":"OKP","d":"AAAA"}'):
+        peers.execute(ledger_url, f"UPDATE phigate_keys SET public = '{public}'")
+        await down_in_time(CALLS["keys"], ledger)
 
 
-@pytest.mark.parametrize(("sentence", "wrong", "said"), WRONG, ids=[case[0] for case in WRONG])
-async def test_what_is_no_ledger_is_a_fault_without_a_password(sentence, wrong, said):
-    with pytest.raises(LedgerFault, match=said) as raised:
-        await open_ledger(wrong)
-    assert "Quartermaine" not in str(raised.value)
-
-
-async def test_a_file_of_something_else_is_a_fault(tmp_path):
-    path = tmp_path / "notes.db"
-    path.write_bytes(b"these are notes and no database" * 50)
-    path.chmod(0o600)
-    with pytest.raises(LedgerFault, match="file of another kind"):
-        await open_ledger(f"sqlite+aiosqlite:///{path}")
-    assert path.read_bytes().startswith(b"these are notes")
-
-
-async def test_nothing_of_a_bearer_stands_in_the_database(tmp_path):
-    ledger = await open_ledger(f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}")
-    await ledger.spend("dpop", "Quartermaine", NOW + 10, NOW)
+@each_call
+async def test_after_its_end_it_is_down(call, ledger):
     await ledger.close()
-    assert not [path for path in tmp_path.iterdir() if b"Quartermaine" in path.read_bytes()]
+    await ledger.close()
+    assert await down_in_time(call, ledger) == "closed"
 
 
-async def test_a_file_that_somebody_holds_is_down_in_time(tmp_path):
-    path = tmp_path / "ledger.db"
-    ledger = await open_ledger(f"sqlite+aiosqlite:///{path}")
-    holder = sqlite3.connect(path, isolation_level=None)
-    holder.execute("BEGIN EXCLUSIVE")
-    start = time.monotonic()
-    with pytest.raises(LedgerDown):
-        await ledger.spend("token", "one", NOW + 10, NOW)
-    assert time.monotonic() - start < SECONDS + 1
-    holder.execute("ROLLBACK")
-    holder.close()
-    assert await ledger.spend("token", "one", NOW + 10, NOW)
+WRITES = {name: call for name, call in CALLS.items() if name in {"spend", "revoke", "publish"}}
+
+
+@pytest.mark.parametrize("call", WRITES.values(), ids=WRITES)
+async def test_a_database_that_somebody_holds_is_down_in_time_and_used_again_afterwards(call, ledger, ledger_url):
+    holder = await open_ledger(ledger_url)
+    async with holder._engines.stepping.begin() as connection:
+        if holder._engines.postgresql:
+            await connection.exec_driver_sql("LOCK TABLE phigate_spent, phigate_counter, phigate_keys")
+        outcomes = await asyncio.gather(*(down_in_time(call, ledger) for _ in range(12)))
+        assert len(outcomes) == 12
+    assert await ledger.spend("token", "another", NOW + 60, NOW)
+    await call(ledger)
+    await holder.close()
+
+
+async def test_a_caller_that_leaves_takes_no_connection_along(ledger):
+    chance = random.Random(5)
+    for turn in range(60):
+        call = list(CALLS.values())[turn % len(CALLS)]
+        caller = asyncio.create_task(call(ledger))
+        await asyncio.sleep(chance.random() * 0.004)
+        caller.cancel()
+        await asyncio.gather(caller, return_exceptions=True)
+    assert await ledger.spend("token", "at last", NOW + 60, NOW)
+    numbers = await asyncio.gather(*(ledger.revoke(revocation()) for _ in range(20)))
+    seen = [each.number for each in await ledger.revocations(0, NOW)]
+    assert seen == list(range(1, max(numbers) + 1))
+
+
+async def test_a_server_that_restarted_is_used_again(own_server):
+    ledger = await open_ledger(own_server.url())
+    assert await ledger.spend("token", "key", NOW + 60, NOW)
+    number = await ledger.revoke(revocation())
+    with own_server.stopped():
+        for call in CALLS.values():
+            await down_in_time(call, ledger)
+    assert not await ledger.spend("token", "key", NOW + 60, NOW)
+    assert [each.number for each in await ledger.revocations(0, NOW)] == [number]
+    with own_server.stopped():
+        pass
+    assert await ledger.revoke(revocation()) == number + 1
     await ledger.close()
 
 
-async def test_a_server_that_went_away_is_down_in_time_and_used_again_once_it_is_back(postgres_server, postgres_url):
-    ledger = await open_ledger(postgres_url)
-    number = await ledger.revoke(out("durable"))
-    postgres_server.stop()
-    start = time.monotonic()
-    with pytest.raises(LedgerDown):
-        await ledger.revocations(0, NOW)
-    assert time.monotonic() - start < SECONDS + 1
-    postgres_server.start()
-    assert [each.subject for each in await ledger.revocations(number - 1, NOW)] == ["durable"]
+async def test_a_server_that_stands_still_is_down_in_time_and_used_again_once_it_moves(own_server):
+    ledger = await open_ledger(own_server.url())
+    await asyncio.gather(*(ledger.revocations(0, NOW) for _ in range(8)))
+    with own_server.frozen():
+        calls = [call for call in CALLS.values() for _ in range(4)]
+        await asyncio.gather(*(down_in_time(call, ledger) for call in calls))
+        await down_in_time(CALLS["spend"], ledger)
+    await asyncio.sleep(3)
+    assert await ledger.spend("token", "key", NOW + 60, NOW)
+    await asyncio.gather(*(ledger.revocations(0, NOW) for _ in range(16)))
     await ledger.close()
+
+
+async def test_closing_does_not_wait_for_a_server_that_stands_still(own_server):
+    ledger = await open_ledger(own_server.url())
+    await asyncio.gather(*(ledger.revocations(0, NOW) for _ in range(8)))
+    with own_server.frozen():
+        began = time.monotonic()
+        await ledger.close()
+        assert time.monotonic() - began < IN_TIME
+
+
+async def test_a_gateway_that_was_frozen_in_the_middle_stops_nobody_for_long(ledger_url, ledger):
+    if not ledger._engines.postgresql:
+        assert ledger_url.startswith("sqlite")  # there a lock ends with its process only
+        return
+    frozen = await open_ledger(ledger_url)
+    connection = await frozen._engines.stepping.connect()
+    await connection.begin()
+    await connection.exec_driver_sql("UPDATE phigate_counter SET number = number")
+    await down_in_time(CALLS["revoke"], ledger)
+    await asyncio.sleep(3)
+    assert await ledger.revoke(revocation()) == 1
+    await connection.invalidate()
+    await connection.close()
+    await frozen.close()
+
+
+# -- the process ----------------------------------------------------------------------------------------------------
+
+
+def test_a_process_that_does_not_close_it_ends(ledger_url):
+    leaver = peers.start("leave", ledger_url)
+    with peers.together(leaver):
+        done = peers.outcome(leaver)
+    assert time.time() - done < 5
+
+
+async def test_nothing_that_is_asked_is_logged(ledger, caplog):
+    caplog.set_level(logging.DEBUG)
+    await ledger.spend("token", "Quartermaine-1", NOW + 60, NOW)
+    await ledger.revoke(revocation("Quartermaine-2"))
+    await ledger.revocations(0, NOW)
+    await ledger.publish(key("Quartermaine-3"))
+    await ledger.keys(NOW)
+    assert "Quartermaine" not in caplog.text
+    assert not [record for record in caplog.records if Path(record.pathname).match("*aiosqlite*")]

@@ -87,8 +87,19 @@ def install(npm: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=CACHE) as made:
         for name in PACKAGES:
             shutil.copy(SOURCE / name, made)
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=made, capture_output=True, text=True, check=False, timeout=100)
+        command = [
+            npm,
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--fetch-retries=1",
+            "--fetch-timeout=20000",
+        ]
+        try:
+            done = subprocess.run(command, cwd=made, capture_output=True, text=True, check=False, timeout=90)
+        except subprocess.TimeoutExpired:
+            pytest.skip("npm cannot get oidc-provider from its registry within 90 s")
         if done.returncode:
             codes = set(re.findall(r"npm (?:error|ERR!) code (\w+)", done.stderr))
             if codes & UNREACHABLE:

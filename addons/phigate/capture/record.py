@@ -158,7 +158,7 @@ def token_record(
 def revocation_record(
     *, by: Subject, client_ip: str, issuer: str, subject: str | None, jti: str | None, cut: float, reason: str | None
 ) -> Fields:
-    """`revocation`: who took back whose bearers: those of `subject` issued at or before `cut`, or the one with `jti`."""
+    """`revocation`: who took back which bearers: a `subject`'s, issued at or before `cut`, or the one with `jti`."""
     revoked = {"issuer": issuer, "subject": subject, "jti": jti, "cut": cut}
     return {"subject": subject_fields(by), "client": {"ip": client_ip}, "revoked": revoked, "reason": reason}
 

@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from phigate.exchange import Subject
-from phigate.identity.outcome import Refused, Unavailable
 from phigate.identity import saml
+from phigate.identity.outcome import Refused, Unavailable
 from phigate.identity.saml import Asserted, SamlRefused, check_assertion
 from phigate.ledger import LedgerDown
 from phigate.policy.decide import Permit, PromptFacts, decide

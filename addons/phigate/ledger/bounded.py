@@ -1,7 +1,8 @@
 """[I/O] Waiting for a database no longer than SECONDS, whatever it and its driver do.
 
-Work that takes longer is left alone, not waited for: the drivers' own cleaning up of a connection to a server that
-stands still takes seconds, and in some versions does not end at all unless it is cancelled once more.
+- A caller that leaves, or has waited long enough, does not disturb the driver in the middle of its work.
+- Work that takes too long is told to end, and told so again until it does; but not work that ends by itself, as
+  SQLite's does: the connection of whoever is told to end is lost.
 """
 
 from __future__ import annotations
@@ -19,32 +20,30 @@ _AGAIN: Final = 1.0
 
 
 class Bounds:
-    """What is waited for, and what was left alone."""
+    """What is under way, whether somebody still waits for it or not."""
 
-    def __init__(self) -> None:
-        self._left: set[asyncio.Task[None]] = set()
+    def __init__(self, *, cancels: bool) -> None:
+        self._cancels = cancels
+        self._under_way: set[asyncio.Task[Any]] = set()
 
     async def wait[T](self, work: Coroutine[Any, Any, T], seconds: float = SECONDS) -> T:
         """Return what comes of the work or raise what it raises, TimeoutError where that takes too long."""
         task = asyncio.create_task(work)
-        try:
-            await asyncio.wait({task}, timeout=seconds)
-        finally:
-            if not task.done():
-                self._leave(task)
+        self._under_way.add(task)
+        task.add_done_callback(self._over)
+        if self._cancels:
+            asyncio.get_running_loop().call_later(seconds, self._end, task)
+        await asyncio.wait({task}, timeout=seconds)
         if not task.done() or task.cancelled():
             raise TimeoutError
         return task.result()
 
-    def _leave(self, task: asyncio.Task[Any]) -> None:
-        left = asyncio.create_task(_until_over(task))
-        self._left.add(left)
-        left.add_done_callback(self._left.discard)
+    def _end(self, task: asyncio.Task[Any]) -> None:
+        if not task.done():
+            task.cancel()
+            asyncio.get_running_loop().call_later(_AGAIN, self._end, task)
 
-
-async def _until_over(task: asyncio.Task[Any]) -> None:
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=_AGAIN)
-    if not task.cancelled():
-        task.exception()  # asked for, so that nobody complains that it was not
+    def _over(self, task: asyncio.Task[Any]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # asked for, so that nobody complains that it was not

@@ -24,6 +24,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from phigate.ledger.bounded import SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncEngine
     from sqlalchemy.pool import ConnectionPoolEntry
@@ -123,12 +125,9 @@ def _sqlite_engine(url: URL, path: Path) -> AsyncEngine:
         connect_args={"timeout": _DRIVER, "isolation_level": None},
     )
 
-    # SQLAlchemy ends a connection that was in use by two ways at once; if both are taken aiosqlite's thread serves one,
-    # and the other is waited for without end, by the loop that is to be closed too. Closing it is enough: the file's
-    # patience ends before anybody's.
-    dialect = engine.dialect
-    dialect.has_terminate = False
-    dialect.do_terminate = dialect.do_close  # type: ignore[method-assign]  # this engine's alone
+    # The library's own way to end a connection in use closes it twice at once, of which aiosqlite serves one; who waits
+    # for the other, the loop's own end too, waits for good.
+    _ending(engine, lambda connection: connection.close())
 
     @event.listens_for(engine.sync_engine, "connect")
     def _connected(connection: Any, entry: ConnectionPoolEntry) -> None:
@@ -178,5 +177,15 @@ def _postgresql(url: URL) -> Engines:
             "server_settings": {name: str(round(seconds * 1000)) for name, seconds in limits.items()},
         },
     )
+    # Its own way would wait for the server, which may stand still, for each connection anew.
+    _ending(engine, lambda connection: connection.driver_connection.terminate())
     one = engine.execution_options(isolation_level="AUTOCOMMIT")
     return Engines(True, f"{url.host or 'the local socket'}:{url.port or 5432}", one, one, engine)
+
+
+def _ending(engine: AsyncEngine, end: Callable[[Any], None]) -> None:
+    """Let connections be ended this way, idle or in use."""
+    dialect = engine.dialect  # it is this engine's alone
+    dialect.has_terminate = False
+    for name in ("do_close", "do_terminate"):
+        setattr(dialect, name, end)

@@ -52,7 +52,7 @@ class Ledger:
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
         self._insert = postgresql.insert if engines.postgresql else sqlite.insert
-        self._bounds = Bounds()
+        self._bounds = Bounds(cancels=engines.postgresql)
         self._spending = Spending(self._spend)
         self._closed = False
 

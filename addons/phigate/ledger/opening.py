@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
+import time
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import func, insert, inspect, select
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 _SECONDS: Final = 10.0
 """Longer than what others wait for: another gateway may be taking the steps."""
+_SWITCHING: Final = 3.0
 _AGAIN: Final = 0.02
 _LOCK: Final = 0x7068696761746501
 """PostgreSQL's advisory lock of whoever takes a step."""
@@ -60,7 +62,7 @@ _KINDS: Final = (
 async def open_ledger(url: str) -> Ledger:
     """Open the ledger at a URL within 10 s; raises LedgerFault with what its operator can do something about."""
     engines = engines_of(url)
-    bounds = Bounds()
+    bounds = Bounds(cancels=engines.postgresql)
     try:
         await bounds.wait(_prepare(engines), _SECONDS)
     except Exception as error:  # noqa: BLE001 -- a driver's, or what it stumbled over
@@ -88,13 +90,14 @@ async def _prepare(engines: Engines) -> None:
 
 async def _write_ahead(engines: Engines) -> None:
     """Switch the file to WAL mode for good, in which readers and writers do not wait for each other."""
+    end = time.monotonic() + _SWITCHING
     while True:
         try:
             async with engines.writing.connect() as connection:
                 if (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar_one() != "wal":
                     await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         except OperationalError as error:
-            if "SQLITE_BUSY" not in _codes(error):
+            if "SQLITE_BUSY" not in _codes(error) or time.monotonic() > end:
                 raise
             await asyncio.sleep(_AGAIN)  # for this switch SQLite itself does not wait until others are done
         else:
