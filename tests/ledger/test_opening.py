@@ -181,6 +181,19 @@ async def test_a_file_that_another_process_holds_is_a_fault_in_time(sqlite_url, 
     await opens(sqlite_url)
 
 
+async def test_a_file_that_is_read_while_it_is_switched_is_waited_for(sqlite_url):
+    path = opening.engines_of(sqlite_url).place
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("CREATE TABLE theirs (name TEXT)")
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM theirs").fetchall()
+        opens_it = asyncio.create_task(open_ledger(sqlite_url))
+        await asyncio.sleep(0.3)
+        assert not opens_it.done()
+        reader.execute("COMMIT")
+        await (await opens_it).close()
+
+
 async def test_readers_and_writers_of_the_file_do_not_wait_for_each_other(sqlite_url):
     await opens(sqlite_url)
     assert peers.execute(sqlite_url, "PRAGMA journal_mode") == [[("wal",)]]

@@ -28,12 +28,15 @@ class Bounds:
 
     async def wait[T](self, work: Coroutine[Any, Any, T], seconds: float = SECONDS) -> T:
         """Return what comes of the work or raise what it raises, TimeoutError where that takes too long."""
-        task = asyncio.create_task(work)
+        loop = asyncio.get_running_loop()
+        task, deadline = loop.create_task(work), loop.time() + seconds
         self._under_way.add(task)
         task.add_done_callback(self._over)
-        if self._cancels:
-            asyncio.get_running_loop().call_later(seconds, self._end, task)
-        await asyncio.wait({task}, timeout=seconds)
+        try:
+            await asyncio.wait({task}, timeout=seconds)
+        finally:
+            if self._cancels and not task.done():
+                loop.call_at(deadline, self._end, task)
         if not task.done() or task.cancelled():
             raise TimeoutError
         return task.result()

@@ -99,7 +99,7 @@ async def _write_ahead(engines: Engines) -> None:
         except OperationalError as error:
             if "SQLITE_BUSY" not in _codes(error) or time.monotonic() > end:
                 raise
-            await asyncio.sleep(_AGAIN)  # for this switch SQLite itself does not wait until others are done
+            await asyncio.sleep(_AGAIN)  # for this switch SQLite itself does not always wait
         else:
             return
 
