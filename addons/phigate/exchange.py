@@ -116,6 +116,8 @@ class Exchange:
     identifiers: set[str] = field(default_factory=set)
     """Keyed HMACs of what was found on either side: the identifiers of its records."""
     usage: dict[str, int] = field(default_factory=dict)
+    names: Any = None
+    """masking.memory: the names that the prompt shows, to be found again in the answer."""
 
     recorded: bool = False
     """The request record is durable."""

@@ -28,7 +28,7 @@ from phigate.identity.own import Own
 from phigate.identity.saml import Provider, certificate_usable
 from phigate.identity.verify import Verifier
 from phigate.ledger import LedgerDown, LedgerFault, open_ledger
-from phigate.masking import Detectors, RosterFault, Secrets, Sight, Transformer, default_detectors, load_roster
+from phigate.masking import Detectors, Memory, RosterFault, Secrets, Sight, Transformer, default_detectors, load_roster
 from phigate.policy.load import PolicyFaults, load_policy
 
 if TYPE_CHECKING:
@@ -260,12 +260,13 @@ class House:
             logger.warning("policy %s is in force", policy.sha256[:12])
             self._note_policy()
 
-    def sight(self, exchange: Exchange, mask: Mask | None) -> Sight:
+    def sight(self, exchange: Exchange, mask: Mask | None, *, answering: bool = False) -> Sight:
         """The masks through which this exchange's texts are seen; `mask` None hides nothing from the caller's side."""
+        names = (exchange.names or Memory()) if answering else None
         subject = exchange.subject
         scope = f"{subject.issuer}\0{subject.id}" if subject else exchange.id
         shown = self.transformer(self.policy.capture.mask, scope)
-        return Sight(self.detectors, self.secrets, self.transformer(mask, scope) if mask else None, shown)
+        return Sight(self.detectors, self.secrets, self.transformer(mask, scope) if mask else None, shown, names)
 
     def _transformer(self, mask: Mask, scope: str) -> Transformer:
         return Transformer(mask, self.secrets, scope)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phigate.dialect import openai
-from phigate.masking import Detectors, Secrets, Transformer
+from phigate.masking import Detectors, Memory, Secrets, Transformer
 from phigate.masking.answer import MaskedStream, Sight, failure, whole
 from phigate.policy.masks import Mask, Transform
 from tests.traffic import CANARY_NAME, CANARY_SSN, CANARY_TEXT, completion, events, leaks, said
@@ -22,7 +22,7 @@ SHOWN = Mask("shown", {"OTHER": Transform("redact")})
 
 def sight(mask=LEAN):
     shown = Transformer(SHOWN, SECRETS, "ada")
-    return Sight(DETECTORS, SECRETS, Transformer(mask, SECRETS, "ada") if mask else None, shown)
+    return Sight(DETECTORS, SECRETS, Transformer(mask, SECRETS, "ada") if mask else None, shown, Memory())
 
 
 def content_of(tree):
@@ -207,3 +207,18 @@ def test_an_error_that_echoes_the_prompt_is_masked_for_both():
 def test_an_error_that_is_no_json_is_ours():
     body, _ = failure(CANARY_TEXT.encode(), 500, sight())
     assert json.loads(body)["error"]["message"] == "The model server refused the request."
+
+
+def prompt_sight():
+    return Sight(DETECTORS, SECRETS, Transformer(SHOWN, SECRETS, "ada"), Transformer(SHOWN, SECRETS, "ada"))
+
+
+def test_a_name_that_one_text_of_a_prompt_shows_is_found_in_all_of_them_and_in_the_answer():
+    prompt = {"messages": [{"content": "How is Quartermaine?"}, {"content": f"Patient: {CANARY_NAME}"}]}
+    asking = prompt_sight()
+    asking.study(prompt, openai.SHOWN)
+    first, second = asking.both(prompt, openai.SHOWN)[0]["messages"]
+    assert (first["content"], second["content"]) == ("How is [PERSON]?", "Patient: [PERSON]")
+    shown = Transformer(SHOWN, SECRETS, "ada")
+    answering = Sight(DETECTORS, SECRETS, shown, shown, asking.names)
+    assert answering.for_caller("Quartermaine is well.") == "[PERSON] is well."

@@ -14,11 +14,8 @@ CSV = 'Name,MRN,Note\nAda Example,61-83-49,hello\n"Vance, Zoë",7001,x\n'
 
 
 def values(roster: Roster, text: str) -> list[tuple[str, str]]:
-    found, at, raw = [], 0, text.encode()
-    while hit := roster.next(raw, at, len(raw)):
-        found.append((raw[hit.begin : hit.end].decode(), hit.entity))
-        at = hit.end
-    return found
+    reader = roster.reader()
+    return [(text[hit.begin : hit.end], hit.entity) for hit in [*reader.feed(text), *reader.close()]]
 
 
 @pytest.mark.parametrize(
@@ -110,4 +107,4 @@ def test_tokens_are_folded_runs_of_letters_and_digits() -> None:
 def test_many_entries() -> None:
     roster = Roster(("MRN", str(10_000_000 + each)) for each in range(100_000))
     assert len(roster) == 100_000
-    assert [each.entity for each in Detectors(roster=roster).find("so 10099999 it is")] == ["MRN"]
+    assert [each.entity for each in Detectors(sources=[roster]).find("so 10099999 it is")] == ["MRN"]

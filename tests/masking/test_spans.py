@@ -5,55 +5,79 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phigate.exchange import Finding
-from phigate.masking.spans import clip, merge, prefer
+from phigate.masking.evidence import Hit
+from phigate.masking.spans import components, first_component, settle
 
-FINDINGS = st.lists(
+TEXT = "Ada B. Brandt, 12 Elm St., Boston General 02/03/2024 x"
+HITS = st.lists(
     st.builds(
-        lambda start, size, score: Finding(start, start + size, "X", score),
-        st.integers(0, 30),
-        st.integers(0, 9),
-        st.sampled_from([0.5, 0.9]),
-    )
-)
+        lambda begin, size, entity, score: Hit(begin, min(begin + size, len(TEXT)), entity, f"d{score}", score),
+        st.integers(0, len(TEXT) - 1),
+        st.integers(1, 20),
+        st.sampled_from(["PERSON", "LOCATION", "ORGANIZATION", "DATE_TIME", "MRN"]),
+        st.sampled_from([0.3, 0.5, 0.7, 0.95]),
+    ),
+    max_size=7,
+).map(sorted)
 
 
-def covered(findings: list[Finding]) -> set[int]:
-    return {place for each in findings for place in range(each.start, each.end)}
+def covered(hits: list[Hit]) -> set[int]:
+    return {at for each in hits for at in range(each.begin, each.end) if TEXT[at].isalnum()}
 
 
-def apart(findings: list[Finding]) -> bool:
-    return all(one.end <= other.start for one, other in pairwise(findings))
+def standing(hits: list[Hit]) -> list[Hit]:
+    return [each for group in components(hits) for each in settle(group, TEXT)]
 
 
-@given(FINDINGS)
-def test_preferred_findings_are_some_of_them_and_apart(findings: list[Finding]) -> None:
-    standing = prefer(findings)
-    assert apart(standing)
-    assert set(standing) <= set(findings)
-    assert prefer(standing) == standing
+@given(HITS)
+def test_what_stands_is_in_order_and_apart_and_covers_every_letter_that_was_covered(hits: list[Hit]) -> None:
+    found = standing(hits)
+    assert all(one.end <= other.begin for one, other in pairwise(found))
+    assert covered(found) == covered(hits)
 
 
-@given(FINDINGS)
-def test_merging_covers_the_same_and_leaves_none_overlapping(findings: list[Finding]) -> None:
-    merged = merge(findings)
-    assert apart(merged)
-    assert covered(merged) == covered(findings)
-    assert merge(merged) == merged
+@given(HITS)
+def test_settling_again_changes_nothing(hits: list[Hit]) -> None:
+    found = standing(hits)
+    assert standing(found) == found
 
 
-@given(FINDINGS, st.integers(0, 30), st.integers(0, 30))
-def test_clipping_covers_what_lies_inside(findings: list[Finding], start: int, size: int) -> None:
-    assert covered(clip(findings, start, start + size)) == {
-        place - start for place in covered(findings) if start <= place < start + size
-    }
+@given(HITS, st.randoms(use_true_random=False))
+def test_the_order_in_which_sources_speak_does_not_matter(hits: list[Hit], random) -> None:
+    for group in components(hits):
+        mixed = list(group)
+        random.shuffle(mixed)
+        assert settle(mixed, TEXT) == settle(group, TEXT)
 
 
-def test_leftmost_then_longer_then_surer_stands() -> None:
-    long, short, sure = Finding(0, 5, "A", 0.5), Finding(0, 3, "B", 0.9), Finding(0, 5, "C", 0.9)
-    assert prefer([Finding(2, 9, "D", 1.0), short, long]) == [long]
-    assert prefer([long, sure]) == [sure]
+@given(HITS)
+def test_no_more_sure_than_the_surest(hits: list[Hit]) -> None:
+    assert all(each.score <= max(hit.score for hit in hits) for each in standing(hits))
 
 
-def test_the_surest_names_a_merged_span() -> None:
-    assert merge([Finding(0, 5, "A", 0.5), Finding(3, 8, "B", 0.9)]) == [Finding(0, 8, "B", 0.9)]
+@given(HITS)
+def test_components_are_all_hits_in_groups_that_do_not_touch(hits: list[Hit]) -> None:
+    groups = list(components(hits))
+    assert [hit for group in groups for hit in group] == hits
+    assert all(max(hit.end for hit in one) <= other[0].begin for one, other in pairwise(groups))
+    assert first_component(hits) == (groups[0] if groups else [])
+
+
+def test_one_entity_becomes_one_and_is_called_what_the_surest_is_called() -> None:
+    hits = [Hit(0, 3, "PERSON", "label", 0.95), Hit(0, 13, "PERSON", "tagger", 0.8)]
+    assert settle(hits, TEXT) == [Hit(0, 13, "PERSON", "label", 0.95)]
+
+
+def test_an_unsure_hit_stays_as_unsure_where_it_stands_alone() -> None:
+    hits = [Hit(0, 3, "PERSON", "label", 0.95), Hit(0, 13, "PERSON", "tagger", 0.3)]
+    assert settle(hits, TEXT) == [Hit(0, 3, "PERSON", "label", 0.95), Hit(4, 13, "PERSON", "tagger", 0.3)]
+
+
+def test_a_city_in_the_name_of_a_hospital_is_the_hospital() -> None:
+    hits = [Hit(27, 33, "LOCATION", "tagger", 0.9), Hit(27, 41, "ORGANIZATION", "roster", 0.8)]
+    assert settle(hits, TEXT) == [Hit(27, 41, "ORGANIZATION", "roster", 0.9)]
+
+
+def test_the_surer_names_what_both_cover_and_the_rest_stays_from_letter_to_letter() -> None:
+    hits = [Hit(7, 17, "PERSON", "tagger", 0.6), Hit(15, 25, "MRN", "number", 0.9)]
+    assert settle(hits, TEXT) == [Hit(7, 13, "PERSON", "tagger", 0.6), Hit(15, 25, "MRN", "number", 0.9)]

@@ -8,10 +8,11 @@
 from __future__ import annotations
 
 from phigate.masking.answer import Sight
-from phigate.masking.detect import Detectors, Piece, Scanner
+from phigate.masking.detect import Detectors, Evidence, Piece, Scanner
 from phigate.masking.detector import Detector
 from phigate.masking.detectors import DETECTORS
 from phigate.masking.identifiers import identifier
+from phigate.masking.memory import Memory
 from phigate.masking.roster import Roster, RosterFault, load_roster, parse_roster
 from phigate.masking.secrets import Secrets
 from phigate.masking.transforms import Transformer
@@ -20,6 +21,8 @@ __all__ = [
     "DETECTORS",
     "Detector",
     "Detectors",
+    "Evidence",
+    "Memory",
     "Piece",
     "Roster",
     "RosterFault",
@@ -36,4 +39,4 @@ __all__ = [
 
 def default_detectors(roster: Roster | None = None) -> Detectors:
     """The built-in detectors, with a roster if there is one."""
-    return Detectors(roster=roster)
+    return Detectors(sources=(roster,) if roster else ())

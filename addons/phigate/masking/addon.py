@@ -55,11 +55,13 @@ class Masking:
         sight = self.house.sight(exchange, permit.prompt if permit else None)
         passage.model_shown = sight.for_bystanders(exchange.target) if exchange.target else None
         if exchange.request is not None:
+            sight.study(exchange.request, openai.SHOWN)
             passage.prompt_shown = rewrite(exchange.request, openai.SHOWN, sight.for_bystanders)
             onward = exchange.request
             if permit and permit.prompt:
                 onward = rewrite(exchange.request, openai.REQUEST, sight.for_caller)
             passage.onward_body = orjson.dumps(onward)
+        exchange.names = sight.names
         exchange.found_in = sight.found
         exchange.identifiers |= sight.identifiers
 
@@ -91,7 +93,7 @@ class Masking:
 
     def _whole(self, passage: flows.Passage, permit: Permit) -> None:
         exchange = passage.exchange
-        sight = self.house.sight(exchange, permit.mask)
+        sight = self.house.sight(exchange, permit.mask, answering=True)
         try:
             if passage.plan == "error":
                 passage.answer, passage.answer_shown = failure(passage.raw, passage.upstream_status, sight)
@@ -116,7 +118,7 @@ class Guard:
         self._house = house
         self._flow = flow
         self._passage = passage
-        self._sight = house.sight(passage.exchange, permit.mask)
+        self._sight = house.sight(passage.exchange, permit.mask, answering=True)
         self._masked = MaskedStream(self._sight)
         self._parts = 0
         self._shown: list[str] = []

@@ -17,10 +17,11 @@ from phigate.dialect.chunks import Chunks
 from phigate.dialect.sse import KEEP_ALIVE, EventReader, write
 from phigate.dialect.tree import rewrite
 from phigate.masking.identifiers import identifier
+from phigate.masking.memory import Memory
 
 if TYPE_CHECKING:
     from phigate.dialect.tree import Fields
-    from phigate.masking.detect import Detectors, Piece
+    from phigate.masking.detect import Detectors, Piece, Whole
     from phigate.masking.transforms import Secrets, Transformer
 
 
@@ -32,8 +33,23 @@ _LONGEST = 4000
 class Sight:
     """What one exchange's masks make of its texts; counts what was found."""
 
-    def __init__(self, detectors: Detectors, secrets: Secrets, caller: Transformer | None, shown: Transformer) -> None:
-        """`caller` None hides nothing from the caller."""
+    def __init__(
+        self,
+        detectors: Detectors,
+        secrets: Secrets,
+        caller: Transformer | None,
+        shown: Transformer,
+        names: Memory | None = None,
+    ) -> None:
+        """`caller` None hides nothing from the caller.
+
+        An answer's sight has the `names` that its prompt showed, and reads every text as if it were still growing, so
+        that it is masked alike whole and streamed. A prompt's has none, and reads each text knowing all the others
+        (see `study`).
+        """
+        self._causal = names is not None
+        self.names = names or Memory()
+        self._read: dict[str, Whole] = {}
         self._detectors = detectors
         self._secrets = secrets
         self._caller = caller
@@ -47,9 +63,28 @@ class Sight:
         """(for the caller, for bystanders) of one whole text."""
         known = self._seen.get(text)
         if known is None:
-            known = self._seen[text] = self.render(self._detectors.pieces(text))
+            known = self._seen[text] = self.render(self._pieces(text))
             self._differs = self._differs or known[0] != known[1]
         return known
+
+    def study(self, tree: Any, fields: Fields) -> None:
+        """Read every text of a tree, so that a name shown in one is found in all."""
+
+        def read(text: str) -> str:
+            if text not in self._read:
+                self._read[text] = self._detectors.whole(text)
+            return text
+
+        rewrite(tree, fields, read)
+        for text in self._read.values():
+            text.learn(self.names)
+
+    def _pieces(self, text: str) -> list[Piece]:
+        if self._causal:
+            scanner = self._detectors.scanner(self.names)
+            return scanner.feed(text) + scanner.close()
+        whole = self._read.get(text)
+        return whole.pieces(self.names) if whole else self._detectors.pieces(text, self.names)
 
     def for_caller(self, text: str) -> str:
         return self.text(text)[0]
@@ -87,7 +122,7 @@ class TextChannel:
 
     def __init__(self, sight: Sight, detectors: Detectors, shown: list[str]) -> None:
         self._sight = sight
-        self._scanner = detectors.scanner()
+        self._scanner = detectors.scanner(sight.names)
         self._shown = shown
 
     def feed(self, text: str) -> str:

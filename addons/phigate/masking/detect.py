@@ -1,73 +1,35 @@
-"""Finding identifiers in a text that may still be growing.
+"""Finding identifiers in a text, whole or growing, from every source of evidence.
 
 Rules of this file:
-- Whether something matches at a place depends on the text from there to the match's end and on the character before
-  and after, on nothing else. So a place is decided as soon as nothing starting there can still be in progress.
-- Text is walked once, left to right: the leftmost match wins, at one place the longer; the walk goes on at the end of
-  what was found. A match that its check refuses leaves its place to the next detector, then the walk moves on by one.
-- The whole text is the stream with one feed: there is no second way to find, so both give the same at any chunking.
-- Everything runs on UTF-8 bytes; characters are counted only for who asks.
+- Each source reads the text on its own and says how far it is settled. What overlaps becomes one finding a character
+  (spans.py) as soon as no source can add to it; text passes as far as all are settled.
+- A growing text is read causally: a name found is looked for in what comes after it. The pieces are the same at any
+  chunking, and the whole text fed at once is one chunking. Where the whole is at hand (`find`, `pieces`) a name is
+  looked for before it as well.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from bisect import insort
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from phigate.exchange import Finding
 from phigate.masking.detectors import DETECTORS
-from phigate.masking.patterns import (
-    PatternError,
-    closure,
-    first_bytes,
-    joined,
-    longest,
-    matching,
-    opened,
-    parse,
-    searching,
-    single,
-    table,
-    widest,
-)
+from phigate.masking.memory import LOOK_BACK, Memory
+from phigate.masking.search import compiled
+from phigate.masking.spans import components, first_component, settle
+from phigate.masking.writing import Writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Sequence
 
     from phigate.masking.detector import Detector
-    from phigate.masking.patterns import Node
-    from phigate.masking.roster import Roster
-
-CONTEXT = 4
-"""Bytes kept before what is undecided: the widest character, so that word boundaries are seen as in the whole."""
-BIG, SMALL = 16, 2
-"""Windows of a search, in widths of the widest match: while nothing was refused, and after a refusal."""
-ENCODING = ("utf-8", "surrogatepass")
-"""Half a surrogate pair may arrive (JSON escapes split over two chunks) and must leave as it came."""
+    from phigate.masking.evidence import Hit, Source
 
 
-class Hit(NamedTuple):
-    """A match in a buffer, in bytes: it begins at `start` with its context; the identifier is [begin, end)."""
-
-    start: int
-    begin: int
-    end: int
-    entity: str
-    detector: str
-    score: float
-
-
-class Source(Protocol):
-    """Where evidence comes from: patterns, the roster."""
-
-    reach: int
-    """The most characters that can be undecided."""
-
-    def next(self, text: bytes, at: int, until: int) -> Hit | None:
-        """The first match starting in [at, until), as far as this text shows."""
-
-    def undecided(self, text: bytes, at: int) -> int:
-        """The first place at or after `at` where more text could make or change a match; at most the text's end."""
+LONGEST_WORD = 64
+"""Letters of a word that is waited for."""
 
 
 class Piece(NamedTuple):
@@ -79,204 +41,236 @@ class Piece(NamedTuple):
     score: float = 0.0
 
 
-class Patterns:
-    """Detectors compiled together: one pass finds where any of them may match, a second, anchored there, which.
+class Evidence(NamedTuple):
+    """What one source said of a text, and what became of it; offsets of the text as written."""
 
-    The joined automata are looser than the patterns (patterns.source), so a place they name may be refused. What a
-    hostile text can gain by that is bounded: a search never looks further than a match is wide, but for a big window
-    while nothing was refused.
-    """
-
-    def __init__(self, detectors: tuple[Detector, ...]) -> None:
-        trees = [_tree(each) for each in detectors]
-        self.reach = max(map(longest, trees))
-        self._width = max(map(widest, trees)) + CONTEXT
-        self._search, self._close = searching(joined(trees)), searching(closure(trees))
-        self._table = table(trees)
-        self._rows = [
-            (matching(single(opened(each.pattern))), each, widest(tree) + CONTEXT, bool(each.check or each.narrow))
-            for each, tree in zip(detectors, trees, strict=True)
-        ]
-
-    def next(self, text: bytes, at: int, until: int) -> Hit | None:
-        return next(self.walk(text, at, until), None)
-
-    def walk(self, text: bytes, at: int, until: int) -> Iterator[Hit]:
-        """Every match starting in [at, until), one after the other: `next` without beginning anew."""
-        search, width, size = self._search, self._width, len(text)
-        ahead = BIG
-        while at < until:
-            end = min(at + ahead * width, size)
-            # What starts in the last width of a window may end outside of it: it belongs to the next window.
-            clear = end if end == size else end - width
-            start = search(text, at, end)[0][0]
-            if start < 0 or start >= clear:
-                at, ahead = clear, BIG
-                if clear == size:
-                    return
-            elif start >= until:
-                return
-            elif hit := self._hit(text, start):
-                yield hit
-                at, ahead = hit.end, BIG
-            else:
-                at, ahead = start + 1, SMALL
-
-    def _hit(self, text: bytes, start: int) -> Hit | None:
-        rows = self._table(text[start : start + self._width])
-        if len(rows) != 1:  # the table names one row at least, or its engine gave up and every row is tried
-            rows = sorted(rows or range(len(self._rows)))
-        for index in rows:
-            match, detector, width, checked = self._rows[index]
-            begin, end = match(text, start, min(start + width, len(text)))[1]
-            if begin >= 0:
-                if checked:
-                    end = begin + _standing(detector, text[begin:end].decode(*ENCODING))
-                if end > begin:
-                    return Hit(start, begin, end, detector.entity, detector.name, detector.score)
-        return None
-
-    def undecided(self, text: bytes, at: int) -> int:
-        start = self._close(text, at, len(text))[0][0]
-        # Beyond the width of the widest match nothing is in progress, whatever the looser closure says.
-        return max(start, len(text) - self._width) if start >= 0 else at
-
-
-def _tree(detector: Detector) -> Node:
-    try:
-        tree = parse(opened(detector.pattern))
-    except PatternError as fault:
-        raise PatternError(f"{detector.name}: {fault}") from None
-    if first_bytes(tree)[1]:
-        raise PatternError(f"{detector.name}: matches the empty text")
-    if detector.pattern.count("(?P<id>") != 1:
-        raise PatternError(f"{detector.name}: needs exactly one `(?P<id>...)`")
-    return tree
-
-
-def _standing(detector: Detector, text: str) -> int:
-    if detector.narrow:
-        text = detector.narrow(text)
-    return len(text.encode(*ENCODING)) if text and (detector.check is None or detector.check(text)) else 0
-
-
-@lru_cache(maxsize=4)
-def _compiled(detectors: tuple[Detector, ...]) -> Patterns:
-    return Patterns(detectors)
+    start: int
+    end: int
+    entity: str
+    detector: str
+    score: float
+    verdict: str
 
 
 class Detectors:
     """Every source of evidence, immutable, compiled once and shared by all exchanges."""
 
-    def __init__(self, detectors: tuple[Detector, ...] = DETECTORS, roster: Roster | None = None) -> None:
-        self._patterns = _compiled(detectors)
-        self._sources: tuple[Source, ...] = (self._patterns, *((roster,) if roster else ()))
-        self.reach = max(source.reach for source in self._sources)
-        """The most characters a stream is ever held back."""
+    def __init__(self, rows: tuple[Detector, ...] = DETECTORS, sources: Sequence[Source] = ()) -> None:
+        self.sources: tuple[Source, ...] = (*((compiled(rows),) if rows else ()), *sources)
 
-    def scanner(self) -> Scanner:
-        """For one text, whole or growing."""
-        return Scanner(self)
+    def scanner(self, names: Memory | None = None) -> Scanner:
+        """For one text that may be growing; `names` are known before it begins."""
+        return Scanner(self.sources, names)
 
-    def find(self, text: str) -> list[Finding]:
+    def whole(self, text: str) -> Whole:
+        """For one text that is at hand."""
+        return Whole(self.sources, text)
+
+    def pieces(self, text: str, names: Memory | None = None) -> list[Piece]:
+        """A whole text in pieces: names are found before the place that shows them as well."""
+        whole, memory = Whole(self.sources, text), names.copy() if names else Memory()
+        whole.learn(memory)
+        return whole.pieces(memory)
+
+    def find(self, text: str, names: Memory | None = None) -> list[Finding]:
         """All identifiers of a whole text, sorted, not overlapping, in characters."""
-        raw = text.encode(*ENCODING)
-        plain = len(raw) == len(text)
-        findings, seen, counted = [], 0, 0
-        for hit in self.hits(raw, 0, len(raw)):
-            begin, end = hit.begin, hit.end
-            if not plain:
-                begin = counted + _characters(raw, seen, hit.begin)
-                end = begin + _characters(raw, hit.begin, hit.end)
-                seen, counted = hit.end, end
-            findings.append(Finding(begin, end, hit.entity, hit.score, hit.detector))
+        findings, at = [], 0
+        for piece in self.pieces(text, names):
+            end = at + len(piece.text)
+            if piece.entity is not None:
+                findings.append(Finding(at, end, piece.entity, piece.score, piece.detector))
+            at = end
         return findings
 
-    def pieces(self, text: str) -> list[Piece]:
-        """A whole text in pieces, the very ones that a Scanner gives for it."""
-        raw = text.encode(*ENCODING)
-        pieces, at = [], 0
-        for hit in self.hits(raw, 0, len(raw)):
-            if hit.begin > at:
-                pieces.append(Piece(raw[at : hit.begin].decode(*ENCODING)))
-            pieces.append(Piece(raw[hit.begin : hit.end].decode(*ENCODING), hit.entity, hit.detector, hit.score))
-            at = hit.end
-        if at < len(raw):
-            pieces.append(Piece(raw[at:].decode(*ENCODING)) if at else Piece(text))
-        return pieces
+    def explain(self, text: str) -> list[Evidence]:
+        """What every source said of a whole text, in order, and what became of it."""
+        return Whole(self.sources, text).explain()
 
-    def hits(self, text: bytes, at: int, until: int) -> Iterator[Hit]:
-        """Matches starting in [at, until), one after the other, as far as this text shows."""
-        if len(self._sources) == 1:
-            return self._patterns.walk(text, at, until)
-        return self._merged(text, at, until)
 
-    def _merged(self, text: bytes, at: int, until: int) -> Iterator[Hit]:
-        upcoming = [source.next(text, at, until) for source in self._sources]
-        while found := [hit for hit in upcoming if hit]:
-            best = min(found, key=_leftmost_longest) if len(found) > 1 else found[0]
-            yield best
-            upcoming = [
-                hit if hit is None or hit.start >= best.end else source.next(text, best.end, until)
-                for hit, source in zip(upcoming, self._sources, strict=True)
-            ]
+class Whole:
+    """One text that is at hand: read once, then cut into pieces with the names that it and others show."""
 
-    def undecided(self, text: bytes, at: int) -> int:
-        """The first place at or after `at`, on a character's edge, where more text could change what is found."""
-        place = min([source.undecided(text, at) for source in self._sources])
-        while place > at and place < len(text) and text[place] & 0xC0 == 0x80:
-            place -= 1
-        return place
+    def __init__(self, sources: Iterable[Source], text: str) -> None:
+        self._raw = text
+        self._writing = Writing()
+        self._text = self._writing.feed(text) + self._writing.close()
+        self._hits: list[Hit] = []
+        for source in sources:
+            reader = source.reader()
+            self._hits += reader.feed(self._text)
+            self._hits += reader.close()
+        self._hits.sort()
+
+    def learn(self, memory: Memory) -> None:
+        """Remember the names that this text shows."""
+        for group in components(self._hits):
+            memory.learn(settle(group, self._text), self._text)
+
+    def pieces(self, memory: Memory) -> list[Piece]:
+        """The text in pieces; the memory is read only."""
+        hits, _ = decide(Decision(self._text, memory), list(self._hits), len(self._text))
+        return Cut(self._writing, self._raw).pieces(hits, len(self._text))
+
+    def explain(self) -> list[Evidence]:
+        """Each hit of each source, and whether it stands, was cut or gave way."""
+        memory = Memory()
+        self.learn(memory)
+        standing, _ = decide(Decision(self._text, memory), list(self._hits), len(self._text))
+        found = [self._evidence(hit, _verdict(hit, standing)) for hit in self._hits]
+        found += [self._evidence(hit, "kept") for hit in standing if hit.detector == "memory"]
+        return sorted(found)
+
+    def _evidence(self, hit: Hit, verdict: str) -> Evidence:
+        start, end = self._writing.place(hit.begin), self._writing.after(hit.end)
+        return Evidence(start, end, hit.entity, hit.detector, hit.score, verdict)
+
+
+def _verdict(hit: Hit, standing: list[Hit]) -> str:
+    over = [each for each in standing if each.begin < hit.end and hit.begin < each.end]
+    own = [each for each in over if each.detector == hit.detector and each.entity == hit.entity]
+    if not own:
+        return "gave way to " + ", ".join(sorted({each.detector for each in over}))
+    if any((each.begin, each.end) == (hit.begin, hit.end) for each in own):
+        return "kept"
+    return "kept in part" if all(_inside(each, hit) for each in own) else "widened"
+
+
+def _inside(inner: Hit, outer: Hit) -> bool:
+    return outer.begin <= inner.begin and inner.end <= outer.end
 
 
 class Scanner:
     """One text as it grows: feed it in any chunks, close it once; the pieces joined are the text."""
 
-    def __init__(self, detectors: Detectors) -> None:
-        self._detectors = detectors
-        self._text, self._at = b"", 0
+    def __init__(self, sources: Iterable[Source], names: Memory | None = None) -> None:
+        self._readers = [source.reader() for source in sources]
+        self._writing = Writing()
+        self._decision = Decision("", names.copy() if names else Memory(), learning=True, last=False)
+        self._cut = Cut(self._writing, "")
+        self._open: list[Hit] = []
+        """Hits that are not decided, in order."""
 
     def feed(self, chunk: str) -> list[Piece]:
         """The pieces that are decided now; the rest is held back until more text or the end decides."""
-        if not chunk:
+        self._cut.raw += chunk
+        read = self._writing.feed(chunk)
+        if not read:
             return []
-        self._text += chunk.encode(*ENCODING)
-        undecided = self._detectors.undecided(self._text, self._at)
-        return self._advance(undecided) if undecided > self._at else []
+        self._decision.text += read
+        fresh = [hit for reader in self._readers for hit in reader.feed(read)]
+        if fresh:
+            self._open = sorted([*self._open, *fresh])
+        settled = min([reader.settled for reader in self._readers])
+        return self._advance(settled) if settled > self._decision.at else []
 
     def close(self) -> list[Piece]:
         """The pieces that were held back."""
-        pieces = self._advance(len(self._text))
-        self._text, self._at = b"", 0
-        return pieces
+        decision = self._decision
+        read = self._writing.close()
+        decision.text += read
+        decision.last = True
+        for reader in self._readers:
+            self._open += reader.feed(read) if read else ()
+            self._open += reader.close()
+        self._open.sort()
+        return self._advance(decision.base + len(decision.text))
 
     @property
     def held(self) -> int:
-        """Bytes held back."""
-        return len(self._text) - self._at
+        """Characters held back."""
+        return len(self._cut.raw)
 
-    def _advance(self, undecided: int) -> list[Piece]:
-        text, at = self._text, self._at
-        pieces: list[Piece] = []
-        while at < undecided:
-            for hit in self._detectors.hits(text, at, undecided):
-                if hit.begin > at:
-                    pieces.append(Piece(text[at : hit.begin].decode(*ENCODING)))
-                pieces.append(Piece(text[hit.begin : hit.end].decode(*ENCODING), hit.entity, hit.detector, hit.score))
-                at = hit.end
-            if at < undecided:
-                pieces.append(Piece(text[at:undecided].decode(*ENCODING)))
-                at = undecided
-            elif at > undecided:
-                undecided = self._detectors.undecided(text, at)
-        keep = max(0, at - CONTEXT)
-        self._text, self._at = text[keep:], at - keep
+    def _advance(self, settled: int) -> list[Piece]:
+        decision = self._decision
+        hits, self._open = decide(decision, self._open, settled)
+        pieces = self._cut.pieces(hits, decision.at)
+        if (passed := decision.at - decision.base - LOOK_BACK) > 0:
+            decision.text, decision.base = decision.text[passed:], decision.base + passed
+            self._writing.forget(decision.at)
         return pieces
 
 
-def _leftmost_longest(hit: Hit) -> tuple[int, int]:
-    return hit.start, -hit.end
+@dataclass(slots=True)
+class Decision:
+    """How far a text is decided: it is known from the offset `base` on, and decided up to `at`."""
+
+    text: str
+    memory: Memory
+    learning: bool = False
+    """Whether what is decided is remembered for what follows."""
+    last: bool = True
+    """Whether no more text comes."""
+    base: int = 0
+    at: int = 0
 
 
-def _characters(raw: bytes, start: int, end: int) -> int:
-    return len(raw[start:end].decode(*ENCODING))
+def decide(decision: Decision, hits: list[Hit], settled: int) -> tuple[list[Hit], list[Hit]]:
+    """What stands, in order, up to where nothing can be added, and the hits that are still open.
+
+    Every hit that begins before `settled` is among `hits`, which are in order.
+    """
+    memory, text, base = decision.memory, decision.text, decision.base
+    standing: list[Hit] = []
+    next_hit = 0
+    while True:
+        group = first_component(hits, next_hit)
+        limit = min(settled, group[0].begin) if group else settled
+        known = _remembered(decision, limit) if memory and decision.at < limit else None
+        if known:
+            insort(hits, known, next_hit)
+            continue
+        end = max([hit.end for hit in group], default=settled + 1)
+        if end > settled:
+            decision.at = max(decision.at, _word_edge(decision, limit) if memory else limit)
+            return standing, hits[next_hit:]
+        found = settle(group, text, base)
+        standing += found
+        if decision.learning:
+            memory.learn(found, text, base)
+        decision.at = end
+        next_hit += len(group)
+
+
+def _remembered(decision: Decision, limit: int) -> Hit | None:
+    """The first name in [at, limit) that is remembered; a word that may go on is none yet."""
+    base = decision.base
+    found = decision.memory.next(decision.text, decision.at - base, _word_edge(decision, limit) - base)
+    return found and found._replace(begin=found.begin + base, end=found.end + base)
+
+
+def _word_edge(decision: Decision, limit: int) -> int:
+    """`limit`, or the begin of the text's last word where more text may be part of it."""
+    if decision.last:
+        return limit
+    text, edge = decision.text, len(decision.text)
+    least = max(0, edge - LONGEST_WORD)
+    while edge > least and text[edge - 1].isalpha():
+        edge -= 1
+    return min(limit, max(edge, 0) + decision.base)
+
+
+class Cut:
+    """A text as written, cut where findings in the text as read begin and end."""
+
+    def __init__(self, writing: Writing, raw: str) -> None:
+        self._writing = writing
+        self.raw = raw
+        """What is not cut yet."""
+        self._passed = 0
+        """Characters cut."""
+
+    def pieces(self, hits: list[Hit], until: int) -> list[Piece]:
+        """Everything up to `until`, in pieces."""
+        pieces, raw, passed, at = [], self.raw, self._passed, 0
+        for hit in hits:
+            begin, end = self._writing.place(hit.begin) - passed, self._writing.after(hit.end) - passed
+            if begin > at:
+                pieces.append(Piece(raw[at:begin]))
+            pieces.append(Piece(raw[begin:end], hit.entity, hit.detector, hit.score))
+            at = end
+        end = self._writing.place(until) - passed
+        if end > at:
+            pieces.append(Piece(raw[at:end]))
+            at = end
+        self.raw, self._passed = raw[at:], passed + at
+        return pieces

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from phigate.masking.detect import ENCODING, Hit
+from phigate.masking.detector import Detector
+from phigate.masking.evidence import ENCODING
+from phigate.masking.search import Match, PatternReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -84,23 +86,28 @@ class Roster:
             self._begun.add(b" ".join(tokens[:size]))
         self._whole.setdefault(b" ".join(tokens), entity)
 
-    def next(self, text: bytes, at: int, until: int) -> Hit | None:
+    name = "roster"
+
+    def reader(self) -> PatternReader:
+        return PatternReader(self)
+
+    def walk(self, text: bytes, at: int, until: int) -> Iterator[Match]:
         for start, token in _tokens(text, at):
             if start >= until:
-                return None
-            if token in self._first:
+                return
+            if start >= at and token in self._first:
                 hit = self._longest(text, start)
                 if hit:
-                    return hit
-        return None
+                    yield hit
+                    at = hit.end
 
-    def _longest(self, text: bytes, start: int) -> Hit | None:
+    def _longest(self, text: bytes, start: int) -> Match | None:
         best, following, key = None, TOKEN.match(text, start), b""
         while following:
             key += b" " * bool(key) + _folded(following[0])
             end = following.end()
             if key in self._whole:
-                best = Hit(start, start, end, self._whole[key], "roster", SCORE)
+                best = Match(start, start, end, Detector("roster", self._whole[key], "", SCORE))
             joint = JOINT.match(text, end) if key in self._begun else None
             following = TOKEN.match(text, joint.end()) if joint else None
         return best

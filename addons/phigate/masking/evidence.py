@@ -1,0 +1,44 @@
+"""What a source of evidence is: it reads one text, whole or growing, and says where an identifier stands.
+
+Rules of this file: offsets are characters of the text as it is read (writing.py), counted from its first; a reader
+gives the same hits however the text was cut into pieces; what it has not settled stays bounded.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+ENCODING = ("utf-8", "surrogatepass")
+"""Half a surrogate pair may arrive (JSON escapes split over two chunks) and must leave as it came."""
+
+
+class Hit(NamedTuple):
+    """One identifier as one source sees it, [begin, end); `score` is how sure the source is, 0 to 1."""
+
+    begin: int
+    end: int
+    entity: str
+    detector: str
+    score: float
+
+
+class Reader(Protocol):
+    """One source's view of one text that may still be growing."""
+
+    settled: int
+    """Every hit that begins before this place has been given."""
+
+    def feed(self, text: str) -> list[Hit]:
+        """More of the text: the hits that are certain now, in order of their begin, none over another."""
+
+    def close(self) -> list[Hit]:
+        """The text has ended: the hits that were still open."""
+
+
+class Source(Protocol):
+    """Where evidence comes from: patterns, the roster, the tagger. Immutable, and shared by all exchanges."""
+
+    name: str
+
+    def reader(self) -> Reader:
+        """A new view, for one text."""

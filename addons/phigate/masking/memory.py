@@ -1,0 +1,99 @@
+"""Names that a text has shown, to be found again in it without any cue.
+
+Rules of this file: whole words only; an ordinary word that is also a name ("Rose", "White") is the name again only
+where it is written the same way and no sentence begins with it; what is remembered is kept in memory only.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from phigate.masking.detectors.names import GIVEN, HEADINGS, STOPS
+from phigate.masking.evidence import Hit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+WORD = re.compile(r"[^\W\d_]+")
+LEAST = 3
+"""Letters that a word must have."""
+LOOK_BACK = 8
+"""Characters before a word that show whether a sentence begins with it."""
+ENDS = frozenset(".!?:;\n\r\t*#|>\"'([{-\u2022")
+KNOWN_SCORE = 0.5
+"""How sure a finding must be to be remembered."""
+MOST = 4096
+"""Words that are remembered of one text."""
+NOT_NAMES = frozenset(
+    """
+    van von der den del los las bin ibn and the mrs miss prof doctor nurse jun jnr snr iii phd pharm bsn msn dnp
+    fnp aprn lcsw facc facs facp mbbs sir madam patient
+    """.split()  # noqa: SIM905 - words
+)
+"""Parts of names that are nobody's alone."""
+
+
+def ordinary(word: str) -> bool:
+    """Whether a word, in lower case, is also a word of the language."""
+    return word in STOPS or word in HEADINGS or word in GIVEN
+
+
+class Memory:
+    """What was found so far; `ordinary` tells of a word in lower case whether it is also none of the names."""
+
+    def __init__(self, ordinary: Callable[[str], bool] = ordinary) -> None:
+        self._ordinary = ordinary
+        self._words: dict[str, tuple[str, float]] = {}
+        """Folded word (an ordinary one as it was written) -> entity and score."""
+
+    def __bool__(self) -> bool:
+        return bool(self._words)
+
+    def copy(self) -> Memory:
+        """The same, to be added to apart."""
+        other = Memory(self._ordinary)
+        other._words = dict(self._words)
+        return other
+
+    def learn(self, hits: Iterable[Hit], text: str, base: int = 0) -> None:
+        """Remember the names among hits of a text that begins at the offset `base`."""
+        for hit in hits:
+            if hit.entity == "PERSON" and hit.score >= KNOWN_SCORE:
+                for word in WORD.findall(text[hit.begin - base : hit.end - base]):
+                    self._add(word, hit.entity, hit.score)
+
+    def _add(self, word: str, entity: str, score: float) -> None:
+        folded = word.casefold()
+        if len(word) < LEAST or folded in NOT_NAMES or len(self._words) >= MOST:
+            return
+        if self._ordinary(folded):
+            if not word[0].isupper() or word.isupper():
+                return
+            folded = word
+        self._words.setdefault(folded, (entity, min(score, 0.9)))
+
+    def next(self, text: str, at: int, until: int) -> Hit | None:
+        """The first known word that begins in [at, until) of a text, in its own offsets."""
+        for found in WORD.finditer(text, at, len(text)):
+            begin, end = found.span()
+            if begin >= until:
+                return None
+            word = found[0]
+            known = self._words.get(word.casefold())
+            if known is None and (known := self._words.get(word)) and _begins_sentence(text, begin):
+                known = None
+            if known and not _joined(text, begin, end):
+                return Hit(begin, end, known[0], "memory", known[1])
+        return None
+
+
+def _joined(text: str, begin: int, end: int) -> bool:
+    """Whether a word is part of a longer one: `ada_b`, `ada7`."""
+    before, after = text[begin - 1 : begin], text[end : end + 1]
+    return before == "_" or before.isdecimal() or after == "_" or after.isdecimal()
+
+
+def _begins_sentence(text: str, at: int) -> bool:
+    before = text[max(0, at - LOOK_BACK) : at].rstrip(" \xa0")
+    return not before or before[-1] in ENDS

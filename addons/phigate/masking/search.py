@@ -1,0 +1,202 @@
+"""Pattern rows at work: searched together in linear time, on a text that may still be growing.
+
+Rules of this file:
+- Whether something matches at a place depends on the text from there to the match's end and on the character before
+  and after, on nothing else. So a place is decided as soon as nothing starting there can still be in progress.
+- Text is walked once, left to right: the leftmost match wins, at one place the first row; the walk goes on at the end
+  of what was found. A match that its check refuses leaves its place to the next row, then the walk moves on by one.
+- Everything runs on UTF-8 bytes; characters are counted for what is found.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from phigate.masking.evidence import ENCODING, Hit
+from phigate.masking.patterns import (
+    PatternError,
+    closure,
+    first_bytes,
+    joined,
+    longest,
+    matching,
+    opened,
+    parse,
+    searching,
+    single,
+    table,
+    widest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from phigate.masking.detector import Detector
+    from phigate.masking.patterns import Node
+
+CONTEXT = 4
+"""Bytes kept before what is undecided: the widest character, so that word boundaries are seen as in the whole."""
+BIG, SMALL = 16, 2
+"""Windows of a search, in widths of the widest match: while nothing was refused, and after a refusal."""
+CONTINUED = bytes(range(0x80, 0xC0))
+"""Bytes that begin no character."""
+
+
+class Match(NamedTuple):
+    """A match in a buffer, in bytes: it begins at `start` with its context; the identifier is [begin, end)."""
+
+    start: int
+    begin: int
+    end: int
+    detector: Detector
+
+
+class Patterns:
+    """Detectors compiled together: one pass finds where any of them may match, a second, anchored there, which.
+
+    The joined automata are looser than the patterns (patterns.source), so a place they name may be refused. What a
+    hostile text can gain by that is bounded: a search never looks further than a match is wide, but for a big window
+    while nothing was refused.
+    """
+
+    name = "patterns"
+
+    def __init__(self, detectors: tuple[Detector, ...]) -> None:
+        trees = [_tree(each) for each in detectors]
+        self.reach = max(map(longest, trees))
+        self._width = max(map(widest, trees)) + CONTEXT
+        self._search, self._close = searching(joined(trees)), searching(closure(trees))
+        self._table = table(trees)
+        self._rows = [
+            (matching(single(opened(each.pattern))), each, widest(tree) + CONTEXT, bool(each.check or each.narrow))
+            for each, tree in zip(detectors, trees, strict=True)
+        ]
+
+    def reader(self) -> PatternReader:
+        return PatternReader(self)
+
+    def walk(self, text: bytes, at: int, until: int) -> Iterator[Match]:
+        """Every match starting in [at, until), one after the other, as far as this text shows."""
+        search, width, size = self._search, self._width, len(text)
+        ahead = BIG
+        while at < until:
+            end = min(at + ahead * width, size)
+            # What starts in the last width of a window may end outside of it: it belongs to the next window.
+            clear = end if end == size else end - width
+            start = search(text, at, end)[0][0]
+            if start < 0 or start >= clear:
+                at, ahead = clear, BIG
+                if clear == size:
+                    return
+            elif start >= until:
+                return
+            elif match := self._match(text, start):
+                yield match
+                at, ahead = match.end, BIG
+            else:
+                at, ahead = start + 1, SMALL
+
+    def _match(self, text: bytes, start: int) -> Match | None:
+        rows = self._table(text[start : start + self._width])
+        if len(rows) != 1:  # the table names one row at least, or its engine gave up and every row is tried
+            rows = sorted(rows or range(len(self._rows)))
+        for index in rows:
+            match, detector, width, checked = self._rows[index]
+            begin, end = match(text, start, min(start + width, len(text)))[1]
+            if begin >= 0:
+                if checked:
+                    end = begin + _standing(detector, text[begin:end].decode(*ENCODING))
+                if end > begin:
+                    return Match(start, begin, end, detector)
+        return None
+
+    def undecided(self, text: bytes, at: int) -> int:
+        """The first place at or after `at`, on a character's edge, where more text could make or change a match."""
+        start = self._close(text, at, len(text))[0][0]
+        # Beyond the width of the widest match nothing is in progress, whatever the looser closure says.
+        place = max(start, len(text) - self._width) if start >= 0 else at
+        while at < place < len(text) and text[place] & 0xC0 == 0x80:
+            place -= 1
+        return place
+
+
+def _tree(detector: Detector) -> Node:
+    try:
+        tree = parse(opened(detector.pattern))
+    except PatternError as fault:
+        raise PatternError(f"{detector.name}: {fault}") from None
+    if first_bytes(tree)[1]:
+        raise PatternError(f"{detector.name}: matches the empty text")
+    if detector.pattern.count("(?P<id>") != 1:
+        raise PatternError(f"{detector.name}: needs exactly one `(?P<id>...)`")
+    return tree
+
+
+def _standing(detector: Detector, text: str) -> int:
+    if detector.narrow:
+        text = detector.narrow(text)
+    return len(text.encode(*ENCODING)) if text and (detector.check is None or detector.check(text)) else 0
+
+
+@lru_cache(maxsize=4)
+def compiled(detectors: tuple[Detector, ...]) -> Patterns:
+    """The rows' automata, made once for a table: it takes a second or two."""
+    return Patterns(detectors)
+
+
+class Bounded(Protocol):
+    """What a PatternReader reads with: matches of bounded length, anywhere in a buffer."""
+
+    def walk(self, text: bytes, at: int, until: int) -> Iterator[Match]: ...
+
+    def undecided(self, text: bytes, at: int) -> int: ...
+
+
+class PatternReader:
+    """One text as the patterns see it: what is undecided is kept as bytes, with a character before it."""
+
+    def __init__(self, patterns: Bounded) -> None:
+        self._patterns = patterns
+        self._text, self._at = b"", 0
+        self._base = 0
+        """Characters before the kept bytes."""
+        self.settled = 0
+
+    def feed(self, text: str) -> list[Hit]:
+        self._text += text.encode(*ENCODING)
+        undecided = self._patterns.undecided(self._text, self._at)
+        return self._advance(undecided) if undecided > self._at else []
+
+    def close(self) -> list[Hit]:
+        return self._advance(len(self._text))
+
+    def _advance(self, undecided: int) -> list[Hit]:
+        text, at, hits = self._text, self._at, []
+        plain = text.isascii()
+        seen, counted = 0, self._base
+        while at < undecided:
+            for match in self._patterns.walk(text, at, undecided):
+                begin, end, at = match.begin, match.end, match.end
+                if plain:
+                    begin, end = begin + self._base, end + self._base
+                else:
+                    begin = counted + characters(text[seen:begin])
+                    end = begin + characters(text[match.begin : at])
+                    seen, counted = at, end
+                row = match.detector
+                hits.append(Hit(begin, end, row.entity, row.name, row.score))
+            if at < undecided:
+                at = undecided
+            elif at > undecided:
+                undecided = self._patterns.undecided(text, at)
+        self.settled = self._base + at if plain else counted + characters(text[seen:at])
+        keep = max(0, at - CONTEXT)
+        self._base += characters(text[:keep])
+        self._text, self._at = text[keep:], at - keep
+        return hits
+
+
+def characters(raw: bytes) -> int:
+    """How many characters begin in these bytes."""
+    return len(raw) if raw.isascii() else len(raw.translate(None, CONTINUED))

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from phigate.masking.evidence import Hit
+from phigate.masking.memory import MOST, Memory
+
+
+def memory_of(*names: str, entity: str = "PERSON", score: float = 0.9) -> Memory:
+    memory = Memory()
+    for name in names:
+        memory.learn([Hit(0, len(name), entity, "test", score)], name)
+    return memory
+
+
+def found(memory: Memory, text: str) -> list[str]:
+    words, at = [], 0
+    while hit := memory.next(text, at, len(text)):
+        words.append(text[hit.begin : hit.end])
+        at = hit.end
+    return words
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("Ada Brandt", "brandt, ADA and Ada's", ["brandt", "ADA", "Ada"]),
+        ("Zoë Ångström", "so zoë and ÅNGSTRÖM", ["zoë", "ÅNGSTRÖM"]),
+        ("Ada Brandt", "Adam, Brandts, ada7, x_ada", []),
+        ("Anna S.", "S. and Anna", ["Anna"]),
+        ("Dr. van der Berg, MD PhD", "the van, MD, der Berg", ["Berg"]),
+        ("May Brandt", "in May. May is here", ["May"]),
+        ("May Brandt", "may be", []),
+        ("MAY BRANDT", "seen in May", []),
+        ("Will Stone", "so Will did; he will", ["Will"]),
+        ("Will Stone", "Will she?\nWill it - Will", []),
+    ],
+)
+def test_a_remembered_name(name: str, text: str, words: list[str]) -> None:
+    assert found(memory_of(name), text) == words
+
+
+def test_only_sure_names_of_people_are_remembered() -> None:
+    assert not memory_of("Ada", score=0.4)
+    assert not memory_of("Ada", entity="MRN")
+    assert memory_of("Ada")
+
+
+def test_a_copy_learns_apart() -> None:
+    memory = memory_of("Ada Brandt")
+    memory.copy().learn([Hit(0, 6, "PERSON", "test", 0.9)], "Quarrel"[:6])
+    assert found(memory, "Quarre") == []
+    assert found(memory.copy(), "Ada") == ["Ada"]
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    memory = Memory()
+    for number in range(MOST + 10):
+        name = "q" + "".join(chr(97 + int(digit)) for digit in str(number))
+        memory.learn([Hit(0, len(name), "PERSON", "test", 0.9)], name)
+    assert len(memory._words) <= MOST
