@@ -11,6 +11,7 @@ from phigate.masking.answer import Sight
 from phigate.masking.detect import Detectors, Evidence, Piece, Scanner
 from phigate.masking.detector import Detector
 from phigate.masking.detectors import DETECTORS
+from phigate.masking.encoded import Encoded
 from phigate.masking.identifiers import identifier
 from phigate.masking.memory import Memory
 from phigate.masking.roster import Roster, RosterFault, load_roster, parse_roster
@@ -38,5 +39,6 @@ __all__ = [
 
 
 def default_detectors(roster: Roster | None = None) -> Detectors:
-    """The built-in detectors, with a roster if there is one."""
-    return Detectors(sources=(roster,) if roster else ())
+    """Every built-in source of evidence, with a roster if there is one."""
+    sources = (roster,) if roster else ()
+    return Detectors(sources=(*sources, Encoded(Detectors(sources=sources).find)))

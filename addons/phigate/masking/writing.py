@@ -1,34 +1,223 @@
 """A text as it is read: what is written oddly becomes plain, with a way back to what was written.
 
-Rules of this file: what is read does not depend on how the text was cut; `place` and `after` give back offsets of
-the text as written.
+Rules of this file:
+- What is read does not depend on how the text was cut: a character waits only while more text could change it.
+- Invisible characters and combining marks are not read; look-alikes, wide forms and other digits are read as the plain
+  character (Unicode TR39, NFKC); HTML entities and escapes of JSON as what they stand for; a line's end inside of a
+  value, or where a long line was wrapped, as if it were not there.
+- Nothing of this reaches the output: `place` and `after` give the offsets of the text as written.
 """
 
 from __future__ import annotations
 
+import html
+import re
+import unicodedata
+from bisect import bisect_right
+from functools import cache
+from itertools import chain
+
+INVISIBLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+)
+"""Characters that nobody sees, and marks over or under another."""
+WRAPPED = 50
+"""Characters from which on a line's end may be a wrapped one."""
+NEAR = 24
+"""Characters that more text may change, at most."""
+UNIT = re.compile(
+    rf"(?P<unseen>[{INVISIBLE}]+)"
+    r"|(?P<entity>&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,7});)"
+    r"|(?P<escape>\\(?:u[0-9A-Fa-f]{4}|[nrt]))"
+    r"|(?P<broken>(?<=[0-9])(?:-[ \t]{0,8}\r?\n[ \t]{0,8}(?=[0-9])|\r?\n[ \t]{0,8}-(?=[0-9])))"
+    r"|(?P<wrap>(?<=[A-Za-z0-9, ])\r?\n[ \t]{0,8}(?=[A-Za-z0-9(]))"
+    r"|(?P<line>\n)"
+    r"|(?P<several>[\ufb00-\ufb06\u2026\u33d4\u338e-\u33ff])"
+)
+"""What is not read character by character."""
+WAITS = re.compile(
+    r"(?:&(?:#(?:[0-9]{0,7}|[xX][0-9A-Fa-f]{0,6})|[A-Za-z][A-Za-z0-9]{0,7})?"
+    r"|\\(?:u[0-9A-Fa-f]{0,3})?"
+    r"|(?:-[ \t]{0,8})?\r?\n[ \t]{0,8}-?|-[ \t]{0,8}\r?|\r)\Z"
+)
+"""The end of a text that more text may change."""
+ODD = re.compile(r"[^\x00-\x09\x0b\x0c\x0e-\x25\x27-\x2c\x2e-\x5b\x5d-\x7f]")
+"""What a text must have for anything but itself to be read, or for its end to wait."""
+ALIKE = (
+    (
+        "\u0410\u0412\u0415\u0405\u0406\u0408\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0430",
+        "ABESIJKMHOPCTYXa",
+    ),
+    ("\u0435\u0456\u0458\u043e\u0440\u0441\u0443\u0445\u0455\u0501\u051b\u051d\u04bb\u04cf", "eijopcyxsdqwhl"),
+    (
+        "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03bf\u03b9",
+        "ABEZHIKMNOPTYXoi",
+    ),
+    ("\u03c5\u03bd", "uv"),
+    ("\u0251\u0261\u0131\u217c", "agil"),
+    ("\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d", "-------"),
+    ("\u2019\u2018\u02bc\uff07\u2032", "'''''"),
+    ("\u201c\u201d\u2033\u2044\u2215", '"""//'),
+)
+LOOK_ALIKE = {other: plain for others, plains in ALIKE for other, plain in zip(others, plains, strict=True)}
+"""Letters of other scripts that cannot be told from Latin ones, dashes, quotes."""
+
+
+class Reading(dict[int, str]):
+    """Code point to the one character it is read as; worked out at first use."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = made = plain(chr(code))
+        return made
+
+
+@cache
+def plain(character: str) -> str:
+    """The one plain character that a character is read as: itself where there is none."""
+    if character in LOOK_ALIKE:
+        return LOOK_ALIKE[character]
+    digit = unicodedata.decimal(character, None)
+    if digit is not None:
+        return str(digit)
+    if unicodedata.category(character) == "Zs":
+        return " "
+    normal = unicodedata.normalize("NFKC", character)
+    return normal if len(normal) == 1 and normal.isascii() and normal.isprintable() else character
+
+
+READING = Reading()
+
 
 class Writing:
-    """One text, whole or growing, read as it stands."""
+    """One text, whole or growing; offsets are characters."""
 
     def __init__(self) -> None:
-        self._size = 0
+        self._waits = ""
+        self._before = ""
+        """The last character that was read, as written."""
+        self._line = 0
+        """Characters since the last line began."""
+        self._read, self._raw = 0, 0
+        """Characters read and written, so far."""
+        self._at: list[int] = []
+        self._pairs: list[tuple[int, int, int]] = []
+        """Where reading and writing part: for each entry of `_at`, offset as read, it and the next offset as written,
+        and how many characters are read of what is written there."""
 
     def feed(self, text: str) -> str:
         """More of the text: what is read of it now."""
-        self._size += len(text)
-        return text
+        if not self._waits and not ODD.search(text):
+            return self._as_it_stands(text)
+        text = self._waits + text
+        near = max(0, len(text) - NEAR)
+        waits = WAITS.search(text, near)
+        cut = waits.start() if waits else len(text)
+        self._waits = text[cut:]
+        return self._decoded(text[:cut], self._waits)
 
     def close(self) -> str:
         """The text has ended: what was still open."""
-        return ""
+        text, self._waits = self._waits, ""
+        return self._decoded(text, "")
 
     def place(self, at: int) -> int:
         """Where the character read at `at` begins in the text as written; at the end, where what was read ends."""
-        return at
+        index = bisect_right(self._at, at) - 1
+        if index < 0:
+            return at
+        begin, after, size = self._pairs[index]
+        inside = at - self._at[index]
+        return begin if inside < size else after + inside - size
 
     def after(self, at: int) -> int:
         """Where the character read before `at` ends in the text as written."""
-        return at
+        index = bisect_right(self._at, at - 1) - 1
+        if index < 0:
+            return at
+        _, after, size = self._pairs[index]
+        inside = at - 1 - self._at[index]
+        return after if inside < size else after + inside - size + 1
 
     def forget(self, at: int) -> None:
         """Nobody will ask for a place before `at` again."""
+        index = bisect_right(self._at, at - 1) - 1
+        if index > 0:
+            del self._at[:index], self._pairs[:index]
+
+    def _as_it_stands(self, text: str) -> str:
+        self._read += len(text)
+        self._raw += len(text)
+        self._line += len(text)
+        self._before = text[-1:] or self._before
+        return text
+
+    def _decoded(self, text: str, following: str) -> str:
+        """`text` as it is read; with what was before it and what follows, for who looks there."""
+        if not text:
+            return ""
+        lead = len(self._before)
+        whole = self._before + text + following
+        parts, at, end = [], lead, lead + len(text)
+        line = lead - self._line
+        for unit in UNIT.finditer(whole, lead):
+            if unit.start() >= end:
+                break
+            kind = unit.lastgroup
+            made = _meaning(unit, kind, unit.start() - line)
+            if kind in {"broken", "wrap", "line"}:
+                line = unit.start() + unit[0].index("\n") + 1
+            if made is not None:
+                parts += (self._plainly(whole[at : unit.start()]), self._turned(unit[0], made))
+                at = unit.end()
+        parts.append(self._plainly(whole[at:end]))
+        self._before, self._line = text[-1], end - line
+        return "".join(parts)
+
+    def _plainly(self, text: str) -> str:
+        self._read += len(text)
+        self._raw += len(text)
+        return text if text.isascii() else text.translate(READING)
+
+    def _turned(self, raw: str, read: str) -> str:
+        self._at.append(self._read)
+        self._pairs.append((self._raw, self._raw + len(raw), len(read)))
+        self._read += len(read)
+        self._raw += len(raw)
+        return read
+
+
+def _meaning(unit: re.Match[str], kind: str | None, line: int) -> str | None:
+    """What a unit is read as; None is: as it stands."""
+    text = unit[0]
+    if kind == "unseen":
+        return ""
+    if kind == "entity":
+        meant = html.unescape(text)
+        return plain(meant) if len(meant) == 1 and _seen(meant) else None
+    if kind == "escape":
+        return _escaped(text)
+    if kind == "broken":
+        return "-"
+    if kind == "wrap":
+        return " " if line >= WRAPPED else None
+    return unicodedata.normalize("NFKC", text) if kind == "several" else None
+
+
+def _escaped(text: str) -> str | None:
+    if text[1] != "u":
+        return {"n": "\n", "r": "\n", "t": "\t"}[text[1]]
+    meant = chr(int(text.removeprefix("\\u"), 16))
+    return plain(meant) if _seen(meant) else None
+
+
+def _seen(character: str) -> bool:
+    """Neither a control nor half of a pair nor nothing at all."""
+    return unicodedata.category(character)[0] != "C" and character != "\ufffd"
+
+
+def read_as(text: str) -> str:
+    """A whole text as it is read."""
+    writing = Writing()
+    return "".join(chain((writing.feed(text),), (writing.close(),)))

@@ -1,0 +1,109 @@
+"""What is hidden on purpose is found as a whole run; ordinary text is left alone."""
+
+from __future__ import annotations
+
+import base64
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phigate.masking import Detectors
+from phigate.masking.encoded import CAP, UNDECODABLE, Encoded
+
+if TYPE_CHECKING:
+    from phigate.masking.evidence import Hit
+
+PLAIN = Detectors()
+ENCODED = Encoded(PLAIN.find)
+SECRET = "Patient: Ada Brandt, SSN 219-09-9999"
+NOISE = base64.b64encode(random.Random(7).randbytes(600)).decode()
+
+
+def hits(text: str, sizes: list[int] | None = None) -> list[Hit]:
+    reader = ENCODED.reader()
+    found, at, turn = [], 0, 0
+    while at < len(text):
+        size = sizes[turn % len(sizes)] if sizes else len(text)
+        found += reader.feed(text[at : at + size])
+        assert len(text[:at]) - reader.settled <= 2 * CAP
+        at, turn = at + size, turn + 1
+    return found + reader.close()
+
+
+@pytest.mark.parametrize(
+    ("hidden", "detector"),
+    [
+        (base64.b64encode(SECRET.encode()).decode(), "base64"),
+        (base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="), "base64"),
+        (SECRET.encode().hex(), "hexadecimal"),
+        ("0x" + SECRET.encode().hex().upper(), "hexadecimal"),
+        ("Patient%3A%20Ada%20Brandt", "percent"),
+        ("2 1 9 - 0 9 - 9 9 9 9", "spaced"),
+        ("M R N  7 0 4 1 8", "spaced"),
+        ("9999-90-912", "backwards"),
+        ("7410-555-813", "backwards"),
+    ],
+)
+def test_a_hidden_identifier_is_found_as_the_run_that_hides_it(hidden: str, detector: str) -> None:
+    text = f"it is {hidden}, so"
+    (hit,) = hits(text)
+    assert (text[hit.begin : hit.end], hit.detector) == (hidden, detector)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gastroenterology and otorhinolaryngology",
+        "a well-established-pattern-of-care",
+        "A B C D E of care; 1 2 3 4 5 6 7",
+        base64.b64encode(b"nothing to see here at all").decode(),
+        "the vitamin B 12 and T 4 N 0",
+        "---------------------------------------------------------------------------------",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "gpt-4o-mini-2024-07-18-some-long-model-name-of-a-vendor",
+        "mL kG pH",
+    ],
+)
+def test_ordinary_text_hides_nothing(text: str) -> None:
+    assert hits(text) == []
+
+
+@pytest.mark.parametrize("run", [NOISE[:60], "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"])
+def test_what_looks_encoded_and_cannot_be_read_is_a_finding_of_its_own(run: str) -> None:
+    (hit,) = hits(f"see {run} there")
+    assert (hit.entity, hit.detector) == ("UNIQUE_ID", UNDECODABLE)
+    assert hit.end - hit.begin == len(run)
+
+
+def test_a_run_that_is_too_long_is_cut_and_covered_to_its_end() -> None:
+    found = hits(f"see {NOISE} there")
+    assert {hit.detector for hit in found} == {UNDECODABLE}
+    assert {at for hit in found for at in range(hit.begin, hit.end)} == set(range(4, 4 + len(NOISE)))
+    assert found[0].end - found[0].begin == CAP
+
+
+PARTS = st.sampled_from(
+    [
+        *("it is ", " ", "x", "A B C ", "1 2 3", " - ", "4 5", ". ", "%41", "Ada", "htimS", " nhoJ", "9999-", "90-912"),
+        *(base64.b64encode(SECRET.encode()).decode(), SECRET.encode().hex(), NOISE[:50], NOISE, "=" * 9, "J-o-h-n-S"),
+        *("a" * 200, "Patient%3A%20Ada%20Brandt", "é", "\n"),
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PARTS, max_size=8).map("".join), st.lists(st.integers(1, 30), min_size=1, max_size=6))
+def test_the_hits_are_the_same_at_any_chunking(text: str, sizes: list[int]) -> None:
+    assert hits(text, sizes) == hits(text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(PARTS, max_size=8).map("".join))
+def test_what_begins_before_the_settled_place_has_been_given(text: str) -> None:
+    reader, given_hits, expected = ENCODED.reader(), [], hits(text)
+    for each in text:
+        given_hits += reader.feed(each)
+        assert {hit for hit in expected if hit.begin < reader.settled} <= set(given_hits)
