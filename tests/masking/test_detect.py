@@ -66,6 +66,7 @@ def findings_of(pieces: list[Piece]) -> list[Finding]:
 @given(text=TEXT, sizes=SIZES)
 def test_a_stream_gives_the_same_at_any_chunking(detectors: Detectors, text: str, sizes: list[int]) -> None:
     at_once = streamed(detectors, [text])
+    assert findings_of(detectors.whole(text).in_order(Memory())) == findings_of(at_once)
     for parts in (list(text), chunks(text, sizes)):
         pieces = streamed(detectors, parts)
         assert "".join(piece.text for piece in pieces) == text

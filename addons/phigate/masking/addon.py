@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 UNMASKABLE = Refusal(502, "answer-unreadable", "The model server's answer could not be checked.")
 BROKEN_OFF = openai.error_body(502, "stream-broken-off", "The gateway broke this answer off.")
-LARGE = 64 * 1024
+LARGE = 4 * 1024
 """Bytes from which a body is masked in a thread, so that other exchanges go on meanwhile."""
 UNSYNCED_SECONDS = 0.2
 """How long a released part of a stream may lie unsynced before the stream ends."""

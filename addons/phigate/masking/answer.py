@@ -81,8 +81,7 @@ class Sight:
 
     def _pieces(self, text: str) -> list[Piece]:
         if self._causal:
-            scanner = self._detectors.scanner(self.names)
-            return scanner.feed(text) + scanner.close()
+            return self._detectors.whole(text).in_order(self.names)
         whole = self._read.get(text)
         return whole.pieces(self.names) if whole else self._detectors.pieces(text, self.names)
 

@@ -94,12 +94,7 @@ class Whole:
         self._raw = text
         self._writing = Writing()
         self._text = self._writing.feed(text) + self._writing.close()
-        self._hits: list[Hit] = []
-        for source in sources:
-            reader = source.reader()
-            self._hits += reader.feed(self._text)
-            self._hits += reader.close()
-        self._hits.sort()
+        self._hits = sorted(hit for source in sources for hit in source.hits(self._text))
 
     def learn(self, memory: Memory) -> None:
         """Remember the names that this text shows."""
@@ -109,6 +104,12 @@ class Whole:
     def pieces(self, memory: Memory) -> list[Piece]:
         """The text in pieces; the memory is read only."""
         hits, _ = decide(Decision(self._text, memory), list(self._hits), len(self._text))
+        return Cut(self._writing, self._raw).pieces(hits, len(self._text))
+
+    def in_order(self, memory: Memory) -> list[Piece]:
+        """The text in the pieces that a Scanner gives for it; the memory is read only."""
+        decision = Decision(self._text, memory.copy(), learning=True)
+        hits, _ = decide(decision, self._hits, len(self._text))
         return Cut(self._writing, self._raw).pieces(hits, len(self._text))
 
     def explain(self) -> list[Evidence]:

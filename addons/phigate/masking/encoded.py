@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from phigate.masking.evidence import Hit
+from phigate.masking.evidence import Hit, read_through
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -70,6 +70,9 @@ class Encoded:
 
     def reader(self) -> EncodedReader:
         return EncodedReader(self._judge)
+
+    def hits(self, text: str) -> list[Hit]:
+        return read_through(self, text)
 
 
 class EncodedReader:

@@ -42,3 +42,12 @@ class Source(Protocol):
 
     def reader(self) -> Reader:
         """A new view, for one text."""
+
+    def hits(self, text: str) -> list[Hit]:
+        """What a reader gives in all for a whole text."""
+
+
+def read_through(source: Source, text: str) -> list[Hit]:
+    """A source's `hits`, by its reader."""
+    reader = source.reader()
+    return [*reader.feed(text), *reader.close()]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from phigate.masking.detector import Detector
-from phigate.masking.evidence import ENCODING
+from phigate.masking.evidence import ENCODING, Hit, read_through
 from phigate.masking.search import Match, PatternReader
 
 if TYPE_CHECKING:
@@ -90,6 +90,9 @@ class Roster:
 
     def reader(self) -> PatternReader:
         return PatternReader(self)
+
+    def hits(self, text: str) -> list[Hit]:
+        return read_through(self, text)
 
     def walk(self, text: bytes, at: int, until: int) -> Iterator[Match]:
         for start, token in _tokens(text, at):

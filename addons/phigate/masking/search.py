@@ -76,6 +76,10 @@ class Patterns:
     def reader(self) -> PatternReader:
         return PatternReader(self)
 
+    def hits(self, text: str) -> list[Hit]:
+        reader = PatternReader(self)
+        return reader.close_after(text)
+
     def walk(self, text: bytes, at: int, until: int) -> Iterator[Match]:
         """Every match starting in [at, until), one after the other, as far as this text shows."""
         search, width, size = self._search, self._width, len(text)
@@ -170,6 +174,11 @@ class PatternReader:
 
     def close(self) -> list[Hit]:
         return self._advance(len(self._text))
+
+    def close_after(self, text: str) -> list[Hit]:
+        """`feed` and `close` without a look at what is undecided between them."""
+        self._text += text.encode(*ENCODING)
+        return self.close()
 
     def _advance(self, undecided: int) -> list[Hit]:
         text, at, hits = self._text, self._at, []
