@@ -56,6 +56,36 @@ async def test_what_was_taken_back_is_known_after_a_look_and_told_once():
     assert follow.revoked.covers(ADA)
 
 
+GONE_BACK = [
+    ("is as long as before", [out(1), out(2, "mallory")]),
+    ("is shorter", [out(1, "mallory")]),
+    ("has grown longer", [out(1), out(2, "mallory"), out(3, "carol")]),
+]
+
+
+@pytest.mark.parametrize(("sentence", "entries"), GONE_BACK, ids=[case[0] for case in GONE_BACK])
+async def test_nobody_is_missed_in_a_ledger_that_was_put_back_and(sentence, entries):
+    book, follow = Book(), Follow()
+    book.entries = [out(1), out(2, "bob")]
+    await follow.look(book, 200.0)
+    book.entries = entries
+    assert await follow.look(book, 200.0) == entries
+    mallory, bob = (Subject(IDP, who, (), frozenset(), 1000.0, issued=90.0) for who in ("mallory", "bob"))
+    assert follow.revoked.covers(mallory)
+    assert follow.revoked.covers(bob)  # what was seen once stays
+    assert await follow.look(book, 200.0) == []
+
+
+async def test_an_empty_ledger_that_was_put_back_is_read_from_its_start():
+    book, follow = Book(), Follow()
+    book.entries = [out(7)]
+    await follow.look(book, 200.0)
+    book.entries = []
+    assert await follow.look(book, 200.0) == []
+    book.entries = [out(1, "mallory")]
+    assert await follow.look(book, 200.0) == [out(1, "mallory")]
+
+
 async def test_it_is_current_for_as_long_as_the_ledger_answers():
     book, clock = Book(), Clock()
     follow = Follow(clock)

@@ -32,7 +32,7 @@ class Follow:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._last = 0
+        self._newest: Revocation | None = None
         self._looked = float("-inf")
         self._published: list[bytes] = []
         self.revoked = Revoked()
@@ -50,13 +50,27 @@ class Follow:
         `now` is seconds since the epoch.
         """
         asked = self._clock()
-        entries = await ledger.revocations(self._last, now)
+        entries, newest = await self._read_on(ledger, now)
         self._take_keys(await ledger.keys(now))
         self.revoked.add(entries)
         self.revoked.forget(now)
-        self._last = max([self._last, *(entry.number for entry in entries)])
+        self._newest = newest
         self._looked = asked
         return entries
+
+    async def _read_on(self, ledger: Ledger, now: float) -> tuple[Sequence[Revocation], Revocation | None]:
+        """Those after the newest that was seen, and which is the newest now.
+
+        Where that one is not in its place any more all are read again: a database that was put back from a copy, or
+        taken over by a replica that lagged behind, gives the numbers that were seen to others.
+        """
+        seen = self._newest
+        if seen is not None:
+            found = await ledger.revocations(seen.number - 1, now)
+            if found and found[0] == seen:
+                return found[1:], found[-1]
+        found = await ledger.revocations(0, now)
+        return found, found[-1] if found else None
 
     def _take_keys(self, keys: Sequence[GatewayKey]) -> None:
         published = sorted(orjson.dumps({**key.public, "kid": key.kid}, option=orjson.OPT_SORT_KEYS) for key in keys)
