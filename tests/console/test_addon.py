@@ -48,6 +48,23 @@ async def test_it_serves_in_the_running_loop_and_ends_with_it(console, context, 
     await asyncio.wait_for(console._task, 5)
 
 
+async def test_an_address_is_the_connections_and_not_what_a_header_says(console, house, context):
+    counted = []
+    house.count_refused = lambda address, reason: counted.append((address, reason))
+    port = free_port()
+    context.options.phi_console = f"{HOST}:{port}"
+    console.bind()
+    await console.running()
+    await until_answered(f"http://{HOST}:{port}/healthz")
+    async with httpx.AsyncClient(trust_env=False) as client:
+        said = {"x-forwarded-for": "Quartermaine", "forwarded": "for=Quartermaine"}
+        answer = await client.post(f"http://{HOST}:{port}/token", headers=said)
+    assert answer.status_code == 400
+    assert counted == [(HOST, "request-malformed")]
+    console.done()
+    await asyncio.wait_for(console._task, 5)
+
+
 def test_an_empty_option_opens_no_port(console, context):
     console.bind()
     assert console._server is None

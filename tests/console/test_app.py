@@ -39,7 +39,7 @@ async def test_metrics_are_in_prometheus_format_and_say_how_the_journal_is(journ
     assert {"phigate_exchanges", "phigate_findings", "phigate_exchange_seconds"} <= set(families)
 
 
-@pytest.mark.parametrize("path", ["/docs", "/redoc", "/", "/v1/chat/completions"])
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/", "/v1/chat/completions", "/readyz/", "//readyz"])
 async def test_it_has_nothing_else(path):
     assert (await get(path)).status_code == 404
 

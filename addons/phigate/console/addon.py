@@ -54,7 +54,15 @@ class Console:
         here = self.house.addresses
         if here.url and here.console:
             app.include_router(routes(Desk(self.house, here.url, here.console, self.house.count_refused)))
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False, ws="none")
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            ws="none",
+            proxy_headers=False,  # else whoever is on this machine writes what they like into the records as an address
+        )
         self._server = _Server(config)
 
     async def running(self) -> None:

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 def build(checks: Callable[[], Mapping[str, bool]]) -> FastAPI:
     """The application; `checks` names what must be true for the gateway to take traffic."""
-    app = FastAPI(title="Phigate console", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Phigate console",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # it redirects to the caller's Host, with the bearer in the form
+    )
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
