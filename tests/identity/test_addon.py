@@ -160,3 +160,37 @@ async def test_whoever_was_taken_back_meanwhile_sees_nothing_of_the_answer(house
     house.follow.revoked.add([out()])
     Identity(house).response(flow)
     assert (passage.exchange.refusal.detail, passage.outcome) == ("revoked", "revoked")
+
+
+async def test_while_nobody_knows_who_is_out_no_answer_is_let_go(house, monkeypatch):
+    flow = asking(said=bearer(*WARD))
+    passage = entered(flow)
+    await Identity(house).request(flow)
+    passage.exchange.contacted = True
+    monkeypatch.setattr("phigate.identity.follow.PATIENCE", -1.0)
+    Identity(house).response(flow)
+    assert (passage.exchange.refusal.reason, passage.outcome) == ("ledger-unavailable", "interrupted")
+
+
+async def test_whoever_was_let_in_just_before_the_word_came_is_ended_by_the_next_tick(house):
+    room, flow, other = Identity(house), asking(said=bearer(*WARD)), asking(said=bearer(*WARD, who="bob"))
+    passages = [entered(each) for each in (flow, other)]
+    for each in (flow, other):
+        await room.request(each)
+    house.follow.revoked.add([out()])
+    for number, each in enumerate((flow, other)):  # as Release does, after the word came
+        house.contacted[f"ex-{number}"] = each
+    for tick in house.ticks:
+        tick()
+    assert [passage.outcome for passage in passages] == ["revoked", "complete"]
+
+
+async def test_what_is_under_way_is_ended_where_nobody_knows_who_is_out(house, monkeypatch):
+    room, flow = Identity(house), asking(said=bearer(*WARD))
+    passage = entered(flow)
+    await room.request(flow)
+    house.contacted["ex-1"] = flow
+    monkeypatch.setattr("phigate.identity.follow.PATIENCE", -1.0)
+    for tick in house.ticks:
+        tick()
+    assert passage.outcome == "interrupted"

@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import json
+import sqlite3
 import threading
 import time
 from base64 import urlsafe_b64decode
@@ -151,6 +152,46 @@ def test_who_is_revoked_is_out_everywhere_and_their_streams_end(pair, model, iss
     assert taken["subject"]["id"] == "kai.holm"
 
 
+@contextlib.contextmanager
+def listening(gateway, bearer, model):
+    """Somebody who listens to an answer that takes half a minute; an event that is set when it is over."""
+    slow = [part for event in events("The patient is well and eats. " * 100) for part in (event, 0.05)]
+    model.script = Answer.events(slow)
+    over = threading.Event()
+
+    def listen():
+        with (
+            contextlib.suppress(httpx.HTTPError),
+            as_person(gateway, bearer) as client,
+            client.stream("POST", CHAT, json=chat(stream=True)) as answer,
+        ):
+            for _ in answer.iter_raw():
+                pass
+        over.set()
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    yield over
+    thread.join(40)
+
+
+def test_who_is_revoked_on_the_way_to_the_model_hears_nothing_of_it(model, policy, issuer, tmp_path):
+    with two(model, policy, tmp_path, f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}") as (first, second):
+        bearer = issued(first, issuer.mint_for("dr.okafor"), uses="1")
+        other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")  # whoever spends waits, whoever looks does not
+        with listening(second, bearer, model) as over:
+            time.sleep(0.5)
+            row = (1, issuer.url, "dr.okafor", None, time.time() + 60, time.time() + 600, "kai", "lost")
+            other.execute("INSERT INTO phigate_revoked VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            other.execute("COMMIT")
+            other.execute("BEGIN IMMEDIATE")
+            time.sleep(1.3)
+            other.execute("ROLLBACK")
+            assert over.wait(WITHIN)
+        other.close()
+
+
 def test_a_single_bearer_can_be_given_up_by_whoever_holds_it(pair, model, issuer):
     model.script = Answer(completion())
     first, second = pair
@@ -209,6 +250,19 @@ def test_no_bearer_stands_in_any_file(pair, model, issuer, tmp_path):
     assert len(written) > 6
     for secret in (theirs, bearer, theirs.rpartition(".")[2], bearer.rpartition(".")[2], "Quartermaine"):
         assert not [raw for raw in written if secret.encode() in raw]
+
+
+def test_without_a_ledger_no_answer_goes_on(model, policy, issuer, tmp_path, postgres_server, postgres_url):
+    with (
+        two(model, policy, tmp_path, postgres_url) as (_, second),
+        listening(second, issuer.mint_for("dr.okafor"), model) as over,
+    ):
+        time.sleep(0.5)
+        postgres_server.stop()
+        try:
+            assert over.wait(WITHIN + 3)
+        finally:
+            postgres_server.start()
 
 
 def test_without_a_ledger_nobody_is_let_in(model, policy, issuer, tmp_path, postgres_server, postgres_url):

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mitmproxy import ctx
 
@@ -22,24 +22,23 @@ from phigate.identity.verify import Refused, Unavailable
 from phigate.ledger import LedgerDown, LedgerFault
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mitmproxy.http import HTTPFlow
 
     from phigate.house import House
-    from phigate.ledger import Revocation
 
 logger = logging.getLogger(__name__)
 
 LOOK: float = 1.0
 """Seconds between two looks at the ledger."""
 REVOKED = Refusal(401, "bearer-refused", "The bearer is not believed.", detail="revoked")
+UNKNOWN = Refusal(503, "ledger-unavailable", "Bearers cannot be verified at the moment.", retry_after=1)
 
 
 class Identity:
     def __init__(self, house: House) -> None:
         self.house = house
         self._told = False
+        house.ticks.append(self._end)
 
     def running(self) -> None:
         self.house.following = asyncio.create_task(self._follow())
@@ -85,20 +84,21 @@ class Identity:
         )
 
     def response(self, flow: HTTPFlow) -> None:
-        """A bearer that was taken back while the model answered sees nothing of the answer."""
+        """A bearer that was, or may have been, taken back while the model answered sees nothing of the answer."""
         passage = flows.passage_of(flow)
         if passage is None or not passage.exchange.contacted or passage.exchange.refusal is not None:
             return
-        subject = passage.exchange.subject
-        if subject is None or self.house.follow.revoked.covers(subject):
-            passage.outcome, passage.exchange.refusal = "revoked", REVOKED
+        outcome = self._over(passage.exchange.subject)
+        if outcome is not None:
+            passage.outcome, passage.exchange.refusal = outcome, REVOKED if outcome == "revoked" else UNKNOWN
 
     # -- the ledger -------------------------------------------------------------------------------------------------
 
     async def _follow(self) -> None:
         while not self.house.going.is_set():
             try:
-                self._end(await self.house.look_at_ledger())
+                if await self.house.look_at_ledger():
+                    self._end()
                 self._told = False
             except (LedgerDown, LedgerFault) as fault:
                 self._say_once(type(fault).__name__)
@@ -110,16 +110,24 @@ class Identity:
             self._told = True
             logger.error("the ledger does not answer (%s); no bearer is believed until it does", fault)
 
-    def _end(self, revoked: Sequence[Revocation]) -> None:
-        """End what is under way for those who are out: for a stream that is all its rest."""
-        if not revoked:
-            return
+    def _end(self) -> None:
+        """End what is under way for those who are out, or may be: for a stream that is all its rest.
+
+        Also done each second: whoever was let in just before the word came is under way only after it, and where no
+        word comes any more nobody asks for it.
+        """
         for flow in list(self.house.contacted.values()):
             passage = flows.passage_of(flow)
-            subject = passage.exchange.subject if passage else None
-            if passage and subject and self.house.follow.revoked.covers(subject):
-                passage.outcome = "revoked"
+            outcome = self._over(passage.exchange.subject) if passage else None
+            if passage and outcome is not None:
+                passage.outcome = outcome
                 lockdown.cut_upstream(ctx.master, flow)
+
+    def _over(self, subject: Subject | None) -> Literal["revoked", "interrupted"] | None:
+        """Why this subject's exchanges do not go on."""
+        if subject is None or self.house.follow.revoked.covers(subject):
+            return "revoked"
+        return None if self.house.follow.current else "interrupted"
 
 
 def refusal_of(outcome: Refused | Unavailable, metadata: str | None = None, *, dpop: bool = False) -> Refusal:
