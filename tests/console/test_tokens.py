@@ -654,6 +654,46 @@ async def test_an_officers_bearer_that_is_for(sentence, limits, status, house):
     assert (await house.taken_back(own, token=own)).status_code == 200
 
 
+NOT_YET = [
+    ("not valid yet", {"nbf": NOW + 90}),
+    ("of a date to come", {"iat": NOW + 90}),
+]
+
+
+@pytest.mark.parametrize(("sentence", "changed"), NOT_YET, ids=[case[0] for case in NOT_YET])
+async def test_nobody_is_told_that_a_bearer_was_taken_back_that_is(sentence, changed, house):
+    text = bearer(exp=NOW + 600, **changed)
+    answer = await house.taken_back(officer(), token=text)
+    assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+    house.time = NOW + 90
+    assert (await house.taken_back(officer(), token=text)).status_code == 200
+    await house.look()
+    assert await house.who(text) == Refused("revoked")
+
+
+async def test_nobody_is_told_that_a_bearer_was_taken_back_whose_key_is_not_known_yet(house):
+    answer = await house.taken_back(officer(), token=forge.mint(forge.claims(iss=IDP), forge.header(kid="tomorrow")))
+    assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+
+
+async def test_nobody_is_a_subject_of_the_gateway_itself(house):
+    answer = await house.taken_back(officer(), subject="ada", issuer=CONSOLE)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert (await house.taken_back(officer(), jti="jti-1", issuer=CONSOLE)).status_code == 200
+
+
+async def test_what_is_issued_while_a_form_comes_slowly_is_taken_back_too(house):
+    async def slow():
+        yield b"subject=ada&"
+        house.time = NOW + 9
+        yield f"issuer={IDP}".encode()
+
+    headers = {"content-type": FORM, "authorization": f"Bearer {officer()}"}
+    assert (await house.post("/revoke", content=slow(), headers=headers)).status_code == 200
+    (entry,) = await house.ledger.revocations(0, NOW)
+    assert entry.cut == NOW + 9 + AHEAD
+
+
 async def test_a_subject_signs_in_again_after_the_cut(house):
     old = await house.issue(bearer())
     assert (await house.taken_back(officer(), subject="ada", issuer=IDP)).status_code == 200

@@ -47,6 +47,8 @@ PATIENCE: Final = 10.0
 REMEMBER: Final = MAX_LIFETIME + 600.0
 """Seconds that a revocation is kept: longer than any bearer lives."""
 RETRY: Final = 1
+NOT_YET: Final = frozenset({"kid-unknown", "not-yet-valid", "iat-future"})
+"""Why a bearer is not believed that may be in a moment: nobody is told that it was taken back."""
 _FORM: Final = re.compile(r"application/x-www-form-urlencoded(?: *; *charset=(?:utf-8|\"utf-8\"))?", re.IGNORECASE)
 _PUBLISHED: Final = {"cache-control": "public, max-age=300"}
 _OWN: Final = {"cache-control": "no-store"}
@@ -212,7 +214,10 @@ class _Endpoints:
         asked = form if isinstance(form, GrantFault) else grants.read_revocation(form)
         if isinstance(asked, GrantFault):
             return _fault(asked)
-        if asked.issuer is not None and asked.issuer not in desk.issuers:
+        now = desk.now()  # it may have come slowly, and what was issued meanwhile is meant too
+        # Whoever holds a bearer of ours is a subject of the provider that it was issued for, never of us.
+        known = desk.issuers if asked.subject is None else desk.issuers - {desk.console}
+        if asked.issuer is not None and asked.issuer not in known:
             return _fault(GrantFault("invalid_request", "issuer-unknown", "`issuer` is none of the policy's."))
         own = asked.bearer is not None and _is_own(asked.bearer, request)
         if not own and not self._may_revoke(caller, now):
@@ -238,9 +243,9 @@ class _Endpoints:
             # An issuer's clock may be ahead of ours: what it issued before now may say that it was later.
             return _Named(issuer, asked.subject, asked.jti, now + self._desk.leeway(issuer))
         known = await self._desk.believe(asked.bearer, now)
-        if isinstance(known, Refused | Unavailable):
-            return None if isinstance(known, Refused) else known
-        return _of(known.subject)
+        if isinstance(known, Refused):
+            return Unavailable("", RETRY) if known.reason in NOT_YET else None
+        return known if isinstance(known, Unavailable) else _of(known.subject)
 
     async def _take_back(
         self, named: _Named, caller: Subject, asked: RevocationRequest, client_ip: str, now: float, *, own: bool
