@@ -1,11 +1,12 @@
 """What the console's endpoints are told by the house."""
 
+import asyncio
 import json
 import time
 
 import pytest
 
-from phigate.console.desk import Desk
+from phigate.console.desk import ASSERTIONS, Desk
 from phigate.exchange import Subject
 from phigate.house import ProviderFault, StartFault, providers_of
 from phigate.identity.outcome import Refused, Unavailable
@@ -131,3 +132,11 @@ def test_a_certificate_that_cannot_be_used_changes_nothing_later(desk, tmp_path)
     assert desk._house.policy is before
     with pytest.raises(ProviderFault):
         providers_of(before)
+
+
+async def test_of_many_assertions_at_once_those_too_many_are_not_even_read(desk):
+    junk = saml_peer.assertion(attributes=saml_peer.stated("<a/>" * 1000)).encode()
+    outcomes = await asyncio.gather(*(desk.assertion(junk, NOW) for _ in range(3 * ASSERTIONS)))
+    assert sum(isinstance(each, SamlRefused) for each in outcomes) == ASSERTIONS
+    assert sum(isinstance(each, Unavailable) for each in outcomes) == 2 * ASSERTIONS
+    assert isinstance(await desk.assertion(junk, NOW), SamlRefused)  # the next has its turn again
