@@ -14,9 +14,10 @@ from fastapi import FastAPI
 
 from phigate.capture.chain import KINDS, Unrecordable
 from phigate.capture.journal import JournalDown
-from phigate.console.tokens import routes
+from phigate.console.tokens import REMEMBER, routes
 from phigate.exchange import Scope, Subject
 from phigate.identity import grants
+from phigate.identity.claims import MAX_LIFETIME
 from phigate.identity.follow import Follow
 from phigate.identity.jwks import KeySet, parse_jwks
 from phigate.identity.keyring import open_keyring
@@ -27,6 +28,7 @@ from phigate.identity.saml import Asserted, check_assertion
 from phigate.identity.strict import read_bearer
 from phigate.identity.verify import Verifier
 from phigate.ledger import LedgerDown, open_ledger
+from phigate.ledger.ledger import SKEW
 from phigate.policy.decide import Permit, PromptFacts, decide
 from phigate.policy.load import parse_policy
 from tests import policies
@@ -692,6 +694,20 @@ async def test_what_is_issued_while_a_form_comes_slowly_is_taken_back_too(house)
     assert (await house.post("/revoke", content=slow(), headers=headers)).status_code == 200
     (entry,) = await house.ledger.revocations(0, NOW)
     assert entry.cut == NOW + 9 + AHEAD
+
+
+async def test_a_revocation_outlasts_every_bearer_that_it_is_about(house):
+    leeway = timedelta(minutes=5)  # the longest that a policy can say
+    (issuer,) = house.policy.issuers
+    house.verifier.replace(house.policy.model_copy(update={"issuers": [issuer.model_copy(update={"leeway": leeway})]}))
+    starts = NOW + leeway.total_seconds()
+    ends = starts + MAX_LIFETIME + leeway.total_seconds()
+    text = bearer(iat=starts, exp=ends)
+    assert (await house.taken_back(officer(), jti=claims(text)["jti"], issuer=IDP)).status_code == 200
+    house.time = ends + leeway.total_seconds() - 1
+    await house.look()
+    assert await house.who(text) == Refused("revoked")
+    assert house.time + SKEW < NOW + REMEMBER
 
 
 async def test_a_subject_signs_in_again_after_the_cut(house):

@@ -44,8 +44,12 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 10.0
 """Seconds that a caller may take to send a form."""
-REMEMBER: Final = MAX_LIFETIME + 600.0
-"""Seconds that a revocation is kept: longer than any bearer lives."""
+REMEMBER: Final = MAX_LIFETIME + 1800.0
+"""Seconds that a revocation is kept: longer than any bearer is taken.
+
+The policy's `leeway`, five minutes at most, counts three times: an issuer's clock is ahead, its bearer lives that much
+longer than a day, and is taken that long after its end. Nor need the gateways' clocks be the same.
+"""
 RETRY: Final = 1
 NOT_YET: Final = frozenset({"kid-unknown", "not-yet-valid", "iat-future"})
 """Why a bearer is not believed that may be in a moment: nobody is told that it was taken back."""
