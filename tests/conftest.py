@@ -56,9 +56,10 @@ def seams(monkeypatch):
     for owner, name in SEAMS:
         monkeypatch.setattr(owner, name, getattr(owner, name))
     chatty = [logging.getLogger(name) for name in ("httpx", "httpcore", "uvicorn")]
-    levels, thresholds = [each.level for each in chatty], gc.get_threshold()
+    levels, thresholds, turn = [each.level for each in chatty], gc.get_threshold(), sys.getswitchinterval()
     yield
     gc.unfreeze()
     gc.set_threshold(*thresholds)
+    sys.setswitchinterval(turn)
     for each, level in zip(chatty, levels, strict=True):
         each.setLevel(level)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 
 import pytest
 from hypothesis import given
@@ -73,3 +74,8 @@ def test_what_was_loaded_is_never_looked_at_again(seams):
     assert gc.get_freeze_count() > frozen
     assert gc.get_threshold()[0] > 2000
     assert gc.isenabled()
+
+
+def test_a_thread_gives_way_soon(seams):
+    thrift.settle()
+    assert sys.getswitchinterval() == pytest.approx(0.001)

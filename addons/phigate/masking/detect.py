@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from phigate.exchange import Finding
 from phigate.masking.detectors import DETECTORS
+from phigate.masking.evidence import blocks
 from phigate.masking.memory import LOOK_BACK, Memory
 from phigate.masking.search import compiled
 from phigate.masking.spans import components, first_component, settle
@@ -93,7 +94,7 @@ class Whole:
     def __init__(self, sources: Iterable[Source], text: str) -> None:
         self._raw = text
         self._writing = Writing()
-        self._text = self._writing.feed(text) + self._writing.close()
+        self._text = "".join(map(self._writing.feed, blocks(text))) + self._writing.close()
         self._hits = sorted(hit for source in sources for hit in source.hits(self._text))
 
     def learn(self, memory: Memory) -> None:

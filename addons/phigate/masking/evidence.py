@@ -6,7 +6,10 @@ gives the same hits however the text was cut into pieces; what it has not settle
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ENCODING = ("utf-8", "surrogatepass")
 """Half a surrogate pair may arrive (JSON escapes split over two chunks) and must leave as it came."""
@@ -47,7 +50,16 @@ class Source(Protocol):
         """What a reader gives in all for a whole text."""
 
 
+BLOCK = 16 * 1024
+"""Characters that are read in one step, so that whoever waits for this thread's turn does not wait long."""
+
+
+def blocks(text: str) -> Iterator[str]:
+    """A text in steps."""
+    return (text[at : at + BLOCK] for at in range(0, len(text), BLOCK)) if len(text) > BLOCK else iter((text,))
+
+
 def read_through(source: Source, text: str) -> list[Hit]:
     """A source's `hits`, by its reader."""
     reader = source.reader()
-    return [*reader.feed(text), *reader.close()]
+    return [*(hit for block in blocks(text) for hit in reader.feed(block)), *reader.close()]
