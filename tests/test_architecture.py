@@ -31,6 +31,10 @@ FLOORS = {
     "gate.sentinel": GLUE,
     "console": ROOF,
     "cli": ROOF,
+    "evaluation": ROOF,
+    "filters": ROOF,
+    "streams": ROOF,
+    "workers": ROOF,
 }
 """By room or file; a room's `addon` is glue, and the console's is roof as the console is."""
 

@@ -48,7 +48,9 @@ def file_of(path, content):
 def test_it_says_what_it_is_and_what_it_can_do():
     assert phigate("--version").stdout == f"phigate {__version__}\n"
     told = phigate("--help").stdout
-    assert all(command in told for command in ("check", "whoami", "token", "scan", "mask", "sessions", "show"))
+    assert all(
+        command in told for command in ("check", "whoami", "token", "scan", "mask", "evaluate", "sessions", "show")
+    )
 
 
 # -- check ----------------------------------------------------------------------------------------------------------
@@ -251,6 +253,73 @@ def test_what_lies_across_two_reads_is_masked(tmp_path, size):
 
 def test_bytes_that_are_no_text_do_not_stop_it(masked):
     assert masked(b"\xff SSN 536-22-8145").stdout == "\ufffd SSN [US_SSN]"
+
+
+# -- evaluate -------------------------------------------------------------------------------------------------------
+
+
+def labelled(text, *values):
+    spans = [{"start": text.index(v), "end": text.index(v) + len(v), "label": label} for v, label in values]
+    return {"id": "r1", "text": text, "spans": spans}
+
+
+LABELLED = lines(
+    labelled(f"SSN {CANARY_SSN}, shoe Quartermaine", (CANARY_SSN, "SSN"), ("Quartermaine", "NAME")),
+    labelled("furosemide 40 mg"),
+)
+
+
+def test_evaluate_tells_shares_and_misses_without_content():
+    done = phigate("evaluate", stdin=LABELLED)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "1 of 2" in done.stdout
+    assert leaks(done.stdout) == []
+
+
+def test_evaluate_as_json_and_with_content(tmp_path):
+    data = file_of(tmp_path / "data.jsonl", LABELLED)
+    told = json.loads(phigate("evaluate", data, "--json", "--show-text").stdout)
+    assert (told["texts"], told["recall"]["count"], told["recall"]["of"]) == (2, 1, 2)
+    assert told["hard_negatives"]["of"] == 1
+    assert [miss["text"] for miss in told["worst_misses"]] == ["Quartermaine"]
+
+
+def test_evaluate_in_other_writings_and_with_other_labels():
+    told = json.loads(
+        phigate("evaluate", "--json", "--case", "upper", "--label", "name=IGNORED", stdin=LABELLED).stdout
+    )
+    assert (told["recall"]["value"], told["recall"]["of"]) == (1.0, 1)
+    assert phigate("evaluate", "--variant", "hyphen", stdin=LABELLED).exit_code == 0
+
+
+def test_evaluate_limits_and_shares_its_work():
+    told = json.loads(phigate("evaluate", "--json", "--limit", 1, "--workers", 2, stdin=LABELLED).stdout)
+    assert (told["texts"], told["recall"]["of"]) == (1, 2)
+
+
+def test_evaluate_tells_bad_lines_by_number():
+    done = phigate("evaluate", stdin=b"Quartermaine\n" + LABELLED)
+    assert done.exit_code == 1
+    assert done.stderr == "line 1: not JSON\n"
+    assert "2 texts" in done.stdout
+
+
+EVALUATE = [
+    (["--case", "title"], "--case: not one of lower, upper", 2),
+    (["--variant", "x"], "--variant: not one of", 2),
+    (["--bias", "x"], "--bias: not one of recall, balanced, precision", 2),
+    (["--label", "NAME"], "--label: expected LABEL=GROUP", 2),
+    (["--label", "NAME=SHOE"], "--label: expected LABEL=GROUP", 2),
+    ([], "no text to evaluate", 1),
+    (["missing.jsonl"], "missing.jsonl: no such file", 1),
+]
+
+
+@pytest.mark.parametrize(("words", "said", "code"), EVALUATE, ids=[" ".join(case[0]) for case in EVALUATE])
+def test_evaluate_refuses(words, said, code):
+    done = phigate("evaluate", *words)
+    assert done.exit_code == code
+    assert said in done.stderr
 
 
 # -- the journal ----------------------------------------------------------------------------------------------------

@@ -8,6 +8,9 @@ import re
 import ssl
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -17,7 +20,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from phigate import __version__
+from phigate import __version__, evaluation
 from phigate.capture import read, sessions, show
 from phigate.house import ROOT, StartFault, read_secrets
 from phigate.identity import grants
@@ -29,12 +32,16 @@ from phigate.identity.keys import Keys
 from phigate.identity.outcome import Believed, KeysNeeded, Refused, Unavailable
 from phigate.identity.strict import Parts, read_bearer, read_object, to_base64url
 from phigate.masking import RosterFault, Transformer, default_detectors, load_roster
+from phigate.masking.evaluate import BIAS, WORST, Setting
+from phigate.masking.labels import GROUPS, IGNORED, plain_label
+from phigate.masking.variants import CASES, VARIANTS
 from phigate.policy.cases import run_cases
 from phigate.policy.load import PolicyFaults, load_policy
 from phigate.policy.schema import REVEAL
+from phigate.streams import Input, StreamFault, leaving_quietly, progress, some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from phigate.identity.jwks import KeySet
     from phigate.masking import Detectors
@@ -280,6 +287,18 @@ def _post(url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
 
 # -- text -----------------------------------------------------------------------------------------------------------
 
+Workers = Annotated[int, typer.Option(min=1, max=256, help="Processes that share the work; the order stays.")]
+
+
+@contextmanager
+def _streams() -> Iterator[None]:
+    try:
+        yield
+    except StreamFault as fault:
+        raise _fail(str(fault)) from None
+    except BrokenProcessPool:
+        raise _fail("a worker process ended before its work was done") from None
+
 
 def _detectors(roster: Path | None) -> Detectors:
     try:
@@ -364,6 +383,72 @@ def _chunks() -> Iterator[str]:
     sys.stdin.reconfigure(encoding="utf-8", errors="replace", newline="")  # type: ignore[union-attr]  # a real stream here
     while text := sys.stdin.read(65536):
         yield text
+
+
+# -- how well it finds ------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def evaluate(
+    data: Annotated[list[str] | None, typer.Argument(help="Labelled JSON lines; `-` is standard input.")] = None,
+    *,
+    roster: RosterFile = None,
+    bias: Annotated[str, typer.Option(help=f"What score counts: {', '.join(BIAS)}.")] = "recall",
+    case: Annotated[str | None, typer.Option(help=f"Read the texts in {' or '.join(CASES)} case.")] = None,
+    variant: Annotated[str | None, typer.Option(help=f"Read them written oddly: {', '.join(VARIANTS)}.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help=f"LABEL=GROUP, of {', '.join(GROUPS)} or {IGNORED}; repeatable.")
+    ] = None,
+    workers: Workers = 1,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many texts.")] = None,
+    worst: Annotated[int, typer.Option(min=0, help="So many of the worst misses and false positives.")] = WORST,
+    show_text: Annotated[bool, typer.Option("--show-text", help="Show what was missed, and what stands around it.")] = (
+        False
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of tables.")] = False,
+) -> None:
+    """Measure what is found of labelled text: lines `{"id","text","spans":[{"start","end","label"}]}`.
+
+    A span is found when 95 % of its letters and digits are covered. Intervals are 95 %, by texts. Ends with 1 when a
+    line could not be read (told by its number, never its content) or when there was none.
+    """
+    writings = tuple(
+        _one_of(word, known, option)
+        for option, word, known in (("--case", case, CASES), ("--variant", variant, VARIANTS))
+        if word
+    )
+    setting = Setting(writings, BIAS[_one_of(bias, BIAS, "--bias")], _groups(label or []), show=show_text)
+    bad: list[str] = []
+
+    def told(fault: str) -> None:
+        bad.append(fault)
+        _say(fault, err)
+
+    with leaving_quietly(), _streams(), progress(err, "evaluating") as bar:
+        lines = some(Input(data or [], bar).lines(), limit)
+        tally = evaluation.run(lines, partial(_detectors, roster), setting, told, workers=workers, worst=worst)
+    if not tally.texts:
+        raise _fail("no text to evaluate")
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(tally.report(), option=orjson.OPT_INDENT_2) + b"\n")
+        sys.stdout.buffer.flush()
+    else:
+        out.print(evaluation.view(tally))
+    if bad:
+        raise typer.Exit(1)
+
+
+def _one_of(word: str, known: Collection[str], option: str) -> str:
+    if word not in known:
+        raise _fail(f"{option}: not one of {', '.join(known)}", 2)
+    return word
+
+
+def _groups(pairs: list[str]) -> dict[str, str]:
+    split = [pair.rpartition("=") for pair in pairs]
+    if any(not name or group not in (*GROUPS, IGNORED) for name, _, group in split):
+        raise _fail(f"--label: expected LABEL=GROUP, of {', '.join((*GROUPS, IGNORED))}", 2)
+    return {plain_label(name): group for name, _, group in split}
 
 
 # -- the journal ----------------------------------------------------------------------------------------------------
