@@ -32,7 +32,8 @@ _LABELS: Final = {
     "health_plan_id health_plan_number health_plan_beneficiary_number health_plan_beneficiary beneficiary_number mbi "
     "npi dea dea_number account account_number bank_account iban iban_code credit_card credit_card_number license "
     "license_number licence certificate_license_number certificate driver_license us_driver_license us_passport "
-    "passport vehicle vehicle_id vehicle_identifier vin license_plate plate device device_id device_identifier device_serial bioid "
+    "passport vehicle vehicle_id vehicle_identifier vin license_plate plate device device_id device_identifier "
+    "device_serial bioid "
     "biometric biometric_id biometric_identifier encounter_id encounter claim claim_number order_number accession "
     "accession_number specimen photo",
     IGNORED: "profession occupation country nationality state us_state language ethnicity nrp gender sex",

@@ -283,6 +283,10 @@ class Policy(Section):
     roster: Text | None = Field(
         default=None, description="file of names and numbers that are found exactly; relative to the policy's folder"
     )
+    detectors: Text | None = Field(
+        default=None,
+        description="file of your own detectors, deny and allow lists (docs/detectors.md); relative to the policy's folder",
+    )
     routes: Many[Route] = Field(default=(), description="servers that speak no known dialect")
     capture: Capture = Field(default_factory=Capture, description="what is remembered")
 
