@@ -117,6 +117,29 @@ def test_a_name_is_printed_as_it_stands(tmp_path):
     assert f"{policy}: 1 rules" in phigate("check", policy).stdout
 
 
+OWN = """\
+version: 1
+detectors:
+  - {name: shoe, entity: UNIQUE_ID, pattern: 'shoe \\d{4}', hits: ['a [[shoe 4711]]'], misses: [shoes]}
+"""
+
+
+def test_the_detectors_that_a_policy_names_are_checked_with_their_samples(tmp_path):
+    policy = file_of(tmp_path / "policy.yaml", GOOD.replace("rules:", "detectors: own.yaml\nrules:"))
+    own = file_of(tmp_path / "own.yaml", OWN)
+    done = phigate("check", policy)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.endswith(f"{own}: 2 of 2 samples as expected\n")
+    file_of(own, OWN.replace("[shoes]", "[shoe 4711]"))
+    done = phigate("check", policy)
+    assert done.exit_code == 1
+    assert f"{own}:3: detectors[shoe].misses[0]: something is found in it\n" in done.stdout
+    file_of(own, OWN.replace("{4}", "+"))
+    done = phigate("check", policy)
+    assert (done.exit_code, done.stdout.count("\n")) == (1, 1)
+    assert done.stderr.startswith(f"{own}:3: detectors[shoe].pattern: is not a pattern that can be run: ")
+
+
 # -- scan -----------------------------------------------------------------------------------------------------------
 
 
@@ -177,6 +200,74 @@ def test_a_roster_is_refused(tmp_path, sentence, content, said):
     done = phigate("scan", "--roster", path)
     assert done.exit_code == 1
     assert said in done.stderr
+
+
+def test_detectors_of_ones_own_are_found_too(tmp_path):
+    own = file_of(tmp_path / "own.yaml", OWN)
+    (found,) = json.loads(phigate("scan", "--detectors", own, stdin=lines({"text": "shoe 4711"})).stdout)["findings"]
+    assert found["entity"] == "UNIQUE_ID"
+    done = phigate("scan", "--detectors", file_of(own, "version: 2"), stdin=b"")
+    assert done.exit_code == 1
+    assert f"{own}:1: version: must be `1`, not `2`" in done.stderr
+
+
+def test_evidence_is_told_when_asked_and_text_only_then():
+    done = phigate("scan", "--explain", stdin=lines({"text": CANARY_TEXT}))
+    told = json.loads(done.stdout)
+    assert {one["verdict"] for one in told["evidence"]} >= {"kept"}
+    assert all(one["detector"] for one in told["findings"])
+    assert leaks(done.stdout) == []
+    shown = json.loads(phigate("scan", "--show-text", stdin=lines({"text": CANARY_TEXT})).stdout)
+    assert CANARY_SSN in {one["text"] for one in shown["findings"]}
+
+
+@pytest.mark.parametrize("unit", ["whole", "paragraph", "line"])
+def test_plain_text_is_scanned(tmp_path, unit):
+    data = file_of(tmp_path / "text.txt", f"\u00e9\n\nSSN {CANARY_SSN}\n")
+    done = phigate("scan", "--format", "text", "--unit", unit, data)
+    (found,) = map(json.loads, done.stdout.splitlines())
+    assert (found["line"], found["start"], found["end"]) == (3, 7, 18)
+
+
+def test_fields_are_named_and_workers_keep_the_order(tmp_path):
+    data = file_of(tmp_path / "data.jsonl", lines(*({"id": n, "a": {"b": f"SSN {CANARY_SSN}"}} for n in range(50))))
+    out = tmp_path / "out.jsonl"
+    done = phigate("scan", "--field", "a.b", "--workers", 2, "-o", out, data)
+    assert (done.exit_code, done.stdout) == (0, "")
+    told = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [one["id"] for one in told] == list(range(50))
+    assert {one["findings"][0]["field"] for one in told} == {"a.b"}
+
+
+REFUSED = [
+    (["--format", "pdf"], "--format: not one of text, jsonl"),
+    (["--unit", "line"], "--unit is for --format text"),
+    (["--format", "text", "--unit", "word"], "--unit: not one of whole, paragraph, line"),
+    (["--format", "text", "--field", "a"], "--field is for JSON lines"),
+    (["--format", "text", "--workers", "2"], "--workers: one text is read by one process"),
+    (["--bias", "high"], "--bias: not one of recall, balanced, precision"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), REFUSED, ids=[" ".join(case[0]) for case in REFUSED])
+def test_scan_refuses(words, said):
+    done = phigate("scan", *words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_a_reader_that_goes_away_ends_a_scan(tmp_path):
+    data = file_of(tmp_path / "data.jsonl", lines({"text": f"SSN {CANARY_SSN}"}) * 20_000)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "phigate.cli", "scan", str(data)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PYTHONPATH": str(ROOT / "addons")},
+    )
+    child.stdout.close()
+    assert child.wait(60) == 141
+    assert child.stderr.read() == b""
+    child.stderr.close()
 
 
 # -- mask -----------------------------------------------------------------------------------------------------------
@@ -249,6 +340,37 @@ def test_what_lies_across_two_reads_is_masked(tmp_path, size):
     done = process("mask", "--mask", "years", "--policy", policy, "--secrets", "env:K", stdin=stdin, K=KEYS, LC_ALL="C")
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.decode() == f"{filler} Patient: [PERSON], SSN [US_SSN].\n{filler}"
+
+
+def test_json_lines_are_masked_in_their_fields(masked):
+    stdin = lines({"id": 1, "text": f"SSN {CANARY_SSN}", "n": 7}, b"Quartermaine\n", {"id": 2, "text": "fine"})
+    done = masked(stdin, "--format", "jsonl")
+    assert (done.exit_code, done.stderr) == (1, "line 2: not JSON\n")
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"id": 1, "text": "SSN [US_SSN]", "n": 7},
+        {"id": 2, "text": "fine"},
+    ]
+
+
+def test_several_processes_mask_as_one_does(masked, tmp_path):
+    data = file_of(tmp_path / "text.txt", f"{CANARY_TEXT}\n\n" * 20)
+    one, two = (masked("", "--unit", "paragraph", "--workers", n, data) for n in (1, 2))
+    assert (one.exit_code, one.stdout) == (0, two.stdout)
+    assert leaks(one.stdout) == []
+
+
+def test_the_policys_own_detectors_count_as_in_the_gateway(tmp_path, masked):
+    file_of(tmp_path / "own.yaml", OWN)
+    file_of(tmp_path / "policy.yaml", GOOD.replace("rules:", "detectors: own.yaml\nrules:"))
+    assert masked("a shoe 4711").stdout == "a [UNIQUE_ID]"
+
+
+def test_an_output_is_written_when_all_went_well(masked, tmp_path):
+    out = tmp_path / "out.txt"
+    assert masked("x", "-o", out, name="no-such-mask").exit_code == 2
+    assert not out.exists()
+    assert masked(f"SSN {CANARY_SSN}", "-o", out).exit_code == 0
+    assert out.read_text() == "SSN [US_SSN]"
 
 
 def test_bytes_that_are_no_text_do_not_stop_it(masked):

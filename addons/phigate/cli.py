@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 
 import httpx
 import orjson
@@ -20,8 +20,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from phigate import __version__, evaluation
+from phigate import __version__, evaluation, filters
 from phigate.capture import read, sessions, show
+from phigate.filters import FORMATS, SHAPES, TEXT, UNITS, WHOLE, Order, Shape, each_line
 from phigate.house import ROOT, StartFault, read_secrets
 from phigate.identity import grants
 from phigate.identity.bearer import check as check_bearer
@@ -31,21 +32,25 @@ from phigate.identity.introspect import Introspector, opaque
 from phigate.identity.keys import Keys
 from phigate.identity.outcome import Believed, KeysNeeded, Refused, Unavailable
 from phigate.identity.strict import Parts, read_bearer, read_object, to_base64url
-from phigate.masking import RosterFault, Transformer, default_detectors, load_roster
+from phigate.masking import NOTHING, RosterFault, Transformer, default_detectors, load_detectors, load_roster
 from phigate.masking.evaluate import BIAS, WORST, Setting
 from phigate.masking.labels import GROUPS, IGNORED, plain_label
+from phigate.masking.operators import samples
 from phigate.masking.variants import CASES, VARIANTS
 from phigate.policy.cases import run_cases
-from phigate.policy.load import PolicyFaults, load_policy
+from phigate.policy.load import PolicyFaults, load_policy, read_file
 from phigate.policy.schema import REVEAL
 from phigate.streams import Input, StreamFault, leaving_quietly, progress, some
+from phigate.streams import output as writing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+    from phigate.filters import Told, Unit
     from phigate.identity.jwks import KeySet
     from phigate.masking import Detectors
     from phigate.policy.schema import Issuer, Mask, Policy
+    from phigate.streams import Line
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 out = Console()
@@ -103,8 +108,22 @@ def check(
                 failed += 1
                 _say(str(result))
     _say(f"{policy}: {len(loaded.rules)} rules, {run - failed} of {run} cases as expected")
+    if loaded.detectors and not _samples_hold(policy.parent / loaded.detectors):
+        failed += 1
     if failed:
         raise typer.Exit(1)
+
+
+def _samples_hold(path: Path) -> bool:
+    """Try the samples of the operator's own detectors, and tell."""
+    try:
+        tried, faults = samples(read_file(path), str(path))
+    except PolicyFaults as refused:
+        raise _fail("\n".join(refused.faults)) from None
+    for fault in faults:
+        _say(fault)
+    _say(f"{path}: {tried - len(faults)} of {tried} samples as expected")
+    return not faults
 
 
 def _cases(policy: Policy, file: Path) -> list[Any]:
@@ -288,85 +307,160 @@ def _post(url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
 # -- text -----------------------------------------------------------------------------------------------------------
 
 Workers = Annotated[int, typer.Option(min=1, max=256, help="Processes that share the work; the order stays.")]
+DetectorsFile = Annotated[Path | None, typer.Option("--detectors", help="Your own detectors, deny and allow lists.")]
+Files = Annotated[list[str] | None, typer.Argument(help="Files, one after the other; `-` is standard input.")]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option("--field", help="Of JSON lines: a path such as `text` or `messages.*.content`; `*` is every string."),
+]
+UnitOf = Annotated[
+    str | None, typer.Option("--unit", help=f"Of plain text: {WHOLE}, {', '.join(UNITS)}: what is a text of its own.")
+]
+OutFile = Annotated[Path | None, typer.Option("-o", "--output", help="Write here, when all went well.")]
+ShowText = Annotated[bool, typer.Option("--show-text", help="Show the text of what is found.")]
 
 
 @contextmanager
 def _streams() -> Iterator[None]:
+    """What can happen to files and processes, told in a line."""
     try:
-        yield
+        with leaving_quietly():
+            yield
     except StreamFault as fault:
         raise _fail(str(fault)) from None
     except BrokenProcessPool:
         raise _fail("a worker process ended before its work was done") from None
 
 
-def _detectors(roster: Path | None) -> Detectors:
+def _detectors(roster: Path | None, own: Path | None = None) -> Detectors:
     try:
-        return default_detectors(load_roster(roster) if roster else None)
+        return default_detectors(load_roster(roster) if roster else None, load_detectors(own) if own else NOTHING)
     except RosterFault as fault:
         raise _fail(str(fault)) from None
+    except PolicyFaults as faults:
+        raise _fail("\n".join(faults.faults)) from None
 
 
 @app.command()
-def scan(roster: RosterFile = None) -> None:
+def scan(
+    files: Files = None,
+    *,
+    kind: Annotated[str, typer.Option("--format", help=f"What the input is: {', '.join(FORMATS)}.")] = "jsonl",
+    fields: Fields = None,
+    unit: UnitOf = None,
+    roster: RosterFile = None,
+    detectors: DetectorsFile = None,
+    bias: Annotated[str, typer.Option(help=f"What score counts: {', '.join(BIAS)}.")] = "recall",
+    workers: Workers = 1,
+    output: OutFile = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Tell what every detector said, and what became of it.")
+    ] = False,
+    show_text: ShowText = False,
+) -> None:
     """Find identifiers: JSON lines `{"id","text"}` in, `{"id","findings":[{"start","end","entity","score"}]}` out.
 
-    Offsets count characters. A line that cannot be read is told on standard error by its number; the others go on.
+    Of plain text (`--format text`) each finding is a line of its own. Offsets count characters. What cannot be read is
+    told on standard error by its line; the rest goes on.
     """
-    detectors, bad = _detectors(roster), 0
-    for number, line in enumerate(sys.stdin.buffer, 1):
-        if not line.strip():
-            continue
-        item = _item(line)
-        if isinstance(item, str):
-            bad += 1
-            _say(f"line {number}: {item}", err)
-            continue
-        found = [
-            {"start": f.start, "end": f.end, "entity": f.entity, "score": f.score} for f in detectors.find(item["text"])
-        ]
-        sys.stdout.buffer.write(orjson.dumps({"id": item.get("id"), "findings": found}) + b"\n")
-    sys.stdout.buffer.flush()
+    shape, cut = _format(kind, unit or ("paragraph" if explain and kind == TEXT else None), fields, workers)
+    order = Order(
+        shape,
+        tuple(fields or ("text",)),
+        BIAS[_one_of(bias, BIAS, "--bias")],
+        explain=explain,
+        show=show_text,
+        named=bool(fields),
+        lines=kind == TEXT,
+    )
+    build = partial(_detectors, roster, detectors)
+    with _streams(), progress(err, "scanning") as bar, writing(output) as file:
+        source = Input(files or [], bar)
+        if cut is None:
+            file.writelines(filters.findings(build(), source.pieces(), order))
+            return
+        bad = _write(filters.run(partial(filters.scanning, build, order), cut(source.lines()), workers), file)
     if bad:
         raise typer.Exit(1)
 
 
-def _item(line: bytes) -> dict[str, Any] | str:
-    """A line's object, or what is wrong with it (never its content)."""
-    try:
-        item = orjson.loads(line)
-    except ValueError:
-        return "not JSON"
-    if not isinstance(item, dict):
-        return "not an object"
-    return item if isinstance(item.get("text"), str) else "`text` is not a string"
+def _format(
+    kind: str, unit: str | None, fields: list[str] | None, workers: int
+) -> tuple[Shape, Callable[[Iterable[Line]], Iterator[Unit]] | None]:
+    """A format's shape and how its lines are cut, None where all is one text; tells what does not go together."""
+    _one_of(kind, FORMATS, "--format")
+    if kind != TEXT:
+        if unit:
+            raise _fail(f"--unit is for --format {TEXT}", 2)
+        return SHAPES[kind], SHAPES[kind].cut
+    if fields:
+        raise _fail("--field is for JSON lines", 2)
+    if _one_of(unit or WHOLE, (WHOLE, *UNITS), "--unit") != WHOLE:
+        return Shape(UNITS[unit or ""], filters.rewrite_text), UNITS[unit or ""]
+    if workers > 1:
+        raise _fail(f"--workers: one text is read by one process; --unit {' or '.join(UNITS)} lets several work", 2)
+    return Shape(each_line, filters.rewrite_text), None
+
+
+def _write(results: Iterable[Told], file: IO[bytes]) -> bool:
+    """Write what there is, tell what there is not; whether anything was told."""
+    bad = False
+    for told in results:
+        if told.fault:
+            bad = True
+            _say(told.fault, err)
+        else:
+            file.write(told.out)
+    return bad
 
 
 @app.command()
 def mask(
     name: Annotated[str, typer.Option("--mask", help="A mask of the policy, by name.")],
+    files: Files = None,
+    *,
     policy: PolicyFile = POLICY,
+    kind: Annotated[str, typer.Option("--format", help=f"What the input is: {', '.join(FORMATS)}.")] = TEXT,
+    fields: Fields = None,
+    unit: UnitOf = None,
     roster: RosterFile = None,
+    detectors: DetectorsFile = None,
     secrets: Annotated[str, typer.Option("--secrets", help="The gateway's keys: file, or env:NAME.")] = str(
         ROOT / "var" / "keys" / "secrets"
     ),
     scope: Annotated[str, typer.Option("--scope", help="Surrogates and date shifts agree within one scope.")] = "cli",
+    workers: Workers = 1,
+    output: OutFile = None,
 ) -> None:
-    """Mask text from standard input, as the gateway would mask an answer; `--roster` replaces the policy's own."""
+    """Mask text as the gateway would mask an answer; `--roster` and `--detectors` replace the policy's own."""
+    shape, cut = _format(kind, unit, fields, workers)
+    build = partial(_masking, policy, name, secrets, scope, roster=roster, own=detectors)
+    with _streams(), progress(err, "masking") as bar, writing(output) as file:
+        source = Input(files or [], bar)
+        if cut is None:
+            found, transformer = build()
+            for piece in filters.pieces(found, source.pieces()):
+                file.write(transformer.render(piece).encode("utf-8", "replace"))
+            return
+        order = Order(shape, tuple(fields or ("text",)))
+        bad = _write(filters.run(partial(filters.masking, build, order), cut(source.lines()), workers), file)
+    if bad:
+        raise typer.Exit(1)
+
+
+def _masking(
+    policy: Path, name: str, secrets: str, scope: str, *, roster: Path | None, own: Path | None
+) -> tuple[Detectors, Transformer]:
     loaded = _policy(policy)
     try:
         transformer = Transformer(_mask(loaded, name), read_secrets(secrets), scope)
     except StartFault as fault:
         raise _fail(str(fault)) from None
-    scanner = _detectors(roster or (loaded.folder / loaded.roster if loaded.roster else None)).scanner()
-    sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # a real stream here
-    write = sys.stdout.write
-    for text in _chunks():
-        for piece in scanner.feed(text):
-            write(transformer.render(piece))
-    for piece in scanner.close():
-        write(transformer.render(piece))
-    sys.stdout.flush()
+    found = _detectors(
+        roster or (loaded.folder / loaded.roster if loaded.roster else None),
+        own or (loaded.folder / loaded.detectors if loaded.detectors else None),
+    )
+    return found, transformer
 
 
 def _mask(policy: Policy, name: str) -> Mask:
@@ -378,13 +472,6 @@ def _mask(policy: Policy, name: str) -> Mask:
     return policy.masks[name]
 
 
-def _chunks() -> Iterator[str]:
-    """Standard input in pieces of bounded size, whatever its lines are like."""
-    sys.stdin.reconfigure(encoding="utf-8", errors="replace", newline="")  # type: ignore[union-attr]  # a real stream here
-    while text := sys.stdin.read(65536):
-        yield text
-
-
 # -- how well it finds ------------------------------------------------------------------------------------------------
 
 
@@ -393,6 +480,7 @@ def evaluate(
     data: Annotated[list[str] | None, typer.Argument(help="Labelled JSON lines; `-` is standard input.")] = None,
     *,
     roster: RosterFile = None,
+    detectors: DetectorsFile = None,
     bias: Annotated[str, typer.Option(help=f"What score counts: {', '.join(BIAS)}.")] = "recall",
     case: Annotated[str | None, typer.Option(help=f"Read the texts in {' or '.join(CASES)} case.")] = None,
     variant: Annotated[str | None, typer.Option(help=f"Read them written oddly: {', '.join(VARIANTS)}.")] = None,
@@ -424,9 +512,11 @@ def evaluate(
         bad.append(fault)
         _say(fault, err)
 
-    with leaving_quietly(), _streams(), progress(err, "evaluating") as bar:
+    with _streams(), progress(err, "evaluating") as bar:
         lines = some(Input(data or [], bar).lines(), limit)
-        tally = evaluation.run(lines, partial(_detectors, roster), setting, told, workers=workers, worst=worst)
+        tally = evaluation.run(
+            lines, partial(_detectors, roster, detectors), setting, told, workers=workers, worst=worst
+        )
     if not tally.texts:
         raise _fail("no text to evaluate")
     if as_json:

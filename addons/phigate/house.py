@@ -28,7 +28,18 @@ from phigate.identity.own import Own
 from phigate.identity.saml import Provider, certificate_usable
 from phigate.identity.verify import Verifier
 from phigate.ledger import LedgerDown, LedgerFault, open_ledger
-from phigate.masking import Detectors, Memory, RosterFault, Secrets, Sight, Transformer, default_detectors, load_roster
+from phigate.masking import (
+    NOTHING,
+    Detectors,
+    Memory,
+    RosterFault,
+    Secrets,
+    Sight,
+    Transformer,
+    default_detectors,
+    load_detectors,
+    load_roster,
+)
 from phigate.policy.load import PolicyFaults, load_policy
 
 if TYPE_CHECKING:
@@ -167,7 +178,9 @@ class House:
     def put_in_force(self, policy: Policy) -> None:
         """Make a policy the one that decides from now on; everything derived from the old one goes with it."""
         self.providers = providers_of(policy)
-        self.detectors = default_detectors(load_roster(policy.folder / policy.roster) if policy.roster else None)
+        roster = load_roster(policy.folder / policy.roster) if policy.roster else None
+        own = load_detectors(policy.folder / policy.detectors) if policy.detectors else NOTHING
+        self.detectors = default_detectors(roster, own)
         self.policy = policy
         if hasattr(self, "verifier"):
             self.verifier.replace(policy)

@@ -14,15 +14,19 @@ from phigate.masking.detectors import DETECTORS
 from phigate.masking.encoded import Encoded
 from phigate.masking.identifiers import identifier
 from phigate.masking.memory import Memory
+from phigate.masking.operators import NOTHING, Extension, load_detectors
 from phigate.masking.roster import Roster, RosterFault, load_roster, parse_roster
+from phigate.masking.search import compiled
 from phigate.masking.secrets import Secrets
 from phigate.masking.transforms import Transformer
 
 __all__ = [
     "DETECTORS",
+    "NOTHING",
     "Detector",
     "Detectors",
     "Evidence",
+    "Extension",
     "Memory",
     "Piece",
     "Roster",
@@ -33,12 +37,14 @@ __all__ = [
     "Transformer",
     "default_detectors",
     "identifier",
+    "load_detectors",
     "load_roster",
     "parse_roster",
 ]
 
 
-def default_detectors(roster: Roster | None = None) -> Detectors:
-    """Every built-in source of evidence, with a roster if there is one."""
-    sources = (roster,) if roster else ()
-    return Detectors(sources=(*sources, Encoded(Detectors(sources=sources).find)))
+def default_detectors(roster: Roster | None = None, extension: Extension = NOTHING) -> Detectors:
+    """Every built-in source of evidence, with a roster and an operator's own if there are any."""
+    plain = (compiled((*DETECTORS, *extension.rows)), *((roster,) if roster else ()))
+    sources = extension.sources(plain)
+    return Detectors((), (*sources, Encoded(Detectors((), sources).find)))

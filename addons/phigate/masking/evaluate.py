@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 
 from phigate.masking.labels import GROUPS, core, counts, group_of, stands
-from phigate.masking.spans import merge
 from phigate.masking.variants import write
 
 if TYPE_CHECKING:
@@ -168,7 +167,7 @@ def judge(record: Record, find: Callable[[str], Iterable[Finding]], setting: Set
 def compare(record: Record, findings: Sequence[Finding], setting: Setting) -> Judged:
     """Findings of one text against its labels."""
     text, size = record.text, len(record.text)
-    kept = merge(each for each in findings if each.score >= setting.least)
+    kept = _joined(each for each in findings if each.score >= setting.least)
     asked = list(_asked(record, setting))
     covered, labelled = _painted(kept, size), _painted(record.labels, size)
     counted = _painted((each.at for each in asked), size)
@@ -193,6 +192,19 @@ def compare(record: Record, findings: Sequence[Finding], setting: Setting) -> Ju
         ),
         extras=tuple(_extra(record, each, setting) for each in extras),
     )
+
+
+def _joined(findings: Iterable[Finding]) -> list[Finding]:
+    """The same characters covered with no overlap: findings over each other are one, named by the surest."""
+    joined: list[Finding] = []
+    for each in sorted(findings, key=lambda each: (each.start, -each.end)):
+        if joined and each.start < joined[-1].end:
+            last = joined.pop()
+            surest = each if each.score > last.score else last
+            joined.append(replace(surest, start=last.start, end=max(last.end, each.end)))
+        elif each.start < each.end:
+            joined.append(each)
+    return joined
 
 
 class _Asked(NamedTuple):

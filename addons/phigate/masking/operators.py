@@ -1,11 +1,10 @@
 """rules/detectors.yaml: what an operator adds to the detectors, without code.
 
 Rules of this file:
-- Patterns run on the same linear-time engine as the built-in ones: what it cannot run is a fault with its line, and so is
-  every unknown key or word; all faults come at once, as `file:line: path: fault`, and nothing of a faulty file is used.
+- Patterns run on the same linear-time engine as the built-in ones: what it cannot run is a fault with its line, and so
+  is every unknown key or word; all faults come at once, as `file:line: path: fault`, and a faulty file is not used.
 - A detector shows what it finds (`hits`, the identifier in [[ ]]) and what it leaves (`misses`); `samples` tries them.
-- Context is what stands before an identifier, at most WITHIN characters: it is known when the identifier is, so a
-  growing text is read as the whole one.
+- What it adds is values; guards.py puts them to work.
 """
 
 from __future__ import annotations
@@ -13,17 +12,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping  # noqa: TC003  # pydantic reads the annotations here
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from phigate.masking.detect import Detectors
 from phigate.masking.detector import Detector
+from phigate.masking.guards import DENY, Allowing, Context, Guarded, InContext, phrases
 from phigate.masking.patterns import Alt, PatternError, longest, opened, parse
+from phigate.masking.search import Patterns
 from phigate.policy import tree
 from phigate.policy.fields import Name, Says, Some, Text, Version, Whole
 from phigate.policy.load import PolicyFaults, read_file, said
-from phigate.policy.patterns import compile_pattern
 from phigate.policy.schema import Section
 from phigate.policy.sentences import fault, meant, quoted, sentence
 from phigate.policy.words import ENTITIES, OTHER
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from phigate.masking.evidence import Source
+
 WITHIN: Final = 100
 """Characters that context may be away."""
 LONGEST: Final = 160
 """Characters a pattern may match: as much as a stream may be held back for."""
 PHRASES: Final = 500
 """Entries of a deny list: longer lists belong into a roster, which has an index."""
-ALWAYS: Final = 1.0
-"""The score of what a deny list names: no threshold is above it."""
 _MARK = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
 _TOKEN = re.compile(r"\w+")
-_GAP = r"[ \t\n\x{A0}]{1,2}"
+_THE = "(?:the )?"
 
 
 # -- the language ---------------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ def _within_reach(number: int) -> int:
 def _engine(text: str) -> str:
     try:
         longest_match = longest(parse(opened(text)))
-        Detectors((Detector("pattern", "UNIQUE_ID", captured(text)),))
+        Patterns((Detector("pattern", "UNIQUE_ID", captured(text)),))
     except PatternError as error:
         raise fault(f"is not a pattern that can be run: {str(error).removeprefix('pattern: ')}") from None
     if longest_match > LONGEST:
@@ -124,7 +124,8 @@ class Row(Section):
         description="RE2 syntax without open repetitions; `(?P<id>...)` is the identifier, otherwise all of it"
     )
     score: Score | None = Field(
-        default=None, description="how sure it is, 0.9 by itself; with `context`, the score without context, else nothing"
+        default=None,
+        description="how sure it is, 0.9 by itself; with `context`, the score without context, else nothing",
     )
     context: Nearby | None = Field(default=None, description="what stands before the identifier")
     hits: Some[Annotated[Text, AfterValidator(_hit)]] = Field(
@@ -148,49 +149,15 @@ class File(Section):
         dict[Annotated[str, AfterValidator(_entity_or_other)], Score],
         Field(min_length=1),
         Says("entity: number above 0, at most 1"),
-    ] = Field(default={}, description="findings with a lower score are left alone, whatever the mask; `OTHER` for the rest")
+    ] = Field(
+        default={}, description="findings with a lower score are left alone, whatever the mask; `OTHER` for the rest"
+    )
 
 
 KEYS = frozenset(name for section in (File, Row, Nearby) for name in section.model_fields)
 
 
 # -- what it is worth -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """Words that make what follows them within so many characters surer."""
-
-    words: tuple[str, ...]
-    within: int = 40
-    score: float = 0.9
-    _found: Any = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        words = "|".join(r"\s+".join(map(re.escape, word.split())) for word in self.words)
-        object.__setattr__(self, "_found", compile_pattern(rf"(?i)[^\pL\pN](?:{words})[^\pL\pN]"))
-
-    @property
-    def reach(self) -> int:
-        """Characters before an identifier that must be at hand: one more shows where the first word begins."""
-        return self.within + 1
-
-    def before(self, text: str, begin: int) -> bool:
-        """Whether one of the words begins in the last `within` characters before a place, and ends before it."""
-        window = text[max(0, begin - self.reach) : begin]
-        return bool(self._found.search(f" {window}" if begin < self.reach else window))
-
-
-@dataclass(frozen=True, slots=True)
-class Guarded:
-    """A detector that is as sure as its context: `alone` is its score without, None where it then finds nothing."""
-
-    detector: Detector
-    context: Context
-    alone: float | None = None
-
-    def score(self, text: str, begin: int) -> float | None:
-        return self.context.score if self.context.before(text, begin) else self.alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,23 +168,26 @@ class Extension:
     """Detectors as the built-in ones are, the deny lists among them."""
     guarded: tuple[Guarded, ...] = ()
     """Detectors whose score depends on context; each is a source of its own, for it may find nothing after all."""
-    allow: frozenset[str] = frozenset()
-    """Phrases that are no findings, as `plain` writes them."""
+    allow: tuple[str, ...] = ()
+    """Phrases that are no findings."""
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    """By entity, and OTHER for the rest."""
 
-    def keeps(self, entity: str, score: float, text: str) -> bool:
-        """Whether a finding stands: sure enough, and not on the allow list."""
-        least = self.thresholds.get(entity, self.thresholds.get(OTHER, 0.0))
-        return score >= least and not (self.allow and plain(text) in self.allow)
+    def sources(self, others: Iterable[Source]) -> tuple[Source, ...]:
+        """These other sources and the guarded detectors, as this file wants them heard."""
+        found = (*others, *map(InContext, self.guarded))
+        if not (self.allow or self.thresholds):
+            return found
+        listed = Patterns((phrases("allow", OTHER, self.allow, _THE),)) if self.allow else None
+        return tuple(Allowing(each, self.thresholds, listed) for each in found)
 
 
 NOTHING: Final = Extension()
 
 
 def plain(text: str) -> str:
-    """A phrase as it is compared: its words, case folded, without a leading `the`."""
-    words = _TOKEN.findall(text.casefold())
-    return " ".join(words[1:] if words[:1] == ["the"] and len(words) > 1 else words)
+    """A phrase as it is compared: its words, case folded."""
+    return " ".join(_TOKEN.findall(text.casefold()))
 
 
 def captured(pattern: str) -> str:
@@ -227,18 +197,6 @@ def captured(pattern: str) -> str:
     if pattern.startswith(r"\b") and not isinstance(parse(pattern), Alt):
         return rf"\b(?P<id>{pattern[2:]})"
     return f"(?P<id>{pattern})"
-
-
-def phrases(entity: str, listed: Iterable[str]) -> Detector:
-    """A deny list as a detector: any of its phrases, in any case, with any blank between their words."""
-    found = "|".join(_spelled(phrase) for phrase in sorted(listed, key=len, reverse=True))
-    return Detector(f"deny-{entity.lower().replace('_', '-')}", entity, f"(?P<id>(?i:{found}))", ALWAYS)
-
-
-def _spelled(phrase: str) -> str:
-    words = _GAP.join(re.sub(r"([^\w])", r"\\\1", word) for word in phrase.split())
-    lead, tail = (r"\b" * bool(re.match(r"\w", end, re.ASCII)) for end in (phrase[0], phrase[-1]))
-    return f"{lead}{words}{tail}"
 
 
 # -- reading it -----------------------------------------------------------------------------------------------------
@@ -282,17 +240,12 @@ def _tried(find: Callable[[str], list[tuple[int, int]]], sample: str) -> str:
 
 def _alone(row: Row) -> Callable[[str], list[tuple[int, int]]]:
     extension = _extension(File(version=1, detectors=(row,)))
-    guards = {each.detector.name: each for each in extension.guarded}
-    detectors = Detectors((*extension.rows, *(each.detector for each in extension.guarded)))
+    detectors = Detectors((), extension.sources(map(_only, extension.rows)))
+    return lambda text: [(each.start, each.end) for each in detectors.find(text)]
 
-    def find(text: str) -> list[tuple[int, int]]:
-        return [
-            (each.start, each.end)
-            for each in detectors.find(text)
-            if (guard := guards.get(each.detector)) is None or guard.score(text, each.start) is not None
-        ]
 
-    return find
+def _only(row: Detector) -> Source:
+    return Patterns((row,))
 
 
 def _read(data: bytes, where: str) -> tuple[File, tree.Tree]:
@@ -331,8 +284,8 @@ def _faults(file: dict[str, Any]) -> Iterator[tuple[tree.Path, str]]:
         if isinstance(name, str) and name:
             if name in names:
                 yield ("detectors", number, "name"), f"{quoted(name)} stands twice"
-            if name.startswith("deny-"):
-                yield ("detectors", number, "name"), f"{quoted(name)}: names that begin with `deny-` are the deny lists'"
+            if name.startswith(DENY):
+                yield ("detectors", number, "name"), f"{quoted(name)}: names with `{DENY}` are those of the deny lists"
             names.add(name)
     allowed = file.get("allow")
     known = {plain(each) for each in (allowed if isinstance(allowed, list) else ()) if isinstance(each, str)}
@@ -355,48 +308,5 @@ def _extension(file: File) -> Extension:
         else:
             near = row.context
             guarded.append(Guarded(detector, Context(near.words, near.within, near.score), row.score))
-    rows += (phrases(entity, listed) for entity, listed in file.deny.items())
-    return Extension(tuple(rows), tuple(guarded), frozenset(map(plain, file.allow)), dict(file.thresholds))
-
-
-# -- context in a growing text --------------------------------------------------------------------------------------
-
-
-class _Hit(Protocol):
-    @property
-    def begin(self) -> int: ...
-    def _replace(self, **changes: Any) -> Self: ...
-
-
-class _Reader[H: _Hit](Protocol):
-    settled: int
-
-    def feed(self, text: str) -> list[H]: ...
-    def close(self) -> list[H]: ...
-
-
-class InContext[H: _Hit]:
-    """A reader's hits with the scores of their context; those that are nothing without it are left out."""
-
-    def __init__(self, inner: _Reader[H], guarded: Guarded) -> None:
-        self._inner, self._guarded = inner, guarded
-        self._text, self._base = "", 0
-
-    @property
-    def settled(self) -> int:
-        return self._inner.settled
-
-    def feed(self, text: str) -> list[H]:
-        self._text += text
-        hits = self._scored(self._inner.feed(text))
-        spare = self._inner.settled - self._guarded.context.reach - self._base
-        if spare > len(self._text) // 2:
-            self._text, self._base = self._text[spare:], self._base + spare
-        return hits
-
-    def close(self) -> list[H]:
-        return self._scored(self._inner.close())
-
-    def _scored(self, hits: list[H]) -> list[H]:
-        scored = [(hit, self._guarded.score(self._text, hit.begin - self._base)) for hit in hits]
-        return [hit._replace(score=score) for hit, score in scored if score is not None]
+    rows += (phrases(DENY + entity.lower().replace("_", "-"), entity, listed) for entity, listed in file.deny.items())
+    return Extension(tuple(rows), tuple(guarded), tuple(file.allow), dict(file.thresholds))

@@ -285,7 +285,7 @@ class Policy(Section):
     )
     detectors: Text | None = Field(
         default=None,
-        description="file of your own detectors, deny and allow lists (docs/detectors.md); relative to the policy's folder",
+        description="file of your own detectors and lists (docs/detectors.md); relative to the policy's folder",
     )
     routes: Many[Route] = Field(default=(), description="servers that speak no known dialect")
     capture: Capture = Field(default_factory=Capture, description="what is remembered")

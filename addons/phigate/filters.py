@@ -1,0 +1,338 @@
+"""`phigate scan` and `phigate mask` over inputs of any size: cut into units, each read on its own, results in order.
+
+Rules of this file:
+- A unit is what one text or document is: a line, a paragraph, a JSON line, a message. What is found depends on the unit
+  alone, so any number of processes gives the same. Plain text without units is one text, read as it grows.
+- A unit that cannot be read is told by its line, never by its content, and left out; the others go on.
+- SHAPES is the place for another format: how lines become units, and how a unit is rewritten with two functions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
+
+from phigate.masking import Piece
+from phigate.workers import in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from phigate.exchange import Finding
+    from phigate.masking import Detectors, Evidence, Transformer
+    from phigate.streams import Line
+
+BATCH: Final = 64 * 1024
+"""Bytes of units that a worker is given at once."""
+PARAGRAPH: Final = 1024 * 1024
+"""Bytes of a paragraph: a longer one is no paragraph, and `whole` reads it."""
+SURE: Final = 1.0
+"""The score of what a document's own structure says."""
+EVERYTHING: Final = "*"
+"""The field that stands for every string of an object."""
+
+
+class UnitFault(ValueError):  # noqa: N818 -- a fault of the input, as in PolicyFaults
+    """A unit that is not what its format says; the message says how, never what stands there."""
+
+
+class Unit(NamedTuple):
+    where: str
+    line: int
+    raw: bytes
+    at: int = 0
+    """Characters before it in the input, of plain text."""
+    fault: str = ""
+
+
+class Eyes(NamedTuple):
+    """What a format's rewriting sees with: `render` reads a text for identifiers, `hide` is told that it is one."""
+
+    render: Callable[[str, str], str]
+    """(text, name of its field)."""
+    hide: Callable[[str, str], str]
+    """(entity, text)."""
+
+
+class Shape(NamedTuple):
+    """A format: how lines become units, and how a unit is read and written anew; `rewrite` raises UnitFault."""
+
+    cut: Callable[[Iterable[Line]], Iterator[Unit]]
+    rewrite: Callable[[bytes, Eyes, tuple[str, ...]], tuple[Any, bytes]]
+    """(unit, eyes, fields) -> (its id, the unit as rewritten)."""
+
+
+# -- units ----------------------------------------------------------------------------------------------------------
+
+
+def each_line(lines: Iterable[Line]) -> Iterator[Unit]:
+    at = 0
+    for line in lines:
+        yield Unit(line.where, line.number, line.raw, at, line.fault)
+        at += _characters(line.raw)
+
+
+def each_record(lines: Iterable[Line]) -> Iterator[Unit]:
+    """Lines that are not blank."""
+    return (unit for unit in each_line(lines) if unit.fault or unit.raw.strip())
+
+
+def each_paragraph(lines: Iterable[Line]) -> Iterator[Unit]:
+    """What stands between blank lines, with those that follow it."""
+    begun: list[Line] = []
+    at = 0
+    for line in lines:
+        if begun and line.raw.strip() and not begun[-1].raw.strip():
+            yield (unit := _paragraph(begun, at))
+            at += _characters(unit.raw)
+            begun = []
+        begun.append(line)
+    if begun:
+        yield _paragraph(begun, at)
+
+
+def _paragraph(lines: list[Line], at: int) -> Unit:
+    raw = b"".join(line.raw for line in lines)
+    fault = next((line.fault for line in lines if line.fault), "")
+    if len(raw) > PARAGRAPH:
+        fault = f"a paragraph of more than {PARAGRAPH} bytes; `--unit whole` reads text without paragraphs"
+    return Unit(lines[0].where, lines[0].number, raw, at, fault)
+
+
+def _characters(raw: bytes) -> int:
+    return len(raw) if raw.isascii() else len(raw.decode("utf-8", "replace"))
+
+
+def batches(units: Iterable[Unit], size: int) -> Iterator[list[Unit]]:
+    """Units together, of about so many bytes."""
+    batch: list[Unit] = []
+    held = 0
+    for unit in units:
+        batch.append(unit)
+        held += len(unit.raw)
+        if held >= size:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+# -- shapes ---------------------------------------------------------------------------------------------------------
+
+
+def rewrite_text(raw: bytes, eyes: Eyes, _: tuple[str, ...]) -> tuple[Any, bytes]:
+    return None, eyes.render(raw.decode("utf-8", "replace"), "").encode("utf-8", "replace")
+
+
+def rewrite_json(raw: bytes, eyes: Eyes, fields: tuple[str, ...]) -> tuple[Any, bytes]:
+    """One object; fields are paths such as `text`, `messages.*.content`, or `*` for every string."""
+    try:
+        item = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise UnitFault("not JSON") from None
+    if not isinstance(item, dict):
+        raise UnitFault("not an object")
+    for path in fields:
+        steps = path.split(".")
+        if path == EVERYTHING:
+            item = _every(item, eyes, "")
+        elif "*" not in steps and not isinstance(_at(item, steps), str):
+            raise UnitFault(f"`{path}` is not a string")
+        else:
+            item = _along(item, steps, eyes, path)
+    return item.get("id"), orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _at(node: Any, steps: list[str]) -> Any:
+    for step in steps:
+        node = node.get(step) if isinstance(node, dict) else None
+    return node
+
+
+def _along(node: Any, steps: list[str], eyes: Eyes, path: str) -> Any:
+    if not steps:
+        return eyes.render(node, path) if isinstance(node, str) else node
+    step, rest = steps[0], steps[1:]
+    if isinstance(node, dict):
+        return {
+            key: _along(value, rest, eyes, path) if step in (key, EVERYTHING) else value for key, value in node.items()
+        }
+    if isinstance(node, list) and step == EVERYTHING:
+        return [_along(value, rest, eyes, path) for value in node]
+    return node
+
+
+def _every(node: Any, eyes: Eyes, path: str) -> Any:
+    if isinstance(node, str):
+        return eyes.render(node, path)
+    if isinstance(node, dict):
+        return {key: _every(value, eyes, f"{path}.{key}" if path else key) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_every(value, eyes, f"{path}.*") for value in node]
+    return node
+
+
+SHAPES: Final[dict[str, Shape]] = {"jsonl": Shape(each_record, rewrite_json)}
+"""Formats of documents; plain text has units of its own."""
+UNITS: Final[dict[str, Callable[[Iterable[Line]], Iterator[Unit]]]] = {"paragraph": each_paragraph, "line": each_line}
+TEXT: Final = "text"
+WHOLE: Final = "whole"
+FORMATS: Final = (TEXT, *SHAPES)
+
+
+# -- what is done with a unit ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked of every unit."""
+
+    shape: Shape
+    fields: tuple[str, ...] = ("text",)
+    least: float = 0.0
+    """The score below which a finding is none, when scanning."""
+    explain: bool = False
+    show: bool = False
+    """Let text into what is told of a scan."""
+    named: bool = False
+    """Tell the field of every finding."""
+    lines: bool = False
+    """Tell findings by line and place in the input, one a line: plain text."""
+
+
+class Told(NamedTuple):
+    """What became of a unit: its output, or why there is none."""
+
+    out: bytes
+    fault: str = ""
+
+
+type Work = Callable[[list[Unit]], list[Told]]
+
+
+def scanning(build: Callable[[], Detectors], order: Order) -> Work:
+    """Work for in_order: findings of each unit."""
+    detectors = build()
+    return lambda units: [_told(unit, lambda unit: _scanned(detectors, order, unit)) for unit in units]
+
+
+def masking(build: Callable[[], tuple[Detectors, Transformer]], order: Order) -> Work:
+    """Work for in_order: each unit as the mask shows it."""
+    detectors, transformer = build()
+
+    def render(text: str, _: str) -> str:
+        return "".join(map(transformer.render, detectors.pieces(text)))
+
+    eyes = Eyes(render, lambda entity, text: transformer.render(Piece(text, entity, "structure", SURE)))
+    return lambda units: [
+        _told(unit, lambda unit: order.shape.rewrite(unit.raw, eyes, order.fields)[1]) for unit in units
+    ]
+
+
+def run(work: Callable[[], Work], units: Iterable[Unit], workers: int) -> Iterator[Told]:
+    """All units, in order; `work` is a partial of `scanning` or `masking`."""
+    for told in in_order(batches(units, BATCH if workers > 1 else 1), work, workers):
+        yield from told
+
+
+def _told(unit: Unit, work: Callable[[Unit], bytes]) -> Told:
+    if unit.fault:
+        return Told(b"", f"{unit.where}: {unit.fault}")
+    try:
+        return Told(work(unit))
+    except UnitFault as fault:
+        return Told(b"", f"{unit.where}: {fault}")
+
+
+def _scanned(detectors: Detectors, order: Order, unit: Unit) -> bytes:
+    seen = _Seen(detectors, order)
+    name, _ = order.shape.rewrite(unit.raw, Eyes(seen.render, seen.hide), order.fields)
+    if order.lines:
+        return b"".join(orjson.dumps(each) + b"\n" for each in _by_line(seen, unit))
+    told = {"id": name, "findings": seen.findings}
+    if order.explain:
+        told["evidence"] = seen.evidence
+    return orjson.dumps(told) + b"\n"
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The findings of one unit."""
+
+    detectors: Detectors
+    order: Order
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+    text: str = ""
+    """The last text read."""
+
+    def render(self, text: str, name: str) -> str:
+        self.text = text
+        self.findings += [
+            self._told(each, text, name) for each in self.detectors.find(text) if each.score >= self.order.least
+        ]
+        if self.order.explain:
+            self.evidence += [self._said(each, text, name) for each in self.detectors.explain(text)]
+        return text
+
+    def hide(self, entity: str, text: str) -> str:
+        told = {"start": 0, "end": len(text), "entity": entity, "score": SURE, "detector": "structure"}
+        self.findings.append(told | ({"text": text} if self.order.show else {}))
+        return text
+
+    def _told(self, each: Finding, text: str, name: str) -> dict[str, Any]:
+        told: dict[str, Any] = {"start": each.start, "end": each.end, "entity": each.entity, "score": each.score}
+        return self._more(told, each, text, name)
+
+    def _said(self, each: Evidence, text: str, name: str) -> dict[str, Any]:
+        verdict = "below the threshold" if each.score < self.order.least else each.verdict
+        told: dict[str, Any] = {"start": each.start, "end": each.end, "entity": each.entity, "score": each.score}
+        return self._more(told, each, text, name) | {"verdict": verdict}
+
+    def _more(self, told: dict[str, Any], each: Finding | Evidence, text: str, name: str) -> dict[str, Any]:
+        if self.order.named:
+            told = {"field": name, **told}
+        if self.order.explain:
+            told["detector"] = each.detector
+        if self.order.show:
+            told["text"] = text[each.start : each.end]
+        return told
+
+
+def _by_line(seen: _Seen, unit: Unit) -> Iterator[dict[str, Any]]:
+    """Findings of plain text, or the evidence for them: their line, and places in the whole input."""
+    line, counted = unit.line, 0
+    for each in seen.evidence if seen.order.explain else seen.findings:
+        line += seen.text.count("\n", counted, each["start"])
+        counted = each["start"]
+        yield {"line": line} | each | {"start": each["start"] + unit.at, "end": each["end"] + unit.at}
+
+
+# -- one text, as it grows ------------------------------------------------------------------------------------------
+
+
+def pieces(detectors: Detectors, chunks: Iterable[str]) -> Iterator[Piece]:
+    """A text of any size in pieces: what lies across two reads is found, and only what is undecided is held."""
+    scanner = detectors.scanner()
+    for chunk in chunks:
+        yield from scanner.feed(chunk)
+    yield from scanner.close()
+
+
+def findings(detectors: Detectors, chunks: Iterable[str], order: Order) -> Iterator[bytes]:
+    """The findings of such a text, one a line."""
+    at, line = 0, 1
+    for piece in pieces(detectors, chunks):
+        if piece.entity is not None and piece.score >= order.least:
+            told = {
+                "line": line,
+                "start": at,
+                "end": at + len(piece.text),
+                "entity": piece.entity,
+                "score": piece.score,
+            }
+            yield orjson.dumps(told | ({"text": piece.text} if order.show else {})) + b"\n"
+        at += len(piece.text)
+        line += piece.text.count("\n")
