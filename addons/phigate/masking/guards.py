@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from phigate.masking.detector import Detector
+from phigate.masking.evidence import read_through
 from phigate.masking.search import Patterns
 from phigate.policy.patterns import compile_pattern
 from phigate.policy.words import OTHER
@@ -74,6 +75,9 @@ class InContext:
     def reader(self) -> ContextReader:
         return ContextReader(self._patterns.reader(), self._guarded)
 
+    def hits(self, text: str) -> list[Hit]:
+        return read_through(self, text)
+
 
 class ContextReader:
     """Keeps as much of the text as context may need."""
@@ -112,6 +116,9 @@ class Allowing:
         if self._thresholds:
             inner = ThresholdReader(inner, self._thresholds)
         return AllowReader(inner, self._allowed.reader()) if self._allowed else inner
+
+    def hits(self, text: str) -> list[Hit]:
+        return read_through(self, text)
 
 
 class ThresholdReader:
