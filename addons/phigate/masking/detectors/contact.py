@@ -1,39 +1,45 @@
-"""How a person, or their machine, is reached: phone, fax, e-mail, URL, IP address, ZIP."""
+"""How a person, or their machine, is reached: phone, fax, e-mail, URL, IP address, user names."""
 
 from __future__ import annotations
 
 import ipaddress
 
 from phigate.masking.detector import Detector
-from phigate.masking.detectors.parts import LINK, digits_of
+from phigate.masking.detectors.parts import APART, LINK, digits_of, is_snomed
 
+SEP = r"[-. \x{A0}\x{2010}-\x{2014}]"
 NUMBER = (
-    r"(?:\+?1[-. ]?)?(?:\(\d{3}\)[- ]?|\d{3}[-. /\x{2010}-\x{2013}])\d{3}[-. \x{2010}-\x{2013}]\d{4}"
+    rf"(?:\+?1{SEP}?)?(?:\(\d{{3}}\)(?:{SEP}| - )?|\d{{3}}(?:{SEP}|/| - ))\d{{3}}(?:{SEP}| - )\d{{4}}"
     r"(?:,? ?(?i:x|ext|extension)[. ]{0,2}\d{1,6})?"
 )
-ABROAD = r"\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}"
-STATE = (
-    r"(?:A[KLRSZ]|C[AOT]|D[CE]|F[LM]|G[AU]|HI|I[ADLN]|K[SY]|LA|M[ADEHINOPST]"
-    r"|N[CDEHJMVY]|O[HKR]|P[ARW]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY])"
-)
-STATE_NAME = (
-    r"(?i:Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii"
-    r"|Idaho|Illinois"
-    r"|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi"
-    r"|Missouri|Montana"
-    r"|Nebraska|Nevada|New Hampshire|New Jersey|New Mexico|New York|North Carolina|North Dakota|Ohio|Oklahoma|Oregon"
-    r"|Pennsylvania|Rhode Island|South Carolina|South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington"
-    r"|West Virginia|Wisconsin|Wyoming)"
-)
-LETTER = r"[A-Za-z0-9\x{C0}-\x{24F}]"
-HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.){1,6}"
+ABROAD = r"\+\d{1,3}(?:[ ./-]?\(?\d{1,5}\)?){2,6}"
+TRUNK = r"0\d{1,4}(?:/\d{5,9}| \d{6,8}| \d{2,4}(?: \d{2,4}){1,3})"
+"""A national number as written in its own country: `020 7946 0958`, `01 23 45 67 89`, `030/1234567`."""
+SHORT = rf"\d{{3}}{SEP}?\d{{4}}"
+CALLED = rf"(?P<id>{NUMBER}|{ABROAD}|\(?{TRUNK}|\d{{9,12}}|{SHORT}|\(\d{{3}}\) ?\d{{7}})\b"
+LETTER = r"[A-Za-z0-9\x{C0}-\x{52F}\x{1E00}-\x{1EFF}]"
+HOST = r"(?:[A-Za-z0-9\x{C0}-\x{24F}](?:[A-Za-z0-9\x{C0}-\x{24F}-]{0,62})\.){1,6}"
 TAIL = r"(?:[!#-&(-;=?-~]{0,999}[A-Za-z0-9/_=#&~%+-])?"
 """The rest of a URL: up to 1,000 printable characters, ending before closing punctuation."""
-TOP = r"(?:com|org|net|edu|gov|mil|io|info|health|care|hospital|clinic|co|us|uk|de|ca|au|app|dev|me)"
+TOP = (
+    r"(?:(?i:com|org|net|edu|gov|mil)|info|biz|int|health|care|hospital|clinic|doctor|dental|pharmacy|co|us|uk|de|ca"
+    r"|au|fr|nl|se|ch|eu|jp|cn|br|mx|nz|ie|dk|fi|pl|io|ai|tv|app|dev|me|cloud|online|site|xyz|tech|systems)"
+)
+SPELT = r"(?:\(dot\)|\[dot\]|dot|\.)"
 
 
 def is_phone(text: str) -> bool:
     return 8 <= len(digits_of(text)) <= 15
+
+
+def is_trunk(text: str) -> bool:
+    """Nine to twelve digits, and not a list of hours (`0800 1200 1600`)."""
+    return 9 <= len(digits_of(text)) <= 12 and any(len(each) != 4 for each in text.split())
+
+
+def is_plain_phone(text: str) -> bool:
+    """Ten digits as the North American plan gives them out: no N11 in area or exchange."""
+    return text[1:3] != "11" and text[4:6] != "11" and not is_snomed(text)
 
 
 def is_ip(text: str) -> bool:
@@ -44,14 +50,40 @@ def is_ip(text: str) -> bool:
     return True
 
 
+def is_no_outline(text: str) -> bool:
+    """`1.2.3.4` numbers a chapter."""
+    return max(map(int, text.split("."))) > 9
+
+
+def is_handle(text: str) -> bool:
+    """No word of a note such as `@bedtime`."""
+    return any(each.isdecimal() or each == "_" for each in text[1:]) or not (text[2:].islower() or text.isupper())
+
+
 CONTACT = (
     Detector(
         "email",
         "EMAIL_ADDRESS",
-        rf"(?P<id>(?:\b[A-Za-z0-9]|[\x{{C0}}-\x{{24F}}])(?:{LETTER}|[._%+'-]){{0,63}}@{HOST}[A-Za-z]{{2,24}})\b",
+        rf"(?P<id>(?:\b[A-Za-z0-9]|[\x{{C0}}-\x{{52F}}\x{{1E00}}-\x{{1EFF}}])"
+        rf"(?:{LETTER}|[._%+'-]){{0,63}}@{HOST}[A-Za-z]{{2,24}})\b",
         0.99,
-        hits=("write to [[petra.q@example.com]].", "<[[a_b+c@mail.example.co.uk]]>", "[[élodie@example.org]]"),
+        hits=(
+            "write to [[petra.q@example.com]].",
+            "<[[a_b+c@mail.example.co.uk]]>",
+            "[[élodie@example.org]]",
+            "[[ада@example.org]]",
+        ),
         misses=("@example", "5 mg @ night", "a@b"),
+    ),
+    Detector(
+        "email-spelt",
+        "EMAIL_ADDRESS",
+        r"\b(?P<id>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,40}[A-Za-z0-9])?(?: ?(?:\(at\)|\[at\]) ?| (?i:at) )"
+        rf"[A-Za-z0-9-]{{1,40}}(?: ?{SPELT} ?[A-Za-z0-9-]{{1,20}})?(?: ?(?:\(dot\)|\[dot\]) ?| (?i:dot) )"
+        r"(?i:com|org|net|edu|gov|info|co|us|uk|de|ca|au))\b",
+        0.9,
+        hits=("[[petra.quist at example dot com]]", "[[petra [at] example [dot] org]].", "[[petra(at)example(dot)com]]"),
+        misses=("seen at clinic", "at the red dot", "pain at 5 dot"),
     ),
     Detector(
         "url",
@@ -66,8 +98,9 @@ CONTACT = (
         "IP_ADDRESS",
         r"\b(?P<id>(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d))\b",
         0.9,
-        hits=("from [[198.51.100.77]] via",),
-        misses=("1.2.3", "300.1.1.1", "version 1.2"),
+        check=is_no_outline,
+        hits=("from [[198.51.100.77]] via", "[[10.0.0.1]]"),
+        misses=("1.2.3", "300.1.1.1", "version 1.2", "section 1.2.3.4"),
     ),
     Detector(
         "ipv6",
@@ -83,15 +116,15 @@ CONTACT = (
         "URL",
         rf"\b(?P<id>(?:[A-Za-z0-9](?:[A-Za-z0-9-]{{0,62}})\.){{1,3}}{TOP}\b(?:/{TAIL})?)",
         0.7,
-        hits=("see [[mychart.example.com/visit/1]]", "[[example.org]]"),
-        misses=("e.g. the", "10.5 mg", "q.d."),
+        hits=("see [[mychart.example.com/visit/1]]", "[[example.org]]", "[[MYCHART.EXAMPLE.COM]]"),
+        misses=("e.g. the", "10.5 mg", "q.d.", "stable.In bed"),
     ),
     Detector(
         "fax-label",
         "FAX_NUMBER",
-        rf"\b(?i:fax|facsimile|telefax){LINK}(?P<id>{NUMBER}|{ABROAD}|\d{{10}}|\d{{3}}[-. ]\d{{4}})\b",
+        rf"\b(?i:fax|facsimile|telefax|telecopier|fax_number){LINK}{CALLED}",
         0.97,
-        hits=("fax [[318-555-0171]],", "(Fax: [[318-555-0119]])", "Fax No. [[+44 20 7946 0958]]"),
+        hits=("fax [[318-555-0171]],", "(Fax: [[318-555-0119]])", "Fax No. [[+44 20 7946 0958]]", "FAX: [[5550119]]"),
         misses=("faxed 3 pages", "fax 12"),
     ),
     Detector(
@@ -105,32 +138,45 @@ CONTACT = (
     Detector(
         "phone-label",
         "PHONE_NUMBER",
-        r"\b(?i:(?:tele)?phone|tel|cell|mobile|call|callback|contact|pager|beeper|ext|extension|reach(?:ed"
-        r"|able)?(?: (?:him|her|them))? at|(?:home|work|office)[: ])"
-        rf"\.?{LINK}(?P<id>{NUMBER}|{ABROAD}|\d{{10}}|\d{{3}}[-. ]\d{{4}}|\(\d{{3}}\) ?\d{{7}})\b",
+        r"\b(?i:(?:(?:home|work|office|cell|mobile|contact|emergency|patient|daytime)[ _]?)?(?:(?:tele)?phone|tel|ph"
+        r"|telefon|t[\x{E9}e]l[\x{E9}e]phone|tel[\x{E9}e]fono)"
+        r"|cell|mobile|mob|call|callback|contact|text|sms|whatsapp|voicemail|hotline|pager|beeper|ext|extension"
+        r"|reach(?:ed|able)?(?: (?:him|her|them|me|us))? (?:at|on)|(?:home|work|office|number|cell|mobile)[: ])"
+        rf"\.?{LINK}{CALLED}",
         0.95,
         hits=(
             "phone: [[555-1234]]",
             "Reach her at [[(318) 555-0147]],",
             "call [[5551234567]]",
             '"phone": "[[555-0100]]"',
+            '"home_phone": "[[555-0100]]"',
+            "Tel. [[030/1234567]]",
+            "call [[555\u20110147]]",
         ),
-        misses=("call 911", "phone call 3", "ext 12"),
+        misses=("call 911", "phone call 3", "ext 12", "contact precautions 12"),
+    ),
+    Detector(
+        "pager",
+        "PHONE_NUMBER",
+        rf"\b(?i:pager|beeper|bleep|page me at|extension|ext\.){LINK}(?P<id>\d{{4,6}})\b",
+        0.75,
+        hits=("pager [[4512]]", "ext. [[70418]]", "Bleep: [[2217]]"),
+        misses=("ext. 12", "paged 4512", "extension 30 degrees"),
     ),
     Detector(
         "phone",
         "PHONE_NUMBER",
         rf"(?P<id>(?:\b|\+){NUMBER})\b",
         0.9,
-        hits=("or [[318-555-0162]].", "[[1-800-555-0199 ext. 22]]", "[[318.555.0188]]"),
+        hits=("or [[318-555-0162]].", "[[1-800-555-0199 ext. 22]]", "[[318.555.0188]]", "[[318\u2011555\u20110162]]"),
         misses=("120/80", "12-34-5678", "1234567890"),
     ),
     Detector(
         "phone-area",
         "PHONE_NUMBER",
-        r"(?P<id>\(\d{3}\)[- ]?\d{3}[-. \x{2010}-\x{2013}]?\d{4}(?: ?(?i:x|ext)[. ]{0,2}\d{1,6})?)\b",
+        rf"(?P<id>\(\d{{3}}\)(?:{SEP}| - )?\d{{3}}(?:{SEP}| - )?\d{{4}}(?: ?(?i:x|ext)[. ]{{0,2}}\d{{1,6}})?)\b",
         0.95,
-        hits=("[[(318) 555-0147]]",),
+        hits=("[[(318) 555-0147]]", "[[(318)555-0147]]"),
         misses=("(500) mg",),
     ),
     Detector(
@@ -139,31 +185,54 @@ CONTACT = (
         rf"(?P<id>{ABROAD})\b",
         0.85,
         check=is_phone,
-        hits=("[[+44 20 7946 0958]]", "[[+4915112345678]]"),
+        hits=("[[+44 20 7946 0958]]", "[[+4915112345678]]", "[[+49 (0)30 1234567]]"),
         misses=("+2 pulses", "1+ 2 3", "+500 mg"),
     ),
     Detector(
-        "zip-label",
-        "ZIP",
-        rf"\b(?i:zip|postal|postcode)(?i:[ _-]?code)?{LINK}(?P<id>\d{{5}}(?:-\d{{4}})?)\b",
-        0.95,
-        hits=("zip code: [[02139]]", '"zip": "[[02139-4307]]"'),
-        misses=("zip line",),
+        "phone-double-zero",
+        "PHONE_NUMBER",
+        r"\b(?P<id>00[1-9]\d{0,2}(?:[ .-]\(?\d{1,5}\)?){2,5})\b",
+        0.7,
+        check=lambda text: len(digits_of(text)) > 10,
+        hits=("[[0044 20 7946 0958]]",),
+        misses=("0012 345", "0800 1200"),
     ),
     Detector(
-        "zip-state",
-        "ZIP",
-        rf"\b(?:{STATE}|{STATE_NAME})[,.]?[ \x{{A0}}]{{1,3}}(?P<id>\d{{5}}(?:-\d{{4}})?)\b",
-        0.9,
-        hits=("Port Example, OH [[40417]].", "Texas [[75001-1234]]"),
-        misses=("CA 125", "MI 2019", "PA 12 days"),
+        "phone-trunk",
+        "PHONE_NUMBER",
+        rf"(?P<id>(?:\b|\(){TRUNK}|\(0\d{{2,4}}\) ?\d{{3,4}} ?\d{{3,4}})\b",
+        0.65,
+        check=is_trunk,
+        hits=("[[020 7946 0958]]", "[[01 23 45 67 89]]", "[[030/1234567]]", "[[07700 900123]]", "[[(020) 7946 0958]]"),
+        misses=("0800 1200 1600", "05 12 2024", "05/14/2024", "0.5 mg"),
     ),
     Detector(
-        "zip-four",
-        "ZIP",
-        r"\b(?P<id>\d{5}-\d{4})\b",
-        0.6,
-        hits=("[[02139-4307]]",),
-        misses=("12345-678",),
+        "phone-plain",
+        "PHONE_NUMBER",
+        rf"\b(?P<id>[2-9]\d{{2}}[2-9]\d{{6}}){APART}",
+        0.4,
+        check=is_plain_phone,
+        hits=("me: [[3185550147]].",),
+        misses=("1185550147", "3180550147", "31855501471", "9112345678"),
+    ),
+    Detector(
+        "username",
+        "UNIQUE_ID",
+        r"\b(?i:user ?(?:name|id)|login(?: id)?|log-?in name|screen ?name|handle|instagram|twitter|facebook|tiktok"
+        rf"|snapchat|skype|telegram|venmo|discord|linkedin|portal account){LINK}"
+        r"(?P<id>@?[A-Za-z0-9][A-Za-z0-9_.-]{1,29}[A-Za-z0-9_])\b",
+        0.75,
+        check=lambda text: text[0] == "@" or any(each.isdecimal() or each in "_." for each in text),
+        hits=("username: [[ada_example]]", "user id [[adae70]]", "Instagram [[@adaexample]]"),
+        misses=("login page", "handle with care", "user name unknown"),
+    ),
+    Detector(
+        "handle",
+        "UNIQUE_ID",
+        r"(?:^|[\s(,;\"])(?P<id>@[A-Za-z][A-Za-z0-9_]{3,29})\b",
+        0.45,
+        check=is_handle,
+        hits=("as [[@ada_example]]", "([[@JaneExample]])", "on [[@adae70]]"),
+        misses=("meds @home", "@BEDTIME", "@Discharge", "5 @ night"),
     ),
 )

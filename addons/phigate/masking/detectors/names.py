@@ -24,8 +24,8 @@ MANY = rf"{PARTICLE}{WORD}(?:{NEXT}){{1,3}}{SUFFIX}"
 
 TITLE = (
     r"\b(?:(?i:drs?|mrs?|ms|mx|prof|professor|rev|hon|capt|sgt|lt|sra?)\b\.?"
-    r"|(?i:doctor|nurse|miss|mister|madam|sister|father|pastor|rabbi|officer|detective|judge|señora?|herr"
-    r"|frau|monsieur|madame))"
+    r"|[Dd]octor|[Nn]urse|[Mm]iss|[Mm]ister|[Mm]adam|[Ss]ister|[Ff]ather|[Pp]astor|[Rr]abbi|[Oo]fficer|[Dd]etective"
+    r"|[Jj]udge|[Ss]e\x{F1}ora?|[Hh]err|[Ff]rau|[Mm]onsieur|[Mm]adame|HERR|FRAU)"
 )
 LABEL = (
     r"\b(?i:(?:(?:patient|pt|client|member|subscriber|guarantor|insured|policy ?holder|mother|father|parent"
@@ -124,11 +124,12 @@ def is_name(text: str) -> bool:
 
 
 def is_no_acronym(text: str) -> bool:
-    return is_name(text) and not (text.isupper() and len(text) <= 4)
+    """Nor anything else in capitals: where all is, a verb looks like a name (`MOTHER DENIES`)."""
+    return is_name(text) and not text.isupper()
 
 
 def has_two_words(text: str) -> bool:
-    return is_name(text) and len(TOKEN.findall(text)) > 1
+    return is_no_acronym(text) and len(TOKEN.findall(text)) > 1
 
 
 NAMES = (

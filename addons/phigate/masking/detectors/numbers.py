@@ -5,22 +5,26 @@ from __future__ import annotations
 import re
 
 from phigate.masking.detector import Detector
-from phigate.masking.detectors.parts import CODE, LINK, digits_of, has_digits, luhn
+from phigate.masking.detectors.parts import APART, CODE, HYPHEN, LINK, digits_of, has_digits, is_snomed, luhn, weak
 
 MRN_LABEL = (
-    r"\b(?:(?i:mrn|emr|ehr|medrec#?|m\.r\.n\.?|mrn?#|mr ?#|mr no|emrn|empi|uhid"
-    r"|med(?:ical)?\.? rec(?:ord)?s?\.?|medical_record(?:_number)?"
-    r"|(?:hospital|record|unit|chart|file)[ _](?:number|no\b|num\b|nr|id|#)|record #"
+    r"\b(?:(?i:mrn|emr|ehr|medrec#?|m\.r\.n\.?|mrn?#|mr ?#|mr (?:no|num(?:ber)?)|emrn|empi|uhid|mrno"
+    r"|med(?:ical)?\.? rec(?:ord)?s?\.?|medical_record(?:_number)?|medicalRecordNumber"
+    r"|(?:hospital|hosp|record|unit|chart|file|epic|ur|folder)[ _](?:number|no\b|num\b|nr|id|#)|record #"
     r"|(?:patient|pt|pat|subject|client|person)['\x{2019}]?s?[ _]?(?:id|identifier|number|no\b|#|mrn)))"
 )
 PLAN_LABEL = (
-    r"\b(?i:(?:health[ -]?)?(?:insurance|insurer|plan|ins|policy|member|subscriber|beneficiary|medicaid"
-    r"|medicare|payer|payor|hmo|ppo|hbn"
+    r"\b(?i:(?:health[ -]?)?(?:insurance|insurer|insur|plan|ins|policy|member|subscriber|beneficiary|medicaid"
+    r"|medicare|payer|payor|hmo|ppo|hbn|medi-cal|tricare|champus|enrollee"
     r"|coverage|hicn?|group)(?:['\x{2019}]s)?(?:[ _](?:plan|policy|member|beneficiary|card|group|subscriber"
     r"|insurance|account))?)"
 )
-WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
-LETTERS = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", (*range(1, 9), *range(1, 6), 7, 9, *range(2, 10)), strict=True))
+
+
+FOREIGN = re.compile(
+    r"\d{1,7}-\d|\d{2,7}-\d\d-\d|(?:rs|ENS[GTP]|LP|LL|LA|HGNC|OMIM|PMC|NCT|DB|CHEBI|D|C)\d+(?:-\d)?", re.IGNORECASE
+)
+"""LOINC, CAS, and the identifiers of variants, genes, papers, trials, drugs and concepts."""
 
 
 def is_ssn(text: str) -> bool:
@@ -31,12 +35,13 @@ def is_ssn(text: str) -> bool:
 
 def is_card(text: str) -> bool:
     digits = digits_of(text)
-    return digits[0] in "23456" and len(set(digits)) > 1 and luhn(digits)
+    return digits[0] in "23456" and len(set(digits)) > 1 and luhn(digits) and not is_snomed(digits)
 
 
 def is_npi(text: str) -> bool:
     """45 CFR 162.406: Luhn over the prefix 80840 and the ten digits."""
-    return luhn("80840" + digits_of(text))
+    digits = digits_of(text)
+    return luhn("80840" + digits) and not is_snomed(digits)
 
 
 def is_dea(text: str) -> bool:
@@ -45,29 +50,24 @@ def is_dea(text: str) -> bool:
     return (sum(digits[0:6:2]) + 2 * sum(digits[1:6:2])) % 10 == digits[6]
 
 
-def is_vin(text: str) -> bool:
-    """49 CFR 565.15(c): the ninth character is the weighted sum modulo 11."""
-    values = [int(each) if each.isdecimal() else LETTERS[each] for each in text.upper()]
-    rest = sum(value * weight for value, weight in zip(values, WEIGHTS, strict=True)) % 11
-    return text[8].upper() == "0123456789X"[rest]
-
-
 def is_iban(text: str) -> bool:
     """ISO 13616: modulo 97."""
     plain = text.replace(" ", "")
     return int("".join(str(int(each, 36)) for each in plain[4:] + plain[:4])) % 97 == 1
 
 
-def is_plate(text: str) -> bool:
-    return len(re.sub(r"[ -]", "", text)) >= 4 and bool(digits_of(text))
+def is_own_id(text: str) -> bool:
+    """After a bare `id`, which concepts, genes and substances have too: letters or hyphens, but not as theirs."""
+    return weak(5)(text) and not text.isdecimal() and not FOREIGN.fullmatch(text)
 
 
 NUMBERS = (
     Detector(
         "ssn-label",
         "US_SSN",
-        rf"\b(?i:ssn?|soc(?:ial)?\.? sec(?:urity)?\.?|social_security(?:_number)?)(?: #)?{LINK}"
-        r"(?P<id>[0-9X*]{3}[- .\x{2010}-\x{2013}]?[0-9X*]{2}[- .\x{2010}-\x{2013}]?\d{4})\b",
+        r"\b(?i:ssn?|ss#|soc(?:ial)?\.? sec(?:urity)?\.?|social_?security(?:_?number)?|social|i?tin"
+        rf"|individual taxpayer (?:id|identification)|tax(?:payer)? id)(?: #)?{LINK}"
+        rf"(?P<id>[0-9Xx*]{{3}}(?:{HYPHEN}|[ .])?[0-9Xx*]{{2}}(?:{HYPHEN}|[ .])?\d{{4}})\b",
         0.99,
         check=has_digits(4),
         hits=(
@@ -75,23 +75,37 @@ NUMBERS = (
             "Social Security Number [[987654399]].",
             '"ssn": "[[219-09-9999]]"',
             "SSN [[XXX-XX-9999]]",
+            "SS# [[219.09.9999]]",
+            "ITIN: [[912-78-1234]]",
+            '"socialSecurityNumber": "[[219099999]]"',
+            "ssn xxx [[xxx-xx-9999]]".replace("xxx [[", "[["),
         ),
-        misses=("SSN on file", "ssn 12-34"),
+        misses=("SSN on file", "ssn 12-34", "social history", "tin 12"),
     ),
     Detector(
         "ssn-last-four",
         "US_SSN",
-        r"\b(?i:(?:last (?:4|four)(?: digits)?(?: of)?(?: the| his| her| their)? (?:ssn|social)|(?:ssn"
-        r"|social security(?: number)?) ending(?: in)?)"
-        r"(?: number)?(?: is|:)?) (?P<id>\d{4})\b",
+        r"\b(?i:(?:last (?:4|four)(?: digits)?(?: of)?(?: the| his| her| their)? (?:ssn|social)(?: security)?|(?:ssn"
+        r"|social security(?: number)?) ending(?: in)?|(?:ssn|ss#|social) ?[(]?last (?:4|four)[)]?)"
+        r"(?: number)?(?: is|:)?:?) (?P<id>\d{4})\b",
         0.9,
-        hits=("last four of SSN: [[9999]]", "SSN ending in [[9999]]"),
-        misses=("ending in 2024",),
+        hits=("last four of SSN: [[9999]]", "SSN ending in [[9999]]", "SSN (last 4): [[9999]]"),
+        misses=("ending in 2024", "last 4 weeks"),
+    ),
+    Detector(
+        "hicn",
+        "HEALTH_PLAN_ID",
+        r"\b(?P<id>\d{3}-\d{2}-\d{4}-?(?:A|[BCDEFW][0-9A-Z]?|J[1-4]|K[1-9A-M]|T[0-9A-Z]?|M1?)"
+        r"|\d{9}(?:A|[BCDEFW][0-9]|J[1-4]|K[1-9]|T|M))\b",
+        0.8,
+        check=is_ssn,
+        hits=("HIC [[219-09-9999A]]", "old number [[219099999B6]]"),
+        misses=("219-09-9999", "123456789", "000-12-3456A"),
     ),
     Detector(
         "ssn",
         "US_SSN",
-        r"\b(?P<id>\d{3}(?:-\d{2}-|\x{2011}\d{2}\x{2011}|\x{2013}\d{2}\x{2013}| \d{2} )\d{4})\b",
+        r"\b(?P<id>\d{3}(?:-\d{2}-|\x{2011}\d{2}\x{2011}|\x{2010}\d{2}\x{2010}|\x{2013}\d{2}\x{2013}| \d{2} )\d{4})\b",
         0.95,
         check=is_ssn,
         hits=("it is [[219-09-9999]]", "[[219 09 9999]]"),
@@ -100,15 +114,15 @@ NUMBERS = (
     Detector(
         "ssn-shape",
         "US_SSN",
-        r"\b(?P<id>\d{3}-\d{2}-\d{4})\b",
+        r"\b(?P<id>\d{3}-\d{2}-\d{4}|[Xx*]{3}-[Xx*]{2}-\d{4}|\d{3}\.\d{2}\.\d{4})\b",
         0.6,
-        hits=("[[987-65-4399]]",),
-        misses=("987-654-3200",),
+        hits=("[[987-65-4399]]", "[[xxx-xx-9999]]", "[[219.09.9999]]"),
+        misses=("987-654-3200", "120.80.12"),
     ),
     Detector(
         "mrn",
         "MRN",
-        rf"{MRN_LABEL}{LINK}(?P<id>{CODE})",
+        rf"{MRN_LABEL}\.?{LINK}(?P<id>{CODE})",
         0.95,
         check=has_digits(3),
         hits=(
@@ -122,16 +136,18 @@ NUMBERS = (
             "Chart #[[W7250614]]",
             "medical record number [[MRN-20864413]]",
             "MRN# [[00 123 456]]",
+            "hosp no. [[A310772]]",
+            '"medicalRecordNumber": "[[70418]]"',
         ),
-        misses=("The MRN was checked", "medical record of 2024", "patient number 3", "MRI 2021"),
+        misses=("The MRN was checked", "medical record of 2024", "patient number 3", "MRI 2021", "EMR 500mg"),
     ),
     Detector(
         "chart",
         "MRN",
-        rf"\b(?i:chart|file|folder){LINK}(?P<id>[A-Z]{{0,4}}-?\d{{4,12}})\b",
+        rf"\b(?i:chart|file|folder){LINK}(?P<id>[A-Za-z]{{0,4}}-?\d{{4,12}})\b",
         0.85,
         check=has_digits(4),
-        hits=("(chart [[W7250614]])",),
+        hits=("(chart [[W7250614]])", "chart [[w7250614]] / seen"),
         misses=("chart review", "chart 12", "Chart from 2024"),
     ),
     Detector(
@@ -145,8 +161,8 @@ NUMBERS = (
     Detector(
         "npi",
         "NPI",
-        r"\b(?P<id>[12]\d{9})\b",
-        0.85,
+        rf"\b(?P<id>[12]\d{{9}}){APART}",
+        0.75,
         check=is_npi,
         hits=("provider [[1234567893]]",),
         misses=("1234567890", "3234567893"),
@@ -154,7 +170,7 @@ NUMBERS = (
     Detector(
         "dea-label",
         "DEA_NUMBER",
-        rf"\b(?:DEA|dea)(?i: registration)?{LINK}(?P<id>[A-Za-z][A-Za-z9]\d{{7}})\b",
+        rf"\b(?i:dea)(?i: registration)?{LINK}(?P<id>[A-Za-z][A-Za-z9]\d{{7}})\b",
         0.98,
         hits=("DEA# [[AB1234567]]",),
         misses=("DEA schedule II",),
@@ -162,7 +178,7 @@ NUMBERS = (
     Detector(
         "dea",
         "DEA_NUMBER",
-        r"\b(?P<id>[ABCDEFGHJKLMPRSTUX][A-Z9]\d{7})\b",
+        r"\b(?P<id>[ABCDEFGHJKLMPRSTUXabcdefghjklmprstux][A-Za-z9]\d{7})\b",
         0.8,
         check=is_dea,
         hits=("registrant [[AB1234563]]",),
@@ -171,18 +187,19 @@ NUMBERS = (
     Detector(
         "mbi",
         "MBI",
-        r"\b(?P<id>[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d{2})\b",
+        r"\b(?P<id>[1-9](?i:[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9])\d-?(?i:[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9])\d-?"
+        r"(?i:[AC-HJKMNP-RT-Y]{2})\d{2})\b",
         0.95,
-        hits=("[[1EG4-TE5-MK73]]", "[[1EG4TE5MK73]]"),
+        hits=("[[1EG4-TE5-MK73]]", "[[1EG4TE5MK73]]", "[[1eg4-te5-mk73]]"),
         misses=("1EG4-TE5-MKB3", "0EG4-TE5-MK73"),
     ),
     Detector(
         "iban",
         "IBAN_CODE",
-        r"\b(?P<id>[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)\b",
+        r"\b(?P<id>[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?)\b",
         0.95,
         check=is_iban,
-        hits=("to [[GB82 WEST 1234 5698 7654 32]]", "[[DE89370400440532013000]]"),
+        hits=("to [[GB82 WEST 1234 5698 7654 32]]", "[[DE89370400440532013000]]", "[[gb82west12345698765432]]"),
         misses=("GB82 WEST 1234 5698 7654 33",),
     ),
     Detector(
@@ -192,100 +209,84 @@ NUMBERS = (
         0.95,
         check=is_card,
         hits=("[[4111 1111 1111 1111]]", "card [[5500-0055-5555-5559]]", "[[378282246310005]]"),
-        misses=("4111 1111 1111 1112", "1234567890123"),
+        misses=("4111 1111 1111 1112", "1234567890123", "900000000000496105"),
     ),
     Detector(
-        "vin-label",
-        "VEHICLE_ID",
-        rf"\b(?:(?i:vin|vehicle identification(?: number)?)){LINK}(?P<id>[A-Za-z0-9]{{11,17}})\b",
-        0.95,
-        check=has_digits(3),
-        hits=("VIN [[QZ73HKDP5RWXV1904]].",),
-        misses=("VIN unknown",),
-    ),
-    Detector(
-        "vin",
-        "VEHICLE_ID",
-        r"\b(?P<id>[A-HJ-NPR-Z0-9]{17})\b",
+        "card-ending",
+        "CREDIT_CARD",
+        r"\b(?i:card|visa|mastercard|amex|discover)(?i: card)?(?i: number| no\.?)? ?(?i:ending(?: in)?|x{2,12}-?"
+        r"|\*{2,12}[ -]?) ?(?P<id>\d{4})\b",
         0.85,
-        check=is_vin,
-        hits=("the [[1M8GDM9AXKP042788]] one",),
-        misses=("1M8GDM9A0KP042788",),
-    ),
-    Detector(
-        "plate",
-        "VEHICLE_ID",
-        rf"\b(?i:(?:(?:license|licence|vehicle|number|car|truck|tag)[ _])?plate|vehicle (?:tag|registration)"
-        rf"|license tag){LINK}"
-        r"(?P<id>[A-Z0-9]{1,8}(?:[- ][A-Z0-9]{1,7}){0,2})\b",
-        0.85,
-        check=is_plate,
-        hits=("truck plate [[47K M19]] seen", "License plate: [[QXV-5518]]", "plate [[6-11307K]]", "plate [[NOV 518]]"),
-        misses=("growth plate", "plate 3", "plate fixation"),
-    ),
-    Detector(
-        "device",
-        "DEVICE_ID",
-        r"\b(?i:serial|s/n|sn|device (?:id|identifier|serial)|imei|udi(?:-di|-pi)?|(?:pacemaker|implant|pump"
-        r"|lead|generator|monitor) (?:id|sn))"
-        rf"{LINK}(?P<id>{CODE})",
-        0.9,
-        check=has_digits(3),
-        hits=("infusion pump serial no. [[HKD730415C]] replaced", "S/N: [[8472-AB-1]]"),
-        misses=("serial troponins 3", "serial ECG", "serial 7s"),
-    ),
-    Detector(
-        "udi",
-        "DEVICE_ID",
-        r"(?P<id>\(01\) ?\d{14}(?: ?\(\d{2,3}\) ?[A-Za-z0-9-]{1,20}){0,5})",
-        0.98,
-        hits=("UDI [[(01)00844588003288(17)141120(21)1234]]",),
-        misses=("(01) 123",),
-    ),
-    Detector(
-        "mac",
-        "DEVICE_ID",
-        r"\b(?P<id>[0-9A-Fa-f]{2}(?:(?::[0-9A-Fa-f]{2}){5}|(?:-[0-9A-Fa-f]{2}){5}))\b",
-        0.9,
-        hits=("at [[00:1A:2B:3C:4D:5E]]",),
-        misses=("10:22:33",),
+        hits=("Visa ending in [[4242]]", "card ****[[4242]]"),
+        misses=("card 4242", "vaccine card ending soon"),
     ),
     Detector(
         "encounter",
         "ENCOUNTER_ID",
-        rf"\b(?i:encounter|visit|csn|fin|admission|appointment|hospital account){LINK}(?P<id>{CODE})",
+        rf"\b(?i:encounter|visit|csn|fin|har|admission|episode|appointment|hospital account|contact serial){LINK}"
+        rf"(?P<id>{CODE})",
         0.85,
-        check=has_digits(5),
-        hits=("Encounter #[[100023345]]", "CSN: [[55512345]]"),
-        misses=("visit 3", "admission 2024", "Visit in 2021"),
+        check=weak(5),
+        hits=("Encounter #[[100023345]]", "CSN: [[55512345]]", "HAR [[V00012345]]"),
+        misses=("visit 3", "admission 2024", "Visit in 2021", "admission 4500-11000"),
     ),
     Detector(
         "account",
         "ACCOUNT_NUMBER",
-        rf"\b(?i:(?:bank |billing |patient )?(?:account|acct|routing)(?:[ _](?:number|no))?"
-        rf"|a/c)\.?{LINK}(?P<id>{CODE})",
+        rf"\b(?i:(?:bank |billing |patient |guarantor )?(?:account|acct|routing|aba)(?:[ _](?:number|no))?"
+        rf"|a/c|invoice|statement)\.?{LINK}(?P<id>{CODE})",
         0.9,
         check=has_digits(4),
-        hits=("account [[3107720045]].", "(Acct#: [[VOX-310772]])", "Account Number: [[3107720045]]"),
+        hits=(
+            "account [[3107720045]].",
+            "(Acct#: [[VOX-310772]])",
+            "Account Number: [[3107720045]]",
+            "invoice [[INV-20931]]",
+        ),
         misses=("on account of 3", "took into account 2024"),
+    ),
+    Detector(
+        "sort-code",
+        "ACCOUNT_NUMBER",
+        rf"\b(?i:sort code){LINK}(?P<id>\d{{2}}-\d{{2}}-\d{{2}}(?:,? ?\d{{8}})?)\b",
+        0.9,
+        hits=("sort code [[20-00-00]]",),
+        misses=("sort code given", "20-00-00"),
     ),
     Detector(
         "licence",
         "LICENSE_NUMBER",
-        r"\b(?i:(?:driv(?:er|ing)['\x{2019}]?s?['\x{2019}]? |medical |nursing |state "
-        r"|professional )?(?:licen[cs]e|lic\.?|certificate|cert\.?|passport|dl))"
-        rf"{LINK}(?P<id>{CODE})",
+        r"\b(?i:(?:driv(?:er|ing)['\x{2019}]?s?['\x{2019}]? |medical |nursing |state |rn |md |physician |pharmacy "
+        r"|professional |board |birth |death |marriage )?(?:licen[cs]e|lic\.?|certificate|certification|cert\.?"
+        r"|passport|dln?|oln|cdl|state id|id card|gmc|nmc|ahpra|learner permit|permit|visa))"
+        rf"{LINK}(?P<id>[A-Za-z]\d{{3,4}}(?:[ -]\d{{3,5}}){{2,3}}\b|{CODE})",
         0.9,
-        check=has_digits(4),
-        hits=("Driver license [[G3107724]]", "License No: [[VOX-310774]]", "Passport: [[C01234567]]"),
-        misses=("licensed in 2019", "DL 12", "license since 2001"),
+        check=weak(4),
+        hits=(
+            "Driver license [[G3107724]]",
+            "License No: [[VOX-310774]]",
+            "Passport: [[C01234567]]",
+            "DL: [[S1234 56789 01234]]",
+            "Florida driver license [[D123-456-78-910-0]]",
+            "birth certificate no. [[109-68-310772]]",
+            "GMC [[7041801]]",
+        ),
+        misses=("licensed in 2019", "DL 12", "license since 2001", "LDL 1234", "permit 2000 mL"),
+    ),
+    Detector(
+        "mrz",
+        "LICENSE_NUMBER",
+        r"\b(?P<id>[A-Z0-9<]{9}\d[A-Z<]{3}\d{6}\d[MFX<]\d{7}[A-Z0-9<]{14}[0-9<]\d|P[A-Z<][A-Z]{3}[A-Z][A-Z<]{38})",
+        0.95,
+        hits=("[[L898902C36UTO7408122F1204159ZE184226B<<<<<10]]", "[[P<UTOEXAMPLE<<ADA<MARIA<<<<<<<<<<<<<<<<<<<<<]]"),
+        misses=("<<<<<", "P<0.05"),
     ),
     Detector(
         "plan",
         "HEALTH_PLAN_ID",
         rf"{PLAN_LABEL}{LINK}(?P<id>{CODE})",
         0.9,
-        check=has_digits(4),
+        check=weak(3),
         hits=(
             "Cover: policy no. [[BQT903116]]",
             "Insurance ID: [[HMO-41526]]",
@@ -295,18 +296,80 @@ NUMBERS = (
             "dental plan ID: [[ZK-310772]]",
             "member number [[310772004]]",
             "member # is [[QB-7041XZ]]",
+            "insurance ID: [[QRX704]].",
+            "Medi-Cal [[91234567A]]",
         ),
-        misses=("plan 2024", "group 3", "policy is to wait", "Medicare 2023", "Plan: 500 mg"),
+        misses=("plan 2024", "group 3", "policy is to wait", "Medicare 2023", "Plan: 500 mg", "plan: 1800 kcal"),
     ),
     Detector(
         "unique",
         "UNIQUE_ID",
         r"\b(?i:case|claim|job|accession|specimen|order|requisition|reference|ref|confirmation|study|trial"
-        r"|site|sample|ticket|badge|employee|user|id|identifier)"
+        r"|site|sample|ticket|badge|employee|user|staff|student|inmate|prisoner|booking|referral"
+        r"|prescription|tracking|locator|(?:prior )?auth(?:orization|orisation)?|pre-?cert(?:ification)?|tcn|icn|dcn)"
         rf"\.?{LINK}(?P<id>{CODE})",
         0.75,
-        check=has_digits(5),
-        hits=("case #[[VB-310772]]", "job [[3107724]]", "Site ID: [[31077]]", "(ID#: [[VOX-31077]])"),
-        misses=("case 3", "study of 120 patients", "order 500 mg", "trial NCT"),
+        check=weak(5),
+        hits=(
+            "case #[[VB-310772]]",
+            "job [[3107724]]",
+            "Site ID: [[31077]]",
+            "Prior authorization no. [[PA310772]]",
+            "auth# [[A3107724]]",
+        ),
+        misses=("case 3", "study of 120 patients", "order 500 mg", "trial NCT", "reference: 4500-11000", "ref 150-450"),
+    ),
+    Detector(
+        "unique-id",
+        "UNIQUE_ID",
+        rf"(?:^|[\n(\[{{,;\"'*]|\\[nrt]) ?(?i:id|identifier){LINK}(?P<id>{CODE})",
+        0.7,
+        check=weak(5),
+        hits=("(ID#: [[VOX-31077]])", "ID: [[3107724]]", '{"id": "[[3107724]]"}', "seen,\nID [[3107724]]"),
+        misses=("SNOMED CT ID 73211009", "concept id: 73211009", "(id 3)"),
+    ),
+    Detector(
+        "unique-id-bare",
+        "UNIQUE_ID",
+        rf"\b(?i:id|identifier){LINK}(?P<id>{CODE})",
+        0.6,
+        check=is_own_id,
+        hits=("has wristband id [[VOX-31077]]",),
+        misses=("SNOMED CT ID 73211009", "variant id rs1801133", "LOINC ID 12345-7", "CAS id 50-78-2"),
+    ),
+    Detector(
+        "prescription",
+        "UNIQUE_ID",
+        rf"\b(?i:rx)(?: ?#| (?i:no|nbr|number)\b){LINK}(?P<id>{CODE})",
+        0.8,
+        check=weak(5),
+        hits=("Rx #: [[7041877]]",),
+        misses=("rx no 3", "RxNorm 197361", "Rx 500 mg"),
+    ),
+    Detector(
+        "hash",
+        "UNIQUE_ID",
+        r"\b(?i:sha-?(?:1|256|384|512)|md5|hash(?:ed)?(?: (?:mrn|ssn|id|name|patient(?: id)?|identifier))?|digest|hmac)"
+        rf"{LINK}(?P<id>[0-9A-Fa-f]{{32,128}})\b",
+        0.9,
+        hits=("hashed MRN: [[5f4dcc3b5aa765d61d8327deb882cf99]]", "sha256=[[" + "0a" * 32 + "]]"),
+        misses=("hash 12", "md5 of the file"),
+    ),
+    Detector(
+        "uuid",
+        "UNIQUE_ID",
+        r"\b(?P<id>[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})\b",
+        0.6,
+        hits=("Patient/[[7c9e6679-7425-40de-944b-e07fc1f90ae7]]",),
+        misses=("7c9e6679-7425",),
+    ),
+    Detector(
+        "blood-unit",
+        "UNIQUE_ID",
+        r"\b(?P<id>[A-NP-Z][0-9]{4} ?\d{2} ?\d{6}(?: ?[0-9A-Z*]{1,2})?)\b",
+        0.6,
+        check=lambda text: " " in text.strip(),
+        hits=("unit [[W1234 24 123456]] transfused",),
+        misses=("W1234 24", "W123424123456"),
     ),
 )

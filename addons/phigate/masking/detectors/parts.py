@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from stdnum import verhoeff
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -12,16 +14,19 @@ QUOTE = r"""["'*_`\\]{0,3}"""
 SPACE = r"[ \t\x{A0}\x{2009}\x{202F}]"
 LINK = (
     rf"{QUOTE}{SPACE}{{0,2}}(?:(?:(?i:numbers?|num|nos?|nr|id|identifier|code|ending in|ending"
-    rf"|on file)\b\.?|#){QUOTE}{SPACE}{{0,2}})?"
+    rf"|on file)\b\.?|#|[nN]?[\x{{B0}}\x{{BA}}]){QUOTE}{SPACE}{{0,2}})?"
     rf"(?:[:#=]{{1,2}}{QUOTE}|(?i:is|was|are)\b{QUOTE}|-)?"
     r"[ \t\n\x{A0}\x{2009}\x{202F}]{0,3}[\"'*_`#(\[\\]{0,3}"
 )
 """What may stand between a label and its value: `MRN: 1`, `MRN No. 1`, `**MRN:** 1`, `"mrn": "1"`, `MRN is #1`."""
+HYPHEN = r"[-\x{2010}-\x{2014}]"
 CODE = (
-    r"(?:\d{2,3}(?: \d{2,3}){2,3}|(?:[A-Za-z]{1,6}[-\x{2010}-\x{2013}]){0,2}[A-Za-z]{0,6}\d[A-Za-z0-9]{0,19}"
-    r"(?:[-\x{2010}-\x{2013}][A-Za-z0-9]{1,12}){0,4})\b"
+    rf"(?:\d{{2,3}}(?: \d{{2,3}}){{2,3}}|(?:[A-Za-z]{{1,6}}{HYPHEN}){{0,2}}[A-Za-z]{{0,6}}\d[A-Za-z0-9]{{0,19}}"
+    rf"(?:{HYPHEN}[A-Za-z0-9]{{1,12}}){{0,4}})\b"
 )
 """A record number of any make; its table row says how many digits it must have."""
+APART = r"(?:[^0-9A-Za-z-]|$)"
+"""What stands after a number that is no part of a longer one (an NDC such as `00002-8215-01`)."""
 
 UPPER = r"[A-Z\x{C0}-\x{D6}\x{D8}-\x{DE}\x{100}-\x{24F}\x{1E00}-\x{1EFF}]"
 LOWER = r"[a-z\x{DF}-\x{F6}\x{F8}-\x{24F}\x{300}-\x{36F}\x{1E00}-\x{1EFF}]"
@@ -31,6 +36,12 @@ EDGE = r"(?:\b[A-Z]|[\x{C0}-\x{D6}\x{D8}-\x{DE}\x{100}-\x{24F}\x{1E00}-\x{1EFF}]
 
 
 YEAR = re.compile(r"(?:19|20)\d\d")
+MEASURE = re.compile(
+    r"\d+(?:-\d+)?-?(?:[mk]?g|mcg|ug|ng|[md]?l|cc|units?|i?u|meq|m?mol|[mck]?m|k?cal|[mk]?hz|hours?|hrs?|h|days?|d|weeks?"
+    r"|wks?|months?|mos?|years?|yrs?|y|min|sec|[ap]m|st|nd|rd|th|fr|french|gauge|x)",
+    re.IGNORECASE,
+)
+RANGE = re.compile(r"(\d{1,7})[-\u2010-\u2014](\d{1,7})")
 
 
 def digits_of(text: str) -> str:
@@ -38,8 +49,37 @@ def digits_of(text: str) -> str:
 
 
 def has_digits(least: int) -> Callable[[str], bool]:
-    """A record number: at least so many digits, and no bare year."""
-    return lambda text: len(digits_of(text)) >= least and not (len(text) == 4 and YEAR.fullmatch(text))
+    """A record number: at least so many digits, no bare year and no quantity with its unit."""
+
+    def check(text: str) -> bool:
+        return (
+            len(digits_of(text)) >= least
+            and not (len(text) == 4 and YEAR.fullmatch(text))
+            and not (text[-1].isalpha() and MEASURE.fullmatch(text))
+        )
+
+    return check
+
+
+def weak(least: int) -> Callable[[str], bool]:
+    """As `has_digits` after a label that is an ordinary word too: no range either, and few digits need letters."""
+    enough = has_digits(least)
+
+    def check(text: str) -> bool:
+        return enough(text) and not is_range(text) and (len(digits_of(text)) > 4 or not text.isdecimal())
+
+    return check
+
+
+def is_range(text: str) -> bool:
+    """`4500-11000`, but not `2024-31077`."""
+    found = RANGE.fullmatch(text)
+    return bool(
+        found
+        and not YEAR.fullmatch(found[1])
+        and int(found[1]) < int(found[2])
+        and len(found[2]) - len(found[1]) <= 1
+    )
 
 
 def luhn(digits: str) -> bool:
@@ -49,3 +89,11 @@ def luhn(digits: str) -> bool:
         doubled = digit * 2 if place % 2 else digit
         total += doubled - 9 if doubled > 9 else doubled
     return total % 10 == 0
+
+
+def is_snomed(digits: str) -> bool:
+    """A SNOMED CT identifier: 6 to 18 digits, a partition that exists, Verhoeff's check digit (release file format)."""
+    return 6 <= len(digits) <= 18 and digits[-3:-1] in PARTITIONS and verhoeff.is_valid(digits)
+
+
+PARTITIONS = frozenset({"00", "01", "02", "10", "11", "12"})

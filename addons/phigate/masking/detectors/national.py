@@ -1,0 +1,241 @@
+"""Numbers that states other than the US give their people, and cards of their health services.
+
+Check digits are python-stdnum's where it knows the number, else this file's with the source named. A number without
+a label stands only where its shape or its check digits are rare enough; after a label any number does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stdnum.be import nn
+from stdnum.br import cpf
+from stdnum.ca import sin
+from stdnum.ch import ssn as ahv
+from stdnum.cl import rut
+from stdnum.es import dni, nie
+from stdnum.fi import hetu
+from stdnum.fr import nir
+from stdnum.ie import pps
+from stdnum.in_ import aadhaar
+from stdnum.it import codicefiscale
+from stdnum.kr import rrn
+from stdnum.mx import curp
+from stdnum.no import fodselsnummer
+from stdnum.se import personnummer
+
+from phigate.masking.detector import Detector
+from phigate.masking.detectors.parts import APART, LINK, digits_of, has_digits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NINO = r"(?i:[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D])"
+VALUE = (
+    rf"(?P<id>{NINO}\b|(?:[A-Za-z]{{1,4}}[ -]?)?\d{{1,12}}(?:[ ./-]?\d{{1,6}}){{0,5}}(?:-?[A-Za-z]{{1,2}}\d?)?\b"
+    r"|[A-Za-z0-9]{8,20}\b)"
+)
+CARD_WEIGHTS = (1, 3, 7, 9, 1, 3, 7, 9)
+RESIDENT_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+
+
+def any_of(*checks: Callable[[str], bool]) -> Callable[[str], bool]:
+    return lambda text: any(check(text) for check in checks)
+
+
+def is_kvnr(text: str) -> bool:
+    """GKV, Spitzenverband: the letter as two digits, weights 1 and 2 in turn, sum of cross sums modulo 10."""
+    digits = f"{ord(text[0].upper()) - 64:02}{text[1:]}"
+    sums = (sum(divmod(int(each) * (1 + place % 2), 10)) for place, each in enumerate(digits[:-1]))
+    return sum(sums) % 10 == int(digits[-1])
+
+
+def is_medicare_card(text: str) -> bool:
+    """Services Australia: the ninth digit is the weighted sum of the first eight modulo 10."""
+    digits = [int(each) for each in digits_of(text)]
+    return sum(map(int.__mul__, digits[:8], CARD_WEIGHTS)) % 10 == digits[8]
+
+
+def is_resident(text: str) -> bool:
+    """GB 11643: modulo 11 with 10 as X; a month and a day in the seventh to fourteenth."""
+    rest = (12 - sum(int(each) * weight for each, weight in zip(text[:17], RESIDENT_WEIGHTS, strict=True))) % 11
+    return "0123456789X"[rest] == text[17].upper() and is_day(text[10:14])
+
+
+def is_ramq(text: str) -> bool:
+    """Quebec: year, month (women: plus 50) and day of birth after four letters."""
+    digits = digits_of(text)
+    return is_day(f"{int(digits[2:4]) % 50:02}{digits[4:6]}")
+
+
+def is_day(text: str) -> bool:
+    """MMDD."""
+    return 1 <= int(text[:2]) <= 12 and 1 <= int(text[2:4]) <= 31
+
+
+def is_birth(text: str) -> bool:
+    """DDMMYY or YYMMDD before a hyphen."""
+    return is_day(text[2:6]) or is_day(text[2:4] + text[:2])
+
+
+NATIONAL = (
+    Detector(
+        "health-card",
+        "HEALTH_PLAN_ID",
+        r"\b(?i:health ?card|ohip|hcn|phn|care ?card|ramq|medicare card|ehic|kvnr|versicherten-?(?:nr|nummer)"
+        r"|krankenversicherten-?nummer|carte vitale|tarjeta sanitaria|tessera sanitaria|cns card"
+        rf"|ihi|personal health number)\b\.?{LINK}{VALUE}",
+        0.9,
+        check=has_digits(6),
+        hits=("OHIP: [[1234-567-890-AB]]", "KVNR [[A123456780]]", "Medicare card [[2123 45670 1]]", "PHN [[9123 456 789]]"),
+        misses=("health card seen", "PHN 12"),
+    ),
+    Detector(
+        "national-label",
+        "UNIQUE_ID",
+        r"\b(?i:nhs|nino|ni (?:number|no)|national insurance|sin|social insurance|tfn|tax file"
+        r"|steuer-?(?:id|identifikationsnummer)|sozialversicherungs(?:nummer|nr)|nir|num[\x{E9}e]ro de s[\x{E9}e]cu"
+        r"(?:rit[\x{E9}e] sociale)?|dni|nie|nif|codice fiscale|bsn|burgerservicenummer|cpf|aadhaa?r"
+        r"|personnummer|henkil[\x{F6}o]tunnus|hetu|f[\x{F8}o]dselsnummer|cpr[- ](?:number|nr|nummer)|pesel|ahv|emirates id"
+        r"|iqama|hkid|nric|my ?kad|curp|c[\x{E9}e]dula|(?:national|citizen|resident|tax(?:payer)?|personal) "
+        r"(?:id|identity|identification|registration|public service)(?: card)?|nhi|chi (?:number|no)"
+        rf"|health and care|pps)\b\.?{LINK}{VALUE}",
+        0.9,
+        check=has_digits(6),
+        hits=(
+            "NHS number: [[943 476 5919]]",
+            "NINO [[AB 12 34 56 C]]",
+            "SIN: [[046 454 286]]",
+            "BSN [[111222333]].",
+            "CPF [[390.533.447-05]]",
+            "national id no. [[A310772004]]",
+            "Aadhaar [[2341 2341 2346]]",
+        ),
+        misses=("NHS trust", "sin dolor 12", "NIE 12", "nhs 111"),
+    ),
+    Detector(
+        "national-letters",
+        "UNIQUE_ID",
+        r"\b(?P<id>(?i:[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]|[A-Z]{4}\d{6}[HM][A-Z]{5}[A-Z0-9]\d"
+        r"|\d{8}-?[A-HJ-NP-TV-Z]|[XYZ]-?\d{7}-?[A-Z]|\d{6}[-+A-FU-Y]\d{3}[0-9A-Z]|\d{7}[A-W][A-IW]?))\b",
+        0.8,
+        check=any_of(
+            codicefiscale.is_valid, curp.is_valid, dni.is_valid, nie.is_valid, hetu.is_valid, pps.is_valid
+        ),
+        hits=(
+            "[[RCCMNL83S18D969H]]",
+            "[[BOXW310820HNERXN09]]",
+            "[[54362315-K]]",
+            "[[x-2482300w]]",
+            "[[131052-308T]]",
+            "[[6433435F]]",
+        ),
+        misses=("54362315-Z", "131052-308U", "ABCDEF12"),
+    ),
+    Detector(
+        "national-marks",
+        "UNIQUE_ID",
+        r"\b(?P<id>\d{3}\.\d{3}\.\d{3}-\d{2}|\d{1,2}\.\d{3}\.\d{3}-[\dkK]|756\.\d{4}\.\d{4}\.\d{2}"
+        r"|\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}|\d{6}-[1-8]\d{6}|(?:\d{2})?\d{6}[-+]\d{4}|\d{3}-\d{3}-\d{3})" + APART,
+        0.8,
+        check=any_of(
+            cpf.is_valid, rut.is_valid, ahv.is_valid, nn.is_valid, rrn.is_valid, personnummer.is_valid, sin.is_valid
+        ),
+        hits=(
+            "[[390.533.447-05]]",
+            "[[12.531.909-2]]",
+            "[[756.9217.0769.85]]",
+            "[[85.07.30-033.28]]",
+            "[[880320-0016]]",
+            "[[046-454-286]]",
+        ),
+        misses=("390.533.447-06", "880320-0017", "046-454-287"),
+    ),
+    Detector(
+        "national-digits",
+        "UNIQUE_ID",
+        r"\b(?P<id>[12] ?\d{2} ?\d{2} ?(?:\d{2}|2[ABab]) ?\d{3} ?\d{3} ?\d{2}|\d{6} ?\d{5}|[2-9]\d{3} \d{4} \d{4})"
+        + APART,
+        0.75,
+        check=any_of(nir.is_valid, fodselsnummer.is_valid, lambda text: " " in text and aadhaar.is_valid(text)),
+        hits=("[[2 95 10 99 126 111 93]]", "[[151086 95088]]", "[[2341 2341 2346]]"),
+        misses=("151086 95077", "2341 2341 2347", "0800 1200 1600"),
+    ),
+    Detector(
+        "birth-number",
+        "UNIQUE_ID",
+        rf"\b(?P<id>\d{{6}}-\d{{4}}){APART}",
+        0.6,
+        check=is_birth,
+        hits=("CPR [[070761-4285]]",),
+        misses=("996199-1234",),
+    ),
+    Detector(
+        "resident",
+        "UNIQUE_ID",
+        r"\b(?P<id>[1-9]\d{16}[\dXx])\b",
+        0.9,
+        check=is_resident,
+        hits=("[[11010519491231002X]]",),
+        misses=("110105194912310021",),
+    ),
+    Detector(
+        "nino",
+        "UNIQUE_ID",
+        r"\b(?P<id>[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D])\b",
+        0.8,
+        hits=("[[AB 12 34 56 C]]", "[[AB123456C]]"),
+        misses=("AB 12 34", "QQ123456E"),
+    ),
+    Detector(
+        "pan",
+        "UNIQUE_ID",
+        r"\b(?P<id>[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z])\b",
+        0.6,
+        hits=("PAN [[ABCPE1234F]]",),
+        misses=("ABCDE1234", "ABCXE1234F"),
+    ),
+    Detector(
+        "card-germany",
+        "HEALTH_PLAN_ID",
+        r"\b(?P<id>[A-Za-z]\d{9})\b",
+        0.75,
+        check=is_kvnr,
+        hits=("[[A123456780]]",),
+        misses=("A123456781",),
+    ),
+    Detector(
+        "card-australia",
+        "HEALTH_PLAN_ID",
+        rf"\b(?P<id>[2-6]\d{{3}} \d{{5}} \d(?:[ /-]\d)?){APART}",
+        0.85,
+        check=is_medicare_card,
+        hits=("[[2123 45670 1]]", "[[2123 45670 1/2]]"),
+        misses=("2123 45671 1",),
+    ),
+    Detector(
+        "card-canada",
+        "HEALTH_PLAN_ID",
+        r"\b(?P<id>\d{4}-\d{3}-\d{3}-?[A-Z]{2}|\d{4} \d{3} \d{3} [A-Z]{2})\b",
+        0.85,
+        hits=("[[1234-567-890-AB]]", "[[1234 567 890 AB]]"),
+        misses=("1234-567-890",),
+    ),
+    Detector(
+        "card-quebec",
+        "HEALTH_PLAN_ID",
+        r"\b(?P<id>[A-Z]{4} ?\d{4} ?\d{4})\b",
+        0.7,
+        check=is_ramq,
+        hits=("[[EXEA 8051 1512]]",),
+        misses=("EXEA 8099 1512",),
+    ),
+    Detector(
+        "card-europe",
+        "HEALTH_PLAN_ID",
+        r"\b(?P<id>80\d{18})\b",
+        0.85,
+        hits=("EHIC [[80276001234567890123]]".replace("EHIC ", "no. "),),
+        misses=("8027600123456789012",),
+    ),
+)

@@ -1,0 +1,228 @@
+"""Where: street addresses, post boxes, postal codes, coordinates. Names of places alone are the tagger's."""
+
+from __future__ import annotations
+
+import re
+
+from phigate.masking.detector import Detector
+from phigate.masking.detectors.parts import APART, LINK
+
+STATE = (
+    r"(?:A[KLRSZ]|C[AOT]|D[CE]|F[LM]|G[AU]|HI|I[ADLN]|K[SY]|LA|M[ADEHINOPST]"
+    r"|N[CDEHJMVY]|O[HKR]|P[ARW]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY])"
+)
+STATE_NAME = (
+    r"(?i:Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii"
+    r"|Idaho|Illinois"
+    r"|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi"
+    r"|Missouri|Montana"
+    r"|Nebraska|Nevada|New Hampshire|New Jersey|New Mexico|New York|North Carolina|North Dakota|Ohio|Oklahoma|Oregon"
+    r"|Pennsylvania|Puerto Rico|Rhode Island|South Carolina|South Dakota|Tennessee|Texas|Utah|Vermont|Virginia"
+    r"|Washington"
+    r"|West Virginia|Wisconsin|Wyoming)"
+)
+ALWAYS = r"street|avenue|ave|road|rd|boulevard|blvd|lane|ln|parkway|pkwy|terrace|highway|hwy|turnpike|expressway|alley"
+"""Suffixes that say a street in any case; the others do so only in capitalised words."""
+TITLED = (
+    r"St|Dr|Drive|Ct|Court|Pl|Place|Way|Circle|Cir|Trail|Trl|Ter|Square|Sq|Loop|Row|Run|Path|Pike|Plaza|Crescent|Close"
+    r"|Gardens|Grove|Mews|Crossing|Ridge|Point|Cove|Bend|Glen|Walk|Ridges|Meadows|Landing|Heights"
+)
+COMPASS = r"(?:(?i:n|s|e|w|ne|nw|se|sw|north|south|east|west|northeast|northwest|southeast|southwest)\.? )?"
+UNIT = (
+    r"(?:,? {0,2}(?:(?i:apartment|apt|unit|suite|ste|floor|fl|bldg|building|lot|room|rm|trlr|spc)\.? ?#?|#) ?"
+    r"[A-Za-z]{0,2}-?[0-9]{0,5}[A-Za-z]?\b)?"
+)
+HOUSE = r"\d{1,6}(?:[A-Za-z]|[-/]\d{1,4}|1/2| 1/2)?"
+NAME = r"(?:[A-Z\x{C0}-\x{DE}][a-z\x{DF}-\x{17F}'\x{2019}-]{1,20}\.?|\d{1,3}(?:st|nd|rd|th)|[A-Z]\.?|of|the|de|la|del)"
+ANY = r"[A-Za-z0-9\x{C0}-\x{17F}'\x{2019}.-]{1,20}"
+NO_STREET = frozenset(
+    """
+    a about admitted after am an and are around as at before blocks by cc cm daily days feet for from gm had has he her
+    his hour hours hr hrs in inches is km mcg meters mg miles min minutes ml mm months more not of off on onto or our
+    pain patients people per pm point points pt puffs she tabs tablets than that their then there these they this
+    times to units was week weeks were when which while who with years yo
+    """.split()  # noqa: SIM905 - a word list reads best as words
+)
+"""Words that are in no street's name, though a number may stand before and `road` after them."""
+AREA = r"(?:[ABCEGHJ-NPRSTVXYabceghj-nprstvxy]\d[A-Za-z] ?-?\d[A-Za-z]\d)"
+UK = r"(?:[A-PR-UWYZ][A-HK-Y]?\d[A-Z0-9]? \d[ABD-HJLNP-UW-Z]{2})"
+DIGIT_SUFFIX = re.compile(r"\d (?:St|Dr)\b")
+WORDS = re.compile(r"[^\W\d_]+")
+
+
+def is_street(text: str) -> bool:
+    words = [each.casefold() for each in WORDS.findall(text)]
+    return not NO_STREET.intersection(words)
+
+
+def is_titled(text: str) -> bool:
+    """A street whose words are capitalised, not a dose or a span of time before `Dr` or `St`."""
+    return is_street(re.sub(r"\b(?:of|the|de|la|del)\b", "", text)) and not DIGIT_SUFFIX.search(text)
+
+
+def is_zip(text: str) -> bool:
+    """No thousands: `OR 50000 units`."""
+    return "-" in text or not text.endswith("000")
+
+
+def is_round(text: str) -> bool:
+    return "-" in text or not text.endswith("00")
+
+
+def is_uk(text: str) -> bool:
+    return text[-2:] not in {"ST", "ND", "RD", "TH", "HR", "WK", "YR", "PT", "FT", "GR", "DL", "NG", "UG", "GY"}
+
+
+PLACES = (
+    Detector(
+        "street",
+        "LOCATION",
+        rf"\b(?P<id>{HOUSE},? {COMPASS}(?:{NAME} ){{1,4}}(?:{TITLED}|(?i:{ALWAYS}))\b\.?(?: (?:[NSEW]{{1,2}})\b)?{UNIT})",
+        0.9,
+        check=is_titled,
+        hits=(
+            "lives at [[12 Example St Apt 4]], Port",
+            "[[4410 N. Sample Ridge Rd]],",
+            "[[7 Harbor Way]] now",
+            "[[221B Baker's Court]],",
+            "[[5 E 42nd Street]]",
+        ),
+        misses=("2 mm St elevation", "3 days Dr. Quist", "at 5 Drive"),
+    ),
+    Detector(
+        "street-any",
+        "LOCATION",
+        rf"\b(?P<id>{HOUSE} {COMPASS}(?:{ANY} ){{1,3}}(?i:{ALWAYS})\b\.?{UNIT})",
+        0.75,
+        check=is_street,
+        hits=("at [[12 example street apt 4]], port", "[[4410 SAMPLE RIDGE ROAD]]", "[[88 o'dell ave]]"),
+        misses=("walked 5 miles down the road", "2 patients on the street", "5 in the left lane"),
+    ),
+    Detector(
+        "street-caps",
+        "LOCATION",
+        rf"\b(?P<id>{HOUSE} {COMPASS}(?:[A-Z0-9'-]{{2,20}} ){{1,3}}(?i:st|dr|ct|pl|cir|way|drive|court|place|circle|trail)\b\.?"
+        rf"(?:,? {{0,2}}(?:(?i:apartment|apt|unit|suite|ste)\.? ?#?|#) ?[A-Za-z]?-?\d{{1,5}}[A-Za-z]?\b|,))",
+        0.7,
+        narrow=lambda text: text.rstrip(","),
+        check=is_street,
+        hits=("AT [[12 EXAMPLE ST]], PORT", "[[12 SAMPLE OAK DR APT 4]]"),
+        misses=("2 MM ST, DEPRESSION", "5 BY DR, QUIST", "DAY 3 WITH DR, X"),
+    ),
+    Detector(
+        "po-box",
+        "LOCATION",
+        r"\b(?P<id>(?i:p\.? ?o\.? ?box|post office box|postfach|apartado|casilla) ?#? ?\d{1,6})\b",
+        0.95,
+        hits=("[[P.O. Box 731]],", "[[po box 12]]"),
+        misses=("box 12", "PO 12 mg"),
+    ),
+    Detector(
+        "rural-route",
+        "LOCATION",
+        r"\b(?P<id>(?i:r\.?r\.?|rural route|hc|rural delivery|rd) ?#? ?\d{1,3},? (?i:box) ?#? ?\d{1,5}[A-Za-z]?)\b",
+        0.9,
+        hits=("[[RR 2, Box 41]]", "[[Rural Route 3 Box 12A]]"),
+        misses=("RR 18", "HC 2"),
+    ),
+    Detector(
+        "street-abroad",
+        "LOCATION",
+        r"(?P<id>(?:(?:\b[A-Z]|[\x{C0}-\x{DE}])[a-z\x{DF}-\x{17F}-]{2,20}"
+        r"(?:stra\x{DF}e|strasse|str\.|weg|gasse|allee|platz|straat|laan|gracht|gatan|v\x{E4}gen|katu)"
+        r"|\b(?:Calle|Avenida|Paseo|Rua|Via|Viale|Piazza|Corso)(?: (?:de|del|della|la|las|los|da|do|dos))?"
+        r"(?: (?:[A-Z\x{C0}-\x{DE}][a-z\x{DF}-\x{17F}]{1,20}|de|la)){1,3},?) {1,2}(?:n\.?\x{BA} ?)?\d{1,4}[a-z]?)\b",
+        0.85,
+        hits=("[[Musterstraße 12]], Berlin", "[[Calle de la Muestra 7]]", "[[Beispielweg 3b]]", "[[Via Esempio, 21]]"),
+        misses=("Norwegian 12", "Via the 3", "Gateway 2"),
+    ),
+    Detector(
+        "street-french",
+        "LOCATION",
+        r"\b(?P<id>\d{1,4}(?: (?:bis|ter))?,? (?i:rue|avenue|boulevard|chemin|impasse|place|all\x{E9}e|quai)"
+        r" (?:(?:de|du|des|la|le|les|l'|d') ?){0,2}[A-Z\x{C0}-\x{DE}][A-Za-z\x{C0}-\x{17F}'\x{2019}-]{1,30}"
+        r"(?: (?:[A-Z\x{C0}-\x{DE}][A-Za-z\x{C0}-\x{17F}'-]{1,20})){0,3})",
+        0.85,
+        hits=("[[12 bis rue de la Paix]], Paris", "[[3, avenue Exemple]]"),
+        misses=("2 place the", "rue de la"),
+    ),
+    Detector(
+        "zip-label",
+        "ZIP",
+        r"\b(?i:(?:zip|postal|post|postcode|pin)(?:[ _-]?code)?|zipcode|plz|postleitzahl|code postal|cep|eircode"
+        rf"|c[\x{{F3}}o]digo postal|postnummer){LINK}"
+        rf"(?P<id>\d{{5}}(?:-\d{{4}})?|{AREA}|(?i:[a-z]{{1,2}}\d[a-z0-9]? ?\d[a-z]{{2}})|\d{{4}} ?[A-Z]{{2}}"
+        r"|\d{5}-\d{3}|\d{3}[ -]\d{2,4}|\d{4,6}|[A-Z]\d{2} ?[A-Z0-9]{4})\b",
+        0.95,
+        hits=(
+            "zip code: [[02139]]",
+            '"zip": "[[02139-4307]]"',
+            '"postal_code": "[[K1A 0B1]]"',
+            "postcode [[sw1a 1aa]]",
+            "PLZ [[10115]]",
+        ),
+        misses=("zip line", "post 12", "pin 3"),
+    ),
+    Detector(
+        "zip-state",
+        "ZIP",
+        rf"\b(?:{STATE}|{STATE_NAME})[,.]?[ \x{{A0}}]{{1,3}}(?P<id>\d{{5}}(?:-\d{{4}})?){APART}",
+        0.9,
+        check=is_zip,
+        hits=("Port Example, OH [[40417]].", "Texas [[75001-1234]]"),
+        misses=("CA 125", "MI 2019", "PA 12 days", "OR 50000 UNITS", "IN 00002-8215-01"),
+    ),
+    Detector(
+        "zip-state-lower",
+        "ZIP",
+        rf"[a-z], (?i:{STATE}) {{1,2}}(?P<id>\d{{5}}(?:-\d{{4}})?){APART}",
+        0.75,
+        check=is_round,
+        hits=("port example, oh [[40417]]. ", "east port, or [[16527]]"),
+        misses=("weekly, or 50000 units", "or 16527"),
+    ),
+    Detector(
+        "zip-four",
+        "ZIP",
+        rf"\b(?P<id>\d{{5}}-\d{{4}}){APART}",
+        0.6,
+        hits=("[[02139-4307]]",),
+        misses=("12345-678", "00002-8215-01"),
+    ),
+    Detector(
+        "postcode-uk",
+        "ZIP",
+        rf"\b(?P<id>{UK})\b",
+        0.75,
+        check=is_uk,
+        hits=("London [[SW1A 1AA]]", "[[M1 1AE]]"),
+        misses=("S1 2ND", "L4 5MM", "B12 500"),
+    ),
+    Detector(
+        "postcode-canada",
+        "ZIP",
+        r"\b(?P<id>[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z] \d[ABCEGHJ-NPRSTV-Z]\d)\b",
+        0.85,
+        hits=("Ottawa [[K1A 0B1]]",),
+        misses=("T2N0M0", "T2N 0M0 M0".replace("T2N 0M0", "T2N0")),
+    ),
+    Detector(
+        "postcode-japan",
+        "ZIP",
+        r"(?P<id>\x{3012} ?\d{3}-?\d{4})\b",
+        0.95,
+        hits=("[[〒100-0001]]東京都",),
+        misses=("100-0001",),
+    ),
+    Detector(
+        "coordinates",
+        "LOCATION",
+        r"(?P<id>(?:\b|-)\d{1,2}\.\d{4,10},? {0,2}-?\d{1,3}\.\d{4,10}"
+        r"|\b\d{1,2}\.\d{2,10} ?\x{B0}? ?[NS],? {0,2}\d{1,3}\.\d{2,10} ?\x{B0}? ?[EW]"
+        r"|\b\d{1,2}\x{B0} ?\d{1,2}['\x{2032}\x{2019}] ?(?:[\d.]{1,6}[\"\x{2033}\x{201D}])? ?[NS],? {0,2}"
+        r"\d{1,3}\x{B0} ?\d{1,2}['\x{2032}\x{2019}] ?(?:[\d.]{1,6}[\"\x{2033}\x{201D}])? ?[EW])\b",
+        0.85,
+        hits=("at [[40.44694, -79.94889]].", "[[40°26'46\"N 79°58'56\"W]]", "[[40.4469° N, 79.9488° W]]"),
+        misses=("1.23, 4.56", "98.6 and 99.1"),
+    ),
+)
