@@ -34,7 +34,7 @@ ATOM = re.compile(
     re.DOTALL,
 )
 HEAD = re.compile(r"\((\?P<id>|\?[im]*:)")
-ASSERTIONS = frozenset({r"\b", "^", "$"})
+ASSERTIONS = frozenset({r"\b", r"\B", "^", "$"})
 
 
 class PatternError(ValueError):

@@ -4,7 +4,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from phigate.masking.detectors.contact import CONTACT, is_ip, is_phone
+from phigate.masking.detectors.contact import (
+    CONTACT,
+    is_handle,
+    is_ip,
+    is_no_outline,
+    is_phone,
+    is_plain_phone,
+    is_trunk,
+)
 from tests.masking.rows import faults
 
 if TYPE_CHECKING:
@@ -24,3 +32,17 @@ def test_an_address_is_one_that_parses() -> None:
 def test_a_phone_number_has_eight_to_fifteen_digits() -> None:
     assert is_phone("+44 20 7946 0958")
     assert not is_phone("+2 34 56")
+
+
+def test_hours_and_chapters_are_neither_phones_nor_addresses() -> None:
+    assert is_trunk("020 7946 0958")
+    assert not is_trunk("0800 1200 1600")
+    assert is_plain_phone("3185550147")
+    assert not is_plain_phone("9112345678")
+    assert is_no_outline("10.0.0.1")
+    assert not is_no_outline("1.2.3.4")
+
+
+def test_a_handle_is_no_word_of_a_note() -> None:
+    assert is_handle("@ada_example")
+    assert not is_handle("@bedtime")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from phigate.masking.detectors.dates import DATES, is_date
+from phigate.masking.detectors.dates import DATES, is_date, is_off_scale, is_span
 from tests.masking.rows import faults
 
 if TYPE_CHECKING:
@@ -29,3 +29,11 @@ def test_a_row_finds_its_hits_and_none_of_its_misses(detector: Detector) -> None
 )
 def test_numbers_that_can_be_a_date(text: str, possible: bool) -> None:
     assert is_date(text) is possible
+
+
+def test_strength_and_pain_are_no_dates() -> None:
+    assert is_span("3/14 to 3/21")
+    assert is_span("3/5-4/5/2024")
+    assert not is_span("3/5-4/5")
+    assert is_off_scale("3/14")
+    assert not is_off_scale("7/10")

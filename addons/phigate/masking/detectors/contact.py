@@ -25,6 +25,8 @@ TOP = (
     r"(?:(?i:com|org|net|edu|gov|mil)|info|biz|int|health|care|hospital|clinic|doctor|dental|pharmacy|co|us|uk|de|ca"
     r"|au|fr|nl|se|ch|eu|jp|cn|br|mx|nz|ie|dk|fi|pl|io|ai|tv|app|dev|me|cloud|online|site|xyz|tech|systems)"
 )
+LOCAL = r"[A-Za-z0-9]{1,20}[._0-9][A-Za-z0-9._-]{0,20}"
+"""A name with a mark or a digit: after a plain word ` at ` would hold every word of a stream back for one more."""
 SPELT = r"(?:\(dot\)|\[dot\]|dot|\.)"
 
 
@@ -78,11 +80,15 @@ CONTACT = (
     Detector(
         "email-spelt",
         "EMAIL_ADDRESS",
-        r"\b(?P<id>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,40}[A-Za-z0-9])?(?: ?(?:\(at\)|\[at\]) ?| (?i:at) )"
-        rf"[A-Za-z0-9-]{{1,40}}(?: ?{SPELT} ?[A-Za-z0-9-]{{1,20}})?(?: ?(?:\(dot\)|\[dot\]) ?| (?i:dot) )"
+        rf"\b(?P<id>(?:{LOCAL}(?: ?(?:\(at\)|\[at\]) ?| (?i:at) )|[A-Za-z0-9]{{1,30}}(?:\(at\)|\[at\]))"
+        rf"[A-Za-z0-9-]{{1,30}}(?: ?{SPELT} ?[A-Za-z0-9-]{{1,20}})?(?: ?(?:\(dot\)|\[dot\]) ?| (?i:dot) )"
         r"(?i:com|org|net|edu|gov|info|co|us|uk|de|ca|au))\b",
         0.9,
-        hits=("[[petra.quist at example dot com]]", "[[petra [at] example [dot] org]].", "[[petra(at)example(dot)com]]"),
+        hits=(
+            "[[petra.quist at example dot com]]",
+            "[[petra.q [at] example [dot] org]].",
+            "[[petra(at)example(dot)com]]",
+        ),
         misses=("seen at clinic", "at the red dot", "pain at 5 dot"),
     ),
     Detector(
@@ -229,7 +235,7 @@ CONTACT = (
     Detector(
         "handle",
         "UNIQUE_ID",
-        r"(?:^|[\s(,;\"])(?P<id>@[A-Za-z][A-Za-z0-9_]{3,29})\b",
+        r"\B(?P<id>@[A-Za-z][A-Za-z0-9_]{3,29})\b",
         0.45,
         check=is_handle,
         hits=("as [[@ada_example]]", "([[@JaneExample]])", "on [[@adae70]]"),

@@ -36,9 +36,9 @@ SLASHED = r"(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01])"
 PART = r"(?i:early|mid|late|beginning of|end of|middle of|past|in|since|during|until)"
 SEASON = r"(?i:spring|summer|autumn|fall|winter|q[1-4]|(?:first|second|third|fourth|1st|2nd|3rd|4th) quarter)"
 FEAST = (
-    r"(?i:christmas(?: day| eve)?|thanksgiving(?: day)?|new year['\x{2019}]?s(?: day| eve)?|halloween|easter(?: sunday)?"
-    r"|labor day|memorial day|independence day|valentine['\x{2019}]?s day|veterans day|mother['\x{2019}]s day"
-    r"|father['\x{2019}]s day|passover|hanukkah|diwali|eid)"
+    r"(?i:christmas(?: day| eve)?|thanksgiving(?: day)?|new year['\x{2019}]?s(?: day| eve)?|halloween"
+    r"|easter(?: sunday)?|labor day|memorial day|independence day|valentine['\x{2019}]?s day|veterans day"
+    r"|mother['\x{2019}]s day|father['\x{2019}]s day|passover|hanukkah|diwali|eid)"
 )
 AGE = r"(?:9\d|1[01]\d|12[0-5])"
 OLD = (
@@ -129,7 +129,9 @@ DATES = (
     Detector(
         "date-range",
         "DATE_TIME",
-        rf"\b(?i:(?:from|between|on|admitted|seen|until|since) )?(?P<id>{SLASHED}(?:{TO}| (?i:and) ){SLASHED}(?:/(?:(?:19|20)\d\d|\d\d))?)(?:[^0-9A-Za-z/-]|$)",
+        rf"\b(?i:(?:from|between|on|admitted|seen|until|since) )?"
+        rf"(?P<id>{SLASHED}(?:{TO}| (?i:and) )"
+        rf"{SLASHED}(?:/(?:(?:19|20)\d\d|\d\d))?)(?:[^0-9A-Za-z/-]|$)",
         0.75,
         check=is_span,
         hits=("[[03/04-03/07/2024]].", "from [[3/14 to 3/21]], then", "[[3/14-3/21]]"),
@@ -276,7 +278,8 @@ DATES = (
     Detector(
         "date-label",
         "DATE_TIME",
-        rf"\b(?i:d\.?o\.?b\.?|d\.?o\.?[ads]\.?|birth[ _]?(?:dates?|day)|date[ _]?of[ _]?(?:birth|service|admission|death"
+        rf"\b(?i:d\.?o\.?b\.?|d\.?o\.?[ads]\.?|birth[ _]?(?:dates?|day)|date[ _]?of[ _]?(?:birth"
+        rf"|service|admission|death"
         rf"|discharge|surgery|injury|onset|visit)|born|b\.?day|admit date|admission date|discharge date|visit date"
         rf"|service date|lmp|edd|edc|exp(?:iry|iration)?(?: date)?|geboren(?: am)?|geb\.?|n\x{{E9}}e? le"
         rf"|fecha de nacimiento|date){LINK}"
@@ -412,7 +415,8 @@ DATES = (
         "age-turned",
         "AGE",
         r"\b(?i:turned|turning|turns|is now|reached(?: age)?|celebrated (?:his|her|their)) "
-        r"(?P<id>9[1-9]|10[1-9]|11\d)(?:st|nd|rd|th)?(?:[.,;!?]| (?i:last|this|in|on|and|today|birthday|yesterday|years))",
+        r"(?P<id>9[1-9]|10[1-9]|11\d)(?:st|nd|rd|th)?"
+        r"(?:[.,;!?]| (?i:last|this|in|on|and|today|birthday|yesterday|years))",
         0.7,
         hits=("turned [[93]] last week", "celebrated her [[102]]nd birthday"),
         misses=("turned 90 degrees", "is now 95 kg"),

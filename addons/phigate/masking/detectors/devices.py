@@ -10,7 +10,9 @@ from phigate.masking.detectors.parts import CODE, LINK, digits_of, has_digits
 WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 LETTERS = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", (*range(1, 9), *range(1, 6), 7, 9, *range(2, 10)), strict=True))
 NO_PLATE = frozenset(
-    "and are at but for had has her his hit in is no not of on out per ran saw she size the was who with x".split()
+    """
+    and are at but for had has her his hit in is no not of on out per ran saw she size the was who with x
+    """.split()  # noqa: SIM905 - a word list reads best as words
 )
 PART = re.compile(r"[A-Za-z0-9]+")
 

@@ -87,7 +87,12 @@ NATIONAL = (
         rf"|ihi|personal health number)\b\.?{LINK}{VALUE}",
         0.9,
         check=has_digits(6),
-        hits=("OHIP: [[1234-567-890-AB]]", "KVNR [[A123456780]]", "Medicare card [[2123 45670 1]]", "PHN [[9123 456 789]]"),
+        hits=(
+            "OHIP: [[1234-567-890-AB]]",
+            "KVNR [[A123456780]]",
+            "Medicare card [[2123 45670 1]]",
+            "PHN [[9123 456 789]]",
+        ),
         misses=("health card seen", "PHN 12"),
     ),
     Detector(
@@ -96,9 +101,9 @@ NATIONAL = (
         r"\b(?i:nhs|nino|ni (?:number|no)|national insurance|sin|social insurance|tfn|tax file"
         r"|steuer-?(?:id|identifikationsnummer)|sozialversicherungs(?:nummer|nr)|nir|num[\x{E9}e]ro de s[\x{E9}e]cu"
         r"(?:rit[\x{E9}e] sociale)?|dni|nie|nif|codice fiscale|bsn|burgerservicenummer|cpf|aadhaa?r"
-        r"|personnummer|henkil[\x{F6}o]tunnus|hetu|f[\x{F8}o]dselsnummer|cpr[- ](?:number|nr|nummer)|pesel|ahv|emirates id"
-        r"|iqama|hkid|nric|my ?kad|curp|c[\x{E9}e]dula|(?:national|citizen|resident|tax(?:payer)?|personal) "
-        r"(?:id|identity|identification|registration|public service)(?: card)?|nhi|chi (?:number|no)"
+        r"|personnummer|henkil[\x{F6}o]tunnus|hetu|f[\x{F8}o]dselsnummer|cpr[- ](?:number|nr|nummer)|pesel|ahv"
+        r"|emirates id|iqama|hkid|nric|my ?kad|curp|c[\x{E9}e]dula|(?:national|citizen|resident|tax(?:payer)?"
+        r"|personal) (?:id|identity|identification|registration|public service)(?: card)?|nhi|chi (?:number|no)"
         rf"|health and care|pps)\b\.?{LINK}{VALUE}",
         0.9,
         check=has_digits(6),
@@ -119,9 +124,7 @@ NATIONAL = (
         r"\b(?P<id>(?i:[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]|[A-Z]{4}\d{6}[HM][A-Z]{5}[A-Z0-9]\d"
         r"|\d{8}-?[A-HJ-NP-TV-Z]|[XYZ]-?\d{7}-?[A-Z]|\d{6}[-+A-FU-Y]\d{3}[0-9A-Z]|\d{7}[A-W][A-IW]?))\b",
         0.8,
-        check=any_of(
-            codicefiscale.is_valid, curp.is_valid, dni.is_valid, nie.is_valid, hetu.is_valid, pps.is_valid
-        ),
+        check=any_of(codicefiscale.is_valid, curp.is_valid, dni.is_valid, nie.is_valid, hetu.is_valid, pps.is_valid),
         hits=(
             "[[RCCMNL83S18D969H]]",
             "[[BOXW310820HNERXN09]]",

@@ -278,8 +278,11 @@ NUMBERS = (
         "LICENSE_NUMBER",
         r"\b(?P<id>[A-Z0-9<]{9}\d[A-Z<]{3}\d{6}\d[MFX<]\d{7}[A-Z0-9<]{14}[0-9<]\d|P[A-Z<][A-Z]{3}[A-Z][A-Z<]{38})",
         0.95,
-        hits=("[[L898902C36UTO7408122F1204159ZE184226B<<<<<10]]", "[[P<UTOEXAMPLE<<ADA<MARIA<<<<<<<<<<<<<<<<<<<<<]]"),
-        misses=("<<<<<", "P<0.05"),
+        hits=(
+            "[[L898902C36UTO7408122F1204159ZE184226B" + "<" * 5 + "10]]",
+            "[[P<UTOEXAMPLE<<ADA<MARIA" + "<" * 21 + "]]",
+        ),
+        misses=("<" * 50, "P<0.05"),
     ),
     Detector(
         "plan",

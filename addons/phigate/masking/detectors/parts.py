@@ -75,10 +75,7 @@ def is_range(text: str) -> bool:
     """`4500-11000`, but not `2024-31077`."""
     found = RANGE.fullmatch(text)
     return bool(
-        found
-        and not YEAR.fullmatch(found[1])
-        and int(found[1]) < int(found[2])
-        and len(found[2]) - len(found[1]) <= 1
+        found and not YEAR.fullmatch(found[1]) and int(found[1]) < int(found[2]) and len(found[2]) - len(found[1]) <= 1
     )
 
 
