@@ -1,9 +1,10 @@
-"""The organisation's own names and record numbers, found exactly. [I/O: load_roster reads the file]
+"""The organisation's own people and their numbers, found exactly and with typos. [I/O: RosterFile, load_roster]
 
 Rules of this file:
-- An entry is a sequence of tokens (runs of letters and digits, any case); in a text they may be joined by a space or
-  simple punctuation. Whole tokens only, the longest entry at a place.
-- It answers what every source answers: the next match, and where one may still be in progress.
+- People are found by a given word and a surname word of theirs together (people.py); numbers and everything else by
+  their tokens (runs of letters and digits, any case), numbers also with other separators than the roster's.
+- An entry with fewer than LEAST letters and digits, and a number that reads as a year, are left out: they would hide
+  ordinary text.
 - It is kept in memory only, and no message carries an entry.
 """
 
@@ -11,39 +12,27 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from typing import TYPE_CHECKING
 
 import orjson
 
-from phigate.masking.detector import Detector
-from phigate.masking.evidence import ENCODING, Hit, read_through
-from phigate.masking.search import Match, PatternReader
+from phigate.masking.lookup import LONGEST, MOST_TOKENS, TOKEN, Entries, Lookup
+from phigate.masking.people import Name, People, fold, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-CHARACTER = rb"(?:[0-9A-Za-z]|[\xc3-\xdf][\x80-\xbf]|[\xe0\xe1\xe3-\xed][\x80-\xbf]{2})"
-"""A letter or digit in UTF-8, near enough: no punctuation block (U+2000), no Latin-1 signs (U+0080)."""
-TOKEN = re.compile(
-    rb"(?<![0-9A-Za-z])(?<![\xc3-\xdf][\x80-\xbf])(?<![\xe0\xe1\xe3-\xed][\x80-\xbf]{2})" + CHARACTER + rb"++"
-)
-PLAIN = re.compile(rb"(?<![0-9A-Za-z])[0-9A-Za-z]++")
-"""The same where all is ASCII."""
-JOINT = re.compile(rb"(?:[ \t.,/_'-]|\xe2\x80[\x90-\x99]|\xc2\xa0){1,2}+")
-WIDEST = 4
-"""Bytes of a character at most."""
 LEAST = 4
-"""Letters and digits an entry must have: shorter ones would hide ordinary words."""
+"""Letters and digits an entry must have."""
 LARGEST = 100
-"""Bytes they may have together."""
-MOST = 8
-"""Tokens an entry may have."""
-SCORE = 0.99
+"""Characters they may have together."""
 
+PERSON = "PERSON"
+TEXTUAL = frozenset({"LOCATION", "ORGANIZATION", "EMAIL_ADDRESS"})
+"""Entities whose separators say something."""
 COLUMNS = {
-    **dict.fromkeys(("name", "full_name", "patient", "patient_name", "first_last"), "PERSON"),
+    **dict.fromkeys(("name", "full_name", "patient", "patient_name", "first_last", "alias"), PERSON),
     **dict.fromkeys(("mrn", "medical_record_number", "record", "record_number", "chart", "id", "patient_id"), "MRN"),
     **dict.fromkeys(("ssn", "social_security_number"), "US_SSN"),
     **dict.fromkeys(("phone", "telephone", "mobile"), "PHONE_NUMBER"),
@@ -52,139 +41,157 @@ COLUMNS = {
     **dict.fromkeys(("account", "account_number"), "ACCOUNT_NUMBER"),
     **dict.fromkeys(("address", "street", "city"), "LOCATION"),
 }
-"""Columns and keys that are read, in lower case with `_`; `first_name` and `last_name` are read together."""
+"""Columns and keys that are read, in lower case with `_`."""
 FIRST, LAST = ("first_name", "given_name", "first", "given"), ("last_name", "family_name", "surname", "last", "family")
+MIDDLE, FORMER = ("middle_name", "middle"), ("maiden_name", "former_name", "birth_name")
+NICK = ("nickname", "preferred_name", "nick")
+NAME_COLUMNS = {*FIRST, *LAST, *MIDDLE, *FORMER, *NICK}
 
 
 class RosterFault(ValueError):  # noqa: N818 - a fault of the file, as in PolicyFaults
     """A roster that cannot be read; the message names file, line and fault, never an entry."""
 
 
+def no_word(_: str) -> bool:
+    """Nothing is an ordinary word, where no lexicon is at hand."""
+    return False
+
+
 class Roster:
-    """Entries by their tokens; immutable once built."""
-
-    def __init__(self, entries: Iterable[tuple[str, str]]) -> None:
-        """From (entity, value) pairs; values too short or too long to be found are left out."""
-        self._whole: dict[bytes, str] = {}
-        self._begun: set[bytes] = set()
-        self._first: set[bytes] = set()
-        longest = 0
-        for entity, value in entries:
-            tokens = tokens_of(value)
-            size = sum(map(len, tokens))
-            if LEAST <= size <= LARGEST and len(tokens) <= MOST:
-                self._add(entity, tokens)
-                longest = max(longest, size + 2 * len(tokens))
-        self.reach = longest
-
-    def __len__(self) -> int:
-        return len(self._whole)
-
-    def _add(self, entity: str, tokens: list[bytes]) -> None:
-        self._first.add(tokens[0])
-        for size in range(1, len(tokens)):
-            self._begun.add(b" ".join(tokens[:size]))
-        self._whole.setdefault(b" ".join(tokens), entity)
+    """A source of evidence: people and numbers; immutable once built, shared by all texts."""
 
     name = "roster"
 
-    def reader(self) -> PatternReader:
-        return PatternReader(self)
+    def __init__(
+        self,
+        names: Iterable[Name] = (),
+        values: Iterable[tuple[str, str]] = (),
+        ordinary: Callable[[str], bool] = no_word,
+    ) -> None:
+        """From people and (entity, value) pairs; `ordinary` says whether a folded word is an ordinary one."""
+        self._people = People(names, ordinary)
+        self._entries = Entries(self._people, {}, set(), set(), {}, set(), 0, {})
+        for entity, value in values:
+            self._add(entity, tokens_of(value))
+        longest = max(map(len, self._entries.codes), default=0)
+        self._entries = self._entries._replace(longest_code=longest)
 
-    def hits(self, text: str) -> list[Hit]:
-        return read_through(self, text)
+    def __len__(self) -> int:
+        """People (by given word and surname word) and values."""
+        return len(self._people) + len(self._entries.phrases)
 
-    def walk(self, text: bytes, at: int, until: int) -> Iterator[Match]:
-        for start, token in _tokens(text, at):
-            if start >= until:
-                return
-            if start >= at and token in self._first:
-                hit = self._longest(text, start)
-                if hit:
-                    yield hit
-                    at = hit.end
+    def reader(self) -> Lookup:
+        return Lookup(self._entries)
 
-    def _longest(self, text: bytes, start: int) -> Match | None:
-        best, following, key = None, TOKEN.match(text, start), b""
-        while following:
-            key += b" " * bool(key) + _folded(following[0])
-            end = following.end()
-            if key in self._whole:
-                best = Match(start, start, end, Detector("roster", self._whole[key], "", SCORE))
-            joint = JOINT.match(text, end) if key in self._begun else None
-            following = TOKEN.match(text, joint.end()) if joint else None
-        return best
+    def holds(self, text: str) -> bool:
+        """Whether somebody's name or value stands in a text as it is in the roster, without typos."""
+        reader = self.reader()
+        return any(hit.detector == self.name for hit in (*reader.feed(text), *reader.close()))
 
-    def undecided(self, text: bytes, at: int) -> int:
-        for found in TOKEN.finditer(text, max(at, len(text) - WIDEST * self.reach)):
-            if self._open(text, found.end(), _folded(found[0])):
-                return found.start()
-        return len(text)
+    def has_name(self, first: str, last: str) -> bool:
+        """Whether somebody is called so; one word each."""
+        return self._people.has_name(first, last)
 
-    def _open(self, text: bytes, end: int, key: bytes) -> bool:
-        """Whether what begins with this token reaches the text's end and may go on."""
-        while end < len(text):
-            joint = JOINT.match(text, end) if key in self._begun else None
-            if not joint:
-                return False
-            if joint.end() == len(text):
-                return True
-            following = TOKEN.match(text, joint.end())
-            if not following:
-                return False
-            key += b" " + _folded(following[0])
-            end = following.end()
-        return True
+    def has_surname(self, word: str) -> bool:
+        """Whether this word is in somebody's surname."""
+        return self._people.has_surname(word)
 
-
-def _tokens(text: bytes, at: int) -> Iterator[tuple[int, bytes]]:
-    """Where tokens start from `at` on, and they themselves, folded; ASCII has a faster way of its own."""
-    if text.isascii():
-        return ((found.start(), found[0].lower()) for found in PLAIN.finditer(text, at))
-    return ((found.start(), _folded(found[0])) for found in TOKEN.finditer(text, at))
+    def _add(self, entity: str, tokens: list[str]) -> None:
+        whole = "".join(tokens)
+        if not LEAST <= len(whole) <= LARGEST or len(tokens) > MOST_TOKENS or max(map(len, tokens)) > LONGEST:
+            return
+        if len(whole) == 4 and whole[:2] in ("19", "20") and whole.isdecimal():
+            return
+        entries = self._entries
+        entries.phrases.setdefault(" ".join(tokens), entity)
+        entries.first.add(tokens[0])
+        entries.begun.update(" ".join(tokens[:size]) for size in range(1, len(tokens)))
+        if entity not in TEXTUAL and any(map(str.isdecimal, whole)):
+            entries.codes.setdefault(whole, entity)
+            head = whole.rstrip("0123456789") if whole[0].isalpha() else ""
+            if head.isalpha():
+                entries.heads.add(head)
 
 
-def _folded(token: bytes) -> bytes:
-    return token.lower() if token.isascii() else token.decode(*ENCODING).casefold().encode(*ENCODING)
-
-
-def tokens_of(value: str) -> list[bytes]:
+def tokens_of(value: str) -> list[str]:
     """A value's tokens, folded."""
-    return [_folded(each) for each in TOKEN.findall(value.encode(*ENCODING))]
+    return [fold(each) for each in TOKEN.findall(value)]
 
 
-def load_roster(path: Path) -> Roster:
+# -- files ----------------------------------------------------------------------------------------------------------
+
+
+class RosterFile:
+    """A roster's file as it changes. `changed` costs a stat; `load` reads and builds, and belongs in a thread."""
+
+    def __init__(self, path: Path, ordinary: Callable[[str], bool] = no_word) -> None:
+        self._path, self._ordinary = path, ordinary
+        self._seen: tuple[int, int] | None = None
+
+    def changed(self) -> bool:
+        """Whether the file is another than at the last `load`, good or bad."""
+        return self._stamp() != self._seen
+
+    def load(self) -> Roster:
+        """The roster that the file is now; raises RosterFault."""
+        self._seen = self._stamp()
+        return load_roster(self._path, self._ordinary)
+
+    def _stamp(self) -> tuple[int, int]:
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return 0, -1
+        return stat.st_mtime_ns, stat.st_size
+
+
+def load_roster(path: Path, ordinary: Callable[[str], bool] = no_word) -> Roster:
     """Read a roster: `.csv` with a header, `.jsonl` or `.ndjson` objects, else one value a line; raises RosterFault."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as fault:
+        raw = path.read_bytes()
+    except OSError as fault:
         raise RosterFault(f"{path.name}: cannot be read ({type(fault).__name__})") from None
-    return parse_roster(text, path.name)
+    return parse_roster(raw, path.name, ordinary)
 
 
-def parse_roster(text: str, where: str) -> Roster:
-    """The roster that a file's text is, by the ending of its name; raises RosterFault."""
-    ending = where.rpartition(".")[2].lower()
-    if ending == "csv":
-        rows: Iterator[Mapping[str, object]] = _csv_rows(text, where)
-    elif ending in ("jsonl", "ndjson"):
-        rows = _json_rows(text, where)
-    else:
-        rows = ({_guess(line): line} for line in text.splitlines() if line.strip())
-    roster = Roster(entry for row in rows for entry in _entries(row))
+def parse_roster(raw: bytes | str, where: str, ordinary: Callable[[str], bool] = no_word) -> Roster:
+    """The roster that a file's content is, by the ending of its name; raises RosterFault."""
+    try:
+        text = raw if isinstance(raw, str) else raw.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        line = raw.count(b"\n", 0, fault.start) + 1 if isinstance(raw, bytes) else 1
+        raise RosterFault(f"{where}:{line}: not UTF-8") from None
+    names: list[Name] = []
+    values: list[tuple[str, str]] = []
+    for row in _rows(text, where):
+        for entity, value in _entries(row):
+            if isinstance(value, str):
+                values.append((entity, value))
+            else:
+                names.append(value)
+    roster = Roster(names, values, ordinary)
     if not roster:
         raise RosterFault(f"{where}: no entry that can be found")
     return roster
 
 
+def _rows(text: str, where: str) -> Iterator[Mapping[str, object]]:
+    ending = where.rpartition(".")[2].lower()
+    if ending == "csv":
+        return _csv_rows(text, where)
+    if ending in ("jsonl", "ndjson"):
+        return _json_rows(text, where)
+    return ({_guess(line): line} for line in text.splitlines() if line.strip())
+
+
 def _csv_rows(text: str, where: str) -> Iterator[Mapping[str, object]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    known = {_key(name) for name in reader.fieldnames or ()} & {*COLUMNS, *FIRST, *LAST}
-    if not known:
+    keys = {name: _key(name) for name in reader.fieldnames or ()}
+    if not {*keys.values()} & {*COLUMNS, *NAME_COLUMNS}:
         raise RosterFault(f"{where}:1: no column that is known")
     try:
         for row in reader:
-            yield {name: value for name, value in row.items() if isinstance(name, str)}
+            yield {keys[name]: value for name, value in row.items() if isinstance(name, str)}
     except csv.Error:
         raise RosterFault(f"{where}:{reader.line_num + 1}: not CSV") from None
 
@@ -199,28 +206,36 @@ def _json_rows(text: str, where: str) -> Iterator[Mapping[str, object]]:
             raise RosterFault(f"{where}:{number}: not JSON") from None
         if not isinstance(row, dict):
             raise RosterFault(f"{where}:{number}: not an object")
-        yield row
+        yield {_key(name): value for name, value in row.items()}
 
 
-def _entries(row: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    values = {_key(name): str(value).strip() for name, value in row.items() if isinstance(value, str | int)}
-    for name, value in values.items():
-        if name in COLUMNS:
-            yield from _turned(value) if COLUMNS[name] == "PERSON" else ((COLUMNS[name], value),)
-    first = next((values[name] for name in FIRST if values.get(name)), "")
-    last = next((values[name] for name in LAST if values.get(name)), "")
-    if first and last:
-        yield from _turned(f"{last}, {first}")
+def _entries(row: Mapping[str, object]) -> Iterator[tuple[str, str | Name]]:
+    values = {key: str(value).strip() for key, value in row.items() if isinstance(value, str | int)}
+    for key, value in values.items():
+        entity = COLUMNS.get(key)
+        if entity == PERSON:
+            yield from ((PERSON, name) for name in _whole_name(value))
+        elif entity:
+            yield entity, value
+
+    def said(columns: tuple[str, ...]) -> list[str]:
+        return next((words_of(values[key]) for key in columns if values.get(key)), [])
+
+    given, surnames = said(FIRST), [*said(LAST), *said(FORMER)]
+    if surnames:
+        others = (*given[1:], *said(MIDDLE))
+        for each in (*given[:1], *said(NICK)[:1]):
+            yield PERSON, Name(each, tuple(surnames), others)
 
 
-def _turned(name: str) -> Iterator[tuple[str, str]]:
-    """A name as written and the other way round: `Last, First` and `First Last`."""
-    yield "PERSON", name
-    last, comma, first = name.partition(",")
-    if not comma:
-        first, _, last = name.rpartition(" ")
-    if first.strip() and last.strip():
-        yield "PERSON", f"{first} {last}" if comma else f"{last} {first}"
+def _whole_name(text: str) -> Iterator[Name]:
+    """`Last, First Middle` says which is which; without a comma the last word is the surname."""
+    last, comma, first = text.partition(",")
+    given, surnames = words_of(first), words_of(last)
+    if comma and given and surnames:
+        yield Name(given[0], tuple(surnames), tuple(given[1:]))
+    elif len(words := words_of(text)) > 1:
+        yield Name(words[0], (words[-1],), tuple(words[1:-1]))
 
 
 def _guess(line: str) -> str:
