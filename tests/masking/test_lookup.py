@@ -68,6 +68,7 @@ def shown(text: str) -> list[str]:
         ("Maria Garcia Lopez", ["Maria Garcia Lopez"]),
         ("Anna van der Berg; van der Berg, Anna", ["Anna van der Berg", "van der Berg, Anna"]),
         ("Mary-Jane Smith-Jones", ["Mary-Jane Smith-Jones"]),
+        ("smith-young, mary", ["smith-young, mary"]),
         ("Ada Brandt-Holm", ["Ada Brandt-Holm"]),
         ("Ada Brandt-based", ["Ada Brandt"]),
         ("Ada Xyz Brandt", ["Ada Xyz Brandt"]),
@@ -75,7 +76,6 @@ def shown(text: str) -> list[str]:
         ("Ada Brnadt, ada brand", ["Ada Brnadt"]),
         ("Wil Yuong", ["Wil Yuong"]),
         ("Will Yuong", ["Will Yuong"]),
-        ("will yuong", []),
         ("Nora Le; Le, Nora; Le Nora", ["Nora Le", "Le, Nora", "Le Nora"]),
         ("Ada and Brandt", []),
         ("Brandt said. Mary said", []),
@@ -89,7 +89,14 @@ def test_people_in_any_order_with_what_is_between(text: str, expected: list[str]
 
 @pytest.mark.parametrize(
     ("text", "score"),
-    [("Will Young", 0.9), ("WILL YOUNG", 0.45), ("will young", 0.35), ("Ada Brnadt", 0.85), ("Aad Brandtt", 0.65)],
+    [
+        ("Will Young", 0.9),
+        ("WILL YOUNG", 0.45),
+        ("will young", 0.35),
+        ("Ada Brnadt", 0.85),
+        ("Aad Brandtt", 0.65),
+        ("will yuong", 0.35),
+    ],
 )
 def test_scores_say_how_sure_it_is(text: str, score: float) -> None:
     assert [hit.score for hit in hits(text)] == [score]

@@ -71,3 +71,10 @@ def test_a_good_policy_passes_every_check() -> None:
 def test_each_check_finds_its_fault(check: checks.Check) -> None:
     values, said = WRONG[check.__name__]
     assert [said in text for _, text in check(values)] == [True]
+
+
+def test_what_is_kept_hides_what_cannot_be_read() -> None:
+    found = list(checks.records_show_nothing({"capture": {"mask": {"OTHER": "redact", "undecodable": "permit"}}}))
+    assert found == [
+        (("capture", "mask", "undecodable"), "`permit` is not allowed here: what is kept is always masked"),
+    ]

@@ -74,6 +74,27 @@ def test_a_mask_reads_both_forms_of_keep_last() -> None:
     assert (mask.of("MRN"), mask.of("NPI")) == (Transform("keep-last", 4), Transform("keep-last", 2))
 
 
+def test_a_mask_has_options_beside_its_entities() -> None:
+    mask = read(fields.MaskOf, {"scope": "session", "bias": "recall", "undecodable": "permit", "OTHER": "redact"})
+    assert (mask.scope, mask.bias, mask.undecodable, set(mask.transforms)) == ("session", "recall", "permit", {"OTHER"})
+    plain = read(fields.MaskOf, {"OTHER": "encrypt", "LOCATION": "generalise"})
+    assert (plain.scope, plain.bias, plain.undecodable) == ("subject", "balanced", "redact")
+    assert read(fields.MaskOf, mask) is mask
+
+
+def test_the_options_faults_come_with_those_of_the_entities_at_their_places() -> None:
+    with pytest.raises(ValidationError) as found:
+        read(fields.MaskOf, {"scope": "ward", "bias": "", "MRN": "blur", "scoop": "x", "OTHER": "redact"})
+    said = {(each["loc"][0], each["msg"]) for each in found.value.errors()}
+    assert said == {
+        ("scope", "unknown scope `ward`"),
+        ("bias", "unknown bias ``"),
+        ("MRN", "unknown transform `blur`"),
+        ("scoop", "unknown entity `scoop`, did you mean `scope`"),
+        ("scoop", "unknown transform `x`"),
+    }
+
+
 @pytest.mark.parametrize("value", [{"keep": 1}, {}, {"keep-last": 1, "x": 2}, ["redact"], None])
 def test_a_transform_has_no_other_form(value: object) -> None:
     assert refused(fields.MaskOf, {"OTHER": value}) == "must be a transform, or `{keep-last: N}`"

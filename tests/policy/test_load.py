@@ -326,9 +326,18 @@ FAULTY: list[tuple[str, str | bytes, list[str]]] = [
         ],
     ),
     (
-        "a transform of this version's future",
-        text(masks="masks: {lean: {MRN: encrypt, OTHER: redact}}\n"),
-        ["p.yaml:9: masks.lean.MRN: `encrypt` is not available in this version"],
+        "options of a mask that do not exist",
+        text(masks="masks:\n  lean:\n    scope: sesion\n    bias: [recall]\n    undecodable: ''\n    OTHER: redact\n"),
+        [
+            "p.yaml:11: masks.lean.scope: unknown scope `sesion`, did you mean `session`",
+            "p.yaml:12: masks.lean.bias: must be a text",
+            "p.yaml:13: masks.lean.undecodable: is empty",
+        ],
+    ),
+    (
+        "records that let through what cannot be read",
+        text(tail="capture: {mask: {undecodable: permit, OTHER: redact}}\n"),
+        ["p.yaml:10: capture.mask.undecodable: `permit` is not allowed here: what is kept is always masked"],
     ),
     (
         "transforms in the wrong place",

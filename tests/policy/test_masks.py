@@ -71,6 +71,37 @@ def test_the_strictest_of_each_entity_wins(
         assert {entity: joined.of(entity).name for entity in expected} == expected
 
 
+def test_the_joined_mask_has_the_lowest_threshold_and_the_narrowest_scope() -> None:
+    some = {"OTHER": Transform("redact")}
+    one = Mask("a", some, scope="organisation", bias="recall", undecodable="permit")
+    two = Mask("b", some, scope="session", bias="precision", undecodable="redact")
+    joined = strictest([one, two])
+    assert (joined.scope, joined.bias, joined.undecodable, joined.threshold) == ("session", "recall", "redact", 0.3)
+    assert strictest([one, Mask("c", some, undecodable="permit")]).undecodable == "permit"
+
+
+def test_a_mask_that_hides_nothing_has_no_say_in_scope_and_threshold() -> None:
+    wide = Mask("wide", {"OTHER": Transform("surrogate")}, scope="organisation", bias="precision")
+    joined = strictest([REVEAL, wide])
+    assert (joined.scope, joined.threshold, joined.undecodable) == ("organisation", 0.75, "redact")
+
+
+@pytest.mark.parametrize(("bias", "threshold"), [("recall", 0.3), ("balanced", 0.5), ("precision", 0.75)])
+def test_the_bias_is_a_threshold(bias: str, threshold: float) -> None:
+    assert Mask("m", REDACT.transforms, bias=bias).threshold == threshold
+
+
+@pytest.mark.parametrize("option", [{"scope": "ward"}, {"bias": "none"}, {"undecodable": "keep"}])
+def test_an_option_that_does_not_exist_cannot_be_made(option: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="no such option"):
+        Mask("m", REDACT.transforms, **option)
+
+
+def test_what_keeps_all_but_the_undecodable_reveals_not_everything() -> None:
+    assert Mask("m", REVEAL.transforms).keeps_all
+    assert not Mask("m", REVEAL.transforms).reveals
+
+
 def test_of_two_keep_last_the_one_that_keeps_less_wins() -> None:
     four, two = Mask("a", {"OTHER": Transform("keep-last", 4)}), Mask("b", {"OTHER": Transform("keep-last", 2)})
     assert strictest([four, two]).of("MRN").keep == 2
@@ -82,4 +113,6 @@ def test_one_mask_is_itself_and_none_is_redact() -> None:
 
 
 def test_masks_copy_and_travel() -> None:
-    assert copy.deepcopy(REVEAL) == pickle.loads(pickle.dumps(REVEAL)) == REVEAL
+    wide = Mask("wide", REVEAL.transforms, scope="exchange", bias="recall")
+    for each in (REVEAL, wide):
+        assert copy.deepcopy(each) == pickle.loads(pickle.dumps(each)) == each

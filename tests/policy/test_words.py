@@ -23,3 +23,20 @@ def test_no_algorithm_has_a_shared_key_or_none() -> None:
 
 def test_other_is_no_entity() -> None:
     assert words.OTHER not in words.ENTITIES
+
+
+def test_options_stand_strictest_first() -> None:
+    assert (words.SCOPES[0], words.UNDECODABLE[0]) == ("exchange", "redact")
+    assert list(words.BIASES.values()) == sorted(words.BIASES.values())
+
+
+def test_what_can_be_turned_back_is_less_strict_than_what_cannot() -> None:
+    order = words.TRANSFORMS.index
+    assert (
+        order("generalise")
+        < order("hash")
+        < order("encrypt")
+        < order("surrogate")
+        < order("shift")
+        < order("keep-last")
+    )

@@ -46,6 +46,8 @@ EXACT, CAPITALISED, SHOUTED, PLAINLY = 0.99, 0.9, 0.45, 0.35
 """Scores of a name as it is; where both words are ordinary ones (Will Young): capitalised, ALL CAPS, in lower case."""
 MISSPELT = (EXACT, 0.85, 0.65)
 """By edits."""
+DOUBTFUL = 0.3
+"""What it takes away that an ordinary word in lower case stands beside a misspelt one."""
 STRANGE = 0.1
 """What a word that belongs to nobody takes away, between two that are somebody."""
 
@@ -261,18 +263,17 @@ class View:
         return here
 
     def _fit(self, first: int, last: int) -> Fit | None:
-        """Somebody; a word that is an ordinary one too takes a capital beside a misspelt one."""
-        kinds = self._kinds
-        if not kinds[last] & NAMEISH:
+        if not self._kinds[last] & NAMEISH:
             return None
-        fit = self._entries.people.fit(self.words[first], self.words[last])
-        if fit and fit.edits and (kinds[first] | kinds[last]) & ORDINARY:
-            return fit if self._capital(first) and self._capital(last) else None
-        return fit
+        return self._entries.people.fit(self.words[first], self.words[last])
 
     def _score(self, first: int, last: int, fit: Fit) -> float:
-        if fit.edits or not self._kinds[first] & self._kinds[last] & ORDINARY:
-            return MISSPELT[fit.edits]
+        one, two = self._kinds[first], self._kinds[last]
+        if fit.edits:
+            doubtful = (one | two) & ORDINARY and not (self._capital(first) and self._capital(last))
+            return MISSPELT[fit.edits] - (DOUBTFUL if doubtful else 0)
+        if not one & two & ORDINARY:
+            return EXACT
         shown = [self._shown(first), self._shown(last)]
         if all(each.isupper() for each in shown):
             return SHOUTED
@@ -282,7 +283,7 @@ class View:
         word = self.words[at]
         if len(word) == 1:
             return word.isalpha()
-        if word in PARTICLES:
+        if word in PARTICLES or (word.isalpha() and {self._gaps[at], self._gaps[at + 1]} & HYPHENS):
             return True
         kind = self._kinds[at]
         return bool(kind & KNOWN) and (not kind & ORDINARY or self._capital(at))

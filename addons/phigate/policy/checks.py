@@ -188,6 +188,8 @@ def records_show_nothing(policy: dict[str, Any]) -> Found:
     for entity, transform in _mapping(mask).items():
         if transform == "keep":
             yield ("capture", "mask", entity), "`keep` is not allowed here: what is kept is always masked"
+    if _mapping(mask).get("undecodable") == "permit":
+        yield ("capture", "mask", "undecodable"), "`permit` is not allowed here: what is kept is always masked"
 
 
 def sealing_is_not_here(policy: dict[str, Any]) -> Found:

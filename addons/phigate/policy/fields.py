@@ -11,8 +11,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, GetPydanticSchema
-from pydantic_core import core_schema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    ValidationError,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from phigate.policy import urls
 from phigate.policy.masks import Mask, Transform
@@ -21,15 +29,21 @@ from phigate.policy.sentences import fault, meant, quoted
 from phigate.policy.words import (
     ACTIONS,
     ALGORITHMS,
+    BIASES,
     ENTITIES,
     OTHER,
     PURPOSES,
     REASONS,
+    SCOPES,
     TRANSFORMS,
-    TRANSFORMS_NOT_HERE,
+    UNDECODABLE,
 )
 
 MAX_KEEP = 8
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,13 @@ class Says:
     """What the reference table prints in its type column."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A section whose keys stand beside those of a mapping; the reference table prints them below it."""
+
+    section: type[Section]
 
 
 def one_of(kind: str, words: Any) -> AfterValidator:
@@ -188,22 +209,37 @@ def _transform(value: Any) -> Transform:
         raise fault("must be a transform, or `{keep-last: N}`")
     if value not in TRANSFORMS:
         raise fault("is empty" if value == "" else f"unknown transform {quoted(value)}{meant(value, TRANSFORMS)}")
-    if value in TRANSFORMS_NOT_HERE:
-        raise fault(f"{quoted(value)} is not available in this version")
     if not 1 <= keep <= MAX_KEEP:
         raise fault(f"`keep-last` keeps 1 to {MAX_KEEP} characters")
     return Transform(value, keep)
 
 
-def _mask(transforms: Mapping[str, Transform]) -> Mask:
-    if OTHER not in transforms:
-        raise fault(f"needs {quoted(OTHER)}: how everything else is hidden")
-    return Mask("mask", transforms)
+_Scope = Annotated[str, one_of("scope", SCOPES), Says("`exchange`, `session`, `subject` or `organisation`")]
+_Bias = Annotated[str, one_of("bias", BIASES), Says("`recall`, `balanced` or `precision`")]
+_Undecodable = Annotated[str, one_of("word", UNDECODABLE), Says("`redact` or `permit`")]
+
+
+class MaskOptions(Section):
+    """What stands in a mask beside its entities."""
+
+    scope: _Scope = Field(
+        default="subject",
+        description="within what the same value gets the same stand-in, and all dates move by the same days: one "
+        "`exchange`, a `session`, all that one `subject` sees, or the whole `organisation`",
+    )
+    bias: _Bias = Field(
+        default="balanced",
+        description="how sure a finding must be to be hidden: `recall` (score .3) hides more, `precision` (.75) less "
+        "than `balanced` (.5)",
+    )
+    undecodable: _Undecodable = Field(
+        default="redact", description="what looks encoded and cannot be read: hidden, or let through"
+    )
 
 
 def _entity(name: str) -> str:
     if name != OTHER and name not in ENTITIES:
-        raise fault(f"unknown entity {quoted(name)}{meant(name, ENTITIES)}")
+        raise fault(f"unknown entity {quoted(name)}{meant(name, ENTITIES | MaskOptions.model_fields.keys())}")
     return name
 
 
@@ -213,12 +249,55 @@ _Transform = Annotated[
 _Entity = Annotated[str, AfterValidator(_entity)]
 
 
+def _mask(value: Any, read: Callable[[Any], Mapping[str, Transform]]) -> Mask:
+    """A mask from its mapping: the options apart, the rest by `read`; all faults of both at once."""
+    if isinstance(value, Mask):
+        return value
+    stated = value if isinstance(value, dict) else {}
+    options, found = MaskOptions(), list[InitErrorDetails]()
+    transforms: Mapping[str, Transform] = {}
+    try:
+        options = MaskOptions.model_validate({key: stated[key] for key in MaskOptions.model_fields if key in stated})
+    except ValidationError as error:
+        found += _again(error)
+    entities = {key: item for key, item in stated.items() if key not in MaskOptions.model_fields}
+    try:
+        transforms = read(entities if isinstance(value, dict) else value)
+    except ValidationError as error:
+        found += _again(error)
+    if found:
+        raise ValidationError.from_exception_data("mask", found, hide_input=True)
+    if OTHER not in transforms:
+        raise fault(f"needs {quoted(OTHER)}: how everything else is hidden")
+    return Mask("mask", transforms, **dict(options))
+
+
+def _again(error: ValidationError) -> list[InitErrorDetails]:
+    """The faults of an inner validation, to be raised by the outer one at their places."""
+    return [
+        InitErrorDetails(
+            type=PydanticCustomError("fault", "{sentence}", {"sentence": each["msg"]})
+            if each["type"] == "fault"
+            else each["type"],
+            loc=each["loc"],
+            input=each["input"],
+            ctx=each.get("ctx", {}),
+        )
+        for each in error.errors(include_url=False)
+    ]
+
+
 def _mask_schema(_source: Any, handler: Callable[..., Any]) -> core_schema.CoreSchema:
     mapping = handler.generate_schema(dict[_Entity, _Transform])  # type: ignore[attr-defined]  # pydantic's handler
-    return core_schema.no_info_after_validator_function(_mask, mapping)
+    return core_schema.no_info_wrap_validator_function(_mask, mapping)
 
 
-MaskOf = Annotated[Mask, GetPydanticSchema(_mask_schema), Says("entity: transform, with `OTHER`")]
+MaskOf = Annotated[
+    Mask,
+    GetPydanticSchema(_mask_schema),
+    Beside(MaskOptions),
+    Says("entity: transform, with `OTHER`"),
+]
 
 
 def _version(value: Any) -> Any:

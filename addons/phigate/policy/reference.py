@@ -6,10 +6,10 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, get_args
 
-from phigate.policy.fields import Says
+from phigate.policy.fields import Beside, Says, Section
 from phigate.policy.masks import Mask
-from phigate.policy.schema import Policy, Section
-from phigate.policy.words import ACTIONS, ALGORITHMS, ENTITIES, OTHER, PURPOSES, TRANSFORMS, TRANSFORMS_NOT_HERE
+from phigate.policy.schema import Policy
+from phigate.policy.words import ACTIONS, ALGORITHMS, ENTITIES, OTHER, PURPOSES, TRANSFORMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -45,7 +45,7 @@ def _shape(annotation: Any) -> tuple[bool, bool, type[Section] | None]:
 
 
 def _parts(annotation: Any) -> Iterator[Any]:
-    yield annotation
+    yield annotation.section if isinstance(annotation, Beside) else annotation
     alias = getattr(getattr(annotation, "__origin__", None), "__value__", None)
     for part in (*((alias,) if alias is not None else ()), *get_args(annotation)):
         yield from _parts(part)
@@ -97,12 +97,11 @@ def _pairs(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def _words() -> list[str]:
-    here = [name for name in TRANSFORMS if name not in TRANSFORMS_NOT_HERE]
     lists: dict[str, Iterable[str]] = {
         "actions": sorted(ACTIONS),
         "purposes": sorted(PURPOSES),
         "algorithms": sorted(ALGORITHMS),
-        "transforms, strictest first": here,
+        "transforms, strictest first": TRANSFORMS,
         "entities": [*sorted(ENTITIES), OTHER],
     }
     return [f"- **{kind}**: " + ", ".join(f"`{word}`" for word in words) for kind, words in lists.items()]

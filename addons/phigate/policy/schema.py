@@ -8,7 +8,7 @@ docs/policy.md (`python -m phigate.policy.reference`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping  # noqa: TC003  # pydantic reads the signatures here
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +16,6 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
@@ -48,6 +46,7 @@ from phigate.policy.fields import (
     Many,
     MaskName,
     MaskOf,
+    MaskOptions,
     ModelName,
     ModelOrAll,
     Name,
@@ -61,6 +60,7 @@ from phigate.policy.fields import (
     RouteMatch,
     RuleName,
     Says,
+    Section,
     Some,
     Text,
     TextPath,
@@ -104,10 +104,6 @@ __all__ = [
     "Unknown",
     "When",
 ]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Introspection(Section):
@@ -236,9 +232,10 @@ class Route(Section):
 
 
 class Capture(Section):
-    mask: Annotated[MaskOf, AfterValidator(lambda mask: Mask("capture", mask.transforms))] = Field(
+    mask: Annotated[MaskOf, AfterValidator(lambda mask: replace(mask, name="capture"))] = Field(
         default=Mask("capture", REDACT.transforms),
-        description="what records, shadows, tickets and webhooks show; `keep` is not allowed",
+        description="what records, shadows, tickets and webhooks show; a mask, with its options, but without `keep` and "
+        "`undecodable: permit`",
     )
     bodies: Bodies = Field(default="masked", description="what of prompt and answer is kept")
     seal_to: Text | None = Field(default=None, description="the auditor's public key, for `sealed`")
@@ -254,7 +251,7 @@ class Origin:
 
 
 def _named(masks: dict[str, Mask]) -> dict[str, Mask]:
-    return {name: Mask(name, mask.transforms) for name, mask in masks.items()}
+    return {name: replace(mask, name=name) for name, mask in masks.items()}
 
 
 def _consequence(error: Mapping[str, Any]) -> bool:
@@ -347,6 +344,6 @@ class Policy(Section):
 
 SECTIONS: tuple[type[Section], ...] = (
     *(Policy, Issuer, Introspection, Saml, Tokens, Model),
-    *(Rule, When, GrantTerms, Route, Capture),
+    *(Rule, When, GrantTerms, MaskOptions, Route, Capture),
 )
 KEYS = frozenset(field.alias or name for section in SECTIONS for name, field in section.model_fields.items())

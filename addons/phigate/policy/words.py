@@ -77,6 +77,7 @@ TRANSFORMS = (
     "year",
     "zip3",
     "cap-90",
+    "generalise",
     "hash",
     "encrypt",
     "surrogate",
@@ -89,8 +90,14 @@ TRANSFORMS = (
 TRANSFORM_ENTITY = {"year": "DATE_TIME", "shift": "DATE_TIME", "zip3": "ZIP", "cap-90": "AGE"}
 """Transforms that make sense of one entity only."""
 
-TRANSFORMS_NOT_HERE = frozenset({"encrypt"})
-"""Words of the language that this version cannot do: a fault, so that they never stand for something weaker."""
+SCOPES = ("exchange", "session", "subject", "organisation")
+"""Where the same value gets the same stand-in; narrowest first."""
+
+BIASES = {"recall": 0.3, "balanced": 0.5, "precision": 0.75}
+"""The score that a finding must have to be hidden; strictest first."""
+
+UNDECODABLE = ("redact", "permit")
+"""What happens to text that looks encoded and cannot be read; strictest first."""
 
 REASONS = frozenset({"no-rule", "denied", "reason-missing", "break-glass-unavailable", "approval-required"})
 """The reasons of a decision; no rule may carry one as its name."""
