@@ -5,7 +5,7 @@ import re
 import pytest
 
 from phigate.masking import Secrets, identifier
-from phigate.masking.identifiers import normal
+from phigate.masking.identifiers import identifiers, normal
 
 SECRETS = Secrets(b"k" * 32, "e1")
 
@@ -40,3 +40,12 @@ def test_an_identifier_names_its_entity_and_nothing_else() -> None:
 def test_what_does_not_parse_stays_a_value() -> None:
     assert normal("IP_ADDRESS", "300.1") == "300.1"
     assert normal("DATE_TIME", "July 10-15, 2023") == "july 10 15 2023"
+
+
+def test_a_value_is_sought_under_every_key() -> None:
+    old = Secrets(b"o" * 32, "e0")
+    both = Secrets(b"k" * 32, "e1", (old,))
+    assert identifiers("MRN", "61-83-49", both) == (
+        identifier("MRN", "618349", SECRETS),
+        identifier("MRN", "618349", old),
+    )

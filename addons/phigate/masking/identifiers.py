@@ -1,6 +1,6 @@
 """One name for one identifier however it was written, and its keyed form for the journal's index.
 
-With it "who saw MRN 70418?" is answered without storing the number: who holds the key can ask, nobody can read.
+With it "who saw MRN 70418?" is answered without storing the number: who holds the keys can ask, nobody can read.
 """
 
 from __future__ import annotations
@@ -86,3 +86,8 @@ def normal(entity: str, text: str) -> str:
 def identifier(entity: str, text: str, secrets: Secrets) -> str:
     """`ENTITY:` and 32 hexadecimal digits (128 bits) of the value's HMAC-SHA256."""
     return f"{entity}:{secrets.digest('identifier', entity, normal(entity, text)).hex()[:32]}"
+
+
+def identifiers(entity: str, text: str, secrets: Secrets) -> tuple[str, ...]:
+    """What a value may be called in the index: its identifier under each key that there ever was, newest first."""
+    return tuple(identifier(entity, text, each) for each in secrets.every)

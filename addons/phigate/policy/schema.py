@@ -234,8 +234,8 @@ class Route(Section):
 class Capture(Section):
     mask: Annotated[MaskOf, AfterValidator(lambda mask: replace(mask, name="capture"))] = Field(
         default=Mask("capture", REDACT.transforms),
-        description="what records, shadows, tickets and webhooks show; a mask, with its options, but without `keep` and "
-        "`undecodable: permit`",
+        description="what records, shadows, tickets and webhooks show: a mask with its options, but without `keep` "
+        "and `undecodable: permit`",
     )
     bodies: Bodies = Field(default="masked", description="what of prompt and answer is kept")
     seal_to: Text | None = Field(default=None, description="the auditor's public key, for `sealed`")
