@@ -12,7 +12,7 @@ from phigate.masking.people import Name
 from phigate.masking.roster import Roster
 
 if TYPE_CHECKING:
-    from phigate.masking.source import Hit
+    from phigate.masking.evidence import Hit
 
 NAMES = [
     Name("ada", ("brandt",), ("quist",)),

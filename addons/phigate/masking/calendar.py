@@ -30,7 +30,8 @@ MIDDLE = 15
 """The day that a month stands for."""
 NAMES = "|".join(sorted(MONTHS, key=len, reverse=True))
 MONTH_OF = re.compile(
-    rf"(?P<month>{NAMES})(?P<gap>\.?(?:,? |-|/| of )?['\u2019]?)(?P<year>(?<=['\u2019])\d\d|(?<!\w)\d{{4}})", re.IGNORECASE
+    rf"(?P<month>{NAMES})(?P<gap>\.?(?:,? |-|/| of )?['\u2019]?)(?P<year>(?<=['\u2019])\d\d|(?<!\w)\d{{4}})",
+    re.IGNORECASE,
 )
 NUMBERS_OF = re.compile(
     r"(?P<month>\d{1,2})(?P<gap>[/-])(?P<year>\d{4})|(?P<year2>\d{4})(?P<gap2>[/-])(?P<month2>\d{1,2})"

@@ -14,8 +14,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from phigate.masking.calendar import read
+from phigate.masking.evidence import Hit
 from phigate.masking.people import LONGEST_WORD, PARTICLES, fold
-from phigate.masking.source import Hit
 
 if TYPE_CHECKING:
     from phigate.masking.people import Fit, People

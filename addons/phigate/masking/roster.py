@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from phigate.masking.evidence import Hit, read_through
 from phigate.masking.lookup import LONGEST, MOST_TOKENS, TOKEN, Entries, Lookup
 from phigate.masking.people import Name, People, fold, words_of
 
@@ -83,10 +84,12 @@ class Roster:
     def reader(self) -> Lookup:
         return Lookup(self._entries)
 
+    def hits(self, text: str) -> list[Hit]:
+        return read_through(self, text)
+
     def holds(self, text: str) -> bool:
         """Whether somebody's name or value stands in a text as it is in the roster, without typos."""
-        reader = self.reader()
-        return any(hit.detector == self.name for hit in (*reader.feed(text), *reader.close()))
+        return any(hit.detector == self.name for hit in self.hits(text))
 
     def has_name(self, first: str, last: str) -> bool:
         """Whether somebody is called so; one word each."""
