@@ -1,0 +1,77 @@
+"""What one place of a document says is an identifier is one in its free text too.
+
+The family name of a `Patient` is hidden in the narrative beside it, even where no detector would see it there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_TOKEN = re.compile(r"\w+")
+LEAST = {"PERSON": 3, "LOCATION": 6, "ORGANIZATION": 6}
+"""Letters and digits that a value must have to be looked for; other kinds: five, and a digit or an @."""
+_NOT = frozenset(("DATE_TIME", "AGE", "PHOTO", "ZIP"))
+"""Too common, or found as well by what they look like."""
+MOST = 20_000
+"""Values that are looked for; a larger document is scanned as it is from there on."""
+
+
+class Known:
+    """Values and their entities, found again in a text by their first word."""
+
+    def __init__(self, values: Iterable[tuple[str, str]]) -> None:
+        self._by_word: dict[str, list[tuple[str, str]]] = {}
+        seen: set[str] = set()
+        for entity, value in values:
+            text = _trimmed(value)
+            if text not in seen and _telling(entity, text) and len(seen) < MOST:
+                seen.add(text)
+                first = _TOKEN.match(text)
+                if first:
+                    self._by_word.setdefault(first[0], []).append((text, entity))
+        for rows in self._by_word.values():
+            rows.sort(key=lambda row: -len(row[0]))
+
+    def around(self, render: Callable[[str], str], hide: Callable[[str, str], str]) -> Callable[[str], str]:
+        """The same rendering, after which no known value is left."""
+        if not self._by_word:
+            return render
+
+        def both(text: str) -> str:
+            return self._hidden(render(text), hide)
+
+        return both
+
+    def _hidden(self, text: str, hide: Callable[[str, str], str]) -> str:
+        out, at = [], 0
+        for found in _TOKEN.finditer(text):
+            rows = self._by_word.get(found[0]) if found.start() >= at else None
+            for value, entity in rows or ():
+                end = found.start() + len(value)
+                if text.startswith(value, found.start()) and not text[end : end + 1].isalnum():
+                    out += [text[at : found.start()], hide(entity, value)]
+                    at = end
+                    break
+        return "".join([*out, text[at:]]) if out else text
+
+
+def _trimmed(value: str) -> str:
+    text = value.strip()
+    while text and not (text[0].isalnum() or text[0] == "_"):
+        text = text[1:]
+    while text and not text[-1].isalnum():
+        text = text[:-1]
+    return text
+
+
+def _telling(entity: str, text: str) -> bool:
+    if entity in _NOT:
+        return False
+    size = sum(map(str.isalnum, text))
+    if entity in LEAST:
+        return size >= LEAST[entity] and not text.islower()
+    return size >= 5 and any(each.isdecimal() or each == "@" for each in text)
