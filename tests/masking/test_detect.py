@@ -5,20 +5,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phigate.exchange import Finding
-from phigate.masking import DETECTORS, Detector, Detectors, Memory, Piece, Roster
+from phigate.masking import DETECTORS, Detector, Detectors, Memory, Piece, parse_roster
 from phigate.masking.detect import LONGEST_WORD
 from phigate.masking.patterns import PatternError
 from tests.masking.rows import MARK
 
-ROSTER = Roster(
-    [
-        ("PERSON", "Ada Example"),
-        ("PERSON", "Ada Example Vance"),
-        ("MRN", "61-83-49"),
-        ("PERSON", "Zoë Ångström"),
-        ("MRN", "7001"),
-    ]
-)
+ROSTER = parse_roster("name,mrn\nAda Example,61-83-49\nAda Example Vance,70017\nZoë Ångström,\n", "r.csv")
 ALONE, BOTH = Detectors(), Detectors(sources=[ROSTER])
 
 KNOWN = [MARK.sub(r"\1", sample) for each in DETECTORS for sample in each.hits]
@@ -103,17 +95,17 @@ def test_names_that_others_showed_are_found() -> None:
 
 def test_a_word_that_may_become_a_known_name_is_held_back() -> None:
     scanner = ALONE.scanner()
-    scanner.feed("Patient: Ada Brandt, 45 years. ")
-    assert [piece.text for piece in scanner.feed("so Bra")] == ["so "]
+    pieces = scanner.feed("Patient: Ada Brandt, and she ate. so Bra")
+    assert "".join(piece.text for piece in pieces).endswith("so ")
     assert [piece.text for piece in scanner.feed("ve it is")] == ["Brave it "]
 
 
 def test_what_every_source_said_can_be_explained() -> None:
-    text = "Patient: Ada Example Vance, Ada well"
+    text = "Patient: Ada Example (and then Ada slept)"
     verdicts = [(text[each.start : each.end], each.detector, each.verdict) for each in BOTH.explain(text)]
     assert verdicts == [
-        ("Ada Example Vance", "name-label", "gave way to roster"),
-        ("Ada Example Vance", "roster", "kept"),
+        ("Ada Example", "name-label", "gave way to roster"),
+        ("Ada Example", "roster", "kept"),
         ("Ada", "memory", "kept"),
     ]
 
@@ -160,11 +152,9 @@ def test_offsets_are_characters() -> None:
     assert BOTH.find("é王 MRN: 70418") == [Finding(8, 13, "MRN", 0.95, "mrn")]
 
 
-def test_at_one_place_the_longer_entry_wins() -> None:
-    (first,) = BOTH.find("61-83-49")
+def test_at_one_place_the_surer_source_names_what_is_found() -> None:
+    (first,) = BOTH.find("MRN: 61-83-49")
     assert first.detector == "roster"
-    (longer,) = BOTH.find("Ada Example Vance")
-    assert longer.end == 17
 
 
 def test_a_refused_match_leaves_its_place_to_the_next_row() -> None:

@@ -128,7 +128,7 @@ def models_exist(policy: dict[str, Any]) -> Found:
     if "models" not in policy:
         return
     models = _names(policy, "models")
-    for path, rule in _rules(policy):
+    for path, rule in (*_rules(policy), *_items(policy, "fields")):
         for place, word in _words(rule, "models"):
             if word != "*" and word not in models:
                 yield (*path, *place), f"unknown model {quoted(word)}{meant(word, models)}"
@@ -183,6 +183,19 @@ def transforms_fit_the_entity(policy: dict[str, Any]) -> Found:
                 yield (*path, entity), f"{quoted(transform)} is for {quoted(home)} only"
 
 
+def field_rules_say_something(policy: dict[str, Any]) -> Found:
+    for path, rule in _items(policy, "fields"):
+        if not rule.keys() & {"hide", "keep", "scan"}:
+            yield path, "needs `hide`, `keep` or `scan`"
+        seen: dict[str, str] = {}
+        for key in ("hide", "keep", "scan"):
+            words = rule.get(key)
+            places = _words(rule, key) if key != "hide" else (((key, word), word) for word in _mapping(words))
+            for place, word in places:
+                if seen.setdefault(word, key) != key:
+                    yield (*path, *place), f"{quoted(word)} stands in `{seen[word]}` as well"
+
+
 def records_show_nothing(policy: dict[str, Any]) -> Found:
     mask = _mapping(policy.get("capture")).get("mask")
     for entity, transform in _mapping(mask).items():
@@ -212,6 +225,7 @@ CHECKS: tuple[Check, ...] = (
     grants_end,
     reveal_is_built_in,
     transforms_fit_the_entity,
+    field_rules_say_something,
     records_show_nothing,
     sealing_is_not_here,
 )

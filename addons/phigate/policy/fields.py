@@ -24,6 +24,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from phigate.policy import urls
 from phigate.policy.masks import Mask, Transform
+from phigate.policy.paths import BadPathError, steps
 from phigate.policy.patterns import BadPatternError, compile_pattern
 from phigate.policy.sentences import fault, meant, quoted
 from phigate.policy.words import (
@@ -197,6 +198,25 @@ def _pattern(text: str) -> str:
 
 
 Pattern = Annotated[Text, AfterValidator(_pattern), Says("RE2 pattern")]
+
+
+def _path(text: str) -> str:
+    try:
+        steps(text)
+    except BadPathError as error:
+        raise fault(f"{quoted(text)} is not a path: it {error}") from None
+    return text
+
+
+def _hidden_as(name: str) -> str:
+    if name not in ENTITIES:
+        raise fault(f"unknown entity {quoted(name)}{meant(name, ENTITIES)}")
+    return name
+
+
+FieldPath = Annotated[Text, AfterValidator(_path), Says("path such as `$.patient.name`, `$.notes[*].text`, `$..mrn`")]
+HiddenAs = Annotated[Text, AfterValidator(_hidden_as), Says("entity")]
+Side = Annotated[str, one_of("word", {"request", "answer", "both"}), Says("`request`, `answer` or `both`")]
 
 
 def _transform(value: Any) -> Transform:

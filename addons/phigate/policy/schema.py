@@ -37,9 +37,11 @@ from phigate.policy.fields import (
     Credential,
     Duration,
     Endpoint,
+    FieldPath,
     Glob,
     Grantable,
     GroupsAs,
+    HiddenAs,
     KeyLife,
     KeySource,
     Leeway,
@@ -61,6 +63,7 @@ from phigate.policy.fields import (
     RuleName,
     Says,
     Section,
+    Side,
     Some,
     Text,
     TextPath,
@@ -88,6 +91,7 @@ __all__ = [
     "VERBS",
     "Ambiguous",
     "Capture",
+    "FieldRule",
     "GrantTerms",
     "Introspection",
     "Issuer",
@@ -231,6 +235,21 @@ class Route(Section):
     text: Some[TextPath] = Field(description="where the text is")
 
 
+class FieldRule(Section):
+    models: Some[ModelOrAll] = Field(default=(), description="for which models; nothing means all")
+    routes: Some[RouteMatch] = Field(default=(), description="for which routes; nothing means all")
+    in_: Side = Field(default="both", alias="in", description="whether in requests, in answers or in both")
+    hide: Annotated[dict[FieldPath, HiddenAs], Field(min_length=1), Says("path: entity")] = Field(
+        default={}, description="what stands there is hidden as this, whatever it is"
+    )
+    keep: Some[FieldPath] = Field(
+        default=(), description="what stands there the caller sees as it is; records and shadows never do"
+    )
+    scan: Some[FieldPath] = Field(
+        default=(), description="what stands there is text, even where a protocol's own value is expected"
+    )
+
+
 class Capture(Section):
     mask: Annotated[MaskOf, AfterValidator(lambda mask: replace(mask, name="capture"))] = Field(
         default=Mask("capture", REDACT.transforms),
@@ -285,6 +304,9 @@ class Policy(Section):
         description="file of your own detectors and lists (docs/detectors.md); relative to the policy's folder",
     )
     routes: Many[Route] = Field(default=(), description="servers that speak no known dialect")
+    fields: Many[FieldRule] = Field(
+        default=(), description="JSON members whose meaning is known; at one place `hide` beats `scan` beats `keep`"
+    )
     capture: Capture = Field(default_factory=Capture, description="what is remembered")
 
     _origin: Origin = PrivateAttr(default=Origin("", Path()))
@@ -345,5 +367,6 @@ class Policy(Section):
 SECTIONS: tuple[type[Section], ...] = (
     *(Policy, Issuer, Introspection, Saml, Tokens, Model),
     *(Rule, When, GrantTerms, MaskOptions, Route, Capture),
+    *(Rule, When, GrantTerms, Route, FieldRule, Capture),
 )
 KEYS = frozenset(field.alias or name for section in SECTIONS for name, field in section.model_fields.items())

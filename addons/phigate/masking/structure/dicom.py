@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from phigate.dialect import tree
 from phigate.masking.structure.codes import is_code
 from phigate.masking.structure.dicom_tags import BY_VR, TAGS
-from phigate.masking.structure.treatment import AGE, KEEP, OLDEST, PROSE, SCAN
+from phigate.masking.structure.treatment import AGE, OLDEST, PROSE, SCAN
 
 if TYPE_CHECKING:
     from phigate.masking.structure.treatment import Masker

@@ -6,7 +6,7 @@ what it is.
 
 from __future__ import annotations
 
-from phigate.masking.structure.treatment import DATE, KEEP, PROSE, SCAN, Rules, named
+from phigate.masking.structure.treatment import DATE, KEEP, PROSE, SCAN, named
 
 COMPONENTS = {
     name: {int(number): rule for number, rule in named(rules).items()}

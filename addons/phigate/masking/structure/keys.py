@@ -10,65 +10,79 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _BREAK = re.compile(r"[_\W]+|(?<=[a-z0-9])(?=[A-Z])")
-_WHOSE = frozenset(
-    "patient pt patients member subscriber insured guarantor provider physician doctor practitioner attending referring"
-    " ordering admitting performing primary secondary pcp nurse caregiver guardian mother father spouse parent child"
-    " relative contact emergency next kin kins client resident subject author recipient sender person user"
-    " family employee donor newborn baby".split()
+_OWNERS = (
+    "patient|pt|patients|member|subscriber|insured|guarantor|provider|physician|doctor|"
+    "practitioner|attending|referring|ordering|admitting|performing|primary|secondary|pcp|nurse|"
+    "caregiver|guardian|mother|father|spouse|parent|child|relative|contact|emergency|next|kin|"
+    "kins|client|resident|subject|author|recipient|sender|person|user|family|employee|donor|"
+    "newborn|baby"
 )
+_WHOSE = frozenset(_OWNERS.split("|"))
 """Who a name says it is about: `physician_name` is a name."""
 
 _SURE = {
     "PERSON": "full name|first name|last name|middle name|given name|given names|family name|surname|maiden name"
-    "|fname|lname|firstname|lastname|preferred name|nickname|alias name|name first|name last|display name full",
-    "MRN": "mrn|medical record number|medical record no|med rec num|med rec no|record number|chart number|chart no|mrn number"
-    "|hospital number|patient id|pat id|patient number|patient no|patid|medical record|empi|eid mrn|patient identifier",
+    "|fname|lname|firstname|lastname|preferred name|nickname|alias name|name first|name last"
+    "|display name full",
+    "MRN": "mrn|medical record number|medical record no|med rec num|med rec no|record number|chart number"
+    "|chart no|mrn number|hospital number|patient id|pat id|patient number|patient no|patid"
+    "|medical record|empi|eid mrn|patient identifier",
     "US_SSN": "ssn|social security|social security number|social security no|soc sec num|ssn number",
     "DATE_TIME": "dob|date of birth|birth date|birthdate|birthday|birth dt|dod|date of death|death date|deceased date"
-    "|admission date|admit date|admitted|admit dt|discharge date|discharge dt|discharged|visit date|date of visit|encounter date"
-    "|service date|date of service|dos|appointment date|appt date|procedure date|surgery date|collection date|result date"
-    "|order date|start date|end date|onset date|diagnosis date|exam date|study date|report date|note date"
-    "|admission time|discharge time|admit datetime|discharge datetime|admission datetime|date admitted"
-    "|date discharged|date seen|last seen|last visit|next visit|next appointment|signed date|date signed",
-    "PHONE_NUMBER": "phone|telephone|phone number|telephone number|mobile|cell|cell phone|mobile phone|mobile number|home phone"
-    "|work phone|tel|phone no|pager|contact number|callback number|phone home|phone work|phone mobile",
+    "|admission date|admit date|admitted|admit dt|discharge date|discharge dt|discharged|visit date"
+    "|date of visit|encounter date|service date|date of service|dos|appointment date|appt date"
+    "|procedure date|surgery date|collection date|result date|order date|start date|end date|onset date"
+    "|diagnosis date|exam date|study date|report date|note date|admission time|discharge time"
+    "|admit datetime|discharge datetime|admission datetime|date admitted|date discharged|date seen"
+    "|last seen|last visit|next visit|next appointment|signed date|date signed",
+    "PHONE_NUMBER": "phone|telephone|phone number|telephone number|mobile|cell|cell phone|mobile phone|mobile number"
+    "|home phone|work phone|tel|phone no|pager|contact number|callback number|phone home|phone work"
+    "|phone mobile",
     "FAX_NUMBER": "fax|fax number|fax no",
     "EMAIL_ADDRESS": "email|e mail|email address|mail address|e mail address|email addr",
-    "LOCATION": "street|street address|home address|mailing address|address line|address line 1|address line 2|address 1|address 2"
-    "|address1|address2|addr1|addr2|city|town|county|postal address|residence|neighborhood|neighbourhood|street name"
-    "|street number|apartment|birthplace|place of birth|birth place|city town|latitude|longitude|addr",
+    "LOCATION": "street|street address|home address|mailing address|address line|address line 1|address line 2"
+    "|address 1|address 2|address1|address2|addr1|addr2|city|town|county|postal address|residence"
+    "|neighborhood|neighbourhood|street name|street number|apartment|birthplace|place of birth"
+    "|birth place|city town|latitude|longitude|addr",
     "ZIP": "zip|zip code|zipcode|postal code|postalcode|postcode|post code|zip5|zip4",
-    "ORGANIZATION": "hospital|hospital name|facility|facility name|clinic|clinic name|employer|employer name|pharmacy|pharmacy name"
-    "|practice name|school|school name|organization name|organisation name|nursing home|performing lab|service provider",
-    "HEALTH_PLAN_ID": "member id|member number|health plan id|policy number|policy no|insurance id|subscriber id|group number|group id"
-    "|insurance number|medicaid id|medicaid number|beneficiary id|beneficiary number|plan member id|member no|insurance policy number"
-    "|insured id|subscriber number|health plan number",
+    "ORGANIZATION": "hospital|hospital name|facility|facility name|clinic|clinic name|employer|employer name|pharmacy"
+    "|pharmacy name|practice name|school|school name|organization name|organisation name|nursing home"
+    "|performing lab|service provider",
+    "HEALTH_PLAN_ID": "member id|member number|health plan id|policy number|policy no|insurance id|subscriber id"
+    "|group number|group id|insurance number|medicaid id|medicaid number|beneficiary id"
+    "|beneficiary number|plan member id|member no|insurance policy number|insured id|subscriber number"
+    "|health plan number",
     "MBI": "mbi|medicare id|medicare number|medicare beneficiary identifier|hicn",
-    "ACCOUNT_NUMBER": "account|account number|account no|acct|acct number|acct no|account num|bank account|bank account number"
-    "|account id|guarantor account|billing account",
+    "ACCOUNT_NUMBER": "account|account number|account no|acct|acct number|acct no|account num|bank account"
+    "|bank account number|account id|guarantor account|billing account",
     "CREDIT_CARD": "credit card|credit card number|card number|pan",
     "IBAN_CODE": "iban",
     "LICENSE_NUMBER": "license number|licence number|driver license|drivers license|driver license number"
-    "|drivers license number|dl number|license no|certificate number|passport|passport number|state license",
+    "|drivers license number|dl number|license no|certificate number|passport|passport number"
+    "|state license",
     "NPI": "npi|npi number|provider npi|national provider identifier",
     "DEA_NUMBER": "dea|dea number|dea no",
-    "VEHICLE_ID": "vin|license plate|licence plate|plate number|plate|vehicle identification number|vehicle id|registration plate",
-    "DEVICE_ID": "serial number|serial no|device serial|device serial number|device id|udi|implant serial|device identifier",
+    "VEHICLE_ID": "vin|license plate|licence plate|plate number|plate|vehicle identification number|vehicle id"
+    "|registration plate",
+    "DEVICE_ID": "serial number|serial no|device serial|device serial number|device id|udi|implant serial"
+    "|device identifier",
     "URL": "url|website|web site|home page|homepage|portal url",
     "IP_ADDRESS": "ip|ip address|ip addr|client ip|ipv4|ipv6",
     "PHOTO": "photo|photograph|face image|portrait|picture|headshot",
     "BIOMETRIC_ID": "fingerprint|fingerprint id|biometric id|voiceprint|retina scan|iris scan|face id",
-    "ENCOUNTER_ID": "encounter id|encounter number|visit id|visit number|visit no|csn|csn id|admission id|har|encounter no"
-    "|contact serial number|admission number|hadm id|stay id",
-    "UNIQUE_ID": "claim number|claim id|claim no|order id|order number|accession|accession number|specimen id|case number|case id"
-    "|study instance uid|prescription number|rx number|rx no|referral number|authorization number|auth number|employee id"
-    "|subject id|patient uuid|patient guid|tax id|national id|national identifier|user id|username|login",
+    "ENCOUNTER_ID": "encounter id|encounter number|visit id|visit number|visit no|csn|csn id|admission id|har"
+    "|encounter no|contact serial number|admission number|hadm id|stay id",
+    "UNIQUE_ID": "claim number|claim id|claim no|order id|order number|accession|accession number|specimen id"
+    "|case number|case id|study instance uid|prescription number|rx number|rx no|referral number"
+    "|authorization number|auth number|employee id|subject id|patient uuid|patient guid|tax id"
+    "|national id|national identifier|user id|username|login",
     "AGE": "age|patient age|age years|age in years|age at visit|age at admission|age yrs",
 }
 _LIKELY = {
-    "PERSON": "name|patient|patients|provider|physician|doctor|attending|practitioner|nurse|surgeon|author|contact|guardian|spouse"
-    "|mother|father|emergency contact|next of kin|nok|caregiver|pcp|guarantor|insured|subscriber|referred by|seen by|signed by"
-    "|clinician|therapist|pharmacist|technician|ordering provider|radiologist|employee",
+    "PERSON": "name|patient|patients|provider|physician|doctor|attending|practitioner|nurse|surgeon|author|contact"
+    "|guardian|spouse|mother|father|emergency contact|next of kin|nok|caregiver|pcp|guarantor|insured"
+    "|subscriber|referred by|seen by|signed by|clinician|therapist|pharmacist|technician"
+    "|ordering provider|radiologist|employee",
     "MRN": "id|record|chart|record id|pid",
     "DATE_TIME": "date|datetime|appointment|appt|birth|born|timestamp|admission|discharge|created at|updated at",
     "LOCATION": "address|addr|location|home|district",

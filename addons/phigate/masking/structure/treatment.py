@@ -38,7 +38,7 @@ OLDEST = 89
 
 
 class Masker(NamedTuple):
-    """How one pair of eyes sees: `render` scans a text and masks what it finds, `hide(entity, text)` masks all of it."""
+    """How one pair of eyes sees: `render` scans a text and masks what it finds, `hide(entity, text)` all of it."""
 
     render: Callable[[str], str]
     hide: Callable[[str, str], str]
