@@ -1,7 +1,7 @@
 """The people's side, on its own port: glue between the house and the console's HTTP application.
 
 uvicorn runs in mitmproxy's own event loop. Its socket is bound before any port of the proxy is, so that a console
-that cannot be had stops the start.
+that cannot be had stops the start. What it may take of the loop is bounded (`wire.py`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 from mitmproxy import ctx
@@ -18,6 +19,7 @@ from phigate import metrics
 from phigate.console.app import build
 from phigate.console.desk import Desk
 from phigate.console.tokens import routes
+from phigate.console.wire import HEAD, Share, Wire
 from phigate.house import StartFault
 
 if TYPE_CHECKING:
@@ -25,8 +27,20 @@ if TYPE_CHECKING:
 
     from phigate.house import House
 
+ACCEPTED: Final = 16
+"""Connections that are taken in one turn of the loop."""
+QUEUE: Final = 1024
+"""Connections that the system keeps until they are taken; where it has no room a probe tries again after a second."""
+KEEP_ALIVE: Final = 5
+"""Seconds."""
+
 
 class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(QUEUE)  # asyncio has one number for both
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to mitmproxy."""
@@ -54,9 +68,15 @@ class Console:
         here = self.house.addresses
         if here.url and here.console:
             app.include_router(routes(Desk(self.house, here.url, here.console, self.house.count_refused)))
+        wire: Any = partial(Wire, Share())  # uvicorn calls it as it would the class
         config = uvicorn.Config(
             app,
+            http=wire,
+            backlog=ACCEPTED,
+            timeout_keep_alive=KEEP_ALIVE,
+            h11_max_incomplete_event_size=HEAD,
             log_config=None,
+            log_level="error",  # else whoever sends something malformed writes a line for it
             access_log=False,
             lifespan="off",
             server_header=False,
