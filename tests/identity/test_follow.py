@@ -4,6 +4,8 @@ import pytest
 
 from phigate.exchange import Subject
 from phigate.identity.follow import PATIENCE, Follow
+from phigate.identity.jwks import MAX_KEYS
+from phigate.identity.strict import to_base64url
 from phigate.ledger import GatewayKey, LedgerDown, Revocation
 from tests.identity import forge
 
@@ -36,8 +38,8 @@ def out(number, subject="ada"):
     return Revocation(IDP, subject, None, cut=100.0, expires=1000.0, by="eve", reason="lost", number=number)
 
 
-def key(kid, expires=1000.0):
-    public = {name: value for name, value in forge.jwk_of("EdDSA").items() if name != "kid"}
+def key(kid, expires=1000.0, **changed):
+    public = {name: value for name, value in forge.jwk_of("EdDSA").items() if name != "kid"} | changed
     return GatewayKey(kid, "gw-1", public, active_from=0.0, expires=expires)
 
 
@@ -127,3 +129,60 @@ async def test_the_gateways_keys_are_those_that_are_published():
     await follow.look(book, 300.0)
     assert follow.keyset.generation != first.generation
     assert not follow.keyset.knows("two")
+
+
+def keys(*numbers):
+    return [key(f"key-{number}") for number in numbers]
+
+
+async def test_all_keys_that_are_published_are_believed_however_many_they_are():
+    book, follow = Book(), Follow()
+    book.public = keys(*range(3 * MAX_KEYS))
+    await follow.look(book, 200.0)
+    assert len(follow.keyset.keys) == 3 * MAX_KEYS
+    book.public.append(key("newest"))
+    await follow.look(book, 200.0)
+    assert follow.keyset.knows("newest")
+
+
+async def test_a_key_that_is_gone_from_the_ledger_is_dead_at_the_next_look():
+    book, follow = Book(), Follow()
+    book.public = keys(*range(2 * MAX_KEYS))
+    await follow.look(book, 200.0)
+    first = follow.keyset
+    del book.public[7]
+    await follow.look(book, 200.0)
+    assert not follow.keyset.knows("key-7")
+    assert len(follow.keyset.keys) == 2 * MAX_KEYS - 1
+    assert follow.keyset.generation != first.generation
+    book.public = []
+    await follow.look(book, 200.0)
+    assert follow.keyset.keys == ()
+
+
+UNUSABLE = [
+    ("is none", {"x": "AAAA"}),
+    ("is for something else", {"use": "enc"}),
+    ("says something that is no JSON of ours", {"deep": [[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]}),
+]
+
+
+@pytest.mark.parametrize(("sentence", "changed"), UNUSABLE, ids=[case[0] for case in UNUSABLE])
+async def test_the_others_stay_believed_beside_a_key_that(caplog, sentence, changed):
+    book, follow = Book(), Follow()
+    book.public = [*keys(1, 2), key("odd", **changed)]
+    await follow.look(book, 200.0)
+    await follow.look(book, 200.0)
+    assert {found.kid for found in follow.keyset.keys} == {"key-1", "key-2"}
+    assert [record.message for record in caplog.records] == ["the gateways publish 1 keys that cannot be used"]
+
+
+async def test_a_key_that_was_replaced_under_its_name_is_the_new_one():
+    book, follow = Book(), Follow()
+    book.public = [key("one")]
+    await follow.look(book, 200.0)
+    before = follow.keyset.keys
+    book.public = [key("one", x=to_base64url(b"\x03" + bytes(31)))]
+    await follow.look(book, 200.0)
+    assert [found.kid for found in follow.keyset.keys] == ["one"]
+    assert follow.keyset.keys != before

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -19,6 +18,7 @@ from phigate.identity.revoked import Revoked
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from phigate.identity.jwks import PublicKey
     from phigate.ledger import GatewayKey, Ledger, Revocation
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Follow:
         self._clock = clock
         self._newest: Revocation | None = None
         self._looked = float("-inf")
-        self._published: list[bytes] = []
+        self._read: dict[bytes, tuple[PublicKey, ...]] = {}
         self.revoked = Revoked()
         self.keyset = KeySet(())
         """The public keys of all gateways, for the bearers that they issued."""
@@ -73,12 +73,20 @@ class Follow:
         return found, found[-1] if found else None
 
     def _take_keys(self, keys: Sequence[GatewayKey]) -> None:
-        published = sorted(orjson.dumps({**key.public, "kid": key.kid}, option=orjson.OPT_SORT_KEYS) for key in keys)
-        if published == self._published:
+        """Make the keys that are published those that are believed, however many they are.
+
+        Each is read by itself: `parse_jwks` has a limit for sets of others, and one that cannot be read costs no other.
+        """
+        published = [orjson.dumps({**key.public, "kid": key.kid}, option=orjson.OPT_SORT_KEYS) for key in keys]
+        if published == list(self._read):
             return
-        found = parse_jwks(b'{"keys":[%b]}' % b",".join(published))
-        self._published = published
-        if isinstance(found, KeySet):
-            self.keyset = replace(found, generation=self.keyset.generation + 1)
-        else:
-            logger.error("the gateways publish %d keys, more than are read: new ones are not believed", len(published))
+        read = {each: self._read[each] if each in self._read else _usable(each) for each in published}
+        believed = tuple(key for each in read.values() for key in each)
+        if len(believed) < len(read):
+            logger.error("the gateways publish %d keys that cannot be used", len(read) - len(believed))
+        self._read, self.keyset = read, KeySet(believed, self.keyset.generation + 1)
+
+
+def _usable(published: bytes) -> tuple[PublicKey, ...]:
+    found = parse_jwks(b'{"keys":[%b]}' % published)
+    return found.keys if isinstance(found, KeySet) else ()
