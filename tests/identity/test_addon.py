@@ -9,8 +9,8 @@ from phigate.exchange import Refusal, Subject
 from phigate.identity import addon
 from phigate.identity.addon import Identity
 from phigate.identity.outcome import Refused, Unavailable
-from phigate.ledger import Revocation
-from tests.stage import ISSUER, asking, bearer, entered
+from phigate.ledger import LedgerDown, Revocation
+from tests.stage import ISSUER, asking, bearer, entered, until
 
 WARD = ("ward",)
 
@@ -194,3 +194,39 @@ async def test_what_is_under_way_is_ended_where_nobody_knows_who_is_out(house, m
     for tick in house.ticks:
         tick()
     assert passage.outcome == "interrupted"
+
+
+# -- looking at the ledger ------------------------------------------------------------------------------------------
+
+FAULTS = [
+    ("the ledger's own", lambda: LedgerDown("Quartermaine"), "the ledger does not answer (LedgerDown)"),
+    ("one that nobody foresaw", lambda: KeyError("Quartermaine"), "looking at the ledger broke (KeyError at "),
+]
+
+
+@pytest.mark.parametrize(("sentence", "fault", "said"), FAULTS, ids=[case[0] for case in FAULTS])
+async def test_looking_goes_on_after_any_fault_which_is_said_once_and_lets_nobody_in(
+    house, monkeypatch, caplog, sentence, fault, said
+):
+    monkeypatch.setattr(addon, "LOOK", 0.005)
+    house.follow._clock = lambda: time.monotonic() + 1000  # it was looked at before, to furnish the house
+    looked, works = [], house.look_at_ledger
+
+    async def broken():
+        looked.append(True)
+        raise fault()
+
+    monkeypatch.setattr(house, "look_at_ledger", broken)
+    room = Identity(house)
+    room.running()
+    await until(lambda: len(looked) > 3)
+    assert not house.follow.current
+    assert (await identified(house, asking(said=bearer(*WARD)))).refusal.reason == "ledger-unavailable"
+    (told,) = [record.message for record in caplog.records]
+    assert told.startswith(said)
+    assert told.endswith("; no bearer is believed until that is over")
+    assert "Quartermaine" not in told
+    monkeypatch.setattr(house, "look_at_ledger", works)
+    await until(lambda: house.follow.current)
+    assert (await identified(house, asking(said=bearer(*WARD)))).refusal is None
+    await house.close_ledger()

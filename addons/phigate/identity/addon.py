@@ -16,7 +16,7 @@ from mitmproxy import ctx
 
 from phigate import flows
 from phigate.exchange import Refusal, Subject
-from phigate.host import lockdown
+from phigate.host import lockdown, logs
 from phigate.identity.proof import PROOF_ALGORITHMS, Presented
 from phigate.identity.verify import Refused, Unavailable
 from phigate.ledger import LedgerDown, LedgerFault
@@ -37,7 +37,7 @@ UNKNOWN = Refusal(503, "ledger-unavailable", "Bearers cannot be verified at the 
 class Identity:
     def __init__(self, house: House) -> None:
         self.house = house
-        self._told = False
+        self._told: str | None = None
         house.ticks.append(self._end)
 
     def running(self) -> None:
@@ -99,16 +99,19 @@ class Identity:
             try:
                 if await self.house.look_at_ledger():
                     self._end()
-                self._told = False
+                self._told = None
             except (LedgerDown, LedgerFault) as fault:
-                self._say_once(type(fault).__name__)
+                self._say_once("the ledger does not answer", type(fault).__name__)
+            except Exception as error:  # noqa: BLE001 -- who looks no more never lets anybody in again
+                self._say_once("looking at the ledger broke", logs.chain(error))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.house.going.wait(), LOOK)
 
-    def _say_once(self, fault: str) -> None:
-        if not self._told:
-            self._told = True
-            logger.error("the ledger does not answer (%s); no bearer is believed until it does", fault)
+    def _say_once(self, what: str, fault: str) -> None:
+        said = f"{what} ({fault})"
+        if said != self._told:
+            self._told = said
+            logger.error("%s; no bearer is believed until that is over", said)
 
     def _end(self) -> None:
         """End what is under way for those who are out, or may be: for a stream that is all its rest.
