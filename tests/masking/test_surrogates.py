@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from phigate.masking import DETECTORS, Secrets
 from phigate.masking.detectors.numbers import is_card, is_npi
+from phigate.masking.given import GENDER
 from phigate.masking.identifiers import normal
-from phigate.masking.surrogates import BACK, FRONT, Seed, stand_in
+from phigate.masking.surrogates import BACK, FRONT, LETTERS, Seed, stand_in
 from tests.masking.rows import marked
 
 SECRETS = Secrets(b"k" * 32, "e1")
@@ -54,6 +55,98 @@ def test_a_word_of_a_name_becomes_the_same_word_everywhere() -> None:
     full, last = stand_in("PERSON", "Petra Brandt", SEED), stand_in("PERSON", "BRANDT", SEED)
     assert full.split()[1].upper() == last
     assert stand_in("PERSON", "Brandt, Petra", SEED).split(", ")[::-1] == full.split()
+
+
+@pytest.mark.parametrize(
+    ("value", "shape"),
+    [
+        ("Ms. Ada Brandt, MD", r"Ms\. [A-Z][a-z]+ [A-Z][a-z]+, MD"),
+        ("Mary-Jane Smith-Jones", r"[A-Z][a-z]+-[A-Z][a-z]+ [A-Z][a-z]+-[A-Z][a-z]+"),
+        ("Chidi O'Neil", r"[A-Z][a-z]+ O'[A-Z][a-z]+"),
+        ("Brandt's", r"[A-Z][a-z]+'s"),
+        ("ada brandt", r"[a-z]+ [a-z]+"),
+        ("Zoë Ångström", r"[A-Z][a-z]+ [A-Z][a-z]+"),
+    ],
+)
+def test_titles_particles_and_joints_stay(value: str, shape: str) -> None:
+    assert re.fullmatch(shape, stand_in("PERSON", value, SEED))
+
+
+def test_an_initial_is_that_of_its_name() -> None:
+    first, last = stand_in("PERSON", "Ada Brandt", SEED).split()
+    assert stand_in("PERSON", "A. Brandt", SEED) == f"{first[0]}. {last}"
+    assert stand_in("PERSON", "A.B.", SEED) == f"{first[0]}.{last[0]}."
+
+
+def test_no_letter_stands_for_itself() -> None:
+    assert sorted(map(SEED.letter, LETTERS)) == list(LETTERS)
+    assert [each for each in LETTERS if SEED.letter(each) == each] == []
+
+
+@pytest.mark.parametrize("name", ["Ada", "Helen", "james", "GORDON", "Quincy"])
+def test_a_known_given_name_keeps_its_gender(name: str) -> None:
+    made = stand_in("PERSON", name, SEED)
+    assert GENDER[made.lower()] == GENDER[name.lower()]
+
+
+@pytest.mark.parametrize(
+    ("entity", "value", "shape"),
+    [
+        ("LOCATION", "12 Main St Apt 4, Boston, MA 02139", r"\d\d [A-Z][a-z]+ St Apt \d, [A-Z][a-z]+, MA 000\d\d"),
+        ("LOCATION", "Cook County", r"[A-Z][a-z]+ County"),
+        ("LOCATION", "Street", r"[A-Z][a-z]+ville"),
+        ("ORGANIZATION", "St. Mary's Hospital", r"St\. [A-Z][a-z]+'s Hospital"),
+        ("ORGANIZATION", "General Hospital", r"[A-Z][a-z]+ General Hospital"),
+        ("ORGANIZATION", "BIDMC", r"[A-Z]+"),
+    ],
+)
+def test_a_place_keeps_what_says_its_kind(entity: str, value: str, shape: str) -> None:
+    made = stand_in(entity, value, SEED)
+    assert re.fullmatch(shape, made)
+    assert made != value
+
+
+def test_a_city_is_the_same_alone_and_in_an_address() -> None:
+    assert stand_in("LOCATION", "Boston", SEED) in stand_in("LOCATION", "12 Main St, Boston, MA", SEED)
+
+
+class Everybody:
+    """Holds whatever ends so."""
+
+    def __init__(self, *ends: str) -> None:
+        self._ends = ends
+
+    def has_surname(self, word: str) -> bool:
+        return word.lower().endswith(self._ends)
+
+    def holds(self, text: str) -> bool:
+        return text.lower().endswith(self._ends)
+
+
+def test_nothing_that_is_real_is_a_stand_in() -> None:
+    ends = ("n", "d", "7", "3", "e")
+    real = Seed(SECRETS, "session-1", Everybody(*ends))
+    names = [stand_in("PERSON", f"Ada Brandt{letter}", real) for letter in "abcdefgh"]
+    numbers = [stand_in("MRN", str(number), real) for number in range(70000, 70040)]
+    assert [each for each in (*names, *numbers) if each.endswith(ends)] == []
+
+
+def test_two_words_that_are_somebody_only_together_are_made_anew() -> None:
+    plain = stand_in("PERSON", "Ada Helen", SEED)
+
+    class One(Everybody):
+        def holds(self, text: str) -> bool:
+            return text == plain
+
+    made = stand_in("PERSON", "Ada Helen", Seed(SECRETS, "session-1", One("*")))
+    assert made != plain
+    assert len(made.split()) == 2
+
+
+def test_where_everything_is_real_nothing_is_shown() -> None:
+    everything = Seed(SECRETS, "session-1", Everybody(""))
+    assert stand_in("PERSON", "Ada Brandt", everything) == "[PERSON]"
+    assert stand_in("MRN", "70418", everything) == "[MRN]"
 
 
 def test_another_scope_or_key_gives_another_stand_in() -> None:

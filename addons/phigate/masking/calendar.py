@@ -125,7 +125,7 @@ def _month(text: str, days: int) -> str | None:
 
 
 def _days_of_a_month(text: str, days: int) -> str | None:
-    """`July 10-15, 2023` and `10-15 July`: both days move; where the month breaks between them, both are written out."""
+    """`July 10-15, 2023`, `10-15 July`: both days move; where the month breaks between them, both are written out."""
     found = DAYS_OF.fullmatch(text)
     if not found:
         return None

@@ -244,7 +244,7 @@ def _character(old: str, draw: Draw) -> str:
         return str(_below(10, draw)) if old == "0" else str(1 + _below(9, draw))
     if old.isalpha():
         return _cased(chr(ord("A") + _below(26, draw)), old)
-    return " " if old in '"\\' or not old.isprintable() else old
+    return old
 
 
 def _digits_into(text: str, digits: str) -> str:
@@ -299,7 +299,10 @@ def _never(check: Callable[[str], bool]) -> Callable[[str, Draw], str]:
 
     def make(text: str, draw: Draw) -> str:
         made = _shaped(text, draw)
-        return made[:-1] + str((int(made[-1]) + 1) % 10) if check(made) else made
+        last = max((at for at, each in enumerate(made) if each.isdecimal()), default=None)
+        if last is None or not check(made):
+            return made
+        return made[:last] + str((int(made[last]) + 1) % 10) + made[last + 1 :]
 
     return make
 
