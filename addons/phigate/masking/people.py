@@ -30,14 +30,15 @@ SUFFIXES = frozenset(str.split("jr sr ii iii iv md do phd rn np pa dr mr mrs ms 
 """No part of a name, though rosters have them."""
 FUNCTION = frozenset(
     str.split(
-        "a about above after again all also am an and any are as at back be because been before being below between "
-        "both but by came can come could daily did discharge do does down due each every few for from further get "
-        "given go good got had has have he her here him his home how if in into is it its just last left less like "
-        "long made make man many may me mild more most much must my name need new next no none normal not note now of "
-        "off old on once one only or other our out over own pain past patient per plan please pt right said same saw "
-        "see seen she should show shows since so some such take than that the their them then there these they this "
-        "those through to today told too two under until up use very was way we week well were what when where which "
-        "while who will with woman work would year years you your"
+        "a about above after again all also am an and any are art as at back be because been before being below "
+        "between bill black both brown but by came can come could daily did discharge do does down due each every "
+        "faith few for from further get given go good got grace gray green grey had hand has have he head her here "
+        "him his home hope how if in into is it its joy just last left less like long made make man many mark may me "
+        "mild more most much must my name need new next no none normal not note now of off old on once one only or "
+        "other our out over own page pain past patient per plan please price pt right rose said same saw see seen she "
+        "should show shows since so some such take than that the their them then there these they this those through "
+        "to today told too two under until up use very was way we week well were what when where which while white "
+        "who will with woman work would year years you young your"
     )
 )
 """Never a misspelt name, whatever the lexicon says."""
