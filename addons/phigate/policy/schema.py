@@ -366,7 +366,6 @@ class Policy(Section):
 
 SECTIONS: tuple[type[Section], ...] = (
     *(Policy, Issuer, Introspection, Saml, Tokens, Model),
-    *(Rule, When, GrantTerms, MaskOptions, Route, Capture),
-    *(Rule, When, GrantTerms, Route, FieldRule, Capture),
+    *(Rule, When, GrantTerms, MaskOptions, Route, FieldRule, Capture),
 )
 KEYS = frozenset(field.alias or name for section in SECTIONS for name, field in section.model_fields.items())
