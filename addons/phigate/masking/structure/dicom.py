@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from phigate.dialect import tree
 from phigate.masking.structure.codes import is_code
 from phigate.masking.structure.dicom_tags import BY_VR, TAGS
-from phigate.masking.structure.treatment import AGE, OLDEST, PROSE, SCAN
+from phigate.masking.structure.treatment import AGE, KEEP, OLDEST, PROSE, SCAN
 
 if TYPE_CHECKING:
     from phigate.masking.structure.treatment import Masker
@@ -40,6 +40,8 @@ FORMS = {
     }.items()
 }
 """VR -> what its values look like; other VRs take any text."""
+_NUMBERS = frozenset(("TM", "DS"))
+"""VRs whose values are never looked into: a time of day, a measure."""
 
 UNREADABLE = "PHOTO"
 _NOTHING = object()
@@ -159,6 +161,8 @@ def _text(text: str, place: Place, masker: Masker) -> str | None:
     if tag == CODE and _coded(place.dataset):
         return text
     if tag == MEANING and _coded(place.dataset) and not tree.TELLING.search(text):
+        return text
+    if treatment == KEEP and vr in _NUMBERS and FORMS[vr].fullmatch(text):
         return text
     if treatment == AGE:
         return _age(text, masker)

@@ -126,6 +126,7 @@ class _Walk:
         if "resourceType" in value or rule == "resource":
             return self.resource(value, depth, contained=place.key == "contained")
         named = rule if rule in TYPES and _fits(value, rule) else _shape(value)
+        guessed = named != rule
         members = TYPES.get(named or "", {})
         if named in (None, "Backbone") and rule in _WHOLE:
             members = _Everything(rule)
@@ -135,7 +136,7 @@ class _Walk:
             inner = Place(place.kind, key, value, holder)
             if key == "id" and isinstance(item, str):
                 out[key] = self._masker.keep(item)
-            elif (own := members.get(key)) is not None:
+            elif (own := (guessed and OF_RESOURCE.get(f"{place.kind}.{key}")) or members.get(key)) is not None:
                 made = self._by(own, inner, item, depth)
                 if not isinstance(made, _Removed):
                     out[key] = made
@@ -218,7 +219,7 @@ def _shape(value: dict[str, Any]) -> str | None:
     if isinstance(value.get("value"), int | float):
         return "Quantity" if not value.keys().isdisjoint(("unit", "code", "system", "comparator")) else None
     if "value" in value and "system" in value:
-        return "ContactPoint" if value["system"] in CONTACTS else "Identifier"
+        return "ContactPoint" if value["system"] in list(CONTACTS) else "Identifier"
     if isinstance(value.get("value"), str) and value.keys() <= TYPES["Identifier"].keys() | {"id", "extension"}:
         return "Identifier"
     if "url" in value and any(key.startswith("value") or key == "extension" for key in value):

@@ -85,7 +85,7 @@ _LIKELY = {
     "|ordering provider|radiologist|employee",
     "MRN": "id|record|chart|record id|pid",
     "DATE_TIME": "date|datetime|appointment|appt|birth|born|timestamp|admission|discharge|created at|updated at",
-    "LOCATION": "address|addr|location|home|district",
+    "LOCATION": "address|location|home|district",
     "ORGANIZATION": "organization|organisation|lab|laboratory|department name|company",
     "LICENSE_NUMBER": "license|licence|passport no",
     "DEVICE_ID": "serial|device",
@@ -122,7 +122,7 @@ def entity_of(name: str, *, likely: bool = False) -> str | None:
     found = SURE.get(said) or SURE.get(said.replace(" ", ""))
     if found is None and likely:
         found = LIKELY.get(said)
-    return found or _whose(said)
+    return found or _whose(said, likely=likely)
 
 
 def about_a_person(names: Iterable[str]) -> bool:
@@ -134,13 +134,13 @@ def about_a_person(names: Iterable[str]) -> bool:
     return False
 
 
-def _whose(said: str) -> str | None:
+def _whose(said: str, *, likely: bool = False) -> str | None:
     """`ordering physician name`, `emergency contact phone`, `patient address`: whose it is, and what."""
     first, _, rest = said.partition(" ")
     if first not in _WHOSE or not rest:
         return None
     while rest:
-        if found := SURE.get(rest) or (LIKELY.get(rest) if rest in _PARTS else None):
+        if found := SURE.get(rest) or (LIKELY.get(rest) if likely or rest in _PARTS else None):
             return found
         word, _, rest = rest.partition(" ")
         if word not in _WHOSE and word not in ("of", "s"):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DELIMITERS = (",", "\t", ";", "|")
 LOOKED_AT = 20
 """Rows that are looked at to see whether a text is a table."""
+MOST_LOOKED_AT = 200_000
+"""Characters of them at most."""
 MOST_COLUMNS = 1000
 _HEADER = re.compile(r"[^\W\d][\w .,'/#&%()$+:-]{0,59}")
 _RULE = re.compile(r"\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*){0,200}\|?\s*")
@@ -56,7 +58,7 @@ def _is_table(text: str, mark: str) -> bool:
     """A header of distinct short names, and rows of the same width: of three columns, unless a name says what it is."""
     rows = []
     try:
-        for row in csv.reader(io.StringIO(text[:200_000], newline=""), delimiter=mark):
+        for row in csv.reader(io.StringIO(text[:MOST_LOOKED_AT], newline=""), delimiter=mark):
             if row:
                 rows.append(row)
             if len(rows) > LOOKED_AT:
@@ -69,12 +71,12 @@ def _is_table(text: str, mark: str) -> bool:
     names = [cell.strip().lstrip("\ufeff") for cell in header]
     if len(set(names)) < len(names) or not all(_HEADER.fullmatch(name) and name.count(" ") < 5 for name in names):
         return False
-    telling = sum(entity_of(name) is not None for name in names)
-    cut = len(text) > 200_000 and len(rows) <= LOOKED_AT
+    telling = sum(column.entity is not None for column in columns_of(names))
+    cut = len(text) > MOST_LOOKED_AT and len(rows) <= LOOKED_AT
     even = sum(len(row) == len(header) for row in (body[:-1] if cut else body))
-    if telling >= 2 or (telling and mark != ","):
+    if telling > 1:
         return even * 5 >= len(body) * 3
-    return even == len(body) and len(names) >= 3 and len(body) >= 2 and (telling > 0 or _small(body))
+    return even == len(body) and (telling > 0 or (len(names) > 2 and len(body) > 1 and _small(body)))
 
 
 def _small(body: list[list[str]]) -> bool:
