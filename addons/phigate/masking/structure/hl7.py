@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 HEAD = re.compile(r"\x0b?(?:MSH|FHS|BHS)(?P<field>[^\w\s])(?P<rest>[^\w\s]{3,5})(?P=field)", re.ASCII)
 """How a message begins: its separators (HL7 v2.5.1, 2.5.4)."""
+HEADS = frozenset(("MSH", "FHS", "BHS"))
 SEGMENT = re.compile(r"\x0b?([A-Z][A-Z0-9]{2})(?=[^\w\s]|\Z)", re.ASCII)
 _LINE = re.compile(r"(\r\n|\r|\n)")
 _ESCAPE = 16
@@ -58,6 +59,8 @@ def _lines(text: str, masker: Masker) -> Iterator[str]:
         if head:
             marks, inside = Marks(head["field"], *head["rest"][:4].ljust(4, "&")), True
         segment = SEGMENT.match(line) if inside else None
+        if segment and not head and segment[1] in HEADS:
+            segment = None  # its separators are not stated: nothing in it is anybody's field
         if segment and line[segment.end() : segment.end() + 1] in ("", marks.field):
             yield _segment(segment[1], line, marks, masker)
         else:
@@ -66,7 +69,7 @@ def _lines(text: str, masker: Masker) -> Iterator[str]:
 
 def _segment(name: str, line: str, marks: Marks, masker: Masker) -> str:
     fields = line.split(marks.field)
-    head = name in ("MSH", "FHS", "BHS")
+    head = name in HEADS
     rules = SEGMENTS.get(name)
     reader = _Fields(marks, masker)
     kind = fields[2].strip() if name == "OBX" and len(fields) > 2 else ""
