@@ -113,3 +113,19 @@ def test_a_route_is_a_method_and_a_path(value: str) -> None:
 @pytest.mark.parametrize("value", [0, 2, "01", "1.0", True, None, []])
 def test_there_is_one_version(value: object) -> None:
     assert refused(fields.Version, value).startswith("must be `1`")
+
+
+@pytest.mark.parametrize("path", ["$.a", "$..note", "$.items[*].name", "$['two words']"])
+def test_a_field_is_named_by_its_path(path: str) -> None:
+    assert read(fields.FieldPath, path) == path
+
+
+@pytest.mark.parametrize("path", ["a.b", "$", "$.a[?(@.b)]", "$.a[1:2]"])
+def test_a_path_that_cannot_be_read_says_why(path: str) -> None:
+    assert refused(fields.FieldPath, path).startswith(f"`{path}` is not a path: it ")
+
+
+def test_what_is_hidden_is_hidden_as_an_entity() -> None:
+    assert read(fields.HiddenAs, "MRN") == "MRN"
+    assert refused(fields.HiddenAs, "PRESON") == "unknown entity `PRESON`, did you mean `PERSON`"
+    assert refused(fields.HiddenAs, "OTHER") == "unknown entity `OTHER`"

@@ -227,6 +227,34 @@ FAULTY: list[tuple[str, str | bytes, list[str]]] = [
         ],
     ),
     (
+        "fields whose paths cannot be read, or that hide what nobody knows",
+        text(
+            tail="fields:\n  - {hide: {a.b: PERSON, $.c: PRESON}, keep: ['$.x[?(@.y)]']}\n"
+            "  - {in: prompt, scan: ['$..note', '$..note']}\n"
+        ),
+        [
+            "p.yaml:11: fields[0].hide.$.c: unknown entity `PRESON`, did you mean `PERSON`",
+            "p.yaml:11: fields[0].hide.a.b: `a.b` is not a path: it begins with `$`",
+            "p.yaml:11: fields[0].keep[0]: `$.x[?(@.y)]` is not a path: it cannot be read from its character 4 on",
+            "p.yaml:12: fields[1].in: unknown word `prompt`",
+            "p.yaml:12: fields[1].scan: `$..note` stands twice",
+        ],
+    ),
+    (
+        "fields that say nothing, or two things of one place",
+        text(
+            tail="models: {ward: {url: 'http://10.0.0.1:1'}}\nfields:\n  - {models: [wards]}\n"
+            "  - {hide: {$.a: PERSON}, keep: [$.a, $.b], scan: [$.b]}\n  - {hide: {}}\n"
+        ),
+        [
+            "p.yaml:12: fields[0]: needs `hide`, `keep` or `scan`",
+            "p.yaml:12: fields[0].models[0]: unknown model `wards`, did you mean `ward`",
+            "p.yaml:13: fields[1].keep[0]: `$.a` stands in `hide` as well",
+            "p.yaml:13: fields[1].scan[0]: `$.b` stands in `keep` as well",
+            "p.yaml:14: fields[2].hide: is empty",
+        ],
+    ),
+    (
         "an unknown model",
         text(
             "{name: care, permit: [clinician], to: [chat], models: [wards], mask: lean}",

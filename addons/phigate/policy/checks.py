@@ -96,7 +96,7 @@ def every_action_only_in_a_deny(policy: dict[str, Any]) -> Found:
 
 
 def star_stands_alone(policy: dict[str, Any]) -> Found:
-    for path, rule in _rules(policy):
+    for path, rule in (*_rules(policy), *_items(policy, "fields")):
         for key in (*VERBS, "models", "to"):
             words = [word for _, word in _words(rule, key)]
             if "*" in words and len(words) > 1:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from phigate.dialect.tree import TreeError
 from phigate.masking.structure import fhir
 from phigate.masking.structure.recognise import structured
-from tests.masking.structure.eyes import HIDING, SEEING, SHOWING
+from tests.masking.structure.eyes import HIDING, SEEING, SHOWING, listening
 
 V2 = "http://terminology.hl7.org/CodeSystem/v2-0203"
 LOINC, SCT = "http://loinc.org", "http://snomed.info/sct"
@@ -28,7 +28,7 @@ def b64(text):
 
 
 # kind of resource, its members, and what becomes of them (None: they stay)
-ROWS = [
+ROWS: list[tuple] = [
     ("Patient", {"id": "pt-1"}, {"id": "[UNIQUE_ID]"}),
     ("Observation", {"id": "obs-a"}, None),
     ("Encounter", {"id": "e1"}, {"id": "[ENCOUNTER_ID]"}),
@@ -412,39 +412,16 @@ def test_what_is_hidden_somewhere_is_nowhere_in_the_output(places, bundled):
     assert b64(PLANTED)[:-4] not in shown
 
 
+NAMES = [
+    *("resourceType", "name", "id", "extension", "url", "valueString", "div", "text", "reference", "coding", "data"),
+    *("value", "system", "contentType", "photo", "hash", "start", "subject", "meta", "_birthDate", "x y", "type"),
+]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=6),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                [
-                    "resourceType",
-                    "name",
-                    "id",
-                    "extension",
-                    "url",
-                    "valueString",
-                    "div",
-                    "text",
-                    "reference",
-                    "coding",
-                    "data",
-                ]
-                + [
-                    "value",
-                    "system",
-                    "contentType",
-                    "photo",
-                    "hash",
-                    "start",
-                    "subject",
-                    "meta",
-                    "_birthDate",
-                    "x y",
-                    "type",
-                ]
-            ),
+            st.sampled_from(NAMES),
             inner,
             max_size=4,
         )
@@ -464,7 +441,7 @@ def test_no_shape_is_an_exception_and_nothing_found_leaves_all_as_it_was(members
 
 
 def test_a_resource_that_is_nested_too_deep_is_refused():
-    node = {"a": 1}
+    node: dict = {"a": 1}
     for _ in range(150):
         node = {"a": node}
     with pytest.raises(TreeError):
@@ -472,14 +449,9 @@ def test_a_resource_that_is_nested_too_deep_is_refused():
 
 
 def test_a_value_is_scanned_with_what_stands_beside_it():
-    seen = []
-
-    def render(text):
-        seen.append(text)
-        return text
-
+    seen: list[str] = []
     fhir.rewrite(
         {"resourceType": "Observation", "code": {"text": "Mother's name"}, "valueString": "Okafor"},
-        SEEING._replace(render=render),
+        listening(seen),
     )
     assert "Mother s name: Okafor" in seen
