@@ -51,6 +51,7 @@ def rewrite(text: str, masker: Masker) -> str:
 
 def _lines(text: str, masker: Masker) -> Iterator[str]:
     marks, inside = Marks(), False
+    reader = _Fields(marks, masker)
     for at, line in enumerate(_LINE.split(text)):
         if at % 2 or not line.strip("\x0b\x1c \t"):
             yield line
@@ -58,20 +59,20 @@ def _lines(text: str, masker: Masker) -> Iterator[str]:
         head = HEAD.match(line)
         if head:
             marks, inside = Marks(head["field"], *head["rest"][:4].ljust(4, "&")), True
+            reader = _Fields(marks, masker)
         segment = SEGMENT.match(line) if inside else None
         if segment and not head and segment[1] in HEADS:
             segment = None  # its separators are not stated: nothing in it is anybody's field
         if segment and line[segment.end() : segment.end() + 1] in ("", marks.field):
-            yield _segment(segment[1], line, marks, masker)
+            yield _segment(segment[1], line, marks, reader)
         else:
             yield masker.render(line)
 
 
-def _segment(name: str, line: str, marks: Marks, masker: Masker) -> str:
+def _segment(name: str, line: str, marks: Marks, reader: _Fields) -> str:
     fields = line.split(marks.field)
     head = name in HEADS
     rules = SEGMENTS.get(name)
-    reader = _Fields(marks, masker)
     kind = fields[2].strip() if name == "OBX" and len(fields) > 2 else ""
     label = _label(fields[3], marks) if name == "OBX" and len(fields) > 3 else ""
     end = fields[-1][-1:] if fields[-1][-1:] == "\x1c" else ""
@@ -100,16 +101,25 @@ class _Fields:
     def __init__(self, marks: Marks, masker: Masker) -> None:
         self._marks = marks
         self._masker = masker
+        self._special = re.compile(f"[{re.escape(''.join(marks))}\r\n]")
 
     def field(self, rule: str, field: str, label: str) -> str:
         if field == '""':  # "delete what you have": nobody's value
             return field
-        if rule == SCAN and self._marks.component not in field and self._marks.repetition not in field:
-            return self._treat(SCAN, field, label)
+        if self._marks.component not in field and self._marks.repetition not in field:
+            return self._whole(rule, field, label)
         parts = field.split(self._marks.repetition)
         if rule == SCAN and len(parts) > 1:  # lines of one text, as OBX-5 often has them
             return self._joined(parts, label)
         return self._marks.repetition.join(self._repetition(rule, part, label) if part else part for part in parts)
+
+    def _whole(self, rule: str, field: str, label: str) -> str:
+        """A field of one component."""
+        name, _, entity = rule.partition(":")
+        if name == "unknown" or rule == SCAN:
+            return self._treat(SCAN if rule == SCAN else PROSE, field, label)
+        first = "PERSON" if name == "XPN" else COMPONENTS[name].get(1, SCAN) if name in COMPONENTS else rule
+        return self._component(first, field, [field], entity, label)
 
     def _joined(self, parts: list[str], label: str) -> str:
         text = "\n".join(self._decoded(part) for part in parts)
@@ -129,8 +139,6 @@ class _Fields:
             return self._unknown(parts)
         if components is None:
             return self._marks.component.join(self._component(rule, part, parts, "", label) for part in parts)
-        if name == "XPN" and len(parts) == 1:
-            return self._component("PERSON", text, parts, "", label)
         shown = (
             self._component(components.get(at, SCAN), part, parts, entity, label) for at, part in enumerate(parts, 1)
         )
@@ -159,6 +167,8 @@ class _Fields:
             return self._data(text, parts)
         elif rule == "UNIQUE_ID" and entity:
             rule = entity
+        if self._marks.sub not in text:
+            return self._treat(rule, text, label)
         subs = text.split(self._marks.sub)
         return self._marks.sub.join(self._treat(rule, sub, label) for sub in subs)
 
@@ -199,6 +209,8 @@ class _Fields:
 
     def _encoded(self, text: str) -> str:
         marks = self._marks
+        if not self._special.search(text):
+            return text
         names = {marks.field: "F", marks.component: "S", marks.repetition: "R", marks.sub: "T"}
         out = []
         for at, piece in enumerate(_formatting(text, marks.escape)):

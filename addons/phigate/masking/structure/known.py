@@ -47,6 +47,8 @@ class Known:
         return both
 
     def _hidden(self, text: str, hide: Callable[[str, str], str]) -> str:
+        if self._by_word.keys().isdisjoint(_TOKEN.findall(text)):
+            return text
         out, at = [], 0
         for found in _TOKEN.finditer(text):
             rows = self._by_word.get(found[0]) if found.start() >= at else None

@@ -226,7 +226,7 @@ def _table(text: str) -> Structure | None:
     mark = table.delimiter_of(text)
     if mark is None:
         return None
-    return Structure("csv", lambda eyes: "".join(table.rewrite(io.StringIO(text, newline=""), mark, eyes)))
+    return Structure("csv", lambda eyes: "".join(table.rewrite(io.StringIO(text, newline=""), mark, eyes, near=False)))
 
 
 def _markdown(text: str) -> Structure | None:

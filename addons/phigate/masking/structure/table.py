@@ -91,8 +91,11 @@ def columns_of(header: list[str]) -> list[Column]:
     return [Column(name, entity_of(name, likely=likely)) for name in names]
 
 
-def rewrite(lines: Iterable[str], delimiter: str, masker: Masker) -> Iterator[str]:
-    """The rows of a table whose first is its header, each as soon as it is there; `lines` keep their ends."""
+def rewrite(lines: Iterable[str], delimiter: str, masker: Masker, *, near: bool = True) -> Iterator[str]:
+    """The rows of a table whose first is its header, each as soon as it is there; `lines` keep their ends.
+
+    `near` False: the masker's own rendering knows what the whole table hides.
+    """
     taken: list[str] = []
     reader = csv.reader(_taking(lines, taken), delimiter=delimiter)
     columns: list[Column] | None = None
@@ -115,7 +118,7 @@ def rewrite(lines: Iterable[str], delimiter: str, masker: Masker) -> Iterator[st
             columns = columns_of(row)
             yield _written(raw, row, [masker.render(cell) for cell in row], delimiter)
         else:
-            yield _written(raw, row, _cells(row, columns, masker), delimiter)
+            yield _written(raw, row, _cells(row, columns, masker, near=near), delimiter)
 
 
 def _taking(lines: Iterable[str], taken: list[str]) -> Iterator[str]:
@@ -124,11 +127,11 @@ def _taking(lines: Iterable[str], taken: list[str]) -> Iterator[str]:
         yield line
 
 
-def _cells(row: list[str], columns: list[Column], masker: Masker) -> list[str]:
+def _cells(row: list[str], columns: list[Column], masker: Masker, *, near: bool = True) -> list[str]:
     named = [columns[at] if at < len(columns) else Column("", None) for at in range(len(row))]
     hidden = [(column.entity, cell) for column, cell in zip(named, row, strict=True) if column.entity]
-    near = masker._replace(render=Known(hidden).around(masker.render, masker.hide)) if hidden else masker
-    return [_cell(cell, column, near) for cell, column in zip(row, named, strict=True)]
+    eyes = masker._replace(render=Known(hidden).around(masker.render, masker.hide)) if near and hidden else masker
+    return [_cell(cell, column, eyes) for cell, column in zip(row, named, strict=True)]
 
 
 def _cell(cell: str, column: Column, masker: Masker) -> str:
