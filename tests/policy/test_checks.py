@@ -62,7 +62,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "grants_end": (GOOD | {"rules": [RULE | {"grant": {}}]}, "a grant ends"),
     "reveal_is_built_in": (GOOD | {"masks": {"reveal": {}}}, "built in"),
     "transforms_fit_the_entity": (GOOD | {"masks": {"m": {"MRN": "zip3"}}}, "`ZIP` only"),
-    "field_rules_say_something": (GOOD | {"fields": [{"keep": ["$.a"], "hide": {"$.a": "PERSON"}}]}, "stands in `hide`"),
+    "field_rules_say_something": (GOOD | {"fields": [{"keep": ["$.a"], "hide": {"$.a": "MRN"}}]}, "stands in `hide`"),
     "records_show_nothing": (GOOD | {"capture": {"mask": {"OTHER": "keep"}}}, "`keep` is not allowed"),
     "sealing_is_not_here": (GOOD | {"capture": {"bodies": "sealed"}}, "not available"),
 }

@@ -6,6 +6,8 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
+from phigate.masking.structure import markup
+
 if TYPE_CHECKING:
     from phigate.masking.structure.treatment import Masker
 
@@ -25,7 +27,8 @@ def rewrite(data: str, kind: str, masker: Masker) -> str | None:
     text = decoded(data) if is_text(kind) else None
     if text is None:
         return None
-    shown = masker.document(text)
+    marked_up = "html" in kind.lower() or "xml" in kind.lower()
+    shown = markup.rewrite(text, masker) if marked_up else masker.document(text)
     return data if shown == text else base64.b64encode(shown.encode()).decode()
 
 

@@ -28,11 +28,12 @@ class Known:
         seen: set[str] = set()
         for entity, value in values:
             text = _trimmed(value)
-            if text not in seen and _telling(entity, text) and len(seen) < MOST:
-                seen.add(text)
-                first = _TOKEN.match(text)
-                if first:
-                    self._by_word.setdefault(first[0], []).append((text, entity))
+            if text in seen or len(seen) >= MOST or not _telling(entity, text):
+                continue
+            seen.add(text)
+            for written in _written(entity, text):
+                if first := _TOKEN.match(written):
+                    self._by_word.setdefault(first[0], []).append((written, entity))
         for rows in self._by_word.values():
             rows.sort(key=lambda row: -len(row[0]))
 
@@ -70,10 +71,17 @@ def _trimmed(value: str) -> str:
     return text
 
 
+def _written(entity: str, text: str) -> set[str]:
+    """A name in its own letters, with capitals, and in capitals (as HL7 v2 has them); never in small ones."""
+    if entity not in LEAST:
+        return {text}
+    return {each for each in (text, text.title(), text.upper()) if not each.islower()}
+
+
 def _telling(entity: str, text: str) -> bool:
     if entity in _NOT:
         return False
     size = sum(map(str.isalnum, text))
     if entity in LEAST:
-        return size >= LEAST[entity] and not text.islower()
+        return size >= LEAST[entity]
     return size >= 5 and any(each.isdecimal() or each == "@" for each in text)
