@@ -1,4 +1,4 @@
-"""`scripts/bench [gateway|identity] [--quick] ...`: one sub-command a benchmark."""
+"""`scripts/bench [gateway|identity|masking] [--quick] ...`: one sub-command a benchmark."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from bench import gateway, identity
+from bench import gateway, identity, masking
 from bench.cases import CASES
 from bench.gateway import Plan
 from processes import NotReady
@@ -19,7 +19,7 @@ def stop(*_: object) -> NoReturn:
 
 def main() -> None:
     options = argparse.ArgumentParser(prog="scripts/bench", description="Benchmarks of the gateway, told as ratios.")
-    options.add_argument("which", nargs="?", default="gateway", choices=["gateway", "identity"])
+    options.add_argument("which", nargs="?", default="gateway", choices=["gateway", "identity", "masking"])
     options.add_argument("--quick", action="store_true", help="a smoke run: one short round; its figures mean nothing")
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=float, help="of each turn in a round; gateway: 2, identity: 0.5")
@@ -27,6 +27,10 @@ def main() -> None:
         "--case", action="append", choices=[case.name for case in CASES], help="gateway: only this; repeatable"
     )
     options.add_argument("--connections", type=int, action="append", help="gateway: only so many; repeatable")
+    options.add_argument(
+        "--data", action="append", help="masking: evaluate on these labelled JSON lines instead; repeatable"
+    )
+    options.add_argument("--without-presidio", action="store_true", help="masking: ours alone")
     chosen = options.parse_args()
     signal.signal(signal.SIGTERM, stop)
     try:
@@ -34,6 +38,10 @@ def main() -> None:
             identity.run(
                 identity.Plan(1, 0.02) if chosen.quick else identity.Plan(chosen.rounds, chosen.seconds or 0.5)
             )
+        elif chosen.which == "masking" and chosen.data:
+            masking.run_data(chosen.data, with_presidio=not chosen.without_presidio)
+        elif chosen.which == "masking":
+            masking.run(masking_plan(chosen))
         else:
             gateway.run(plan_of(chosen))
     except NotReady as fault:
@@ -46,6 +54,13 @@ def plan_of(chosen: argparse.Namespace) -> Plan:
     if chosen.quick:
         return Plan(1, 0.5, 0.1, cases=cases, connections=connections or (4,))
     return Plan(chosen.rounds, chosen.seconds or 2.0, cases=cases, connections=connections)
+
+
+def masking_plan(chosen: argparse.Namespace) -> masking.Plan:
+    with_presidio = not chosen.without_presidio
+    if chosen.quick:
+        return masking.Plan(1, ("1 KB",), 1000, 4096, rows=3, against=with_presidio, seconds=0.01)
+    return masking.Plan(chosen.rounds, against=with_presidio, seconds=chosen.seconds or 0.2)
 
 
 if __name__ == "__main__":
