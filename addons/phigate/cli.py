@@ -33,13 +33,14 @@ from phigate.identity.keys import Keys
 from phigate.identity.outcome import Believed, KeysNeeded, Refused, Unavailable
 from phigate.identity.strict import Parts, read_bearer, read_object, to_base64url
 from phigate.masking import NOTHING, RosterFault, Transformer, default_detectors, load_detectors, load_roster
-from phigate.masking.evaluate import BIAS, WORST, Setting
+from phigate.masking.evaluate import WORST, Setting
 from phigate.masking.labels import GROUPS, IGNORED, plain_label
 from phigate.masking.operators import samples
 from phigate.masking.variants import CASES, VARIANTS
 from phigate.policy.cases import run_cases
 from phigate.policy.load import PolicyFaults, load_policy, read_file
 from phigate.policy.schema import REVEAL
+from phigate.policy.words import BIASES
 from phigate.streams import Input, StreamFault, leaving_quietly, progress, some
 from phigate.streams import output as writing
 
@@ -350,7 +351,7 @@ def scan(
     unit: UnitOf = None,
     roster: RosterFile = None,
     detectors: DetectorsFile = None,
-    bias: Annotated[str, typer.Option(help=f"What score counts: {', '.join(BIAS)}.")] = "recall",
+    bias: Annotated[str, typer.Option(help=f"What score counts: {', '.join(BIASES)}.")] = "recall",
     workers: Workers = 1,
     output: OutFile = None,
     explain: Annotated[
@@ -367,7 +368,7 @@ def scan(
     order = Order(
         shape,
         tuple(fields or ("text",)),
-        BIAS[_one_of(bias, BIAS, "--bias")],
+        BIASES[_one_of(bias, BIASES, "--bias")],
         explain=explain,
         show=show_text,
         named=bool(fields),
@@ -481,7 +482,7 @@ def evaluate(
     *,
     roster: RosterFile = None,
     detectors: DetectorsFile = None,
-    bias: Annotated[str, typer.Option(help=f"What score counts: {', '.join(BIAS)}.")] = "recall",
+    bias: Annotated[str, typer.Option(help=f"What score counts: {', '.join(BIASES)}.")] = "recall",
     case: Annotated[str | None, typer.Option(help=f"Read the texts in {' or '.join(CASES)} case.")] = None,
     variant: Annotated[str | None, typer.Option(help=f"Read them written oddly: {', '.join(VARIANTS)}.")] = None,
     label: Annotated[
@@ -505,7 +506,7 @@ def evaluate(
         for option, word, known in (("--case", case, CASES), ("--variant", variant, VARIANTS))
         if word
     )
-    setting = Setting(writings, BIAS[_one_of(bias, BIAS, "--bias")], _groups(label or []), show=show_text)
+    setting = Setting(writings, BIASES[_one_of(bias, BIASES, "--bias")], _groups(label or []), show=show_text)
     bad: list[str] = []
 
     def told(fault: str) -> None:

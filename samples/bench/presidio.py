@@ -41,9 +41,9 @@ def main() -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         text = json.loads(line)
-        start = time.perf_counter()
+        start = time.process_time()
         found = engine.analyze(text, language="en")
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         findings = [[each.start, each.end, each.entity_type, each.score] for each in found]
         print(json.dumps({"seconds": seconds, "findings": findings}), flush=True)
 

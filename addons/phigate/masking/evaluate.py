@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from phigate.exchange import Finding
 
-BIAS: Final = {"recall": 0.3, "balanced": 0.5, "precision": 0.75}
-"""The least score of what is hidden, by a mask's `bias`."""
 COVERED: Final = 0.95
 """The share of a span's letters and digits that makes it found."""
 Z: Final = 1.959963984540054
