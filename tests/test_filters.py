@@ -101,8 +101,8 @@ OBJECT = {"a": "x", "b": "y", "c": {"d": ["e", {"f": "g"}], "h": 1}, "i": None}
 
 @pytest.mark.parametrize(("sentence", "fields", "expected"), FIELDS, ids=[case[0] for case in FIELDS])
 def test_fields_of_an_object(sentence, fields, expected):
-    name, raw = rewrite_json(orjson.dumps(OBJECT | {"id": 7}), UPPER, fields)
-    assert name == 7
+    name, raw = rewrite_json(Unit("", 1, orjson.dumps(OBJECT | {"id": 7})), UPPER, fields)
+    assert name == {"id": 7}
     assert orjson.loads(raw) == expected | {"id": 7}
 
 
@@ -118,8 +118,82 @@ UNREADABLE = [
 @pytest.mark.parametrize(("raw", "fields", "said"), UNREADABLE, ids=[case[2] for case in UNREADABLE])
 def test_what_is_no_record_is_told_without_content(raw, fields, said):
     with pytest.raises(UnitFault) as caught:
-        rewrite_json(raw, UPPER, fields)
+        rewrite_json(Unit("", 1, raw), UPPER, fields)
     assert str(caught.value) == said
+
+
+# -- documents ------------------------------------------------------------------------------------------------------
+
+PATIENT = {"resourceType": "Patient", "id": "p1", "name": [{"family": "Stone"}], "text": {"div": "<div>aX</div>"}}
+MESSAGE = b"MSH|^~\\&|LAB|H|||20260211||ADT^A01|1|P|2.5\rPID|1||4711^^^H||Stone^Ida\r"
+ROWS = b'name,mrn,note\r\n"Stone, Ida",4711,"aX\nb"\r\nMarsh,4712,fine\r\n'
+
+
+def rewritten(kind, raw, **order):
+    units = SHAPES[kind].cut(lines(raw))
+    return b"".join(told.out for told in masked(units, Order(SHAPES[kind], **order)))
+
+
+@pytest.mark.parametrize("raw", [orjson.dumps(PATIENT), orjson.dumps(PATIENT, option=orjson.OPT_INDENT_2)])
+def test_a_resource_is_read_by_its_elements_on_one_line_or_many(raw):
+    told = rewritten("fhir", raw)
+    assert orjson.loads(told)["name"] == [{"family": "*"}]
+    assert b"a*" in told
+
+
+def test_resources_a_line_each_are_units_of_their_own():
+    raw = (orjson.dumps(PATIENT) + b"\n") * 3
+    units = list(SHAPES["fhir"].cut(lines(raw)))
+    assert [unit.line for unit in units] == [1, 2, 3]
+    assert rewritten("fhir", raw).count(b"Stone") == 0
+
+
+def test_a_document_of_another_kind_is_told():
+    (told,) = masked(SHAPES["dicom"].cut(lines(orjson.dumps(PATIENT))), Order(SHAPES["dicom"]))
+    assert told == Told(b"", "line 1: not dicom")
+
+
+def test_a_document_without_end_is_a_fault(monkeypatch):
+    monkeypatch.setattr(filters, "DOCUMENT", 20)
+    (unit,) = SHAPES["json"].cut(lines(b'{\n"a": "long, long",\n"b": "longer"}\n'))
+    assert unit.fault == "a document of more than 20 bytes"
+
+
+@pytest.mark.parametrize("ends", [b"\r", b"\n", b"\r\n"])
+def test_messages_are_cut_at_their_heads(ends):
+    raw = MESSAGE.replace(b"\r", ends) * 3
+    units = list(SHAPES["hl7"].cut(lines(raw)))
+    assert b"".join(unit.raw for unit in units) == raw
+    assert len(units) == 3
+    told = rewritten("hl7", raw)
+    assert b"Stone" not in told
+    assert told.count(b"MSH|") == 3
+
+
+def test_rows_are_read_by_their_columns_and_the_header_stands_once():
+    units = list(SHAPES["csv"].cut(lines(ROWS)))
+    assert [unit.head for unit in units] == [b"", b"name,mrn,note\r\n", b"name,mrn,note\r\n"]
+    told = rewritten("csv", ROWS).decode()
+    assert told.splitlines(keepends=True) == ["name,mrn,note\r\n", '"*","*","a*\n', 'b"\r\n', "*,*,fine\r\n"]
+
+
+def test_a_header_is_read_once():
+    units = SHAPES["csv"].cut(lines(b"X,mrn\n1,2\n3,4\n"))
+    found = [orjson.loads(told.out)["findings"] for told in scanned(units, Order(SHAPES["csv"]))]
+    assert [len(each) for each in found] == [1, 1, 1]
+
+
+def test_a_table_of_one_column_is_none():
+    (told, *_) = masked(SHAPES["csv"].cut(lines(b"name\nIda\n")), Order(SHAPES["csv"]))
+    assert told == Told(b"", "line 1: no table: the header has one column")
+
+
+def test_findings_of_a_document_are_told_by_its_line():
+    units = SHAPES["fhir"].cut(lines(orjson.dumps(PATIENT)))
+    (told,) = scanned(units, Order(SHAPES["fhir"], show=True))
+    found = orjson.loads(told.out)
+    assert found["line"] == 1
+    assert {each["text"] for each in found["findings"]} >= {"Stone", "X"}
 
 
 # -- scanning -------------------------------------------------------------------------------------------------------
@@ -164,7 +238,7 @@ def test_evidence_of_text_is_told_a_line_each():
 
 
 def test_what_a_structure_says_is_a_finding():
-    shape = Shape(each_line, lambda raw, eyes, _: (None, eyes.hide("MRN", raw.decode()).encode()))
+    shape = Shape(each_line, lambda unit, eyes, _: ({}, eyes.hide("MRN", unit.raw.decode()).encode()))
     (told,) = findings(b"4711", shape, show=True)
     assert told["findings"] == [
         {"start": 0, "end": 4, "entity": "MRN", "score": 1.0, "detector": "structure", "text": "4711"}
@@ -190,7 +264,7 @@ def test_records_are_masked_where_they_have_text():
 
 
 def test_what_a_structure_says_is_masked():
-    shape = Shape(each_line, lambda raw, eyes, _: (None, eyes.hide("MRN", raw.decode()).encode()))
+    shape = Shape(each_line, lambda unit, eyes, _: ({}, eyes.hide("MRN", unit.raw.decode()).encode()))
     assert masked([Unit("", 1, b"4711")], Order(shape)) == [Told(b"*")]
 
 

@@ -9,12 +9,16 @@ Rules of this file:
 
 from __future__ import annotations
 
+import io
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
 from phigate.masking import Piece
+from phigate.masking.structure import structured, table
+from phigate.masking.structure.recognise import masker
 from phigate.workers import in_order
 
 if TYPE_CHECKING:
@@ -30,6 +34,8 @@ PARAGRAPH: Final = 1024 * 1024
 """Bytes of a paragraph: a longer one is no paragraph, and `whole` reads it."""
 SURE: Final = 1.0
 """The score of what a document's own structure says."""
+DOCUMENT: Final = 16 * 1024 * 1024
+"""Bytes of a document."""
 EVERYTHING: Final = "*"
 """The field that stands for every string of an object."""
 
@@ -45,6 +51,8 @@ class Unit(NamedTuple):
     at: int = 0
     """Characters before it in the input, of plain text."""
     fault: str = ""
+    head: bytes = b""
+    """What stands before every unit of its input and is no part of it: the names of a table's columns."""
 
 
 class Eyes(NamedTuple):
@@ -60,8 +68,8 @@ class Shape(NamedTuple):
     """A format: how lines become units, and how a unit is read and written anew; `rewrite` raises UnitFault."""
 
     cut: Callable[[Iterable[Line]], Iterator[Unit]]
-    rewrite: Callable[[bytes, Eyes, tuple[str, ...]], tuple[Any, bytes]]
-    """(unit, eyes, fields) -> (its id, the unit as rewritten)."""
+    rewrite: Callable[[Unit, Eyes, tuple[str, ...]], tuple[dict[str, Any], bytes]]
+    """(unit, eyes, fields) -> (what it is called when findings are told, the unit as rewritten)."""
 
 
 # -- units ----------------------------------------------------------------------------------------------------------
@@ -122,14 +130,22 @@ def batches(units: Iterable[Unit], size: int) -> Iterator[list[Unit]]:
 # -- shapes ---------------------------------------------------------------------------------------------------------
 
 
-def rewrite_text(raw: bytes, eyes: Eyes, _: tuple[str, ...]) -> tuple[Any, bytes]:
-    return None, eyes.render(raw.decode("utf-8", "replace"), "").encode("utf-8", "replace")
+def rewrite_text(unit: Unit, eyes: Eyes, _: tuple[str, ...]) -> tuple[dict[str, Any], bytes]:
+    return {}, _encoded(eyes.render(_decoded(unit.raw), ""))
 
 
-def rewrite_json(raw: bytes, eyes: Eyes, fields: tuple[str, ...]) -> tuple[Any, bytes]:
+def _decoded(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def rewrite_json(unit: Unit, eyes: Eyes, fields: tuple[str, ...]) -> tuple[dict[str, Any], bytes]:
     """One object; fields are paths such as `text`, `messages.*.content`, or `*` for every string."""
     try:
-        item = orjson.loads(raw)
+        item = orjson.loads(unit.raw)
     except orjson.JSONDecodeError:
         raise UnitFault("not JSON") from None
     if not isinstance(item, dict):
@@ -142,7 +158,7 @@ def rewrite_json(raw: bytes, eyes: Eyes, fields: tuple[str, ...]) -> tuple[Any, 
             raise UnitFault(f"`{path}` is not a string")
         else:
             item = _along(item, steps, eyes, path)
-    return item.get("id"), orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE)
+    return {"id": item.get("id")}, orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _at(node: Any, steps: list[str]) -> Any:
@@ -174,7 +190,116 @@ def _every(node: Any, eyes: Eyes, path: str) -> Any:
     return node
 
 
-SHAPES: Final[dict[str, Shape]] = {"jsonl": Shape(each_record, rewrite_json)}
+def each_document(lines: Iterable[Line]) -> Iterator[Unit]:
+    """JSON: a value a line where the first line is one, else all of it is one value."""
+    units = each_record(lines)
+    first = next(units, None)
+    if first is None:
+        return
+    if first.fault or _is_json(first.raw):
+        yield first
+        yield from units
+    else:
+        yield _together(first, units)
+
+
+def _together(first: Unit, units: Iterable[Unit]) -> Unit:
+    parts, size = [first.raw], len(first.raw)
+    for unit in units:
+        parts.append(unit.raw)
+        size += len(unit.raw)
+        if unit.fault or size > DOCUMENT:
+            return first._replace(raw=b"", fault=unit.fault or f"a document of more than {DOCUMENT} bytes")
+    return first._replace(raw=b"".join(parts))
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def each_message(lines: Iterable[Line]) -> Iterator[Unit]:
+    """HL7 v2: a message begins with a header segment, at whatever ends the segment before."""
+    begun: list[Unit] = []
+    for unit in each_line(lines):
+        for part in _MESSAGE.split(unit.raw) if not unit.fault else (b"",):
+            if begun and (part.lstrip(b"\x0b").startswith(_HEADS) or unit.fault):
+                yield _joined(begun)
+                begun = []
+            if part or unit.fault:
+                begun.append(unit._replace(raw=part))
+    if begun:
+        yield _joined(begun)
+
+
+def _joined(units: list[Unit]) -> Unit:
+    raw = b"".join(unit.raw for unit in units)
+    fault = next((unit.fault for unit in units if unit.fault), "")
+    return units[0]._replace(
+        raw=raw, fault=fault or (f"a message of more than {DOCUMENT} bytes" if len(raw) > DOCUMENT else "")
+    )
+
+
+def each_row(lines: Iterable[Line]) -> Iterator[Unit]:
+    """CSV: each row, with the header before it; a quoted cell may go on in the next line."""
+    head, begun, size, quotes = b"", list[Unit](), 0, 0
+    for unit in each_line(lines):
+        begun.append(unit)
+        size += len(unit.raw)
+        quotes += unit.raw.count(b'"')
+        if quotes % 2 and size <= DOCUMENT:
+            continue
+        row = _joined(begun)
+        yield row._replace(head=head)
+        head = head or row.raw
+        begun, size, quotes = [], 0, 0
+    if begun:
+        yield _joined(begun)._replace(head=head)
+
+
+def rewrite_row(unit: Unit, eyes: Eyes, _: tuple[str, ...]) -> tuple[dict[str, Any], bytes]:
+    text = _decoded(unit.head + unit.raw)
+    first = _decoded(unit.head or unit.raw)
+    mark = max(table.DELIMITERS, key=first.count)
+    if mark not in first:
+        raise UnitFault("no table: the header has one column")
+    passed = not unit.head
+
+    def render(text: str) -> str:
+        return eyes.render(text, "") if passed else text
+
+    rows = table.rewrite(io.StringIO(text, newline=""), mark, masker(render, eyes.hide))
+    if unit.head:
+        next(rows, None)
+        passed = True
+    return {"line": unit.line}, _encoded("".join(rows))
+
+
+def structure(*kinds: str) -> Callable[[Unit, Eyes, tuple[str, ...]], tuple[dict[str, Any], bytes]]:
+    """Rewriting of a unit that must be one of these kinds of documents (masking.structure)."""
+
+    def rewrite(unit: Unit, eyes: Eyes, _: tuple[str, ...]) -> tuple[dict[str, Any], bytes]:
+        found = structured(_decoded(unit.raw))
+        if found is None or found.kind not in kinds:
+            raise UnitFault(f"not {kinds[0]}")
+        return {"line": unit.line}, _encoded(found.rewrite(lambda text: eyes.render(text, ""), eyes.hide))
+
+    return rewrite
+
+
+_HEADS = (b"MSH", b"FHS", b"BHS", b"BTS", b"FTS")
+_MESSAGE = re.compile(rb"(?<=[\r\n\x1c])(?=\x0b?(?:MSH|FHS|BHS|BTS|FTS)\W)")
+SHAPES: Final[dict[str, Shape]] = {
+    "jsonl": Shape(each_record, rewrite_json),
+    "json": Shape(each_document, structure("json", "fhir", "dicom")),
+    "fhir": Shape(each_document, structure("fhir")),
+    "dicom": Shape(each_document, structure("dicom")),
+    "hl7": Shape(each_message, structure("hl7")),
+    "csv": Shape(each_row, rewrite_row),
+}
 """Formats of documents; plain text has units of its own."""
 UNITS: Final[dict[str, Callable[[Iterable[Line]], Iterator[Unit]]]] = {"paragraph": each_paragraph, "line": each_line}
 TEXT: Final = "text"
@@ -226,9 +351,7 @@ def masking(build: Callable[[], tuple[Detectors, Transformer]], order: Order) ->
         return "".join(map(transformer.render, detectors.pieces(text)))
 
     eyes = Eyes(render, lambda entity, text: transformer.render(Piece(text, entity, "structure", SURE)))
-    return lambda units: [
-        _told(unit, lambda unit: order.shape.rewrite(unit.raw, eyes, order.fields)[1]) for unit in units
-    ]
+    return lambda units: [_told(unit, lambda unit: order.shape.rewrite(unit, eyes, order.fields)[1]) for unit in units]
 
 
 def run(work: Callable[[], Work], units: Iterable[Unit], workers: int) -> Iterator[Told]:
@@ -248,10 +371,10 @@ def _told(unit: Unit, work: Callable[[Unit], bytes]) -> Told:
 
 def _scanned(detectors: Detectors, order: Order, unit: Unit) -> bytes:
     seen = _Seen(detectors, order)
-    name, _ = order.shape.rewrite(unit.raw, Eyes(seen.render, seen.hide), order.fields)
+    name, _ = order.shape.rewrite(unit, Eyes(seen.render, seen.hide), order.fields)
     if order.lines:
         return b"".join(orjson.dumps(each) + b"\n" for each in _by_line(seen, unit))
-    told = {"id": name, "findings": seen.findings}
+    told = name | {"findings": seen.findings}
     if order.explain:
         told["evidence"] = seen.evidence
     return orjson.dumps(told) + b"\n"
