@@ -361,7 +361,8 @@ def scan(
 ) -> None:
     """Find identifiers: JSON lines `{"id","text"}` in, `{"id","findings":[{"start","end","entity","score"}]}` out.
 
-    Of plain text (`--format text`) each finding is a line of its own. Offsets count characters. What cannot be read is
+    Of plain text (`--format text`) each finding is a line of its own; of documents (FHIR, HL7, CSV and so on) each
+    value is told once, without its place. Offsets count characters. What cannot be read is
     told on standard error by its line; the rest goes on.
     """
     shape, cut = _format(kind, unit or ("paragraph" if explain and kind == TEXT else None), fields, workers)
@@ -397,10 +398,10 @@ def _format(
     if fields:
         raise _fail("--field is for JSON lines", 2)
     if _one_of(unit or WHOLE, (WHOLE, *UNITS), "--unit") != WHOLE:
-        return Shape(UNITS[unit or ""], filters.rewrite_text), UNITS[unit or ""]
+        return Shape(UNITS[unit or ""], filters.rewrite_text, places=True), UNITS[unit or ""]
     if workers > 1:
         raise _fail(f"--workers: one text is read by one process; --unit {' or '.join(UNITS)} lets several work", 2)
-    return Shape(each_line, filters.rewrite_text), None
+    return Shape(each_line, filters.rewrite_text, places=True), None
 
 
 def _write(results: Iterable[Told], file: IO[bytes]) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from phigate.exchange import Finding
 from phigate.masking import Piece
 from phigate.masking.structure import structured, table
 from phigate.masking.structure.recognise import masker
@@ -24,7 +25,6 @@ from phigate.workers import in_order
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from phigate.exchange import Finding
     from phigate.masking import Detectors, Evidence, Transformer
     from phigate.streams import Line
 
@@ -70,6 +70,8 @@ class Shape(NamedTuple):
     cut: Callable[[Iterable[Line]], Iterator[Unit]]
     rewrite: Callable[[Unit, Eyes, tuple[str, ...]], tuple[dict[str, Any], bytes]]
     """(unit, eyes, fields) -> (what it is called when findings are told, the unit as rewritten)."""
+    places: bool = False
+    """Each text is read once, as it stands: findings have places in it."""
 
 
 # -- units ----------------------------------------------------------------------------------------------------------
@@ -293,7 +295,7 @@ def structure(*kinds: str) -> Callable[[Unit, Eyes, tuple[str, ...]], tuple[dict
 _HEADS = (b"MSH", b"FHS", b"BHS", b"BTS", b"FTS")
 _MESSAGE = re.compile(rb"(?<=[\r\n\x1c])(?=\x0b?(?:MSH|FHS|BHS|BTS|FTS)\W)")
 SHAPES: Final[dict[str, Shape]] = {
-    "jsonl": Shape(each_record, rewrite_json),
+    "jsonl": Shape(each_record, rewrite_json, places=True),
     "json": Shape(each_document, structure("json", "fhir", "dicom")),
     "fhir": Shape(each_document, structure("fhir")),
     "dicom": Shape(each_document, structure("dicom")),
@@ -382,7 +384,11 @@ def _scanned(detectors: Detectors, order: Order, unit: Unit) -> bytes:
 
 @dataclass(slots=True)
 class _Seen:
-    """The findings of one unit."""
+    """The findings of one unit.
+
+    A document's rewriting may read a value several times, and together with its name: there each value counts once,
+    and no places are told.
+    """
 
     detectors: Detectors
     order: Order
@@ -390,38 +396,40 @@ class _Seen:
     evidence: list[dict[str, Any]] = field(default_factory=list)
     text: str = ""
     """The last text read."""
+    known: set[tuple[str, ...]] = field(default_factory=set)
 
     def render(self, text: str, name: str) -> str:
         self.text = text
-        self.findings += [
-            self._told(each, text, name) for each in self.detectors.find(text) if each.score >= self.order.least
-        ]
+        for found in self.detectors.find(text):
+            if found.score >= self.order.least:
+                self._note(self.findings, found, text, name)
         if self.order.explain:
-            self.evidence += [self._said(each, text, name) for each in self.detectors.explain(text)]
+            for each in self.detectors.explain(text):
+                verdict = "below the threshold" if each.score < self.order.least else each.verdict
+                self._note(self.evidence, each, text, name, verdict)
         return text
 
     def hide(self, entity: str, text: str) -> str:
-        told = {"start": 0, "end": len(text), "entity": entity, "score": SURE, "detector": "structure"}
-        self.findings.append(told | ({"text": text} if self.order.show else {}))
+        self._note(self.findings, Finding(0, len(text), entity, SURE, "structure"), text, "")
         return text
 
-    def _told(self, each: Finding, text: str, name: str) -> dict[str, Any]:
-        told: dict[str, Any] = {"start": each.start, "end": each.end, "entity": each.entity, "score": each.score}
-        return self._more(told, each, text, name)
-
-    def _said(self, each: Evidence, text: str, name: str) -> dict[str, Any]:
-        verdict = "below the threshold" if each.score < self.order.least else each.verdict
-        told: dict[str, Any] = {"start": each.start, "end": each.end, "entity": each.entity, "score": each.score}
-        return self._more(told, each, text, name) | {"verdict": verdict}
-
-    def _more(self, told: dict[str, Any], each: Finding | Evidence, text: str, name: str) -> dict[str, Any]:
-        if self.order.named:
-            told = {"field": name, **told}
-        if self.order.explain:
+    def _note(
+        self, into: list[dict[str, Any]], each: Finding | Evidence, text: str, name: str, verdict: str = ""
+    ) -> None:
+        order, value = self.order, text[each.start : each.end]
+        told: dict[str, Any] = {"field": name} if order.named else {}
+        if order.shape.places:
+            told |= {"start": each.start, "end": each.end}
+        elif (key := (each.entity, value, verdict, each.detector * order.explain)) in self.known:
+            return
+        else:
+            self.known.add(key)
+        told |= {"entity": each.entity, "score": each.score}
+        if order.explain:
             told["detector"] = each.detector
-        if self.order.show:
-            told["text"] = text[each.start : each.end]
-        return told
+        if order.show:
+            told["text"] = value
+        into.append(told | ({"verdict": verdict} if verdict else {}))
 
 
 def _by_line(seen: _Seen, unit: Unit) -> Iterator[dict[str, Any]]:
