@@ -6,6 +6,7 @@ import sys
 import threading
 
 import pytest
+from hypothesis import settings
 from mitmproxy import http, version
 from mitmproxy.proxy.layers.http import _http1, _http2, _http3
 from mitmproxy.proxy.server import ConnectionHandler
@@ -13,6 +14,9 @@ from mitmproxy.utils import asyncio_utils, human
 
 from tests import stage
 from tests.postgres import postgres_server, postgres_url  # noqa: F401 -- fixtures for all tests
+
+settings.register_profile("house", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("house")
 
 
 @pytest.fixture

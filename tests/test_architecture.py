@@ -26,6 +26,7 @@ FLOORS = {
     "capture": ROOMS,
     "flows": GLUE,
     "house": GLUE,
+    "sources": GLUE,
     "metrics": GLUE,
     "host": GLUE,
     "gate.sentinel": GLUE,

@@ -164,10 +164,10 @@ BAD = [
 
 @pytest.mark.parametrize(("sentence", "change", "said"), BAD, ids=[case[0] for case in BAD])
 def test_the_last_good_policy_stays_in_place_of_one(house, tmp_path, caplog, sentence, change, said):
-    policy, detectors = house.policy, house.detectors
+    policy, detectors = house.policy, house.sources.detectors
     change(tmp_path / "policy.yaml")
     house.reload_if_changed()
-    assert (house.policy, house.detectors) == (policy, detectors)
+    assert (house.policy, house.sources.detectors) == (policy, detectors)
     assert said in caplog.text
 
 
@@ -186,6 +186,48 @@ def test_a_policy_that_is_there_again_is_read_again(house, tmp_path):
     (tmp_path / "policy.yaml").write_text(text.replace("name: care", "name: cure"))
     house.reload_if_changed()
     assert house.policy.rules[0].name == "cure"
+
+
+def with_roster(house, folder, people):
+    (folder / "people.csv").write_text("name\n" + people)
+    edit(folder, policy_text(tail="roster: people.csv\n"))
+    house.reload_if_changed()
+
+
+def found(house, text):
+    return [each.detector for each in house.sources.detectors.find(text)]
+
+
+def test_a_changed_roster_is_in_force_and_the_policy_stays(house, tmp_path):
+    with_roster(house, tmp_path, "Quill Varnado\n")
+    policy = house.policy
+    assert "roster" in found(house, "so quill varnado did")
+    (tmp_path / "people.csv").write_text("name\nOdo Prickett-Lahm\n")
+    house.reload_if_changed()
+    assert house.policy is policy
+    assert "roster" not in found(house, "so quill varnado did")
+    assert "roster" in found(house, "so odo prickett-lahm did")
+
+
+def test_a_roster_that_cannot_be_read_leaves_the_last_good_one_and_is_told_once(house, tmp_path, caplog):
+    with_roster(house, tmp_path, "Quill Varnado\n")
+    (tmp_path / "people.csv").write_text("shoes\n7\n")
+    house.reload_if_changed()
+    assert "last good one stays" in caplog.text
+    caplog.clear()
+    house.reload_if_changed()
+    assert caplog.text == ""
+    assert "roster" in found(house, "so quill varnado did")
+
+
+async def test_a_roster_is_read_beside_the_loop(house, tmp_path):
+    with_roster(house, tmp_path, "Quill Varnado\n")
+    loading = house._loading
+    house.reload_if_changed()
+    assert house._loading is loading
+    await loading
+    assert house.policy.roster == "people.csv"
+    assert "roster" in found(house, "so quill varnado did")
 
 
 def test_it_is_looked_at_once_a_second():

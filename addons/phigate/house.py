@@ -28,19 +28,11 @@ from phigate.identity.own import Own
 from phigate.identity.saml import Provider, certificate_usable
 from phigate.identity.verify import Verifier
 from phigate.ledger import LedgerDown, LedgerFault, open_ledger
-from phigate.masking import (
-    NOTHING,
-    Detectors,
-    Memory,
-    RosterFault,
-    Secrets,
-    Sight,
-    Transformer,
-    default_detectors,
-    load_detectors,
-    load_roster,
-)
+from phigate.masking import Memory, RosterFault, Secrets, Sight, Transformer
+from phigate.masking.secrets import SecretsFault, parse_secrets
+from phigate.masking.transforms import scope_of
 from phigate.policy.load import PolicyFaults, load_policy
+from phigate.sources import Sources, Stamp, read_sources, stamp_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,7 +84,7 @@ class House:
     """The shared state; empty until `furnish`, closed for traffic until `ready`."""
 
     policy: Policy
-    detectors: Detectors
+    sources: Sources
     providers: tuple[Provider, ...]
     secrets: Secrets
     journal: Journal
@@ -125,6 +117,9 @@ class House:
         self.instance = ""
         self._noted: str | None = None
         self._policy_seen: tuple[int, int] | None = None
+        self._sources_seen: Stamp = ()
+        self._loading: asyncio.Task[None] | None = None
+        """What reads a changed roster beside the loop."""
 
     def open_or_end(self) -> None:
         """End the process unless everything is furnished once the script is loaded.
@@ -157,6 +152,7 @@ class House:
         try:
             self._policy_seen = self._policy_stamp()
             self.put_in_force(load_policy(self._policy_path))
+            self._sources_seen = self.sources.stamp
         except PolicyFaults as fault:
             raise StartFault("\n".join(fault.faults)) from None
         except (RosterFault, ProviderFault) as fault:
@@ -175,13 +171,15 @@ class House:
             opener()
         self.furnished = True
 
-    def put_in_force(self, policy: Policy) -> None:
-        """Make a policy the one that decides from now on; everything derived from the old one goes with it."""
+    def put_in_force(self, policy: Policy, sources: Sources | None = None) -> None:
+        """Make a policy the one that decides from now on; everything derived from the old one goes with it.
+
+        `sources` are what it names, if they are read already.
+        """
         self.providers = providers_of(policy)
-        roster = load_roster(policy.folder / policy.roster) if policy.roster else None
-        own = load_detectors(policy.folder / policy.detectors) if policy.detectors else NOTHING
-        self.detectors = default_detectors(roster, own)
-        self.policy = policy
+        if sources is None:
+            sources = self.sources if self._has_sources_of(policy) else read_sources(policy)
+        self.sources, self.policy = sources, policy
         if hasattr(self, "verifier"):
             self.verifier.replace(policy)
         else:
@@ -253,40 +251,78 @@ class House:
     # -- the policy -------------------------------------------------------------------------------------------------
 
     def reload_if_changed(self) -> None:
-        """Put an edited policy in force; a bad one changes nothing and is said once."""
-        stamp = self._policy_stamp()
-        if stamp == self._policy_seen:
+        """Put an edited policy, roster or file of detectors in force; a bad one changes nothing and is said once."""
+        if self._loading is not None:
             return
-        self._policy_seen = stamp
+        stamp = self._policy_stamp()
         try:
-            policy = load_policy(self._policy_path)
-            self.put_in_force(policy)
-        except PolicyFaults as fault:
-            logger.error(
-                "the changed policy is not put in force, the last good one stays:\n%s", "\n".join(fault.faults)
-            )
-        except (RosterFault, ProviderFault) as fault:
-            logger.error("the changed policy is not put in force, the last good one stays: %s", fault)
-        except OSError as error:
-            logger.error("the changed policy cannot be read (%s), the last good one stays", type(error).__name__)
+            if stamp != self._policy_seen:
+                self._policy_seen = stamp
+                self._reload(load_policy(self._policy_path))
+            elif stamp_of(self.policy) != self._sources_seen:
+                self._reload(self.policy)
+        except (PolicyFaults, RosterFault, ProviderFault, OSError) as fault:
+            self._say_bad(fault)
+
+    def _reload(self, policy: Policy) -> None:
+        self._sources_seen = stamp_of(policy)
+        if self._has_sources_of(policy):
+            self._reloaded(policy, self.sources)
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._reloaded(policy, read_sources(policy))
+        else:
+            self._loading = loop.create_task(self._load_beside(policy))
+
+    async def _load_beside(self, policy: Policy) -> None:
+        """Read what takes long in a thread, while the last good policy decides."""
+        try:
+            self._reloaded(policy, await asyncio.to_thread(read_sources, policy))
+        except (PolicyFaults, RosterFault, ProviderFault, OSError) as fault:
+            self._say_bad(fault)
+        finally:
+            self._loading = None
+
+    def _reloaded(self, policy: Policy, sources: Sources) -> None:
+        again = policy is self.policy
+        self.put_in_force(policy, sources)
+        if again:
+            logger.warning("the changed roster or detectors are in force")
         else:
             logger.warning("policy %s is in force", policy.sha256[:12])
             self._note_policy()
 
+    def _say_bad(self, fault: Exception) -> None:
+        if isinstance(fault, PolicyFaults):
+            told = "\n".join(fault.faults)
+            logger.error("the changed policy is not put in force, the last good one stays:\n%s", told)
+        elif isinstance(fault, OSError):
+            logger.error("the changed policy cannot be read (%s), the last good one stays", type(fault).__name__)
+        else:
+            logger.error("the changed policy is not put in force, the last good one stays: %s", fault)
+
+    def _has_sources_of(self, policy: Policy) -> bool:
+        return hasattr(self, "sources") and self.sources.stamp == stamp_of(policy)
+
     def sight(self, exchange: Exchange, mask: Mask | None, *, answering: bool = False) -> Sight:
         """The masks through which this exchange's texts are seen; `mask` None hides nothing from the caller's side."""
         names = (exchange.names or Memory()) if answering else None
+        shown = self._for(exchange, self.policy.capture.mask)
+        return Sight(self.sources.detectors, self.secrets, self._for(exchange, mask) if mask else None, shown, names)
+
+    def _for(self, exchange: Exchange, mask: Mask) -> Transformer:
         subject = exchange.subject
-        scope = f"{subject.issuer}\0{subject.id}" if subject else exchange.id
-        shown = self.transformer(self.policy.capture.mask, scope)
-        return Sight(self.detectors, self.secrets, self.transformer(mask, scope) if mask else None, shown, names)
+        who = f"{subject.issuer}\0{subject.id}" if subject else None
+        return self.transformer(mask, scope_of(mask, exchange=exchange.id, session=exchange.session, subject=who))
 
     def _transformer(self, mask: Mask, scope: str) -> Transformer:
-        return Transformer(mask, self.secrets, scope)
+        return Transformer(mask, self.secrets, scope, self.sources.roster)
 
     def _agent_shown(self, agent: str) -> str:
         shown = Transformer(self.policy.capture.mask, self.secrets, "agent")
-        return Sight(self.detectors, self.secrets, None, shown).for_bystanders(agent)
+        return Sight(self.sources.detectors, self.secrets, None, shown).for_bystanders(agent)
 
     def _policy_stamp(self) -> tuple[int, int]:
         with contextlib.suppress(FileNotFoundError):
@@ -327,17 +363,12 @@ def utc_now() -> dt.datetime:
 
 
 def read_secrets(where: str) -> Secrets:
-    """The keys of hashes and surrogates: `EPOCH HEX` (32 bytes or more) in a file made at first use, or `env:NAME`."""
-    named = where.startswith("env:")
-    text = os.environ.get(where.removeprefix("env:"), "") if named else _secrets_file(Path(where))
-    epoch, _, key = text.strip().partition(" ")
+    """The keys of hashes, surrogates and encryption: lines `EPOCH KEY` in a file made at first use, or `env:NAME`."""
+    text = os.environ.get(where.removeprefix("env:"), "") if where.startswith("env:") else _secrets_file(Path(where))
     try:
-        raw = bytes.fromhex(key)
-    except ValueError:
-        raw = b""
-    if len(raw) < 32 or not epoch:
-        raise StartFault(f"{where}: expected `EPOCH KEY`, the key at least 64 hexadecimal digits")
-    return Secrets(key=raw, epoch=epoch)
+        return parse_secrets(text, where)
+    except SecretsFault as fault:
+        raise StartFault(str(fault)) from None
 
 
 def _secrets_file(path: Path) -> str:

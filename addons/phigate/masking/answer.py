@@ -106,10 +106,11 @@ class Sight:
                 caller.append(text)
                 shown.append(text)
             else:
-                self.found[entity] += 1
-                self.identifiers.add(identifier(entity, text, self._secrets))
                 caller.append(self._caller.render(piece) if self._caller else text)
                 shown.append(self._shown.render(piece))
+                if self._shown.finds(piece) or (self._caller and self._caller.finds(piece)):
+                    self.found[entity] += 1
+                    self.identifiers.add(identifier(entity, text, self._secrets))
         return "".join(caller), "".join(shown)
 
     def channel(self, shown: list[str]) -> TextChannel:

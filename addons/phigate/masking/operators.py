@@ -22,9 +22,8 @@ from phigate.masking.guards import DENY, Allowing, Context, Guarded, InContext, 
 from phigate.masking.patterns import Alt, PatternError, longest, opened, parse
 from phigate.masking.search import Patterns
 from phigate.policy import tree
-from phigate.policy.fields import Name, Says, Some, Text, Version, Whole
+from phigate.policy.fields import Name, Says, Section, Some, Text, Version, Whole
 from phigate.policy.load import PolicyFaults, read_file, said
-from phigate.policy.schema import Section
 from phigate.policy.sentences import fault, meant, quoted, sentence
 from phigate.policy.words import ENTITIES, OTHER
 

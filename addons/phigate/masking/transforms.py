@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from phigate.masking.calendar import moved, read
+from phigate.masking.encoded import UNDECODABLE
 from phigate.masking.identifiers import normal
 from phigate.masking.reversible import encrypt as token_of
 from phigate.masking.secrets import Secrets
@@ -247,7 +248,9 @@ class Transformer:
 
     def finds(self, piece: Piece) -> bool:
         """Whether the piece is an identifier for this mask: its score reaches the threshold."""
-        return piece.entity is not None and piece.score >= self._threshold
+        if piece.entity is None or piece.score < self._threshold:
+            return False
+        return piece.detector != UNDECODABLE or self._mask.undecodable != "permit"
 
     def hides(self, piece: Piece) -> bool:
         """Whether the piece is an identifier for this mask, and not one that it keeps."""
@@ -255,7 +258,7 @@ class Transformer:
 
     def render(self, piece: Piece) -> str:
         """A piece's text as this mask shows it."""
-        if piece.entity is None or piece.score < self._threshold:
+        if piece.entity is None or not self.finds(piece):
             return piece.text
         known = self._rendered.get((piece.entity, piece.text))
         return known if known is not None else self._render(piece.entity, piece.text)

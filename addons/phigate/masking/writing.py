@@ -159,7 +159,8 @@ class Writing:
             return ""
         lead = len(self._before)
         whole = self._before + text + following
-        parts, at, end = [], lead, lead + len(text)
+        parts: list[str] = []
+        at, end = lead, lead + len(text)
         line = lead - self._line
         for unit in UNIT.finditer(whole, lead):
             if unit.start() >= end:
