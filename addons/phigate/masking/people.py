@@ -46,6 +46,7 @@ LONGEST_WORD = 24
 WORDS = 1 << 20
 """More different words than any roster's names have."""
 REMEMBERED = 1 << 16
+DRAWERS = 1 << 8
 SPECIAL = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"})
 
 
@@ -96,7 +97,7 @@ class People:
         self._surnames = bytearray()
         for name in names:
             self._add(name)
-        self._near = _deletions(self._words)
+        self._near = _drawers(self._words)
         self._fits: dict[tuple[str, str], Fit | None] = {}
         self._near_of: dict[str, tuple[str, ...]] = {}
 
@@ -180,9 +181,11 @@ class People:
         return known
 
     def _under(self, key: str) -> Iterator[int]:
-        at = bisect_left(self._near, low := _slot(key))
-        while at < len(self._near) and self._near[at] < low + WORDS:
-            yield self._near[at] % WORDS
+        low = _slot(key)
+        drawer = self._near[low // WORDS % DRAWERS]
+        at = bisect_left(drawer, low)
+        while at < len(drawer) and drawer[at] < low + WORDS:
+            yield drawer[at] % WORDS
             at += 1
 
     def _pair(self, one: str, two: str) -> int | None:
@@ -229,10 +232,19 @@ def _less_one(word: str) -> Iterator[str]:
     return (word[:at] + word[at + 1 :] for at in range(len(word)))
 
 
+def _drawers(words: list[str]) -> list[array[int]]:
+    """For each word and each that is left of it without one letter: the hash of that, above the word's number.
+
+    In many drawers, so that sorting one keeps no other thread waiting.
+    """
+    drawers: list[list[int]] = [[] for _ in range(DRAWERS)]
+    for at, word in enumerate(words):
+        for key in {word, *_less_one(word)}:
+            slot = _slot(key)
+            drawers[slot // WORDS % DRAWERS].append(slot + at)
+    return [array("Q", sorted(drawer)) for drawer in drawers]
+
+
 def _slot(key: str) -> int:
-    """44 bits of the hash, above the place for a word's number; equal slots are sorted out by the distance."""
+    """44 bits of the hash, above the place for a word's number; equal hashes are sorted out by the distance."""
     return (hash(key) & (1 << 44) - 1) * WORDS
-
-
-def _deletions(words: list[str]) -> array[int]:
-    return array("Q", sorted(_slot(key) + at for at, word in enumerate(words) for key in {word, *_less_one(word)}))

@@ -69,7 +69,7 @@ class Roster:
         values: Iterable[tuple[str, str]] = (),
         ordinary: Callable[[str], bool] = no_word,
     ) -> None:
-        """From people and (entity, value) pairs; `ordinary` says whether a folded word is an ordinary one."""
+        """From people and (entity, value) pairs, read in this order; `ordinary` says it of a folded word."""
         self._people = People(names, ordinary)
         self._entries = Entries(self._people, {}, set(), set(), {}, set(), 0, {})
         for entity, value in values:
@@ -164,18 +164,21 @@ def parse_roster(raw: bytes | str, where: str, ordinary: Callable[[str], bool] =
     except UnicodeDecodeError as fault:
         line = raw.count(b"\n", 0, fault.start) + 1 if isinstance(raw, bytes) else 1
         raise RosterFault(f"{where}:{line}: not UTF-8") from None
-    names: list[Name] = []
     values: list[tuple[str, str]] = []
-    for row in _rows(text, where):
+    roster = Roster(_people(_rows(text, where), values), values, ordinary)
+    if not roster:
+        raise RosterFault(f"{where}: no entry that can be found")
+    return roster
+
+
+def _people(rows: Iterable[Mapping[str, object]], values: list[tuple[str, str]]) -> Iterator[Name]:
+    """The people of a file's rows, one by one; the values beside them are put aside."""
+    for row in rows:
         for entity, value in _entries(row):
             if isinstance(value, str):
                 values.append((entity, value))
             else:
-                names.append(value)
-    roster = Roster(names, values, ordinary)
-    if not roster:
-        raise RosterFault(f"{where}: no entry that can be found")
-    return roster
+                yield value
 
 
 def _rows(text: str, where: str) -> Iterator[Mapping[str, object]]:
@@ -184,7 +187,7 @@ def _rows(text: str, where: str) -> Iterator[Mapping[str, object]]:
         return _csv_rows(text, where)
     if ending in ("jsonl", "ndjson"):
         return _json_rows(text, where)
-    return ({_guess(line): line} for line in text.splitlines() if line.strip())
+    return ({_guess(line): line.strip()} for line in io.StringIO(text) if line.strip())
 
 
 def _csv_rows(text: str, where: str) -> Iterator[Mapping[str, object]]:
@@ -200,7 +203,7 @@ def _csv_rows(text: str, where: str) -> Iterator[Mapping[str, object]]:
 
 
 def _json_rows(text: str, where: str) -> Iterator[Mapping[str, object]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(io.StringIO(text), 1):
         if not line.strip():
             continue
         try:

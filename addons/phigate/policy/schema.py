@@ -102,6 +102,7 @@ __all__ = [
     "Route",
     "Rule",
     "Saml",
+    "Section",
     "Target",
     "Tokens",
     "Transform",
