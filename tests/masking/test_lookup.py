@@ -77,6 +77,7 @@ def shown(text: str) -> list[str]:
         ("Wil Yuong", ["Wil Yuong"]),
         ("Will Yuong", ["Will Yuong"]),
         ("Nora Le; Le, Nora; Le Nora", ["Nora Le", "Le, Nora", "Le Nora"]),
+        ("wil yuogn", []),
         ("Ada and Brandt", []),
         ("Brandt said. Mary said", []),
         ("Ada", []),
@@ -95,7 +96,8 @@ def test_people_in_any_order_with_what_is_between(text: str, expected: list[str]
         ("will young", 0.35),
         ("Ada Brnadt", 0.85),
         ("Aad Brandtt", 0.65),
-        ("will yuong", 0.55),
+        ("Ada Xyz Brandt", 0.89),
+        ("will yuong", 0.5),
     ],
 )
 def test_scores_say_how_sure_it_is(text: str, score: float) -> None:

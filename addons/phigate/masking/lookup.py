@@ -46,8 +46,9 @@ EXACT, CAPITALISED, SHOUTED, PLAINLY = 0.99, 0.9, 0.45, 0.35
 """Scores of a name as it is; where both words are ordinary ones (Will Young): capitalised, ALL CAPS, in lower case."""
 MISSPELT = (EXACT, 0.85, 0.65)
 """By edits."""
-DOUBTFUL = 0.3
+DOUBTFUL = 0.35
 """What it takes away that an ordinary word in lower case stands beside a misspelt one."""
+LEAST_SCORE = 0.3
 STRANGE = 0.1
 """What a word that belongs to nobody takes away, between two that are somebody."""
 
@@ -227,8 +228,8 @@ class View:
             return None
         last, strangers, fit = found
         detector = "roster-typo" if fit.edits else "roster"
-        score = self._score(first, last, fit) - STRANGE * strangers
-        return self._behind(at, last, fit), "PERSON", detector, score
+        score = round(self._score(first, last, fit) - STRANGE * strangers, 2)
+        return (self._behind(at, last, fit), "PERSON", detector, score) if score >= LEAST_SCORE else None
 
     def _somebody(self, at: int, first: int) -> tuple[int, int, Fit] | None:
         """The word that makes somebody of the first one, how many strangers are between, and who; typos come last."""
