@@ -1,8 +1,14 @@
 from __future__ import annotations
 
-import pytest
+import random
 
-from phigate.masking.people import Name, People, fold, words_of
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rapidfuzz.distance import OSA
+
+from phigate.masking.people import FEW, Name, People, fold, words_of
+from rosters import misspelt
 
 NAMES = [
     Name("ada", ("brandt",), ("quist",)),
@@ -64,10 +70,53 @@ def test_what_else_somebody_is_called() -> None:
     assert PEOPLE.others(fit) == ("quist",)
 
 
-def test_words_near_a_word_are_one_edit_away() -> None:
-    assert PEOPLE.near("brandtt") == ("brandt",)
-    assert PEOPLE.near("brandt") == ()
-    assert PEOPLE.near("quits") == ("quist",)
+@pytest.mark.parametrize(
+    ("word", "one", "two"),
+    [
+        ("brandtt", {"brandt"}, set()),
+        ("brandt", set(), set()),
+        ("quits", {"quist"}, set()),
+        ("brantdx", set(), {"brandt"}),
+        ("xbrxndt", set(), {"brandt"}),
+        ("kowalzcyk", {"kowalczyk"}, set()),
+        ("kowalcxxk", set(), {"kowalczyk"}),
+        ("wo", set(), set()),
+    ],
+)
+def test_words_near_a_word(word: str, one: set[str], two: set[str]) -> None:
+    assert [set(PEOPLE.near(word, edits)) for edits in (1, 2)] == [one, two]
+
+
+def test_many_partners_and_few_are_found_alike() -> None:
+    surnames = tuple(f"brandt{a}{b}" for a in "abcdefghijklm" for b in "nopqrstuvwxyz")
+    for size in (10, FEW, FEW + 19):
+        people = People([Name("ada", surnames[:size])], lambda _: False)
+        fits = [
+            people.fit("ada", other)
+            for other in ("brandtab", "brandan", "brantdan", "brxxdtan", "xbrandtanx", "brxxxtan")
+        ]
+        assert [fit.edits if fit else None for fit in fits] == [1, 1, 1, 2, 2, None]
+
+
+LETTERS = "abcdefgh"
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(LETTERS, min_size=5, max_size=11), min_size=1, max_size=30), st.text(LETTERS, min_size=3))
+def test_no_near_word_is_missed(words: list[str], word: str) -> None:
+    people = People([Name("ada", tuple(words))], lambda _: False)
+    for edits in (1, 2):
+        near = {each for each in words if OSA.distance(each, word) == edits}
+        assert people.near(word, edits) - {"ada"} == near
+
+
+@settings(deadline=None)
+@given(st.text(LETTERS, min_size=6, max_size=14), st.integers(0, 10**6))
+def test_a_misspelt_word_is_near(word: str, seed: int) -> None:
+    people = People([Name("ada", (word,))], lambda _: False)
+    other = misspelt(word, 2, random.Random(seed))
+    distance = OSA.distance(word, other)
+    assert distance not in {1, 2} or word in people.near(other, int(distance))
 
 
 def test_who_is_there() -> None:

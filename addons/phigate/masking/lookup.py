@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from itertools import accumulate
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from phigate.masking.calendar import read
@@ -36,6 +37,8 @@ SLICE = 1 << 13
 MOST_TOKENS = 8
 BETWEEN = 3
 """Words that may stand between the two that are somebody."""
+MISSPELT_WORDS = 2
+"""Words that may be a misspelt one beside another: the next and the one behind it."""
 REMEMBERED = 1 << 17
 
 PHRASE, CODE, PREFIX, NAMEISH, ORDINARY, KNOWN = 1, 2, 4, 8, 16, 32
@@ -147,20 +150,18 @@ class View:
         growing = bool(words) and not self._gaps[-1] and not ended
         self.whole = len(words) - growing
         self.too_long = growing and self._length(self.whole) > LONGEST
-        remembered = entries.kinds.get
-        self._kinds = [
-            entries.kind(word) if (kind := remembered(word)) is None else kind for word in words[: self.whole]
-        ]
+        kinds = list(map(entries.kinds.get, words[: self.whole]))
+        self._kinds = [entries.kind(words[at]) if kind is None else kind for at, kind in enumerate(kinds)]
 
     def hits(self) -> tuple[list[Hit], int]:
         """The hits that are certain, and up to where everything is."""
         found: list[Hit] = []
         free = 0
-        for at, kind in enumerate(self._kinds):
-            if not kind & BEGINS or at < free:
+        for at in [at for at, kind in enumerate(self._kinds) if kind & BEGINS]:
+            if at < free:
                 continue
             try:
-                best = self._at(at, kind)
+                best = self._at(at, self._kinds[at])
             except More:
                 return found, self._begin(at)
             if best:
@@ -174,11 +175,12 @@ class View:
         """The longest hit that begins at a token, and the token behind it; raises More."""
         if self._length(at) > LONGEST:
             return None
-        best: tuple[int, str, str, float] | None = None
-        for asked, ask in ((PHRASE, self._phrase), (CODE, self._code), (PREFIX | NAMEISH, self._name)):
-            found = ask(at) if kind & asked else None
-            if found and (best is None or found[0] > best[0]):
-                best = found
+        found = [
+            self._phrase(at) if kind & PHRASE else None,
+            self._code(at) if kind & CODE else None,
+            self._name(at) if kind & (PREFIX | NAMEISH) else None,
+        ]
+        best = max(filter(None, found), key=itemgetter(0), default=None)
         if best is None:
             return None
         last, entity, detector, score = best
@@ -201,7 +203,8 @@ class View:
         """A number whose separators are not those of the roster: one sign all along, two characters or more between."""
         entries, key = self._entries, self.words[at]
         best = (at, entries.codes[key], "roster", EXACT) if key in entries.codes else None
-        if self._gaps[at + 1] not in WITHIN_CODES:
+        after = at + 1
+        if self._gaps[after] not in WITHIN_CODES or (after < self.whole and self.words[after].isalpha()):
             return best
         last, sign = at, ""
         while len(self.words[last]) > 1 and len(key) < entries.longest_code:
@@ -233,22 +236,25 @@ class View:
 
     def _somebody(self, at: int, first: int) -> tuple[int, int, Fit] | None:
         """The word that makes somebody of the first one, how many strangers are between, and who; typos come last."""
-        best: tuple[int, int, Fit] | None = None
+        people, one, kinds = self._entries.people, self.words[first], self._kinds
+        near: list[int] = []
         last, strangers = first, 0
         for _ in range(BETWEEN + 1):
             following = self._next(at, last)
             if following is None:
                 break
             last = following
-            fit = self._fit(first, last)
-            if fit and fit.edits == 0:
-                return last, strangers, fit
-            if fit and not strangers and (best is None or fit.edits < best[2].edits):
-                best = last, strangers, fit
+            if kinds[last] & NAMEISH:
+                if kinds[first] & kinds[last] & KNOWN and (fit := people.exact(one, self.words[last])):
+                    return last, strangers, fit
+                if not strangers:
+                    near.append(last)
             strangers += not self._may_stand_between(last)
             if strangers > 1 or (strangers and not self._stranger(last)):
                 break
-        return best
+        fits = ((people.misspelt(one, self.words[each]), each) for each in near[:MISSPELT_WORDS])
+        best = min(((fit, each) for fit, each in fits if fit), default=None)
+        return (best[1], 0, best[0]) if best else None
 
     def _past_particles(self, at: int) -> int | None:
         """The first word of a surname with particles: `van der Berg`, `O'Neil`."""
@@ -262,11 +268,6 @@ class View:
                 return None
             here = following
         return here
-
-    def _fit(self, first: int, last: int) -> Fit | None:
-        if not self._kinds[last] & NAMEISH:
-            return None
-        return self._entries.people.fit(self.words[first], self.words[last])
 
     def _score(self, first: int, last: int, fit: Fit) -> float:
         one, two = self._kinds[first], self._kinds[last]

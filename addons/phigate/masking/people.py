@@ -7,8 +7,8 @@ Rules of this file:
   names of 9 or more. Both words fit each on its own. An ordinary word is never taken for a misspelt name.
 - Words are folded: case and diacritics do not count.
 
-Near words come from an index of deletions (each word under itself and itself less one letter: two words one edit apart
-meet under one of them; Bocek, Hunt and Stiller 2007) or from the other word's partners, and are confirmed by rapidfuzz.
+Near words come from an index of deletions (each word under what its first letters are without none, one or two of them;
+what is two edits apart meets under one of these; Bocek, Hunt and Stiller 2007) and are confirmed by rapidfuzz.
 """
 
 from __future__ import annotations
@@ -45,7 +45,14 @@ FUNCTION = frozenset(
 LONGEST_WORD = 24
 WORDS = 1 << 20
 """More different words than any roster's names have."""
+PREFIX = 7
+"""Letters of a word that the index of deletions looks at."""
 REMEMBERED = 1 << 16
+REMEMBERED_NEAR = (0, 1 << 14, 1 << 11)
+"""Words whose near ones are remembered, by edits."""
+LEAST = (0, 3, 5)
+"""Letters that a word must have to be misspelt, by edits."""
+FEW = 150
 DRAWERS = 1 << 8
 SPECIAL = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"})
 
@@ -91,7 +98,7 @@ class People:
         self._ordinary = ordinary
         self._ids: dict[str, int] = {}
         self._words: list[str] = []
-        self._partners: list[list[str]] = []
+        self._partners: list[set[str]] = []
         self._pairs: set[int] = set()
         self._others: dict[int, tuple[str, ...]] = {}
         self._surnames = bytearray()
@@ -99,7 +106,7 @@ class People:
             self._add(name)
         self._near = _drawers(self._words)
         self._fits: dict[tuple[str, str], Fit | None] = {}
-        self._near_of: dict[str, tuple[str, ...]] = {}
+        self._near_of: tuple[dict[str, frozenset[str]], ...] = ({}, {}, {})
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -124,60 +131,78 @@ class People:
 
     def fit(self, one: str, two: str) -> Fit | None:
         """The nearest person that these folded words are, in either order."""
+        return self.exact(one, two) or self.misspelt(one, two)
+
+    def exact(self, one: str, two: str) -> Fit | None:
+        """The person that these folded words are, in either order."""
+        pair = self._pair(one, two)
+        return None if pair is None else Fit(0, pair)
+
+    def misspelt(self, one: str, two: str) -> Fit | None:
+        """The nearest person that these folded words are not, but may be."""
         key = one, two
         if key in self._fits:
             return self._fits[key]
-        found = self._exact(one, two) or self._misspelt(one, two)
+        found = self._nearest(one, two)
         if len(self._fits) >= REMEMBERED:
             self._fits.clear()
         self._fits[key] = found
         return found
 
-    def _exact(self, one: str, two: str) -> Fit | None:
-        pair = self._pair(one, two)
-        return None if pair is None else Fit(0, pair)
-
-    def _misspelt(self, one: str, two: str) -> Fit | None:
+    def _nearest(self, one: str, two: str) -> Fit | None:
         plain = self.ordinary(one), self.ordinary(two)
         if all(plain) or (any(plain) and one not in self._ids and two not in self._ids):
             return None
         found = [
             *(() if plain[1] else self._by_partner(one, two)),
             *(() if plain[0] else self._by_partner(two, one)),
-            *(() if any(plain) or len(one) + len(two) < 7 else self._by_both(one, two)),
         ]
+        # One edit in each: looked for where nothing else is, and where not both words are names as they are.
+        names = one in self._ids and two in self._ids
+        if not found and not names and not any(plain) and len(one) + len(two) >= 7:
+            found = [*self._by_both(one, two)]
         return min(found, default=None)
 
     def _by_partner(self, exact: str, other: str) -> Iterator[Fit]:
         known = self._ids.get(exact)
         if known is None:
             return
-        near = process.extract(other, self._partners[known], scorer=OSA.distance, score_cutoff=2, limit=None)
-        for partner, edits, _ in near:
+        for partner, edits in self._near_partners(self._partners[known], other):
             pair = self._pair(exact, partner)
-            if pair is not None and edits <= _allowed(exact, partner) and len(partner) >= (3, 3, 5)[edits]:
+            if pair is not None and edits <= _allowed(exact, partner):
                 yield Fit(edits, pair)
 
+    def _near_partners(self, partners: set[str], word: str) -> Iterator[tuple[str, int]]:
+        """Those of the partners that a word may be, and how many edits away; few are compared one by one."""
+        if len(partners) > FEW:
+            for edits in (1, 2):
+                yield from ((partner, edits) for partner in partners & self.near(word, edits))
+            return
+        for partner, distance, _ in process.extract(word, partners, scorer=OSA.distance, score_cutoff=2, limit=None):
+            if distance > 0 and len(partner) >= LEAST[int(distance)]:
+                yield partner, int(distance)
+
     def _by_both(self, one: str, two: str) -> Iterator[Fit]:
-        others = self.near(two)
+        others = self.near(two, 1)
         if others:
-            for each in self.near(one):
-                for other in others:
+            for each in self.near(one, 1):
+                for other in self._partners[self._ids[each]] & others:
                     pair = self._pair(each, other)
                     if pair is not None and _allowed(each, other) == 2:
                         yield Fit(2, pair)
 
-    def near(self, word: str) -> tuple[str, ...]:
-        """Words of names, 3 letters long at least, that are one edit away."""
-        known = self._near_of.get(word)
+    def near(self, word: str, edits: int) -> frozenset[str]:
+        """Words of names that are so many edits away, one or two; 3 letters long at least, or 5."""
+        remembered = self._near_of[edits]
+        known = remembered.get(word)
         if known is None:
-            keys = {word, *_less_one(word)}
-            ids = {each for key in keys for each in self._under(key)}
-            near = (self._words[each] for each in sorted(ids))
-            known = tuple(each for each in near if len(each) > 2 and OSA.distance(each, word, score_cutoff=1) == 1)
-            if len(self._near_of) >= REMEMBERED:
-                self._near_of.clear()
-            self._near_of[word] = known
+            ids = {each for key in _without(word[:PREFIX], edits) for each in self._under(key)}
+            words = [found for each in ids if len(found := self._words[each]) >= LEAST[edits]]
+            near = process.extract(word, words, scorer=OSA.distance, score_cutoff=edits, limit=None)
+            known = frozenset(found for found, distance, _ in near if distance == edits)
+            if len(remembered) >= REMEMBERED_NEAR[edits]:
+                remembered.clear()
+            remembered[word] = known
         return known
 
     def _under(self, key: str) -> Iterator[int]:
@@ -205,8 +230,8 @@ class People:
             pair = given * WORDS + known
             if pair not in self._pairs:
                 self._pairs.add(pair)
-                self._partners[given].append(surname)
-                self._partners[known].append(name.given)
+                self._partners[given].add(surname)
+                self._partners[known].add(name.given)
             others = tuple(each for each in (*name.others, *name.surnames) if each != surname)
             if others:
                 self._others[pair] = tuple(dict.fromkeys((*self._others.get(pair, ()), *others)))[:16]
@@ -218,7 +243,7 @@ class People:
         if known is None:
             known = self._ids[word] = len(self._words)
             self._words.append(word)
-            self._partners.append([])
+            self._partners.append(set())
             self._surnames.append(0)
         return known
 
@@ -228,18 +253,22 @@ def _allowed(one: str, two: str) -> int:
     return 0 if letters < 5 else 1 if letters < 9 else 2
 
 
-def _less_one(word: str) -> Iterator[str]:
-    return (word[:at] + word[at + 1 :] for at in range(len(word)))
+def _without(word: str, edits: int) -> set[str]:
+    """A word, and what it is without one of its letters, or without two."""
+    found = {word}
+    for _ in range(edits):
+        found |= {each[:at] + each[at + 1 :] for each in found for at in range(len(each))}
+    return found
 
 
 def _drawers(words: list[str]) -> list[array[int]]:
-    """For each word and each that is left of it without one letter: the hash of that, above the word's number.
+    """For each word and each that its beginning is without letters of it: the hash of that, above the word's number.
 
     In many drawers, so that sorting one keeps no other thread waiting.
     """
-    drawers: list[list[int]] = [[] for _ in range(DRAWERS)]
+    drawers = [array("Q") for _ in range(DRAWERS)]
     for at, word in enumerate(words):
-        for key in {word, *_less_one(word)}:
+        for key in _without(word[:PREFIX], 2):
             slot = _slot(key)
             drawers[slot // WORDS % DRAWERS].append(slot + at)
     return [array("Q", sorted(drawer)) for drawer in drawers]
