@@ -27,6 +27,7 @@ ROWS = [
     ("a short number is not looked for", ("MRN", "7731"), "7731", None),
     ("what is in brackets", ("PHONE_NUMBER", "(217) 555-0100"), "at (217) 555-0100", "at ([PHONE_NUMBER]"),
     ("dates are found by what they look like", ("DATE_TIME", "1970-03-12"), "1970-03-12", None),
+    ("a place in one word", ("LOCATION", "EMERGENCY"), "Emergency", None),
     ("a street", ("LOCATION", "12 Main St"), "at 12 Main St now", "at [LOCATION] now"),
     ("nothing", ("PERSON", "---"), "---", None),
 ]

@@ -41,6 +41,12 @@ def test_a_member_is_what_its_name_says(sentence, node, expected):
     assert plain.rewrite(node, SEEING) == node
 
 
+def test_a_member_that_is_there_twice():
+    assert plain.says_twice('{"a": {"b": 1, "b": 2}}')
+    assert not plain.says_twice('{"a": {"b": 1}, "c": [{"b": 1}, {"b": 1}]}')
+    assert plain.says_twice("no json")
+
+
 def test_every_other_text_and_every_name_is_scanned():
     assert plain.rewrite({"Jane Doe": ["x"]}, SHOWING) == {"<Jane Doe>": ["<x>"]}
 

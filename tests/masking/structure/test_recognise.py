@@ -153,6 +153,26 @@ def test_text_around_a_structure_is_rendered_and_knows_what_it_says():
     assert shown == 'For [PERSON]:\n{"resourceType":"Patient","name":[{"family":"[PERSON]"}]}\n<bye>'
 
 
+def test_what_is_said_twice_is_not_passed_unseen():
+    text = '{"note": "Quixtree", "note": "well"}'
+    assert rewrite(text, same, hide) == '{"note":"well"}'
+    assert "Quixtree" not in rewrite('{"a": "{\\"n\\": \\"Quixtree\\", \\"n\\": 1}"}', same, hide)
+
+
+def test_many_structures_cost_as_much_as_they_are_long():
+    text = '{"a": "b"} and ' * 20_000
+    started = time.process_time()
+    assert len(parts(text)) == 20_000
+    assert time.process_time() - started < 5
+
+
+def test_texts_in_texts_in_texts_end():
+    text = '{"a": 1}'
+    for _ in range(12):
+        text = orjson.dumps({"a": text}).decode()
+    assert orjson.loads(rewrite(text, same, hide))
+
+
 def test_prose_is_rendered_as_a_whole():
     assert rewrite("Mrs Stone was seen.", mark, hide) == "<Mrs Stone was seen.>"
 

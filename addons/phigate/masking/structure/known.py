@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(r"\w+")
 LEAST = {"PERSON": 3, "LOCATION": 6, "ORGANIZATION": 6}
 """Letters and digits that a value must have to be looked for; other kinds: five, and a digit or an @."""
+PLACES = frozenset(("LOCATION", "ORGANIZATION"))
+"""One word of these (`Emergency`, `Radiology`) is often a word of everybody's."""
 _NOT = frozenset(("DATE_TIME", "AGE", "PHOTO", "ZIP"))
 """Too common, or found as well by what they look like."""
 MOST = 20_000
@@ -82,6 +84,8 @@ def _telling(entity: str, text: str) -> bool:
     if entity in _NOT:
         return False
     size = sum(map(str.isalnum, text))
+    if entity in PLACES and " " not in text:
+        return False
     if entity in LEAST:
         return size >= LEAST[entity]
     return size >= 5 and any(each.isdecimal() or each == "@" for each in text)

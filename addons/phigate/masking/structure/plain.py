@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from phigate.masking.structure.treatment import Masker
 
 _KEY = re.compile(r"[A-Za-z_$@][A-Za-z0-9_.:$@-]{0,63}(?: [A-Za-z0-9_.:-]{1,30}){0,3}", re.ASCII)
+_NESTED = 40
+"""Levels below which a text that holds JSON is text."""
 _NOBODY = re.compile(
     r"(?i:n/?a|none|unknown|null|nil|yes|no|true|false|not (?:known|given|applicable|recorded))?", re.ASCII
 )
@@ -69,9 +72,9 @@ def _text(
             inner = orjson.loads(text)
         except ValueError:
             inner = None
-        if isinstance(inner, dict | list):
+        if isinstance(inner, dict | list) and not tree.too_deep(inner) and depth < _NESTED:
             shown = rewrite(inner, masker, key, depth + 1, special=special)
-            return text if shown == inner else orjson.dumps(shown).decode()
+            return text if shown == inner and not says_twice(text) else orjson.dumps(shown).decode()
     entity = _entity(key, likely=likely)
     if entity and not _NOBODY.fullmatch(text):
         return masker.hidden(entity, text)
@@ -87,3 +90,18 @@ def _key(name: str, masker: Masker) -> str:
     return (
         name if _KEY.fullmatch(name) and not tree.TELLING.search(name) and words(name) in SURE else masker.render(name)
     )
+
+
+def says_twice(text: str) -> bool:
+    """Whether an object names a member twice: a parser sees only the last, a reader both."""
+
+    def distinct(pairs: list[tuple[str, Any]]) -> int:
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise ValueError("a member twice")
+        return 0
+
+    try:
+        json.loads(text.strip(" \t\r\n\ufeff"), object_pairs_hook=distinct)
+    except (ValueError, RecursionError):
+        return True
+    return False

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,6 +38,8 @@ MOST_TRIES = 64
 NESTED = 3
 """How deep documents within documents are read; below they are text."""
 
+_HINT = re.compile(r"[{\[\r\n]")
+"""Without one of these a text is at most one segment of a message."""
 _BEGINS = re.compile(r'\{\s{0,100}"|\[\s{0,100}[\[{"]')
 _FENCE = re.compile(r"^[ \t]{0,3}(?P<mark>`{3,10}|~{3,10})[^\n`]{0,100}\n", re.MULTILINE)
 _MESSAGE = re.compile(r"^\x0b?(?:MSH|FHS|BHS)[^\w\s]{4,6}", re.MULTILINE | re.ASCII)
@@ -103,6 +106,8 @@ def structured(text: str) -> Structure | None:
 
 def parts(text: str) -> list[Part]:
     """The structures in a text, in order; one part for a text that is one as a whole."""
+    if not _HINT.search(text) and not hl7.is_message(text[:40]):
+        return []
     whole = structured(text)
     if whole:
         return [Part(0, len(text), whole)]
@@ -110,10 +115,16 @@ def parts(text: str) -> list[Part]:
         return []
     found: list[Part] = []
     for look in (_messages, _fenced, _values, _tables):
-        found += (
-            part for part in look(text) if not any(part.begin < other.end and other.begin < part.end for other in found)
-        )
-    return sorted(found, key=lambda part: part.begin)
+        for part in look(text):
+            at = bisect_left(found, part.begin, key=_begin)
+            before, after = found[at - 1 : at], found[at : at + 1]
+            if not (before and before[0].end > part.begin) and not (after and after[0].begin < part.end):
+                found.insert(at, part)
+    return found
+
+
+def _begin(part: Part) -> int:
+    return part.begin
 
 
 def rewrite(text: str, render: Render, hide: Hide) -> str:
@@ -183,8 +194,8 @@ def _special(node: Any, eyes: Masker) -> Any:
 
 
 def _dumped(text: str, before: Any, after: Any) -> str:
-    """The tree as text, indented where it was; the very text where nothing changed."""
-    if after == before:
+    """The tree as text, indented where it was; the very text where nothing changed and all of it was seen."""
+    if after == before and not plain.says_twice(text):
         return text
     body = text.strip()
     option = orjson.OPT_INDENT_2 if "\n" in body[:200] else 0
