@@ -1,0 +1,221 @@
+"""Structures in a text that is still growing: prose is given out as it comes, a structure once it is whole.
+
+Rules of this file:
+- Where a structure begins and ends depends on the text alone: any chunks give the same, and the whole text is the
+  stream with one feed.
+- One begins at the beginning of a line: a JSON value, an HL7 v2 message, a Markdown table, a fenced block of CSV. What
+  begins elsewhere, or is longer than LONGEST, is prose.
+- Text is looked at once: what is held is not gone through again when more comes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from phigate.masking.structure import hl7, table
+from phigate.masking.structure.recognise import structured
+
+if TYPE_CHECKING:
+    from phigate.masking.structure.recognise import Structure
+
+LONGEST = 64 * 1024
+"""Characters of a structure that is waited for."""
+
+_BREAK = re.compile(r"[\r\n]")
+_JSON = re.compile(r'[ \t]{0,12}(?:\{[ \t\r\n]{0,100}(?:"|\})|\[[ \t\r\n]{0,100}(?:["\[{]))')
+_MAYBE_JSON = re.compile(r"[ \t]{0,12}(?:[{\[][ \t\r\n]{0,100})?\Z")
+_MAYBE_MESSAGE = re.compile(r"\x0b?(?:M|MS|F|FH|B|BH|(?:MSH|FHS|BHS)(?:[^\w\s]{0,6})?)?\Z", re.ASCII)
+_FENCE = re.compile(r"(`{3,10}|~{3,10})[ \t]{0,8}(?:csv|tsv)[ \t]{0,8}\r?\n", re.IGNORECASE)
+_MAYBE_FENCE = re.compile(r"(?:`{1,10}|~{1,10})[ \t]{0,8}(?:c|cs|csv|t|ts|tsv)?[ \t]{0,8}\r?\Z", re.IGNORECASE)
+_TABLE = re.compile(r"[ \t]{0,3}\|")
+_MAYBE_TABLE = re.compile(r"[ \t]{0,3}\Z")
+_OF_RULE = re.compile(r"[ \t|:-]*+")
+_MARK = re.compile(r'["{}\[\]]')
+_INSIDE = re.compile(r'["\\]')
+
+
+class _End(NamedTuple):
+    """Where what is held ends; `fresh`: at the end of a line. No end: more text must come."""
+
+    at: int
+    fresh: bool = False
+    is_structure: bool = True
+    head: int = 0
+    """Where the structure itself begins (what is before belongs to the prose)."""
+
+
+class Growing:
+    """One text as it grows: feed it in any chunks, close it once; the pieces joined are the text."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._fresh = True
+        self._reader: _Json | _Message | _Table | _Fenced | None = None
+
+    @property
+    def held(self) -> int:
+        """Characters held back."""
+        return len(self._text)
+
+    def feed(self, text: str) -> list[str | Structure]:
+        """Prose, and structures that are whole now, in order."""
+        self._text += text
+        return self._advance(final=False)
+
+    def close(self) -> list[str | Structure]:
+        """What was held back."""
+        return self._advance(final=True)
+
+    def _advance(self, *, final: bool) -> list[str | Structure]:
+        out: list[str | Structure] = []
+        while self._text:
+            if not self._fresh:
+                found = _BREAK.search(self._text)
+                self._give(out, found.end() if found else len(self._text), fresh=bool(found))
+                continue
+            if self._reader is None and not self._begin(final=final):
+                if self._undecided(final=final):
+                    break
+                found = _BREAK.match(self._text)
+                self._give(out, found.end() if found else 0, fresh=bool(found))
+                continue
+            if not self._read(out, final=final):
+                break
+        return out
+
+    def _give(self, out: list[str | Structure], end: int, *, fresh: bool) -> None:
+        if end:
+            out.append(self._text[:end])
+        self._text, self._fresh, self._reader = self._text[end:], fresh, None
+
+    def _read(self, out: list[str | Structure], *, final: bool) -> bool:
+        """Go on with the structure that has begun; whether anything was decided."""
+        reader = self._reader
+        end = reader.end(self._text, final=final) if reader else None
+        if len(self._text if end is None else self._text[: end.at]) > LONGEST:
+            self._give(out, LONGEST, fresh=False)
+            return True
+        if end is None:
+            return False
+        found = structured(self._text[end.head : end.at]) if end.is_structure else None
+        if found is None:
+            self._give(out, end.at, fresh=end.fresh)
+            return True
+        if end.head:
+            out.append(self._text[: end.head])
+        out.append(found)
+        self._text, self._fresh, self._reader = self._text[end.at :], end.fresh, None
+        return True
+
+    def _begin(self, *, final: bool) -> bool:
+        text = self._text
+        if self._undecided(final=final):
+            return False
+        if _JSON.match(text):
+            self._reader = _Json()
+        elif hl7.HEAD.match(text):
+            self._reader = _Message(text)
+        elif fence := _FENCE.match(text):
+            self._reader = _Fenced(fence[1], fence.end())
+        elif _TABLE.match(text):
+            self._reader = _Table()
+        return self._reader is not None
+
+    def _undecided(self, *, final: bool) -> bool:
+        """Whether more text could make a structure of what begins here."""
+        start = self._text[:140]
+        may = any(each.match(start) for each in (_MAYBE_JSON, _MAYBE_MESSAGE, _MAYBE_FENCE, _MAYBE_TABLE))
+        return not final and len(self._text) < len(start) + 1 and may
+
+
+class _Json:
+    """A JSON value: to the bracket that closes its first."""
+
+    def __init__(self) -> None:
+        self._at, self._depth, self._quoted = 0, 0, False
+
+    def end(self, text: str, *, final: bool) -> _End | None:
+        while found := (_INSIDE if self._quoted else _MARK).search(text, self._at):
+            mark = found[0]
+            if mark == "\\":
+                if found.end() == len(text):
+                    self._at = found.start()
+                    break
+                self._at = found.end() + 1
+                continue
+            self._at = found.end()
+            if mark == '"':
+                self._quoted = not self._quoted
+            else:
+                self._depth += 1 if mark in "{[" else -1
+                if self._depth <= 0:
+                    return _End(self._at)
+        else:
+            self._at = len(text)
+        return _End(len(text), is_structure=False) if final else None
+
+
+class _Message:
+    """An HL7 v2 message: as long as lines are segments."""
+
+    def __init__(self, text: str) -> None:
+        head = hl7.HEAD.match(text)
+        self._at, self._field = 0, head["field"] if head else "|"
+
+    def end(self, text: str, *, final: bool) -> _End | None:
+        while self._at < len(text):
+            found = _BREAK.search(text, self._at)
+            line = text[self._at : found.start() if found else len(text)]
+            told = found is not None or final or len(line) > len("\x0bMSH|")
+            if told and not self._goes_on(line):
+                return _End(self._at, fresh=True)
+            if found is None:
+                break
+            self._at = found.end()
+        return _End(len(text)) if final else None
+
+    def _goes_on(self, line: str) -> bool:
+        segment = hl7.SEGMENT.match(line)
+        return bool(segment) and line[segment.end() : segment.end() + 1] in ("", self._field)
+
+
+class _Table:
+    """A Markdown table: a line, a line of dashes, and lines that begin with a bar."""
+
+    def __init__(self) -> None:
+        self._at, self._lines = 0, 0
+
+    def end(self, text: str, *, final: bool) -> _End | None:
+        while self._at < len(text):
+            newline = text.find("\n", self._at)
+            line = text[self._at : newline if newline >= 0 else len(text)].rstrip("\r")
+            done = newline >= 0 or final
+            if self._lines == 1 and not (table.is_rule(line) if done else _OF_RULE.fullmatch(line)):
+                return _End(self._at, fresh=True, is_structure=False)
+            if self._lines > 1 and not _TABLE.match(line) and (done or not _MAYBE_TABLE.match(line)):
+                return _End(self._at, fresh=True, is_structure=self._lines > 2)
+            if newline < 0:
+                break
+            self._at, self._lines = newline + 1, self._lines + 1
+        return _End(len(text), is_structure=self._lines > 1) if final else None
+
+
+class _Fenced:
+    """A fenced block of CSV."""
+
+    def __init__(self, mark: str, begin: int) -> None:
+        self._mark, self._begin, self._at = mark, begin, begin
+
+    def end(self, text: str, *, final: bool) -> _End | None:
+        found = text.find("\n" + self._mark, self._at - 1)
+        if found >= 0:
+            return _End(max(found + 1, self._begin), fresh=False, head=self._begin)
+        self._at = max(self._begin, len(text) - len(self._mark))
+        return _End(len(text), head=self._begin) if final else None
+
+
+def pieces(text: str) -> list[str | Structure]:
+    """Prose and structures of a whole text, the very ones that a Growing gives for it."""
+    growing = Growing()
+    return [*growing.feed(text), *growing.close()]
