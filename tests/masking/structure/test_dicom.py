@@ -141,6 +141,21 @@ def test_the_tables_hold_tags_and_known_treatments():
     assert len(TAGS) > 200
 
 
+@pytest.mark.parametrize(
+    "vr", ["PN", "LO", "SH", "CS", "DA", "TM", "DS", "IS", "UI", "AS", "UT", "SQ", "UN", "AE", "XX"]
+)
+def test_no_place_lets_a_text_pass_that_nobody_reads(vr):
+    unread = "Zed Quixtree 4417"
+    eyes = masker(lambda text: text.replace(unread, "Q"), hide)
+    for tag in [*TAGS, "00189999"]:
+        for item in (
+            {"vr": vr, "Value": [unread]},
+            {"vr": vr, "Value": [{"Alphabetic": unread}]},
+            {"vr": unread, unread: 1},
+        ):
+            assert b"Quixtree" not in orjson.dumps(dicom.rewrite({tag: item}, eyes))
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(0, 10**6) | st.text(max_size=5),
     lambda inner: (

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from phigate.dialect.tree import TreeError
 from phigate.masking.structure import fhir
-from phigate.masking.structure.recognise import structured
-from tests.masking.structure.eyes import HIDING, SEEING, SHOWING, listening
+from phigate.masking.structure.recognise import masker, structured
+from tests.masking.structure.eyes import HIDING, SEEING, SHOWING, hide, listening
 
 V2 = "http://terminology.hl7.org/CodeSystem/v2-0203"
 LOINC, SCT = "http://loinc.org", "http://snomed.info/sct"
@@ -375,6 +375,26 @@ ROWS: list[tuple] = [
 def test_an_element_is_treated_as_what_it_is(kind, members, expected):
     resource = {"resourceType": kind, **members}
     assert fhir.rewrite(resource, SHOWING) == {"resourceType": kind, **(members if expected is None else expected)}
+
+
+UNREAD = "Zed Quixtree 4417"
+
+
+def planted(node):
+    """The same tree with one text in every place."""
+    if isinstance(node, dict):
+        return {key: planted(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [planted(item) for item in node]
+    return UNREAD if isinstance(node, str) else node
+
+
+@pytest.mark.parametrize(("kind", "members"), [row[:2] for row in ROWS], ids=range(len(ROWS)))
+def test_no_place_lets_a_text_pass_that_nobody_reads(kind, members):
+    eyes = masker(lambda text: text.replace(UNREAD, "Q"), hide)
+    for node in (members, {"entry": [{"resource": {"resourceType": kind, **members}}]}):
+        shown = fhir.rewrite({"resourceType": kind, **planted(node)}, eyes)
+        assert b"Quixtree" not in orjson.dumps(shown)
 
 
 def test_eyes_from_which_nothing_is_hidden_see_the_resource_as_it_is():

@@ -121,6 +121,21 @@ def test_a_field_is_treated_as_what_it_is(segment, expected):
     assert shown[-1] == (segment if expected is None else expected)
 
 
+@pytest.mark.parametrize("segment", [row[0] for row in ROWS], ids=range(len(ROWS)))
+def test_no_place_lets_a_text_pass_that_nobody_reads(segment):
+    eyes = masker(lambda text: text.replace("Zed Quixtree 4417", "Q"), hide)
+    fields = segment.split("|")
+    for at in range(2 if segment.startswith("MSH") else 1, len(fields) + 1):
+        for value in (
+            "Zed Quixtree 4417",
+            "a^Zed Quixtree 4417^^^^^Zed Quixtree 4417",
+            "x&Zed Quixtree 4417~Zed Quixtree 4417",
+        ):
+            planted = "|".join([*fields[:at], value, *fields[at + 1 :]])
+            head = planted if segment.startswith("MSH") else f"{HEAD}\r{planted}"
+            assert "Quixtree" not in hl7.rewrite(head, eyes)
+
+
 def test_a_name_in_two_parts_of_an_unknown_segment_is_seen_as_one():
     eyes = masker(lambda text: text.replace("STONE ANNA", "<P>"), hide)
     assert hl7.rewrite(f"{HEAD}\rZPI|STONE^ANNA|x", eyes).endswith("\rZPI|<P>|x")

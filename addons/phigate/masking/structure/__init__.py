@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from phigate.masking.structure.growing import Growing, pieces
 from phigate.masking.structure.recognise import Part, Structure, parts, rewrite, structured
 
-__all__ = ["Part", "Structure", "parts", "rewrite", "structured"]
+__all__ = ["Growing", "Part", "Structure", "parts", "pieces", "rewrite", "structured"]

@@ -45,7 +45,7 @@ _URN = re.compile(r"(urn:(?:uuid|oid):)(.+)", re.DOTALL)
 _SYSTEM = re.compile(
     r"urn:[A-Za-z0-9:._-]{1,200}|https?://[A-Za-z0-9._:-]{1,200}(?:/[A-Za-z0-9._|/-]{0,300})?", re.ASCII
 )
-_WORD = re.compile(r"[^\W\d][\w .,'%/()\[\]{}*^-]{0,40}")
+_WORD = re.compile(r"[^\W\d][\w.,'%/()\[\]{}*^-]{0,40}")
 _LONG = re.compile(r"\d{7}", re.ASCII)
 _SAMPLES = re.compile(r"[-+0-9.EULeul ]+", re.ASCII)
 _YEARS = frozenset(("a", "y", "yr", "yrs", "year", "years", "year old", "years old", "y/o"))
@@ -242,9 +242,9 @@ def _label(place: Place) -> str:
         for key in ("code", "text", "name", "url"):
             said = place.node.get(key)
             if isinstance(said, dict):
-                said = said.get("text") or next(
-                    (code.get("display") for code in said.get("coding") or () if isinstance(code, dict)), None
-                )
+                codings = said.get("coding")
+                first = codings[0] if isinstance(codings, list) and codings else None
+                said = said.get("text") or (first.get("display") if isinstance(first, dict) else None)
             if isinstance(said, str) and 0 < len(said) <= 80:
                 return said.rpartition("/")[2].rstrip("?: ")
     return place.key
@@ -308,7 +308,7 @@ def _display(text: str, place: Place, masker: Masker) -> str:
 
 
 def _word(text: str, place: Place, masker: Masker) -> str:
-    return text if _WORD.fullmatch(text) else masker.keep(text, place.key)
+    return text if _WORD.fullmatch(text) and not tree.TELLING.search(text) else masker.keep(text, place.key)
 
 
 def _whose(text: str, place: Place, masker: Masker) -> str:
@@ -345,7 +345,7 @@ def _query(text: str, place: Place, masker: Masker) -> str:
     """A search: what is searched for is somebody; how many and in which order is not."""
     path, _, query = text.partition("?")
     if not query:
-        return _reference(path, place, masker) if "?" not in path else masker.render(text)
+        return masker.render(text)
     parts = []
     for part in query.split("&"):
         name, equals, value = part.partition("=")

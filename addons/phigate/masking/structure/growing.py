@@ -166,18 +166,19 @@ class _Message:
     def end(self, text: str, *, final: bool) -> _End | None:
         while self._at < len(text):
             found = _BREAK.search(text, self._at)
-            line = text[self._at : found.start() if found else len(text)]
-            told = found is not None or final or len(line) > len("\x0bMSH|")
+            stop, after = found.span() if found else (len(text), -1)
+            line = text[self._at : stop]
+            told = after > 0 or final or len(line) > len("\x0bMSH|")
             if told and not self._goes_on(line):
                 return _End(self._at, fresh=True)
-            if found is None:
+            if after < 0:
                 break
-            self._at = found.end()
+            self._at = after
         return _End(len(text)) if final else None
 
     def _goes_on(self, line: str) -> bool:
         segment = hl7.SEGMENT.match(line)
-        return bool(segment) and line[segment.end() : segment.end() + 1] in ("", self._field)
+        return segment is not None and line[segment.end() : segment.end() + 1] in ("", self._field)
 
 
 class _Table:
