@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,23 +9,34 @@ import re2  # type: ignore[import-untyped]  # google-re2 ships no types
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.hostile import hostile
 from phigate.masking.detectors import DETECTORS
 from phigate.masking.patterns import (
     PatternError,
+    beginning,
     closure,
     first_bytes,
     joined,
     longest,
+    matching,
+    opened,
     parse,
     prefixes,
+    searching,
     shared,
+    single,
     source,
+    spotting,
+    table,
     widest,
 )
 from tests.masking.rows import marked
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from phigate.masking.detector import Detector
+    from phigate.masking.patterns import Match
 
 SAMPLE = r"\b(?i:mrn)[: ]{1,3}(?P<id>\d{3,10}(?:-\d\d)?)\b"
 
@@ -121,3 +133,58 @@ def test_measures_count_characters_and_bytes() -> None:
 def test_ignored_case_knows_the_characters_outside_ascii_that_fold_into_it() -> None:
     assert 0xE2 in first_bytes(parse("(?i:k)"))[0]
     assert 0xE2 not in first_bytes(parse("k"))[0]
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda each: each.name)
+def test_hostile_texts_name_few_rows_a_place(detector: Detector) -> None:
+    search, rows = compiled()
+    for what, text in hostile(detector, 96):
+        raw, at, named = text.encode(), 0, 0
+        while at < len(raw) and (start := search(raw, at, len(raw))[0][0]) >= 0:
+            named += len(rows(raw[start:]))
+            at = start + 1
+        assert named <= 6 * len(raw), what
+
+
+@lru_cache(maxsize=1)
+def compiled() -> tuple[Match, Callable[[bytes], list[int]]]:
+    trees = [parse(opened(each.pattern)) for each in DETECTORS]
+    return searching(joined(trees)), table(trees)
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda each: each.name)
+def test_spotting_says_what_captures_say(detector: Detector) -> None:
+    captured, spot = matching(single(opened(detector.pattern))), spotting(detector.pattern)
+    for sample in detector.hits + detector.misses:
+        raw = ("x\\n" + marked(sample)[0] + " " + marked(sample)[0]).encode()
+        for at in range(len(raw)):
+            assert spot(raw, at, len(raw)) == captured(raw, at, len(raw))[1]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (r"\b(?:a|ab)(?P<id>c|bcd)", "abcd"),
+        (r"\b(?:ab|a)(?P<id>c|bcd)", "abcd"),
+        (r"\ba{1,3}(?P<id>a\d)", "aaa1"),
+        (r"\b(?:x(?P<id>y)|(?:z))", "xy"),
+        (r"\b(?P<id>\d{2})(?:[^0-9]|$)", "12 "),
+        (r"(?P<id>\d{2})", "12"),
+    ],
+)
+def test_spotting_chooses_as_the_engine_does(pattern: str, text: str) -> None:
+    raw = text.encode()
+    assert spotting(pattern)(raw, 0, len(raw)) == matching(single(opened(pattern)))(raw, 0, len(raw))[1]
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda each: each.name)
+@pytest.mark.parametrize("most", [1, 5, 20, 80])
+def test_the_beginning_of_a_tree_begins_every_match(detector: Detector, most: int) -> None:
+    tree = parse(opened(detector.pattern))
+    begun = beginning(tree, most)
+    assert longest(begun) <= most
+    exact, first = re2.compile(opened(detector.pattern)), re2.compile(source(begun))
+    for sample in detector.hits:
+        text = marked(sample)[0]
+        found = exact.search(text)
+        assert first.match(text[found.start() :][: most + 1])

@@ -20,11 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 type Match = Callable[[bytes, int, int], list[tuple[int, int]]]
+type Spot = Callable[[bytes, int, int], tuple[int, int]]
 type Node = Atom | Seq | Alt | Repeat | Group
 
 SINGLE, SMALL, LARGE = 8 << 20, 64 << 20, 192 << 20
 """Bytes an automaton may grow to before RE2 starts over (it stays linear, and becomes slower); measured on clinical
 notes a few MB are used. The closure has the largest states by far."""
+COUNTED = 4
+"""Repetitions up to so many are counted in a search, so that what cannot match ends soon."""
+FIRST = 80
+"""Characters by which the patterns that may match at a place are told apart."""
+SEEN = 4 * FIRST + 4
+"""As many bytes, and a character more for what is said of a word's edge."""
+NOWHERE = (-1, -1)
 NOT_ASCII = frozenset(range(0x80, 0x100))
 FOLDED = "\u017f\u212a"
 """The two characters outside ASCII that fold into it (long s, Kelvin sign): RE2 matches them where case is ignored."""
@@ -37,6 +45,9 @@ HEAD = re.compile(r"\((\?P<id>|\?[im]*:)")
 ASSERTIONS = frozenset({r"\b", r"\B", "^", "$"})
 
 
+BACKSLASH, ESCAPED = 0x5C, frozenset({b"n", b"r", b"t", b"b", b"f"})
+
+
 class PatternError(ValueError):
     """A pattern that this room does not run; the message names the fault and the place, in characters."""
 
@@ -47,6 +58,9 @@ class Atom:
 
     source: str
     flags: str = ""
+
+
+EDGE = Atom(r"\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,23 +161,25 @@ def parse(text: str) -> Node:
     return node
 
 
-def source(node: Node, *, ends: bool = False) -> str:
+def source(node: Node, *, ends: bool = False, exact: bool = False) -> str:
     """RE2 text of a tree, loosened, without its capture: it matches wherever the pattern does, and starts there.
 
-    A repetition whose number varies by more than one is open here: counting it would multiply the automaton's states.
-    With `ends` each character may be the text's end instead (and once one is, all that follow are).
+    A repetition of many is open here: counting it would multiply the automaton's states. And it is reluctant, so that
+    a search ends as soon as something matches. With `ends` each character may be the text's
+    end instead (and once one is, all that follow are). With `exact` nothing is loosened.
     """
     match node:
         case Atom(text):
             return rf"(?:{text}|\z)" if ends else text
         case Seq(parts):
-            return "".join(source(part, ends=ends) for part in parts)
+            return "".join(source(part, ends=ends, exact=exact) for part in parts)
         case Alt(branches):
-            return _choice(source(branch, ends=ends) for branch in branches)
+            return _choice(source(branch, ends=ends, exact=exact) for branch in branches)
         case Repeat(body, least, most):
-            return f"(?:{source(body, ends=ends)}){_count(least, most)}"
+            count = f"{{{least},{most}}}" if exact else _loose(least, most, COUNTED * (not ends))
+            return f"(?:{source(body, ends=ends, exact=exact)}){count}"
         case Group(head, body):
-            return f"{_open(head)}{source(body, ends=ends)})"
+            return f"{_open(head)}{source(body, ends=ends, exact=exact)})"
 
 
 def prefixes(node: Node) -> str:
@@ -171,8 +187,38 @@ def prefixes(node: Node) -> str:
     return source(node, ends=True) + r"\z"
 
 
-def _count(least: int, most: int) -> str:
-    return f"{{{least},}}" if most > least + 1 else f"{{{least},{most}}}"
+def _loose(least: int, most: int, counted: int) -> str:
+    return f"{{{least},}}?" if most > max(least + 1, counted) else f"{{{least},{most}}}?"
+
+
+def beginning(node: Node, most: int) -> Node:
+    """A tree for the first characters of every match, `most` or fewer of them."""
+    return _beginning(node, most)[0]
+
+
+def _beginning(node: Node, most: int) -> tuple[Node, bool]:
+    """The beginning, and whether that is all."""
+    if longest(node) <= most:
+        return node, True
+    match node:
+        case Seq(parts):
+            taken: list[Node] = []
+            for part in parts:
+                begun, whole = _beginning(part, most)
+                taken.append(begun)
+                most -= longest(begun)
+                if not whole:
+                    break
+            return Seq(tuple(taken)), False
+        case Alt(branches):
+            return Alt(tuple(_beginning(branch, most)[0] for branch in branches)), False
+        case Group(head, body):
+            return Group(head, _beginning(body, most)[0]), False
+        case Repeat(body, least, _):
+            fit = most // longest(body)
+            return Repeat(body, min(least, fit), fit), False
+        case _:
+            return Seq(()), False
 
 
 def longest(node: Node) -> int:
@@ -256,8 +302,11 @@ def _ended(last: Node | None, starts: list[tuple[Node, ...]]) -> Node:
 
 
 def joined(nodes: Iterable[Node]) -> Any:
-    """All patterns as one, for finding where the next match of any starts."""
-    return _compile(source(shared(nodes)))
+    """All patterns as one, for finding where the next match of any starts.
+
+    The shorter stand before the longer: what matches cuts off what could still match only behind it.
+    """
+    return _compile(source(shared(sorted(nodes, key=longest))))
 
 
 def closure(nodes: Iterable[Node]) -> Any:
@@ -266,12 +315,16 @@ def closure(nodes: Iterable[Node]) -> Any:
 
 
 def table(nodes: Iterable[Node]) -> Callable[[bytes], list[int]]:
-    """All patterns side by side: `text -> indexes` of those that can match at its start, unsorted."""
+    """All patterns side by side: `text -> indexes` of those that can match at its start, unsorted.
+
+    They are told apart by their first characters: an engine that names all that match reads on while one still may.
+    """
     rows = re2.Set.MatchSet(_options(SMALL))
     for node in nodes:
-        rows.Add(source(node))
+        rows.Add(source(beginning(node, FIRST)))
     rows.Compile()
-    return rows._set.Match  # type: ignore[no-any-return]  # noqa: SLF001 -- as `searching` says
+    match = rows._set.Match  # noqa: SLF001 -- as `searching` says
+    return lambda text: match(text[:SEEN])
 
 
 def searching(regex: Any) -> Match:
@@ -285,6 +338,49 @@ def searching(regex: Any) -> Match:
 def matching(regex: Any) -> Match:
     """`searching`, but only at `at`."""
     return partial(regex._regexp.Match, re2._Anchor.ANCHOR_START)  # noqa: SLF001 -- as above
+
+
+def spotting(pattern: str) -> Spot:
+    """`(text, at, end) -> (begin, end)` of the identifier where the opened pattern matches at `at`, else (-1, -1).
+
+    Captures cost the engine up to ten times what a match does. So where it can, what stands before the identifier is
+    matched by itself, and the identifier behind it. The engine prefers an earlier part's first choice to any choice of
+    a later part, so if the rest matches behind that first choice, this is the match; only if not, captures decide.
+    """
+    whole = matching(single(opened(pattern)))
+    parts = _parts(parse(pattern))
+    place = next((index for index, part in enumerate(parts) if isinstance(part, Group) and part.head == "(?P<id>"), -1)
+    if place < 0:
+        return lambda text, at, end: whole(text, at, end)[1]
+    before, after = parts[:place], parts[place + 1 :]
+    group = 1 if longest(Seq(after)) else 0
+    named = "(?P<id>" if group else "(?:"
+    tail = f"{named}{source(parts[place], exact=True)}){source(Seq(after), exact=True)}"
+    rest = matching(_compile(tail, SINGLE))
+    if not before:
+        return lambda text, at, end: rest(text, at, end)[group]
+    if before == (EDGE,):
+        edged = matching(_compile(rf"\b{tail}", SINGLE))
+        return lambda text, at, end: (
+            rest(text, at + 2, end)[group]
+            if text[at] == BACKSLASH and text[at + 1 : at + 2] in ESCAPED
+            else edged(text, at, end)[group]
+        )
+    head = matching(_compile(opened(source(Seq(before), exact=True)), SINGLE))
+    plain = matching(_compile(opened(source(Seq(parts), exact=True)), SINGLE))
+
+    def spot(text: bytes, at: int, end: int) -> tuple[int, int]:
+        begin = head(text, at, end)[0][1]
+        if begin < 0:
+            return NOWHERE
+        found = rest(text, begin, end)[group]
+        return found if found[0] >= 0 or plain(text, at, end)[0][0] < 0 else whole(text, at, end)[1]
+
+    return spot
+
+
+def _parts(node: Node) -> tuple[Node, ...]:
+    return node.parts if isinstance(node, Seq) else (node,)
 
 
 def single(pattern: str) -> Any:

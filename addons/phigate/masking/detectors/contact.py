@@ -12,7 +12,10 @@ NUMBER = (
     rf"(?:\+?1{SEP}?)?(?:\(\d{{3}}\)(?:{SEP}| - )?|\d{{3}}(?:{SEP}|/| - ))\d{{3}}(?:{SEP}| - )\d{{4}}"
     r"(?:,? ?(?i:x|ext|extension)[. ]{0,2}\d{1,6})?"
 )
-ABROAD = r"\+\d{1,3}(?:[ ./-]?\(?\d{1,5}\)?){2,6}"
+ABROAD = (
+    r"\+(?:\d{1,3}[ ./-]?\(\d{1,5}\)(?:[ ./-]?\d{1,10}){1,5}|\d{1,4}(?:[ ./-]\d{1,10}){2,6}"
+    r"|\d{2,7}[ ./-]\d{3,10}|\d{8,15})"
+)
 TRUNK = r"0\d{1,4}(?:/\d{5,9}| \d{6,8}| \d{2,4}(?: \d{2,4}){1,3})"
 """A national number as written in its own country: `020 7946 0958`, `01 23 45 67 89`, `030/1234567`."""
 SHORT = rf"\d{{3}}{SEP}?\d{{4}}"
@@ -27,6 +30,10 @@ TOP = (
 )
 LOCAL = r"[A-Za-z0-9]{1,20}[._0-9][A-Za-z0-9._-]{0,20}"
 """A name with a mark or a digit: after a plain word ` at ` would hold every word of a stream back for one more."""
+TENS = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]\d)"
+BYTE = rf"(?:{TENS}|\d)"
+"""Of an address one part at least has two digits: `1.2.3.4` numbers a chapter."""
+GROUP = r"[0-9A-Fa-f]{1,4}"
 SPELT = r"(?:\(dot\)|\[dot\]|dot|\.)"
 
 
@@ -50,11 +57,6 @@ def is_ip(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def is_no_outline(text: str) -> bool:
-    """`1.2.3.4` numbers a chapter."""
-    return max(map(int, text.split("."))) > 9
 
 
 def is_handle(text: str) -> bool:
@@ -102,19 +104,19 @@ CONTACT = (
     Detector(
         "ipv4",
         "IP_ADDRESS",
-        r"\b(?P<id>(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d))\b",
+        rf"\b(?P<id>{TENS}\.{BYTE}\.{BYTE}\.{BYTE}|\d\.(?:{TENS}\.{BYTE}\.{BYTE}|\d\.(?:{TENS}\.{BYTE}|\d\.{TENS})))\b",
         0.9,
-        check=is_no_outline,
         hits=("from [[198.51.100.77]] via", "[[10.0.0.1]]"),
         misses=("1.2.3", "300.1.1.1", "version 1.2", "section 1.2.3.4"),
     ),
     Detector(
         "ipv6",
         "IP_ADDRESS",
-        r"\b(?P<id>(?:[0-9A-Fa-f]{1,4}:{1,2}){2,7}[0-9A-Fa-f]{0,4})",
+        rf"\b(?P<id>(?:{GROUP}:){{7}}{GROUP}|(?:{GROUP}:){{1,6}}(?::{GROUP}){{1,6}}|(?:{GROUP}:){{1,7}}:)"
+        r"(?:[^0-9A-Za-z:]|$)",
         0.9,
         check=is_ip,
-        hits=("[[2001:db8::8a2e:370:7334]]", "[[fe80:0:0:0:200:f8ff:fe21:67cf]]"),
+        hits=("[[2001:db8::8a2e:370:7334]]", "[[fe80:0:0:0:200:f8ff:fe21:67cf]]", "[[fe80::1]]/64"),
         misses=("10:22:33", "12:30"),
     ),
     Detector(

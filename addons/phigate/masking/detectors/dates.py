@@ -25,6 +25,7 @@ ABROAD = (
 )
 WEEKDAY = r"(?:(?i:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?i:day)?\.?,? )"
 DAY = r"(?:0?[1-9]|[12]\d|3[01])(?i:st|nd|rd|th)?"
+NUM = r"(?:0?[1-9]|[12]\d|3[01])"
 ORDINAL = r"(?:0?[1-9]|[12]\d|3[01])(?i:st|nd|rd|th)"
 TO = r"(?: ?[-\x{2010}-\x{2014}] ?| (?i:to|thru|through|until) )"
 MORE = rf"(?:(?:{TO}|(?:, ?| (?i:and|&) |, (?i:and) )){DAY}){{0,3}}"
@@ -110,8 +111,8 @@ DATES = (
     Detector(
         "date-numeric",
         "DATE_TIME",
-        rf"\b(?P<id>{WEEKDAY}?\d{{1,2}}(?:/\d{{1,2}}/|-\d{{1,2}}-|\.\d{{1,2}}\."
-        rf"|\x{{2011}}\d{{1,2}}\x{{2011}})(?:(?:19|20)\d\d|['\x{{2019}}]?\d\d))\b",
+        rf"\b(?P<id>{WEEKDAY}?{NUM}(?:/{NUM}/|-{NUM}-|\.{NUM}\."
+        rf"|\x{{2011}}{NUM}\x{{2011}})(?:(?:19|20)\d\d|['\x{{2019}}]?\d\d))\b",
         0.9,
         check=is_date,
         hits=("[[3/5/2024]]", "[[03-05-24]]", "[[1/17/31]] job", "[[12.3.2024]]", "[[3/5/'24]]", "[[Tues 3/5/24]]"),

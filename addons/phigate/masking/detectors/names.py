@@ -105,16 +105,15 @@ def titled(text: str) -> str:
 
 
 def _leading(text: str, not_first: frozenset[str]) -> str:
-    end = 0
-    words = list(TOKEN.finditer(text))
-    for index, word in enumerate(words):
+    end, enders = 0, not_first
+    for word in TOKEN.finditer(text):
         plain = word[0].rstrip(".").casefold()
-        ends = plain in STOPS or plain in (HEADINGS if index else not_first)
-        initial = len(plain) == 1 and word[0].endswith(".")
-        given = plain in GIVEN and index == 0 and len(words) > 1
-        if ends and not initial and not given:
-            break
-        end = word.end()
+        if plain in STOPS or plain in enders:
+            initial = len(plain) == 1 and word[0].endswith(".")
+            given = end == 0 and plain in GIVEN and word.end() < len(text.rstrip(" ,"))
+            if not initial and not given:
+                break
+        end, enders = word.end(), HEADINGS
     return text[:end]
 
 

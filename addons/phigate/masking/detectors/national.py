@@ -6,6 +6,7 @@ a label stands only where its shape or its check digits are rare enough; after a
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from stdnum.be import nn
@@ -25,7 +26,7 @@ from stdnum.no import fodselsnummer
 from stdnum.se import personnummer
 
 from phigate.masking.detector import Detector
-from phigate.masking.detectors.parts import APART, LINK, digits_of, has_digits
+from phigate.masking.detectors.parts import ALONE, APART, LINK, digits_of, has_digits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +40,10 @@ CARD_WEIGHTS = (1, 3, 7, 9, 1, 3, 7, 9)
 RESIDENT_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
-def any_of(*checks: Callable[[str], bool]) -> Callable[[str], bool]:
-    return lambda text: any(check(text) for check in checks)
+def by_shape(*rows: tuple[str, Callable[[str], bool]]) -> Callable[[str], bool]:
+    """The check of the first shape that a text has: a check that says no takes ten times what a shape does."""
+    shapes = [(re.compile(shape, re.IGNORECASE).fullmatch, check) for shape, check in rows]
+    return lambda text: next((check(text) for shaped, check in shapes if shaped(text)), False)
 
 
 def is_kvnr(text: str) -> bool:
@@ -122,9 +125,17 @@ NATIONAL = (
         "national-letters",
         "UNIQUE_ID",
         r"\b(?P<id>(?i:[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]|[A-Z]{4}\d{6}[HM][A-Z]{5}[A-Z0-9]\d"
-        r"|\d{8}-?[A-HJ-NP-TV-Z]|[XYZ]-?\d{7}-?[A-Z]|\d{6}[-+A-FU-Y]\d{3}[0-9A-Z]|\d{7}[A-W][A-IW]?))\b",
+        r"|\d{8}-?[A-HJ-NP-TV-Z]|[XYZ]-?\d{7}-?[A-Z]|[0-3]\d[01]\d{3}(?:[A-FU-Y]\d{3}[0-9A-Z]|[-+]\d{3}[A-Z])"
+        r"|\d{7}[A-W][A-IW]?))\b",
         0.8,
-        check=any_of(codicefiscale.is_valid, curp.is_valid, dni.is_valid, nie.is_valid, hetu.is_valid, pps.is_valid),
+        check=by_shape(
+            (r"\w{6}\d\d\w.{7}", codicefiscale.is_valid),
+            (r"\w{18}", curp.is_valid),
+            (r"\d{8}-?\D", dni.is_valid),
+            (r"\D-?\d{7}-?\D", nie.is_valid),
+            (r"\d{7}\D{1,2}", pps.is_valid),
+            (r".{11}", hetu.is_valid),
+        ),
         hits=(
             "[[RCCMNL83S18D969H]]",
             "[[BOXW310820HNERXN09]]",
@@ -139,10 +150,17 @@ NATIONAL = (
         "national-marks",
         "UNIQUE_ID",
         r"\b(?P<id>\d{3}\.\d{3}\.\d{3}-\d{2}|\d{1,2}\.\d{3}\.\d{3}-[\dkK]|756\.\d{4}\.\d{4}\.\d{2}"
-        r"|\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}|\d{6}-[1-8]\d{6}|(?:\d{2})?\d{6}[-+]\d{4}|\d{3}-\d{3}-\d{3})" + APART,
+        r"|\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}|\d{2}[01]\d[0-3]\d-[1-8]\d{6}|(?:19|20)?\d{2}[01]\d[0-9]\d[-+]\d{4}"
+        r"|\d{3}-\d{3}-\d{3})" + APART,
         0.8,
-        check=any_of(
-            cpf.is_valid, rut.is_valid, ahv.is_valid, nn.is_valid, rrn.is_valid, personnummer.is_valid, sin.is_valid
+        check=by_shape(
+            (r"\d{3}\.\d{3}\..*", cpf.is_valid),
+            (r"\d{1,2}\.\d{3}\..*", rut.is_valid),
+            (r".{16}", ahv.is_valid),
+            (r"\d\d\..*", nn.is_valid),
+            (r"\d{6}-\d{7}", rrn.is_valid),
+            (r"\d{3}-.*", sin.is_valid),
+            (r".*", personnummer.is_valid),
         ),
         hits=(
             "[[390.533.447-05]]",
@@ -150,24 +168,33 @@ NATIONAL = (
             "[[756.9217.0769.85]]",
             "[[85.07.30-033.28]]",
             "[[880320-0016]]",
-            "[[046-454-286]]",
+            "[[123-456-782]]",
         ),
-        misses=("390.533.447-06", "880320-0017", "046-454-287"),
+        misses=("390.533.447-06", "880320-0017", "123-456-783"),
     ),
     Detector(
         "national-digits",
         "UNIQUE_ID",
-        r"\b(?P<id>[12] ?\d{2} ?\d{2} ?(?:\d{2}|2[ABab]) ?\d{3} ?\d{3} ?\d{2}|\d{6} ?\d{5}|[2-9]\d{3} \d{4} \d{4})"
-        + APART,
+        r"\b(?P<id>[12] \d{2} (?:[02-9]\d|1[0-2]) (?:\d{2}|2[ABab]) \d{3} \d{3} \d{2}"
+        r"|[12]\d{2}(?:[02-9]\d|1[0-2])(?:\d{2}|2[ABab])\d{6} ?\d{2}|[0-3]\d[01]\d{3} ?\d{5})" + ALONE,
         0.75,
-        check=any_of(nir.is_valid, fodselsnummer.is_valid, lambda text: " " in text and aadhaar.is_valid(text)),
-        hits=("[[2 95 10 99 126 111 93]]", "[[151086 95088]]", "[[2341 2341 2346]]"),
-        misses=("151086 95077", "2341 2341 2347", "0800 1200 1600"),
+        check=by_shape((r".{11,12}", fodselsnummer.is_valid), (r".*", nir.is_valid)),
+        hits=("[[2 95 10 99 126 111 93]]", "[[151086 95088]]", "[[295109912611193]]"),
+        misses=("151086 95077",),
+    ),
+    Detector(
+        "aadhaar",
+        "UNIQUE_ID",
+        rf"\b(?P<id>[2-9]\d{{3}} \d{{4}} \d{{4}}){ALONE}",
+        0.7,
+        check=aadhaar.is_valid,
+        hits=("[[2341 2341 2346]].", "[[2341 2341 2346]] on file"),
+        misses=("2341 2341 2347", "0800 1200 1600", "2341 2341 2346 2000"),
     ),
     Detector(
         "birth-number",
         "UNIQUE_ID",
-        rf"\b(?P<id>\d{{6}}-\d{{4}}){APART}",
+        rf"\b(?P<id>(?:\d{{2}}[01]\d[0-3]\d|[0-3]\d[01]\d{{3}})-\d{{4}}){APART}",
         0.6,
         check=is_birth,
         hits=("CPR [[070761-4285]]",),

@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 
 from phigate.masking.detector import Detector
-from phigate.masking.detectors.parts import APART, CODE, HYPHEN, LINK, digits_of, has_digits, is_snomed, luhn, weak
+from phigate.masking.detectors.parts import (
+    ALONE,
+    APART,
+    CODE,
+    HYPHEN,
+    LINK,
+    digits_of,
+    has_digits,
+    is_snomed,
+    luhn,
+    weak,
+)
 
 MRN_LABEL = (
     r"\b(?:(?i:mrn|emr|ehr|medrec#?|m\.r\.n\.?|mrn?#|mr ?#|mr (?:no|num(?:ber)?)|emrn|empi|uhid|mrno"
@@ -25,6 +36,12 @@ FOREIGN = re.compile(
     r"\d{1,7}-\d|\d{2,7}-\d\d-\d|(?:rs|ENS[GTP]|LP|LL|LA|HGNC|OMIM|PMC|NCT|DB|CHEBI|D|C)\d+(?:-\d)?", re.IGNORECASE
 )
 """LOINC, CAS, and the identifiers of variants, genes, papers, trials, drugs and concepts."""
+
+IBAN = (
+    r"(?:A[DELTZ]|B[AEGHIRY]|C[HRYZ]|D[EJKO]|E[EGS]|F[IKOR]|G[BEILRT]|H[NRU]|I[ELQST]|JO|K[WZ]|L[BCITUVY]"
+    r"|M[CDEKNRTU]|N[ILO]|OM|P[KLST]|QA|R[OSU]|S[ACDEIKMOTV]|T[LNR]|UA|V[AG]|XK|YE)"
+)
+"""The countries that have IBANs (SWIFT, IBAN Registry)."""
 
 
 def is_ssn(text: str) -> bool:
@@ -46,14 +63,14 @@ def is_npi(text: str) -> bool:
 
 def is_dea(text: str) -> bool:
     """Seventh digit: the last of (1st + 3rd + 5th) + 2 x (2nd + 4th + 6th)."""
-    digits = [int(each) for each in digits_of(text)]
+    digits = [int(each) for each in text[2:]]
     return (sum(digits[0:6:2]) + 2 * sum(digits[1:6:2])) % 10 == digits[6]
 
 
 def is_iban(text: str) -> bool:
     """ISO 13616: modulo 97."""
     plain = text.replace(" ", "")
-    return int("".join(str(int(each, 36)) for each in plain[4:] + plain[:4])) % 97 == 1
+    return len(plain) > 14 and int("".join(str(int(each, 36)) for each in plain[4:] + plain[:4])) % 97 == 1
 
 
 def is_own_id(text: str) -> bool:
@@ -144,11 +161,11 @@ NUMBERS = (
     Detector(
         "chart",
         "MRN",
-        rf"\b(?i:chart|file|folder){LINK}(?P<id>[A-Za-z]{{0,4}}-?\d{{4,12}})\b",
+        rf"\b(?i:chart|(?:file|folder)[:#]){LINK}(?P<id>[A-Za-z]{{0,4}}-?\d{{4,12}})\b",
         0.85,
         check=has_digits(4),
         hits=("(chart [[W7250614]])", "chart [[w7250614]] / seen"),
-        misses=("chart review", "chart 12", "Chart from 2024"),
+        misses=("chart review", "chart 12", "Chart from 2024", "address on file is 4410"),
     ),
     Detector(
         "npi-label",
@@ -196,7 +213,8 @@ NUMBERS = (
     Detector(
         "iban",
         "IBAN_CODE",
-        r"\b(?P<id>[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?)\b",
+        rf"\b(?P<id>{IBAN}\d{{2}}(?: ?[A-Z0-9]{{4}}){{2,7}}(?: ?[A-Z0-9]{{1,3}})?"
+        rf"|(?i:{IBAN})\d{{2}}[a-z0-9]{{11,30}})\b",
         0.95,
         check=is_iban,
         hits=("to [[GB82 WEST 1234 5698 7654 32]]", "[[DE89370400440532013000]]", "[[gb82west12345698765432]]"),
@@ -205,7 +223,8 @@ NUMBERS = (
     Detector(
         "card",
         "CREDIT_CARD",
-        r"\b(?P<id>\d{4}(?:-\d{4}){3}|\d{4}(?: \d{4}){3}|\d{13,19}|3\d{3}[- ]\d{6}[- ]\d{5})\b",
+        rf"\b(?P<id>\d{{4}}(?:-\d{{4}}){{3}}|\d{{4}}(?: \d{{4}}){{3}}|\d{{13,19}}"
+        rf"|3\d{{3}}[- ]\d{{6}}[- ]\d{{5}}){ALONE}",
         0.95,
         check=is_card,
         hits=("[[4111 1111 1111 1111]]", "card [[5500-0055-5555-5559]]", "[[378282246310005]]"),

@@ -27,6 +27,8 @@ CODE = (
 """A record number of any make; its table row says how many digits it must have."""
 APART = r"(?:[^0-9A-Za-z-]|$)"
 """What stands after a number that is no part of a longer one (an NDC such as `00002-8215-01`)."""
+ALONE = r"(?:[^0-9A-Za-z -]|$| [^0-9]| $)"
+"""The same, in groups: no group of digits follows."""
 
 UPPER = r"[A-Z\x{C0}-\x{D6}\x{D8}-\x{DE}\x{100}-\x{24F}\x{1E00}-\x{1EFF}]"
 LOWER = r"[a-z\x{DF}-\x{F6}\x{F8}-\x{24F}\x{300}-\x{36F}\x{1E00}-\x{1EFF}]"
@@ -35,6 +37,7 @@ EDGE = r"(?:\b[A-Z]|[\x{C0}-\x{D6}\x{D8}-\x{DE}\x{100}-\x{24F}\x{1E00}-\x{1EFF}]
 """The first letter of a capitalised word: RE2's `\\b` knows ASCII only."""
 
 
+NO_DIGITS = re.compile(r"\D+")
 YEAR = re.compile(r"(?:19|20)\d\d")
 MEASURE = re.compile(
     r"\d+(?:-\d+)?-?(?:[mk]?g|mcg|ug|ng|[md]?l|cc|units?|i?u|meq|m?mol|[mck]?m|k?cal|[mk]?hz|hours?|hrs?|h|days?|d|weeks?"
@@ -45,15 +48,16 @@ RANGE = re.compile(r"(\d{1,7})[-\u2010-\u2014](\d{1,7})")
 
 
 def digits_of(text: str) -> str:
-    return "".join(filter(str.isdecimal, text))
+    return NO_DIGITS.sub("", text)
 
 
 def has_digits(least: int) -> Callable[[str], bool]:
     """A record number: at least so many digits, no bare year and no quantity with its unit."""
+    enough = re.compile(rf"(?:\D*\d){{{least}}}").match
 
     def check(text: str) -> bool:
-        return (
-            len(digits_of(text)) >= least
+        return bool(
+            enough(text)
             and not (len(text) == 4 and YEAR.fullmatch(text))
             and not (text[-1].isalpha() and MEASURE.fullmatch(text))
         )
@@ -79,13 +83,13 @@ def is_range(text: str) -> bool:
     )
 
 
+DOUBLED = str.maketrans("0123456789", "0246813579")
+"""Twice a digit, its cross sum."""
+
+
 def luhn(digits: str) -> bool:
     """ISO/IEC 7812-1, annex B."""
-    total = 0
-    for place, digit in enumerate(map(int, reversed(digits))):
-        doubled = digit * 2 if place % 2 else digit
-        total += doubled - 9 if doubled > 9 else doubled
-    return total % 10 == 0
+    return (sum(map(int, digits[::-2])) + sum(map(int, digits[-2::-2].translate(DOUBLED)))) % 10 == 0
 
 
 def is_snomed(digits: str) -> bool:

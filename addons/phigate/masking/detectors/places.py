@@ -25,9 +25,17 @@ ALWAYS = r"street|avenue|ave|road|rd|boulevard|blvd|lane|ln|parkway|pkwy|terrace
 """Suffixes that say a street by themselves. In lower case a street is the tagger's: a pattern would hold three words of
 a stream back after every number."""
 TITLED = (
-    r"St|Dr|Drive|Ct|Court|Pl|Place|Way|Circle|Cir|Trail|Trl|Ter|Square|Sq|Loop|Row|Run|Path|Pike|Plaza|Crescent|Close"
-    r"|Gardens|Grove|Mews|Crossing|Ridge|Point|Cove|Bend|Glen|Walk|Ridges|Meadows|Landing|Heights"
+    r"St|Dr|Drive|Drives|Ct|Court|Courts|Pl|Place|Way|Ways|Circle|Circles|Cir|Trail|Trl|Ter|Square|Squares|Sq|Loop|Row"
+    r"|Run|Path|Pike|Plaza|Crescent|Close|Garden|Gardens|Grove|Groves|Mews|Crossing|Crossroad|Ridge|Ridges|Point|Points"
+    r"|Cove|Coves|Bend|Glen|Glens|Walk|Walks|Meadow|Meadows|Landing|Heights|Annex|Arcade|Bayou|Beach|Bluff|Bluffs|Brook"
+    r"|Brooks|Bypass|Camp|Canyon|Causeway|Cliff|Cliffs|Commons|Corner|Corners|Creek|Crest|Dale|Dam|Divide|Estate|Estates"
+    r"|Ferry|Ford|Fords|Forest|Forge|Forges|Fork|Forks|Fort|Freeway|Gateway|Green|Greens|Harbor|Harbors|Haven|Hill|Hills"
+    r"|Hollow|Inlet|Island|Islands|Isle|Junction|Junctions|Knoll|Knolls|Lake|Lakes|Lodge|Manor|Manors|Mill|Mills|Mission"
+    r"|Motorway|Mountain|Mountains|Orchard|Oval|Overpass|Park|Parks|Parkways|Pine|Pines|Plain|Plains|Prairie|Radial"
+    r"|Ranch|River|Roads|Route|Shoal|Shoals|Shore|Shores|Skyway|Spur|Spurs|Stravenue|Stream|Streets|Summit|Throughway"
+    r"|Trace|Trafficway|Tunnel|Underpass|Valley|Valleys|Viaduct|Village|Villages|Ville|Vista"
 )
+"""Of the suffixes in the US Postal Service's Publication 28 (appendix C1) those that are no words of clinical notes."""
 COMPASS = r"(?:(?i:n|s|e|w|ne|nw|se|sw|north|south|east|west|northeast|northwest|southeast|southwest)\.? )?"
 UNIT = (
     r"(?:,? {0,2}(?:(?i:apartment|apt|unit|suite|ste|floor|fl|bldg|building|lot|room|rm|trlr|spc)\.? ?#?|#) ?"
@@ -37,10 +45,10 @@ HOUSE = r"\d{1,6}(?:[A-Za-z]|[-/]\d{1,4}|1/2| 1/2)?"
 NAME = r"(?:[A-Z\x{C0}-\x{DE}][a-z\x{DF}-\x{17F}'\x{2019}-]{1,20}\.?|\d{1,3}(?:st|nd|rd|th)|[A-Z]\.?|of|the|de|la|del)"
 NO_STREET = frozenset(
     """
-    a about admitted after am an and are around as at before blocks by cc cm daily days feet for from gm had has he her
-    his hour hours hr hrs in inches is km mcg meters mg miles min minutes ml mm months more not of off on onto or our
-    pain patients people per pm point points pt puffs she tabs tablets than that their then there these they this
-    times to units was week weeks were when which while who with years yo
+    a about admitted after alone am an and are around as at before blocks by cc cm concerns daily days feet for from
+    gm had has he her here his hour hours hr hrs in inches is issues km later mcg meters mg miles min minutes ml mm
+    months more not of off on onto or our pain patients people per pm problems pt puffs she tablets tabs than that
+    their then there these they this times to today units was week weeks were when which while who with years yo
     """.split()  # noqa: SIM905 - a word list reads best as words
 )
 """Words that are in no street's name, though a number may stand before and `road` after them."""
@@ -101,6 +109,30 @@ PLACES = (
         check=is_street,
         hits=("AT [[12 EXAMPLE ST]], PORT", "[[12 SAMPLE OAK DR APT 4]]", "[[4410 SAMPLE RIDGE ROAD]]"),
         misses=("2 MM ST, DEPRESSION", "5 BY DR, QUIST", "DAY 3 WITH DR, X", "WALKED 5 MILES DOWN THE ROAD"),
+    ),
+    Detector(
+        "street-unit",
+        "LOCATION",
+        rf"\b(?P<id>{HOUSE} {COMPASS}(?:(?:{NAME} ){{2,4}}|(?:[A-Z][A-Z0-9'-]{{1,20}} ){{2,4}})"
+        r"(?:Apartment|APARTMENT|Apt|APT|Suite|SUITE|Ste|STE|Unit|UNIT)\.? ?#?[A-Za-z]?-?\d{1,5}[A-Za-z]?)\b",
+        0.85,
+        check=is_street,
+        hits=("at [[842 Sample Locks Apt. 923]],", "[[842 SAMPLE LOCKS APT. 923]]"),
+        misses=("2 Days Later Unit 3", "842 Locks"),
+    ),
+    Detector(
+        "street-label",
+        "LOCATION",
+        rf"\b(?i:address(?: line)?(?: ?1)?|addr|street|lives at|living at|resid(?:es|ing) at|moved to){LINK}"
+        rf"(?P<id>{HOUSE}(?: [A-Za-z0-9\x{{C0}}-\x{{17F}}'\x{{2019}}.#-]{{1,20}}){{1,5}})(?:[,;\"\n]|$)",
+        0.85,
+        check=is_street,
+        hits=(
+            "address on file is [[842 sample locks apt. 923]], port",
+            "lives at [[12 EXAMPLE LOAF]], PORT",
+            '"address": "[[7 sample plain]]"',
+        ),
+        misses=("address 3 concerns today", "lives at 5 minutes from here, alone"),
     ),
     Detector(
         "po-box",
