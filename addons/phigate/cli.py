@@ -376,7 +376,7 @@ def scan(
         lines=kind == TEXT,
     )
     build = partial(_detectors, roster, detectors)
-    with _streams(), progress(err, "scanning") as bar, writing(output) as file:
+    with _streams(), progress(err, "scanning", apart=output is not None) as bar, writing(output) as file:
         source = Input(files or [], bar)
         if cut is None:
             file.writelines(filters.findings(build(), source.pieces(), order))
@@ -437,7 +437,7 @@ def mask(
     """Mask text as the gateway would mask an answer; `--roster` and `--detectors` replace the policy's own."""
     shape, cut = _format(kind, unit, fields, workers)
     build = partial(_masking, policy, name, secrets, scope, roster=roster, own=detectors)
-    with _streams(), progress(err, "masking") as bar, writing(output) as file:
+    with _streams(), progress(err, "masking", apart=output is not None) as bar, writing(output) as file:
         source = Input(files or [], bar)
         if cut is None:
             found, transformer = build()
@@ -514,7 +514,7 @@ def evaluate(
         bad.append(fault)
         _say(fault, err)
 
-    with _streams(), progress(err, "evaluating") as bar:
+    with _streams(), progress(err, "evaluating", apart=True) as bar:
         lines = some(Input(data or [], bar).lines(), limit)
         tally = evaluation.run(
             lines, partial(_detectors, roster, detectors), setting, told, workers=workers, worst=worst

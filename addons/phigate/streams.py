@@ -115,9 +115,9 @@ class Input:
 
 
 @contextmanager
-def progress(err: Console, words: str) -> Iterator[Progress | None]:
-    """A bar on standard error, where somebody sees it and the results do not go to the same screen."""
-    if not err.is_terminal or sys.stdout.isatty():
+def progress(err: Console, words: str, *, apart: bool = False) -> Iterator[Progress | None]:
+    """A bar on standard error, where somebody sees it and the results do not go to the same screen (`apart`)."""
+    if not err.is_terminal or (sys.stdout.isatty() and not apart):
         yield None
         return
     columns = (TextColumn(words), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
