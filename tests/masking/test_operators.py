@@ -3,8 +3,9 @@
 import pytest
 
 from phigate.house import ROOT
-from phigate.masking import Detectors, default_detectors
+from phigate.masking import Detectors, default_detectors, operators
 from phigate.masking.operators import NOTHING, captured, load_detectors, parse_detectors, samples
+from phigate.masking.patterns import PatternError
 from phigate.policy.load import PolicyFaults
 from phigate.policy.reference import rows as reference_rows
 
@@ -117,6 +118,7 @@ def test_a_fault_of_a_detector_is_told_with_its_line(changes, said):
 
 FAULTS = [
     ("a name of ours", row(name="deny-x"), "3: detectors[deny-x].name: `deny-x`: names with `deny-` are those of the"),
+    ("a built-in's name", row(name="ssn"), "3: detectors[ssn].name: `ssn` is the name of a built-in detector"),
     ("nothing", b"version: 1\n", "1: detectors: adds nothing: it needs `detectors`, `deny`, `allow` or `thresholds`"),
     ("a list", b"[]", "1: detectors: must be a mapping"),
     ("a phrase of signs", text(more="allow: ['--']"), "3: allow[0]: `--` holds no letter or digit"),
@@ -132,6 +134,16 @@ FAULTS = [
 @pytest.mark.parametrize(("sentence", "of", "said"), FAULTS, ids=[case[0] for case in FAULTS])
 def test_a_fault_is_told_with_its_line(sentence, of, said):
     assert any(fault.startswith(f"d.yaml:{said}") for fault in faults(of))
+
+
+def test_more_than_the_engine_holds_is_a_fault(monkeypatch):
+    def full(rows):
+        raise PatternError("not RE2: too large")
+
+    monkeypatch.setattr(operators, "Patterns", full)
+    assert faults(text(more="deny: {PERSON: [Xylo]}")) == [
+        "d.yaml:1: detectors: all together they are more than can be run"
+    ]
 
 
 def test_all_faults_come_at_once():

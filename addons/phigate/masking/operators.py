@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from phigate.masking.detect import Detectors
 from phigate.masking.detector import Detector
+from phigate.masking.detectors import DETECTORS
 from phigate.masking.guards import DENY, Allowing, Context, Guarded, InContext, phrases
 from phigate.masking.patterns import Alt, PatternError, longest, opened, parse
 from phigate.masking.search import Patterns
@@ -39,6 +40,7 @@ LONGEST: Final = 160
 """Characters a pattern may match: as much as a stream may be held back for."""
 PHRASES: Final = 500
 """Entries of a deny list: longer lists belong into a roster, which has an index."""
+BUILT_IN: Final = frozenset(row.name for row in DETECTORS)
 _MARK = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
 _TOKEN = re.compile(r"\w+")
 _THE = "(?:the )?"
@@ -208,7 +210,13 @@ def load_detectors(path: Path) -> Extension:
 
 def parse_detectors(data: bytes, where: str) -> Extension:
     """The extension that a file is; `where` names it in faults; raises PolicyFaults."""
-    return _extension(_read(data, where)[0])
+    extension = _extension(_read(data, where)[0])
+    try:
+        if extension.rows:
+            Patterns(extension.rows)
+    except PatternError:
+        raise PolicyFaults((f"{where}:1: detectors: all together they are more than can be run",)) from None
+    return extension
 
 
 def samples(data: bytes, where: str) -> tuple[int, tuple[str, ...]]:
@@ -283,6 +291,8 @@ def _faults(file: dict[str, Any]) -> Iterator[tuple[tree.Path, str]]:
         if isinstance(name, str) and name:
             if name in names:
                 yield ("detectors", number, "name"), f"{quoted(name)} stands twice"
+            if name in BUILT_IN:
+                yield ("detectors", number, "name"), f"{quoted(name)} is the name of a built-in detector"
             if name.startswith(DENY):
                 yield ("detectors", number, "name"), f"{quoted(name)}: names with `{DENY}` are those of the deny lists"
             names.add(name)
