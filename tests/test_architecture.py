@@ -35,6 +35,8 @@ FLOORS = {
     "evaluation": ROOF,
     "filters": ROOF,
     "streams": ROOF,
+    "terminal": ROOF,
+    "text": ROOF,
     "workers": ROOF,
 }
 """By room or file; a room's `addon` is glue, and the console's is roof as the console is."""
