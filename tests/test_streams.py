@@ -4,6 +4,7 @@ import io
 import stat
 import subprocess
 import sys
+import threading
 
 import pytest
 from rich.console import Console
@@ -104,13 +105,16 @@ def test_a_device_is_written_and_not_replaced(tmp_path):
     assert stat.S_ISFIFO(path.stat().st_mode)
 
 
-def test_a_bar_is_only_for_who_watches():
+def test_a_bar_is_only_for_who_watches_and_has_no_thread(files):
     with progress(Console(file=io.StringIO()), "scanning") as bar:
         assert bar is None
     seen = io.StringIO()
     with progress(Console(file=seen, force_terminal=True, width=100), "scanning") as bar:
         assert bar is not None
-    assert "scanning" in seen.getvalue() or bar.finished
+        before = threading.active_count()
+        list(Input(files(b"a\n"), bar).lines())
+        assert threading.active_count() == before
+    assert "scanning" in seen.getvalue()
 
 
 def test_the_bar_knows_the_size_of_files_and_not_of_pipes(files):

@@ -10,6 +10,7 @@ import codecs
 import os
 import stat
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
@@ -26,6 +27,8 @@ LONGEST: Final = 16 * 1024 * 1024
 PIECE: Final = 65536
 """Bytes that are read at once."""
 STDIN: Final = "-"
+REFRESH: Final = 0.1
+"""Seconds between two looks of the bar."""
 INTERRUPTED: Final = 130
 """Of a process that Ctrl-C ended: 128 and the signal's number."""
 PIPE_CLOSED: Final = 141
@@ -52,6 +55,7 @@ class Input:
     def __init__(self, names: Sequence[str], advanced: Progress | None = None) -> None:
         self._names = list(names) or [STDIN]
         self._progress = advanced
+        self._drawn = 0.0
         self._task = advanced.add_task("", total=self._size()) if advanced else None
 
     def lines(self) -> Iterator[Line]:
@@ -112,6 +116,9 @@ class Input:
     def _read(self, size: int) -> None:
         if self._progress and self._task is not None:
             self._progress.advance(self._task, size)
+            if (now := time.monotonic()) - self._drawn > REFRESH:
+                self._progress.refresh()
+                self._drawn = now
 
 
 @contextmanager
@@ -120,8 +127,9 @@ def progress(err: Console, words: str, *, apart: bool = False) -> Iterator[Progr
     if not err.is_terminal or (sys.stdout.isatty() and not apart):
         yield None
         return
+    # Drawn as input is read, not by a thread: processes may be forked while it shows.
     columns = (TextColumn(words), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
+    with Progress(*columns, console=err, transient=True, auto_refresh=False) as bar:
         yield bar
 
 

@@ -267,7 +267,8 @@ def blocking_rows(detectors: Detectors, plan: Plan) -> list[list[str]]:
     """Mask answers as the gateway does: in a thread from 4 KB on, with its switch interval."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(TURN)
-    rows = []
+    idle = [asyncio.run(longest_wait(partial(time.sleep, 0.3)))[0] for _ in range(plan.rounds)]
+    rows = [["none", spread(idle), "-"]]
     try:
         for name in plan.sizes:
             answer = {"object": "chat.completion", "choices": [{"message": {"content": clinical(SIZES[name])}}]}
