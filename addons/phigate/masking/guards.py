@@ -7,6 +7,7 @@ a hit is known when the hit is; what an allowed phrase covers is known once the 
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -146,7 +147,7 @@ class AllowReader:
     def __init__(self, inner: Reader, allowed: Reader) -> None:
         self._inner, self._allowed = inner, allowed
         self._open: list[Hit] = []
-        self._phrases: list[Hit] = []
+        self._phrases: deque[Hit] = deque()
         self.settled = 0
 
     def feed(self, text: str) -> list[Hit]:
@@ -164,11 +165,14 @@ class AllowReader:
         known = [hit for hit in self._open if hit.begin < settled]
         self._open = self._open[len(known) :]
         standing = [hit for hit in known if hit.detector.startswith(DENY) or not self._allows(hit)]
-        self._phrases = [each for each in self._phrases if each.end > settled]
+        self._phrases = deque(each for each in self._phrases if each.end > settled)
         return standing
 
     def _allows(self, hit: Hit) -> bool:
-        return any(each.begin <= hit.begin and hit.end <= each.end for each in self._phrases)
+        """Whether a phrase is all around it; hits and phrases come in order, and none lies over another of its kind."""
+        while self._phrases and self._phrases[0].end <= hit.begin:
+            self._phrases.popleft()
+        return bool(self._phrases) and self._phrases[0].begin <= hit.begin and hit.end <= self._phrases[0].end
 
 
 def phrases(name: str, entity: str, listed: Iterable[str], lead: str = "") -> Detector:
