@@ -1,5 +1,6 @@
 """Inputs are cut into units, and each is read on its own."""
 
+import pickle
 from functools import partial
 
 import orjson
@@ -194,6 +195,13 @@ def test_findings_of_a_document_are_told_by_its_line():
     found = orjson.loads(told.out)
     assert found["line"] == 1
     assert sorted(each["text"] for each in found["findings"]) == ["Stone", "X", "p1"]
+
+
+@pytest.mark.parametrize("shape", [*SHAPES.values(), TEXT])
+def test_an_order_goes_to_a_process_that_is_not_forked(shape):
+    sent = pickle.loads(pickle.dumps(partial(filters.masking, tools, Order(shape, ("a", "b")))))
+    assert sent.args[1].fields == ("a", "b")
+    assert sent.args[1].shape.cut is shape.cut
 
 
 # -- scanning -------------------------------------------------------------------------------------------------------

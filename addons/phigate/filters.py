@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
@@ -280,26 +281,24 @@ def rewrite_row(unit: Unit, eyes: Eyes, _: tuple[str, ...]) -> tuple[dict[str, A
     return {"line": unit.line}, _encoded("".join(rows))
 
 
-def structure(*kinds: str) -> Callable[[Unit, Eyes, tuple[str, ...]], tuple[dict[str, Any], bytes]]:
-    """Rewriting of a unit that must be one of these kinds of documents (masking.structure)."""
-
-    def rewrite(unit: Unit, eyes: Eyes, _: tuple[str, ...]) -> tuple[dict[str, Any], bytes]:
-        found = structured(_decoded(unit.raw))
-        if found is None or found.kind not in kinds:
-            raise UnitFault(f"not {kinds[0]}")
-        return {"line": unit.line}, _encoded(found.rewrite(lambda text: eyes.render(text, ""), eyes.hide))
-
-    return rewrite
+def rewrite_structure(
+    unit: Unit, eyes: Eyes, _: tuple[str, ...], kinds: tuple[str, ...]
+) -> tuple[dict[str, Any], bytes]:
+    """A unit that must be one of these kinds of documents (masking.structure)."""
+    found = structured(_decoded(unit.raw))
+    if found is None or found.kind not in kinds:
+        raise UnitFault(f"not {kinds[0]}")
+    return {"line": unit.line}, _encoded(found.rewrite(lambda text: eyes.render(text, ""), eyes.hide))
 
 
 _HEADS = (b"MSH", b"FHS", b"BHS", b"BTS", b"FTS")
 _MESSAGE = re.compile(rb"(?<=[\r\n\x1c])(?=\x0b?(?:MSH|FHS|BHS|BTS|FTS)\W)")
 SHAPES: Final[dict[str, Shape]] = {
     "jsonl": Shape(each_record, rewrite_json, places=True),
-    "json": Shape(each_document, structure("json", "fhir", "dicom")),
-    "fhir": Shape(each_document, structure("fhir")),
-    "dicom": Shape(each_document, structure("dicom")),
-    "hl7": Shape(each_message, structure("hl7")),
+    "json": Shape(each_document, partial(rewrite_structure, kinds=("json", "fhir", "dicom"))),
+    "fhir": Shape(each_document, partial(rewrite_structure, kinds=("fhir",))),
+    "dicom": Shape(each_document, partial(rewrite_structure, kinds=("dicom",))),
+    "hl7": Shape(each_message, partial(rewrite_structure, kinds=("hl7",))),
     "csv": Shape(each_row, rewrite_row),
 }
 """Formats of documents; plain text has units of its own."""
