@@ -1,0 +1,1 @@
+"""The name and place tagger: tokens, lexicon, features, model, and its reader of texts that still grow."""

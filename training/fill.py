@@ -1,0 +1,376 @@
+"""
+Fills the slots of one template: the same slot is the same person, place or value throughout it.
+
+People are PERSON; facilities, pharmacies, schools, employers and nursing homes ORGANIZATION; streets, cities, counties
+and neighbourhoods LOCATION. Everything else that a slot gives is carrier text without a label. What a slot can be is
+written as patterns in the word lists (`training/words/own`), in the same small language as the templates.
+"""
+
+import re
+from bisect import bisect
+from collections.abc import Callable
+from functools import cache
+from itertools import accumulate
+from random import Random
+
+from training.lists import cities_us, counties, sections
+from training.names import FORMS, Person, any_form, drawn, make_person, novel_last, plain_form, spliced, stock, title
+from training.template import Piece, Slot, expand, parse
+
+PEOPLE = frozenset("patient doctor doctor2 nurse relative relative2 person person2 author caregiver".split())
+STAFF = frozenset("doctor doctor2 nurse author".split())
+MODIFIERS = {"upper", "lower", "possessive", "cap"}
+VARY = frozenset("n dose vital lab frequency".split())
+"""Slots that are something new each time."""
+
+MADE_OF = {
+    "drug": ("drugs", "generic"), "brand": ("drugs", "brand"), "disease": ("medical", "disease"),
+    "symptom": ("medical", "symptom"), "procedure": ("medical", "procedure"), "test": ("medical", "test"),
+    "organism": ("medical", "organism"), "body": ("medical", "body"), "insurer": ("medical", "insurer"),
+    "society": ("medical", "society"), "study": ("medical", "study"), "ai": ("medical", "ai"),
+    "specialty": ("medical", "specialty"), "device": ("medical", "device"), "sign": ("medical", "eponym sign"),
+    "score": ("medical", "score"), "anatomy": ("medical", "anatomy eponym"), "word": ("medical", "plain capitalised"),
+    "eponymdisease": ("medical", "eponym"), "eponymprocedure": ("medical", "eponym procedure"),
+    "department": ("facilities", "departments"), "country": ("places", "countries"),
+    "saint": ("facilities", "saints"), "virtue": ("facilities", "virtues"), "virtueword": ("facilities", "virtue words"),
+    "landmark": ("facilities", "landmarks"), "hispanicword": ("places", "hispanic words"),
+    "germanplace": ("places", "german places"), "irishplace": ("places", "irish places"),
+    "streetname": ("places", "trees and such"), "streetkind": ("places", "street kinds"),
+    "rarestreetkind": ("places", "rare street kinds"), "unit": ("places", "units"), "foreignzip": ("places", "postal codes"),
+    "foreigncountry": ("places", "countries"),
+}  # fmt: skip
+"""Slots that are one item, or one pattern, of a section of a list."""
+
+ALIASES = {
+    "drug2": "drug", "disease2": "disease", "symptom2": "symptom", "date2": "date", "facility2": "facility", "city2": "city",
+    "test2": "test", "brand2": "brand", "time2": "time", "phone2": "phone", "procedure2": "procedure", "age2": "age",
+    "drug3": "drug", "disease3": "disease", "symptom3": "symptom", "date3": "date", "mrn2": "mrn", "body2": "body",
+    "organism2": "organism", "eponym2": "eponym", "society2": "society", "year2": "year", "email2": "email", "id2": "id",
+    "employer2": "employer", "state2": "state", "street2": "street", "specialty2": "specialty", "department2": "department",
+    "study2": "study", "score2": "score", "sign2": "sign", "device2": "device", "word2": "word", "insurer2": "insurer",
+}  # fmt: skip
+LABELS = {
+    "facility": "ORGANIZATION", "pharmacy": "ORGANIZATION", "school": "ORGANIZATION", "employer": "ORGANIZATION",
+    "nursinghome": "ORGANIZATION", "city": "LOCATION", "county": "LOCATION", "street": "LOCATION",
+    "neighborhood": "LOCATION", "addressline": "LOCATION", "foreigncity": "LOCATION", "foreignaddress": "LOCATION",
+}  # fmt: skip
+CULTURAL = re.compile(r"(french|german|italian|portuguese|hispanic|slavic|indian|african|chinese|turkish|greek)(given|last)")
+STOCKS = {"african": "central_african"}
+JAPANESE = "machi cho yama kawa jima zaka hama bashi saki gaoka".split()
+
+
+@cache
+def pattern(text: str) -> tuple[object, ...]:
+    return parse(text)
+
+
+@cache
+def sums() -> list[float]:
+    return list(accumulate(people**0.45 for _, _, people in cities_us()))
+
+
+class Filler:
+    """One template's values."""
+
+    def __init__(self, rng: Random) -> None:
+        self.rng = rng
+        self.people: dict[str, Person] = {}
+        self.values: dict[str, str] = {}
+
+    def __call__(self, slot: Slot) -> list[Piece]:
+        if slot.name in PEOPLE:
+            return self.person(slot)
+        name = ALIASES.get(slot.name, slot.name)
+        label = LABELS.get(name)
+        if name in VARY:
+            text = self.make(name)
+        elif slot.name == "facility" or slot.forms[:1] == ("short",):
+            text = self.facility_form(slot)
+        else:
+            if slot.name not in self.values:
+                self.values[slot.name] = self.make(name)
+            text = self.values[slot.name]
+        text = cased(text, slot.forms)
+        if label and text[:4] in {"the ", "The "}:
+            return [Piece(text[:4], None, "the"), Piece(text[4:], label, name)]
+        return [Piece(text, label, name), *possessive(text, slot.forms, self.rng)]
+
+    # -- people
+
+    def person(self, slot: Slot) -> list[Piece]:
+        if slot.name not in self.people:
+            self.people[slot.name] = make_person(self.rng)
+        form = next((form for form in slot.forms if form in FORMS), None)
+        if form is None:
+            form = any_form(self.rng, staff=slot.name in STAFF)
+            if form == "last" or {"possessive"} & set(slot.forms):
+                form = "full"
+        if form == "full" and self.rng.random() < 0.04:
+            form = "middle"
+        text = cased(plain_form(self.people[slot.name], form, self.rng), slot.forms)
+        return [Piece(text, "PERSON", slot.name), *possessive(text, slot.forms, self.rng)]
+
+    def patient(self) -> Person:
+        if "patient" not in self.people:
+            self.people["patient"] = make_person(self.rng)
+        return self.people["patient"]
+
+    # -- places and values
+
+    def facility_form(self, slot: Slot) -> str:
+        if slot.name not in self.values:
+            full, short = self.facility()
+            self.values[slot.name], self.values[f"{slot.name}.short"] = full, short
+        short = slot.forms[:1] == ("short",) or (not slot.forms and self.rng.random() < 0.12)
+        return self.values[f"{slot.name}.short"] if short else self.values[slot.name]
+
+    def make(self, name: str) -> str:
+        """A new value of a kind."""
+        if name in MAKERS:
+            return MAKERS[name](self)
+        if name in MADE_OF:
+            file, section = MADE_OF[name]
+            return self.one_of(f"own/{file}.txt", section)
+        if name in sections("own/fillers.txt"):
+            return self.one_of("own/fillers.txt", name)
+        if made := CULTURAL.fullmatch(name):
+            found = stock()[STOCKS.get(made[1], made[1])]
+            return self.rng.choice(found.last if made[2] == "last" else [*found.female, *found.male])
+        return digits(name, self.rng)
+
+    def one_of(self, file: str, section: str) -> str:
+        return self.expanded(self.rng.choice(sections(file)[section]))
+
+    def expanded(self, text: str) -> str:
+        if "{" not in text and "[" not in text:
+            return text
+        return "".join(piece.text for piece in expand(pattern(text), self.rng, self.nested))  # type: ignore[arg-type]
+
+    def nested(self, slot: Slot) -> list[Piece]:
+        return [Piece(self.make(ALIASES.get(slot.name, slot.name)))]
+
+    def surname(self) -> str:
+        turn = self.rng.random()
+        if turn < 0.25:
+            return novel_last(self.rng, stock()["anglo"].last)
+        if turn < 0.4:
+            return self.rng.choice(stock()[self.rng.choice(list(stock()))].last or ["Lee"])
+        return title(drawn(self.rng, "last", 0.6))
+
+    def given(self) -> str:
+        if self.rng.random() < 0.25:
+            return spliced(self.rng, stock()["anglo"].female)
+        return title(drawn(self.rng, self.rng.choice(("female", "male")), 0.6))
+
+    def stem(self) -> str:
+        turn = self.rng.random()
+        if turn < 0.35:
+            ends = sections("own/places.txt")["place stem ends"]
+            return self.rng.choice(sections("own/places.txt")["place stems"]) + self.rng.choice(ends)
+        if turn < 0.65:
+            return self.surname()
+        return self.given() if turn < 0.75 else self.us_city()
+
+    def us_city(self) -> str:
+        return cities_us()[min(bisect(sums(), self.rng.random() * sums()[-1]), len(sums()) - 1)][0]
+
+    def composed_city(self) -> str:
+        made = self.one_of("own/places.txt", "composed cities")
+        return " ".join(word[:1].upper() + word[1:] for word in made.split(" "))
+
+    def foreign_city(self) -> str:
+        return self.rng.choice(sections("cities_world.txt")[self.rng.choice(world())])
+
+    def city(self) -> str:
+        turn = self.rng.random()
+        if turn < 0.52:
+            return self.us_city()
+        return self.composed_city() if turn < 0.87 else self.foreign_city()
+
+    def county(self) -> str:
+        made = self.one_of("own/places.txt", "county patterns")
+        return made.replace(" County County", " County")
+
+    def street(self) -> str:
+        return self.one_of("own/places.txt", "streets us" if self.rng.random() < 0.8 else "streets foreign")
+
+    def addressline(self) -> str:
+        foreign = self.rng.random() < 0.2
+        made = self.one_of("own/places.txt", "address foreign" if foreign else "address us")
+        return made
+
+    def neighborhood(self) -> str:
+        known = self.rng.random() < 0.4
+        return self.one_of("own/places.txt", "neighborhoods" if known else "neighborhood patterns")
+
+    def state(self) -> str:
+        return self.rng.choice(sections("own/places.txt")["states"]).partition("=")[0]
+
+    def abbreviated_state(self) -> str:
+        return self.rng.choice(sections("own/places.txt")["states"]).partition("=")[2]
+
+    def number(self) -> str:
+        most = self.rng.choice((99, 999, 9999, 9999, 99999))
+        return str(self.rng.randint(1, most))
+
+    def ordinal(self) -> str:
+        number = self.rng.choice((self.rng.randint(1, 40), self.rng.randint(1, 200)))
+        ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+        words = ("First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth", "Tenth")
+        return words[number - 1] if number <= 10 and self.rng.random() < 0.3 else f"{number}{ending}"
+
+    # -- organisations
+
+    def stemmed(self, tails: str, *, saints: float = 0.18) -> tuple[str, str]:
+        """`(full, short)`: a name in front and a kind behind it."""
+        turn = self.rng.random()
+        if turn < saints:
+            saint = self.rng.choice(sections("own/facilities.txt")["saints"])
+            front = f"{self.rng.choice(('St.', 'St.', 'Saint', 'St'))} {saint}{self.rng.choice(('', '', chr(39) + 's'))}"
+        elif turn < saints + 0.09:
+            front = self.make("virtue")
+        elif turn < saints + 0.32:
+            front = self.make("landmark")
+        elif turn < saints + 0.5:
+            front = self.surname()
+        else:
+            front = self.rng.choice((self.city, self.city, self.stem, self.composed_city))()
+        kind = self.rng.choice(sections("own/facilities.txt")[tails])
+        return f"{front} {kind}", front
+
+    def facility(self) -> tuple[str, str]:
+        turn = self.rng.random()
+        if turn < 0.38:
+            return self.stemmed("hospital tails")
+        if turn < 0.6:
+            return self.stemmed("clinic tails", saints=0.06)
+        if turn < 0.87:
+            made = self.one_of("own/facilities.txt", "facility patterns")
+            return made, made
+        made = self.rng.choice(sections("own/facilities.txt")["real facilities"])
+        return made, made
+
+    def pharmacy(self) -> str:
+        known = self.rng.random() < 0.3
+        return self.one_of("own/facilities.txt", "pharmacies" if known else "pharmacy patterns")
+
+    def employer(self) -> str:
+        known = self.rng.random() < 0.2
+        return self.one_of("own/facilities.txt", "employers" if known else "employer patterns")
+
+    def school(self) -> str:
+        turn = self.rng.random()
+        if turn < 0.08:
+            return self.expanded("[P.S.|PS|IS] {1-300}")
+        if turn < 0.2:
+            return self.expanded("{given} {surname} [Elementary|High School|Middle School|Academy|Elementary School]")
+        if turn < 0.3:
+            return self.expanded("[University of {statename}|{statename} State|{statename} State University|{surname} College]")
+        return self.stemmed("school tails", saints=0.1)[0]
+
+    def nursinghome(self) -> str:
+        return self.stemmed("nursing tails", saints=0.1)[0]
+
+    # -- of the patient
+
+    def eponym(self) -> str:
+        kinds = ("eponym", "eponym", "eponym sign", "score", "device", "eponym procedure", "anatomy eponym")
+        return self.one_of("own/medical.txt", self.rng.choice(kinds))
+
+    def sexadj(self) -> str:
+        return self.patient().sex
+
+    def pron(self) -> str:
+        return "she" if self.patient().sex == "female" else "he"
+
+    def obj(self) -> str:
+        return "her" if self.patient().sex == "female" else "him"
+
+    def poss(self) -> str:
+        return "her" if self.patient().sex == "female" else "his"
+
+    def title(self) -> str:
+        return self.rng.choice(("Ms.", "Mrs.", "Miss", "Ms") if self.patient().sex == "female" else ("Mr.", "Mr.", "Mr"))
+
+    def year(self) -> str:
+        return str(self.rng.choice((self.rng.randint(1928, 2026), self.rng.randint(2015, 2026))))
+
+    def zip(self) -> str:
+        code = f"{self.rng.randint(501, 99950):05d}"
+        return f"{code}-{self.rng.randint(1, 9999):04d}" if self.rng.random() < 0.12 else code
+
+
+MAKERS: dict[str, Callable[[Filler], str]] = {
+    **{
+        name: getattr(Filler, name)
+        for name in (
+            *("surname", "given", "stem", "city", "county", "street", "addressline", "neighborhood", "state", "number"),
+            *("ordinal", "pharmacy", "employer", "school", "nursinghome", "eponym", "sexadj", "pron", "obj", "poss"),
+            *("title", "year", "zip"),
+        )
+    },
+    "sex": Filler.sexadj,
+    "sexletter": lambda filler: filler.patient().sex[0].upper(),
+    "st": Filler.abbreviated_state,
+    "statename": Filler.state,
+    "cityname": Filler.city,
+    "composedcity": Filler.composed_city,
+    "foreigncity": Filler.foreign_city,
+    "foreignstreet": lambda filler: filler.one_of("own/places.txt", "streets foreign"),
+    "foreignaddress": lambda filler: filler.one_of("own/places.txt", "address foreign"),
+    "countyname": lambda filler: filler.rng.choice(counties()),
+    "germancity": lambda filler: filler.rng.choice(sections("cities_world.txt")["DE"]),
+    "hispanicstreet": lambda filler: filler.expanded("[{hispanicword}|{hispaniclast}|{hispanicgiven} {hispaniclast}]"),
+    "hispaniccolonia": lambda filler: filler.expanded("[{hispanicword}|Centro|Roma Norte|San {hispanicgiven}|{hispaniclast}]"),
+    "japanesestem": lambda filler: filler.rng.choice(stock()["japanese"].last).lower() + filler.rng.choice(JAPANESE),
+    "facility": lambda filler: filler.facility()[0],
+    "n": lambda filler: str(filler.rng.choice((filler.rng.randint(2, 9), filler.rng.randint(2, 30)))),
+    "zip5": lambda filler: f"{filler.rng.randint(501, 99950):05d}",
+    "02m": lambda filler: f"{filler.rng.randint(1, 12):02d}",
+    "02d": lambda filler: f"{filler.rng.randint(1, 28):02d}",
+    "00m": lambda filler: f"{filler.rng.randint(0, 59):02d}",
+    "00h": lambda filler: f"{filler.rng.randint(0, 23):02d}",
+}
+
+
+@cache
+def world() -> list[str]:
+    return [code for code, names in sections("cities_world.txt").items() if len(names) > 20]
+
+
+def digits(mask: str, rng: Random) -> str:
+    """`1-28` a number from 1 to 28; `AA99` two letters, two digits; a leading 0 stays. Raises KeyError on anything else."""
+    if span := re.fullmatch(r"(\d+)-(\d+)", mask):
+        return str(rng.randint(int(span[1]), int(span[2])))
+    if not re.fullmatch(r"[A90]+", mask):
+        raise KeyError(mask)
+    letters = "ABCDEFGHJKLMNPRSTUVWXYZ"
+    made = [rng.choice(letters) if sign == "A" else str(rng.randint(0, 9)) if sign == "9" else "0" for sign in mask]
+    return "".join(made)
+
+
+def cased(text: str, forms: tuple[str, ...]) -> str:
+    if "upper" in forms:
+        return text.upper()
+    if "lower" in forms:
+        return text.lower()
+    return text[:1].upper() + text[1:] if "cap" in forms else text
+
+
+def possessive(text: str, forms: tuple[str, ...], rng: Random) -> list[Piece]:
+    if "possessive" not in forms:
+        return []
+    upper = "upper" in forms
+    bare = text.lower().endswith("s") and rng.random() < 0.3
+    mark = rng.choice(("'", "'", "'", "'", "’"))
+    return [Piece(mark if bare else mark + ("S" if upper else "s"))]
+
+
+def known(slot: Slot) -> bool:
+    """Whether a slot of a template means anything, forms and all."""
+    if slot.name in PEOPLE:
+        return all(form in FORMS or form in MODIFIERS for form in slot.forms)
+    name = ALIASES.get(slot.name, slot.name)
+    found = name in MAKERS or name in MADE_OF or name in sections("own/fillers.txt") or CULTURAL.fullmatch(name)
+    mask = re.fullmatch(r"\d+-\d+|[A90]+", name)
+    return bool(found or mask) and all(form in MODIFIERS or form == "short" for form in slot.forms)
