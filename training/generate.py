@@ -85,12 +85,24 @@ def sex_of(text: str, before: str, rng: Random) -> str:
     return rng.choice(SEX[text])
 
 
+def seamless(before: str, after: str) -> str:
+    """Two stretches of template text, without the space too many that an empty alternative leaves."""
+    if before.endswith((" ", "\n")) and after.startswith(" "):
+        after = after.lstrip(" ")
+    if before.endswith(" ") and LOOSE.match(after):
+        before = before.rstrip(" ")
+    return before + after
+
+
+LOOSE = re.compile(r"[.,;?!)](?:\s|$)")
+
+
 def joined(pieces: list[Piece]) -> list[Piece]:
     """Template text in one piece where it touches, its articles put right."""
     made: list[Piece] = []
     for piece in pieces:
         if not piece.slot and not piece.label and made and not made[-1].slot and not made[-1].label:
-            made[-1] = Piece(made[-1].text + piece.text)
+            made[-1] = Piece(seamless(made[-1].text, piece.text))
         else:
             made.append(piece)
     return [piece if piece.slot or piece.label else Piece(ARTICLE.sub(article, piece.text)) for piece in made]
@@ -114,11 +126,10 @@ def tidied(pieces: list[Piece], rng: Random) -> list[Piece]:
             continue
         if piece.slot == "the" and re.search(r"(?i)\b(the|a|an|our|your|this) $", before):
             continue
-        if not piece.slot and made:
-            if before.endswith((" ", "\n")) or not before:
-                text = text.lstrip(" ") if text != "\n" else text
-            if before.endswith(" ") and text[:1] in {",", ".", ";", "?", ")"} and made[-1].text.endswith(" "):
-                made[-1] = made[-1]._replace(text=made[-1].text.rstrip(" "))
+        if not piece.slot:
+            text = seamless(before or "\n", text).removeprefix(before or "\n") if not LOOSE.match(text) else text
+        if made and LOOSE.match(text) and not made[-1].label:
+            made[-1] = made[-1]._replace(text=made[-1].text.rstrip(" "))
         if article := re.search(r"\b([Aa])(n?) $", before):
             want = "n" if begins_with_vowel(text) else ""
             if want != article[2] and not made[-1].label and made[-1].text.endswith(article[0]):
@@ -131,8 +142,21 @@ def tidied(pieces: list[Piece], rng: Random) -> list[Piece]:
     return made
 
 
+def whole_names(pieces: list[Piece]) -> list[Piece]:
+    """`{patient.first} {patient.last}` is one name."""
+    made: list[Piece] = []
+    for piece in pieces:
+        apart = [one.text for one in made[-1:] if one.text == " "]
+        if apart and len(made) > 1 and piece.label == made[-2].label == "PERSON" and piece.slot == made[-2].slot:
+            made[-2:] = [piece._replace(text=f"{made[-2].text} {piece.text}")]
+        else:
+            made.append(piece)
+    return made
+
+
 def merged(pieces: list[Piece]) -> list[Piece]:
     """`street, city, ST zip` is one place: the comma between and the ZIP after belong to it."""
+    pieces = whole_names(pieces)
     kinds = [("L" if piece.label == "LOCATION" else "Z" if piece.slot == "zip" else
               "S" if piece.slot in {"st", "state"} else "," if not piece.label and re.fullmatch(r",? *", piece.text) else ".")
              for piece in pieces]  # fmt: skip

@@ -140,6 +140,23 @@ def unaccented(pieces: list[Piece], _: Random) -> list[Piece]:
     return [piece._replace(text=changed(piece.text)) for piece in pieces]
 
 
+def titled(pieces: list[Piece], rng: Random) -> list[Piece]:
+    """Carrier Text In Title Case, as in headings and forms; all of it or only here and there."""
+    rate = rng.choice((1.0, 0.3, 0.1))
+    return [
+        piece
+        if piece.label
+        else piece._replace(
+            text=re.sub(
+                r"(?<![\w'’@./-])[a-z][a-z]{3,}(?![\w]*@)",
+                lambda found: found[0].capitalize() if rng.random() < rate else found[0],
+                piece.text,
+            )
+        )
+        for piece in pieces
+    ]
+
+
 def ended(pieces: list[Piece], rng: Random) -> list[Piece]:
     """Something before or after."""
     if rng.random() < 0.4:
@@ -161,7 +178,7 @@ def cut(pieces: list[Piece], rng: Random) -> list[Piece]:
 
 CASES = ((lower, LOWER), (upper, UPPER), (names_lower, 0.03), (names_upper, 0.035), (surname_upper, 0.015))
 OTHERS = (
-    *((no_commas, 0.04), (no_dots, 0.04), (wide, 0.05), (wrapped, 0.06), (mistyped, 0.07), (starred, 0.04)),
+    *((no_commas, 0.04), (no_dots, 0.04), (wide, 0.05), (wrapped, 0.06), (titled, 0.05), (mistyped, 0.07), (starred, 0.04)),
     *((curly, 0.05), (unaccented, 0.1), (ended, 0.12), (cut, 0.04)),
 )
 
