@@ -15,7 +15,7 @@ from random import Random
 
 from training.lists import cities_us, counties, sections
 from training.names import FORMS, Person, any_form, drawn, make_person, novel_last, plain_form, spliced, stock, title
-from training.template import Piece, Slot, expand, parse
+from training.template import Part, Piece, Slot, expand, parse
 
 PEOPLE = frozenset("patient doctor doctor2 nurse relative relative2 person person2 author caregiver".split())
 STAFF = frozenset("doctor doctor2 nurse author".split())
@@ -32,35 +32,38 @@ MADE_OF = {
     "score": ("medical", "score"), "anatomy": ("medical", "anatomy eponym"), "word": ("medical", "plain capitalised"),
     "eponymdisease": ("medical", "eponym"), "eponymprocedure": ("medical", "eponym procedure"),
     "department": ("facilities", "departments"), "country": ("places", "countries"),
-    "saint": ("facilities", "saints"), "virtue": ("facilities", "virtues"), "virtueword": ("facilities", "virtue words"),
-    "landmark": ("facilities", "landmarks"), "hispanicword": ("places", "hispanic words"),
-    "germanplace": ("places", "german places"), "irishplace": ("places", "irish places"),
-    "streetname": ("places", "trees and such"), "streetkind": ("places", "street kinds"),
-    "rarestreetkind": ("places", "rare street kinds"), "unit": ("places", "units"), "foreignzip": ("places", "postal codes"),
-    "foreigncountry": ("places", "countries"),
+    "saint": ("facilities", "saints"), "virtue": ("facilities", "virtues"),
+    "virtueword": ("facilities", "virtue words"), "landmark": ("facilities", "landmarks"),
+    "hispanicword": ("places", "hispanic words"), "germanplace": ("places", "german places"),
+    "irishplace": ("places", "irish places"), "streetname": ("places", "trees and such"),
+    "streetkind": ("places", "street kinds"), "rarestreetkind": ("places", "rare street kinds"),
+    "unit": ("places", "units"), "foreignzip": ("places", "postal codes"), "foreigncountry": ("places", "countries"),
 }  # fmt: skip
 """Slots that are one item, or one pattern, of a section of a list."""
 
 ALIASES = {
-    "drug2": "drug", "disease2": "disease", "symptom2": "symptom", "date2": "date", "facility2": "facility", "city2": "city",
-    "test2": "test", "brand2": "brand", "time2": "time", "phone2": "phone", "procedure2": "procedure", "age2": "age",
-    "drug3": "drug", "disease3": "disease", "symptom3": "symptom", "date3": "date", "mrn2": "mrn", "body2": "body",
-    "organism2": "organism", "eponym2": "eponym", "society2": "society", "year2": "year", "email2": "email", "id2": "id",
-    "employer2": "employer", "state2": "state", "street2": "street", "specialty2": "specialty", "department2": "department",
-    "study2": "study", "score2": "score", "sign2": "sign", "device2": "device", "word2": "word", "insurer2": "insurer",
+    "drug2": "drug", "disease2": "disease", "symptom2": "symptom", "date2": "date", "facility2": "facility",
+    "city2": "city", "test2": "test", "brand2": "brand", "time2": "time", "phone2": "phone",
+    "procedure2": "procedure", "age2": "age", "drug3": "drug", "disease3": "disease", "symptom3": "symptom",
+    "date3": "date", "mrn2": "mrn", "body2": "body", "organism2": "organism", "eponym2": "eponym",
+    "society2": "society", "year2": "year", "email2": "email", "id2": "id", "employer2": "employer",
+    "state2": "state", "street2": "street", "specialty2": "specialty", "department2": "department", "study2": "study",
+    "score2": "score", "sign2": "sign", "device2": "device", "word2": "word", "insurer2": "insurer",
 }  # fmt: skip
 LABELS = {
     "facility": "ORGANIZATION", "pharmacy": "ORGANIZATION", "school": "ORGANIZATION", "employer": "ORGANIZATION",
     "nursinghome": "ORGANIZATION", "city": "LOCATION", "county": "LOCATION", "street": "LOCATION",
     "neighborhood": "LOCATION", "addressline": "LOCATION", "foreigncity": "LOCATION", "foreignaddress": "LOCATION",
 }  # fmt: skip
-CULTURAL = re.compile(r"(french|german|italian|portuguese|hispanic|slavic|indian|african|chinese|turkish|greek)(given|last)")
+CULTURAL = re.compile(
+    r"(french|german|italian|portuguese|hispanic|slavic|indian|african|chinese|turkish|greek)(given|last)"
+)
 STOCKS = {"african": "central_african"}
 JAPANESE = "machi cho yama kawa jima zaka hama bashi saki gaoka".split()
 
 
 @cache
-def pattern(text: str) -> tuple[object, ...]:
+def pattern(text: str) -> tuple[Part, ...]:
     return parse(text)
 
 
@@ -121,8 +124,8 @@ class Filler:
         if slot.name not in self.values:
             full, short = self.facility()
             self.values[slot.name], self.values[f"{slot.name}.short"] = full, short
-        short = slot.forms[:1] == ("short",) or (not slot.forms and self.rng.random() < 0.12)
-        return self.values[f"{slot.name}.short"] if short else self.values[slot.name]
+        by_chance = not slot.forms and self.rng.random() < 0.12
+        return self.values[f"{slot.name}.short" if by_chance or slot.forms[:1] == ("short",) else slot.name]
 
     def make(self, name: str) -> str:
         """A new value of a kind."""
@@ -144,7 +147,8 @@ class Filler:
     def expanded(self, text: str) -> str:
         if "{" not in text and "[" not in text:
             return text
-        return "".join(piece.text for piece in expand(pattern(text), self.rng, self.nested))  # type: ignore[arg-type]
+        said = "".join(piece.text for piece in expand(pattern(text), self.rng, self.nested))
+        return re.sub(r" {2,}", " ", said).strip()
 
     def nested(self, slot: Slot) -> list[Piece]:
         return [Piece(self.make(ALIASES.get(slot.name, slot.name)))]
@@ -196,8 +200,7 @@ class Filler:
 
     def addressline(self) -> str:
         foreign = self.rng.random() < 0.2
-        made = self.one_of("own/places.txt", "address foreign" if foreign else "address us")
-        return made
+        return self.one_of("own/places.txt", "address foreign" if foreign else "address us")
 
     def neighborhood(self) -> str:
         known = self.rng.random() < 0.4
@@ -226,7 +229,7 @@ class Filler:
         turn = self.rng.random()
         if turn < saints:
             saint = self.rng.choice(sections("own/facilities.txt")["saints"])
-            front = f"{self.rng.choice(('St.', 'St.', 'Saint', 'St'))} {saint}{self.rng.choice(('', '', chr(39) + 's'))}"
+            front = self.expanded(f"[St.|St.|Saint|St] {saint}[||'s]")
         elif turn < saints + 0.09:
             front = self.make("virtue")
         elif turn < saints + 0.32:
@@ -265,7 +268,7 @@ class Filler:
         if turn < 0.2:
             return self.expanded("{given} {surname} [Elementary|High School|Middle School|Academy|Elementary School]")
         if turn < 0.3:
-            return self.expanded("[University of {statename}|{statename} State|{statename} State University|{surname} College]")
+            return self.expanded("[University of {statename}|{statename} State[| University]|{surname} College]")
         return self.stemmed("school tails", saints=0.1)[0]
 
     def nursinghome(self) -> str:
@@ -290,7 +293,9 @@ class Filler:
         return "her" if self.patient().sex == "female" else "his"
 
     def title(self) -> str:
-        return self.rng.choice(("Ms.", "Mrs.", "Miss", "Ms") if self.patient().sex == "female" else ("Mr.", "Mr.", "Mr"))
+        return self.rng.choice(
+            ("Ms.", "Mrs.", "Miss", "Ms") if self.patient().sex == "female" else ("Mr.", "Mr.", "Mr")
+        )
 
     def year(self) -> str:
         return str(self.rng.choice((self.rng.randint(1928, 2026), self.rng.randint(2015, 2026))))
@@ -304,9 +309,9 @@ MAKERS: dict[str, Callable[[Filler], str]] = {
     **{
         name: getattr(Filler, name)
         for name in (
-            *("surname", "given", "stem", "city", "county", "street", "addressline", "neighborhood", "state", "number"),
-            *("ordinal", "pharmacy", "employer", "school", "nursinghome", "eponym", "sexadj", "pron", "obj", "poss"),
-            *("title", "year", "zip"),
+            *("surname", "given", "stem", "city", "county", "street", "addressline", "neighborhood", "state"),
+            *("number", "ordinal", "pharmacy", "employer", "school", "nursinghome", "eponym", "sexadj", "pron", "obj"),
+            *("poss", "title", "year", "zip"),
         )
     },
     "sex": Filler.sexadj,
@@ -321,7 +326,7 @@ MAKERS: dict[str, Callable[[Filler], str]] = {
     "countyname": lambda filler: filler.rng.choice(counties()),
     "germancity": lambda filler: filler.rng.choice(sections("cities_world.txt")["DE"]),
     "hispanicstreet": lambda filler: filler.expanded("[{hispanicword}|{hispaniclast}|{hispanicgiven} {hispaniclast}]"),
-    "hispaniccolonia": lambda filler: filler.expanded("[{hispanicword}|Centro|Roma Norte|San {hispanicgiven}|{hispaniclast}]"),
+    "hispaniccolonia": lambda filler: filler.expanded("[{hispanicword}|Centro|San {hispanicgiven}|{hispaniclast}]"),
     "japanesestem": lambda filler: filler.rng.choice(stock()["japanese"].last).lower() + filler.rng.choice(JAPANESE),
     "facility": lambda filler: filler.facility()[0],
     "n": lambda filler: str(filler.rng.choice((filler.rng.randint(2, 9), filler.rng.randint(2, 30)))),
@@ -339,7 +344,7 @@ def world() -> list[str]:
 
 
 def digits(mask: str, rng: Random) -> str:
-    """`1-28` a number from 1 to 28; `AA99` two letters, two digits; a leading 0 stays. Raises KeyError on anything else."""
+    """`1-28` a number from 1 to 28; `0AA99` a zero, two letters, two digits. Raises KeyError on anything else."""
     if span := re.fullmatch(r"(\d+)-(\d+)", mask):
         return str(rng.randint(int(span[1]), int(span[2])))
     if not re.fullmatch(r"[A90]+", mask):

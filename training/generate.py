@@ -18,7 +18,8 @@ from training.template import Piece, Template, expand, load
 
 TEMPLATES = Path(__file__).parent / "templates"
 KINDS = {
-    "note": 30, "query": 30, "negative": 22, "dialogue": 8, "list": 8, "header": 10, "letter": 8, "email": 5, "json": 5, "order": 5,
+    "note": 30, "query": 30, "negative": 22, "dialogue": 8, "list": 8, "header": 10, "letter": 8, "email": 5,
+    "json": 5, "order": 5,
 }  # fmt: skip
 """How often a kind is drawn; one that is not named here has 5."""
 
@@ -116,8 +117,9 @@ def article(found: re.Match[str]) -> str:
 
 
 def tidied(pieces: list[Piece], rng: Random) -> list[Piece]:
-    """What a person would not write: `a 80-year-old`, two spaces or a space before a comma where an alternative was empty,
-    a sentence that begins in lower case, `the the`."""
+    """Without what a person would not write: `a 80-year-old`, `the the`, the spaces around an empty alternative, a
+    sentence that begins in lower case.
+    """
     made: list[Piece] = []
     before = ""
     for piece in joined(pieces):
@@ -154,15 +156,21 @@ def whole_names(pieces: list[Piece]) -> list[Piece]:
     return made
 
 
+def part_of_address(piece: Piece) -> str:
+    if piece.label == "LOCATION":
+        return "L"
+    if piece.slot in {"zip", "st", "state"}:
+        return "Z" if piece.slot == "zip" else "S"
+    return "," if not piece.label and re.fullmatch(r",? *", piece.text) else "."
+
+
 def merged(pieces: list[Piece]) -> list[Piece]:
     """`street, city, ST zip` is one place: the comma between and the ZIP after belong to it."""
     pieces = whole_names(pieces)
-    kinds = [("L" if piece.label == "LOCATION" else "Z" if piece.slot == "zip" else
-              "S" if piece.slot in {"st", "state"} else "," if not piece.label and re.fullmatch(r",? *", piece.text) else ".")
-             for piece in pieces]  # fmt: skip
+    kinds = "".join(map(part_of_address, pieces))
     made: list[Piece] = []
     at = 0
-    for found in re.finditer(r"L(?:,+L)*(?:,*S?,*Z)|L(?:,+L)+", "".join(kinds)):
+    for found in re.finditer(r"L(?:,+L)*(?:,*S?,*Z)|L(?:,+L)+", kinds):
         made += pieces[at : found.start()]
         made.append(Piece("".join(piece.text for piece in pieces[found.start() : found.end()]), "LOCATION", "address"))
         at = found.end()
@@ -180,6 +188,7 @@ def assembled(pieces: list[Piece], template: Template) -> Example:
 
 
 # -- to look at
+
 
 def marked(shown: Example) -> str:
     """The text with its spans in brackets."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from phigate.masking.tagger import lexicon as shipped
 from phigate.masking.tagger.lexicon import fold
-from training.lists import WORDS, census, cities_us, counties, sections
+from training.lists import WORDS, census, cities_us, counties, cultures, sections
 
 TARGET = Path(shipped.__file__).with_name("lexicon.txt")
 LAST_KEPT = 52_000
@@ -26,10 +26,6 @@ PEOPLE_NEEDED = {10: 400_000, 20: 250_000, 35: 60_000, 40: 40_000, 50: 25_000, 5
 """Inhabitants, likewise."""
 COMMON = 15
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-NAME_FILES = (
-    *("anglo", "hispanic", "german", "dutch", "scandinavian", "french", "italian", "portuguese", "slavic", "east_european"),
-    *("turkish", "south_asian", "maghreb", "west_african", "east_african", "indonesian", "japanese", "chinese", "greek"),
-)
 
 
 def words(items: Iterable[str]) -> list[str]:
@@ -50,7 +46,7 @@ def english() -> dict[str, int]:
 @cache
 def icd() -> dict[str, int]:
     rows = (line.split() for line in (WORDS / "icd10cm.txt").read_text(encoding="utf-8").splitlines())
-    return {word: int(count) for word, count in rows}
+    return {word: int(count) for count, word in rows}
 
 
 class Builder:
@@ -103,19 +99,20 @@ NAMES_IN_ICD = frozenset(fold(word) for line in sections("icd10cm_eponyms.txt")[
 
 
 def name_counts() -> tuple[dict[str, int], dict[str, int]]:
-    """People per 100,000 by first and by last name; a name of a list that says nothing of frequency counts as one, of
-    the lists written by hand as common."""
+    """
+    People per 100,000 by first and by last name.
+
+    A name of a list that says nothing of frequency counts as one; of the lists written by hand, as common.
+    """
     first: dict[str, int] = defaultdict(int)
     last: dict[str, int] = defaultdict(int)
-    for file in NAME_FILES:
+    for file in cultures():
         for kind, items in sections(f"names/{file}.txt").items():
             for word in words(items):
                 counts = last if kind == "last" else first
                 counts[word] = max(counts[word], 1)
     for kind, items in sections("own/names.txt").items():
-        if kind.startswith("nickname"):
-            items = [item.partition("=")[2] or item for item in items]
-        for word in words(items):
+        for word in words(item.rpartition("=")[2] for item in items):
             counts = last if kind.endswith(" last") else first
             counts[word] = max(counts[word], 1 if kind.startswith(("native", "nickname free")) else COMMON)
     for kind in ("female", "male"):
@@ -160,8 +157,12 @@ def build() -> dict[str, int]:
     made.add((word for word in icd() if word not in NAMES_IN_ICD), shipped.MEDICAL)
     made.add(made.medical, shipped.MEDICAL)
     made.add(made.drugs, shipped.DRUG)
-    eponyms = (item for part, items in medical.items() if "eponym" in part or part in {"score", "device"} for item in items)
-    capitalised = (word for item in eponyms for word in re.findall(r"\b[A-Z][^\W\d_]*[a-zà-ÿ](?:['’][A-Za-z]{2,})?", item))
+    eponyms = (
+        item for part, items in medical.items() if "eponym" in part or part in {"score", "device"} for item in items
+    )
+    capitalised = (
+        word for item in eponyms for word in re.findall(r"\b[A-Z][^\W\d_]*[a-zà-ÿ](?:['’][A-Za-z]{2,})?", item)
+    )
     made.add(words([*capitalised, *sections("icd10cm_eponyms.txt")[""]]), shipped.EPONYM)
     first, last = name_counts()
     made.names(first, shipped.FIRST, shipped.FIRST_COMMON)
@@ -188,7 +189,9 @@ def build() -> dict[str, int]:
     return {word: flags for word, flags in settled.items() if flags and flags != shipped.RARE}
 
 
-POINTS = frozenset("new north south west east central of the and island states united republic ivory coast costa saudi".split())
+POINTS = frozenset(
+    "new north south west east central of the and island states united republic ivory coast costa saudi".split()
+)
 
 
 def text_of(flags: dict[str, int]) -> str:

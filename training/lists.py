@@ -21,6 +21,12 @@ def sections(name: str) -> dict[str, list[str]]:
 
 
 @cache
+def cultures() -> tuple[str, ...]:
+    """Those with lists that came out of a package."""
+    return tuple(sorted(path.stem for path in (WORDS / "names").glob("*.txt")))
+
+
+@cache
 def census(title: str) -> tuple[list[tuple[str, int]], list[str]]:
     """Names with how many there are per 100,000 people, commonest first; and names too rare for a figure, by rank."""
     frequent, rare = [], []

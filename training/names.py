@@ -12,13 +12,14 @@ from itertools import accumulate
 from random import Random
 
 from phigate.masking.tagger.lexicon import bits
-from training.lists import census, sections
+from training.lists import census, cultures, sections
 
 NOVEL = 0.35
 WEIGHTS = {
     "census": 36, "anglo": 4, "modern": 3, "irish": 2, "hispanic": 12, "south_asian": 3, "indian": 5, "chinese": 5,
-    "vietnamese": 3, "korean": 3, "japanese": 2.5, "filipino": 2, "thai": 1, "indonesian": 1, "arabic": 4, "maghreb": 1,
-    "persian": 1.5, "turkish": 1.5, "jewish": 2, "west_african": 1, "east_african": 1, "central_african": 2, "ethiopian": 1,
+    "vietnamese": 3, "korean": 3, "japanese": 2.5, "filipino": 2, "thai": 1, "indonesian": 1, "arabic": 4,
+    "maghreb": 1, "persian": 1.5, "turkish": 1.5, "jewish": 2, "west_african": 1, "east_african": 1,
+    "central_african": 2, "ethiopian": 1,
     "slavic": 2.5, "russian": 2, "east_european": 1.5, "german": 2.5, "dutch": 1.5, "scandinavian": 2, "french": 2.5,
     "italian": 2, "portuguese": 2, "greek": 1.2, "armenian": 0.7, "hawaiian": 0.8, "native": 0.6,
 }  # fmt: skip
@@ -42,7 +43,7 @@ def stock() -> dict[str, Stock]:
         if culture == "census":
             continue
         path = f"names/{culture}.txt"
-        drawn = sections(path) if culture in EXTRACTED else {}
+        drawn = sections(path) if culture in cultures() else {}
         either = drawn.get("any", [])
 
         def of(kind: str, drawn: dict[str, list[str]] = drawn, culture: str = culture) -> list[str]:
@@ -55,12 +56,6 @@ def stock() -> dict[str, Stock]:
             female or common_first["female"], male or common_first["male"], (last or common_last) if anglo else last
         )
     return found
-
-
-EXTRACTED = {
-    *("anglo", "hispanic", "german", "dutch", "scandinavian", "french", "italian", "portuguese", "slavic", "east_european"),
-    *("turkish", "south_asian", "maghreb", "west_african", "east_african", "indonesian", "japanese", "chinese", "greek"),
-}
 
 
 @cache
@@ -104,8 +99,8 @@ def spliced(rng: Random, names: list[str]) -> str:
     return rng.choice(names)
 
 
-PREFIXES = "Ash Brad Bram Cald Carl Chad Col Crad Dal Dun Ed Els Fair Far Gar Hal Har Hart Hath Hol Kel Kirk Lang Lock Mar Mel Mor Nor Oak Pem Pres Rad Ran Red Ros Shel Stan Ster Thorn Tren Wad Wal Whit Wil Win Wor Yar".split()  # noqa: E501, SIM905
-SUFFIXES = "bee bourne burn by combe cott croft dale den field ford gate grave ham hurst ington kin land ley low man more ney pole rick shaw son stead stock ston thorpe ton wick win wood worth".split()  # noqa: E501, SIM905
+PREFIXES = "Ash Brad Bram Cald Carl Chad Col Crad Dal Dun Ed Els Fair Far Gar Hal Har Hart Hath Hol Kel Kirk Lang Lock Mar Mel Mor Nor Oak Pem Pres Rad Ran Red Ros Shel Stan Ster Thorn Tren Wad Wal Whit Wil Win Wor Yar".split()  # noqa: E501
+SUFFIXES = "bee bourne burn by combe cott croft dale den field ford gate grave ham hurst ington kin land ley low man more ney pole rick shaw son stead stock ston thorpe ton wick win wood worth".split()  # noqa: E501
 
 
 def novel_last(rng: Random, last: list[str]) -> str:
@@ -182,7 +177,7 @@ def initial(name: str) -> str:
     return name.lstrip("'’`")[:1].upper()
 
 
-def plain_form(person: Person, form: str, rng: Random) -> str:
+def plain_form(person: Person, form: str, rng: Random) -> str:  # noqa: PLR0912, a table of forms
     """One way of writing a person; `full` is never less than all the names there are."""
     first, last, middle = person.first, person.family, initial(person.middle)
     dot = rng.choice((".", ".", ""))
@@ -221,13 +216,15 @@ def plain_form(person: Person, form: str, rng: Random) -> str:
 
 
 FORMS = frozenset(
-    "first last full middle lastfirst lastfirstm initial firstinitial lastinitial initials nick quoted middlename suffix".split()
-)
+    "first last full middle lastfirst lastfirstm initial firstinitial lastinitial initials nick quoted".split()
+) | {"middlename", "suffix"}
 PATIENT_MIX = {
-    "full": 52, "middle": 8, "first": 9, "initial": 9, "lastfirst": 4, "lastfirstm": 1.5, "firstinitial": 4, "initials": 2,
-    "middlename": 4, "suffix": 2, "quoted": 1, "lastinitial": 1, "nick": 1.5, "last": 1,
+    "full": 52, "middle": 8, "first": 9, "initial": 9, "lastfirst": 4, "lastfirstm": 1.5, "firstinitial": 4,
+    "initials": 2, "middlename": 4, "suffix": 2, "quoted": 1, "lastinitial": 1, "nick": 1.5, "last": 1,
 }  # fmt: skip
-STAFF_MIX = {"full": 70, "middle": 9, "firstinitial": 8, "last": 5, "lastfirst": 3, "middlename": 2, "initial": 1.5, "suffix": 1}
+STAFF_MIX = {
+    "full": 70, "middle": 9, "firstinitial": 8, "last": 5, "lastfirst": 3, "middlename": 2, "initial": 1.5, "suffix": 1,
+}  # fmt: skip
 
 
 def any_form(rng: Random, *, staff: bool) -> str:

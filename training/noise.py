@@ -13,7 +13,9 @@ from training.template import Piece
 
 LOWER, UPPER = 0.13, 0.08
 NEIGHBOURS = dict(zip("abcdefghijklmnopqrstuvwxyz", "svxfrgjkoklxmnpowtrygybzts", strict=True))
-PLAIN_LETTERS = str.maketrans({"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "ß": "ss", "ı": "i", "æ": "ae", "œ": "oe"})
+PLAIN_LETTERS = str.maketrans(
+    {"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "ß": "ss", "ı": "i", "æ": "ae", "œ": "oe"}
+)
 TAILS = ("", ".", "?", " thanks", " Thanks!", " pls", "...", " :)", "\n", " ok?", "!", "\n\nThank you.", " tia")
 HEADS = ("hi, ", "Hey ", "- ", "> ", "* ", "Q: ", "Question: ", "## ", "1. ", "User: ", "please help: ", "\n", "  ")
 
@@ -66,7 +68,8 @@ def wide(pieces: list[Piece], rng: Random) -> list[Piece]:
     after = r"(?<=[.:?]) (?=\S)" if rng.random() < 0.6 else r" (?=\S)"
     rate = 1.0 if after.startswith("(?<=") else 0.1
     return [
-        piece._replace(text=re.sub(after, lambda _: "  " if rng.random() < rate else " ", piece.text)) for piece in pieces
+        piece._replace(text=re.sub(after, lambda _: "  " if rng.random() < rate else " ", piece.text))
+        for piece in pieces
     ]
 
 
@@ -78,13 +81,9 @@ def wrapped(pieces: list[Piece], rng: Random) -> list[Piece]:
         words = re.split(r"( )", piece.text)
         text = ""
         for word in words:
-            if "\n" in word:
-                column = len(word) - word.rindex("\n")
-            elif word == " " and column > width:
-                word, column = "\n", 0
-            else:
-                column += len(word)
-            text += word
+            breaks = word == " " and column > width
+            text += "\n" if breaks else word
+            column = 0 if breaks else len(word) - word.rindex("\n") if "\n" in word else column + len(word)
         made.append(piece._replace(text=text))
     return made
 
@@ -113,6 +112,9 @@ def mistyped(pieces: list[Piece], rng: Random) -> list[Piece]:
     return [changed(piece) for piece in pieces]
 
 
+FIELD = re.compile(r"(?m)^([A-Z][\w /]{1,25}:)")
+
+
 def starred(pieces: list[Piece], rng: Random) -> list[Piece]:
     """Markdown around what was filled in, or around the label before a colon."""
     mark = rng.choice(("**", "*", "_", "`", "**"))
@@ -123,8 +125,7 @@ def starred(pieces: list[Piece], rng: Random) -> list[Piece]:
             for new in ([Piece(mark), piece, Piece(mark)] if piece.label and rng.random() < 0.7 else [piece])
         ]
     return [
-        piece if piece.label else piece._replace(text=re.sub(r"(?m)^([A-Z][\w /]{1,25}:)", rf"{mark}\1{mark}", piece.text))
-        for piece in pieces
+        piece if piece.label else piece._replace(text=FIELD.sub(rf"{mark}\1{mark}", piece.text)) for piece in pieces
     ]
 
 
@@ -134,6 +135,7 @@ def curly(pieces: list[Piece], _: Random) -> list[Piece]:
 
 def unaccented(pieces: list[Piece], _: Random) -> list[Piece]:
     """As by a form that takes ASCII only; letters that ASCII cannot say stay."""
+
     def changed(text: str) -> str:
         return "".join(sign for sign in normalize("NFKD", text) if not combining(sign)).translate(PLAIN_LETTERS)
 
@@ -173,12 +175,21 @@ def cut(pieces: list[Piece], rng: Random) -> list[Piece]:
         return pieces
     kept = pieces[: rng.randint(len(pieces) // 2, len(pieces) - 1)]
     last = kept[-1]
-    return kept if last.label else [*kept[:-1], last._replace(text=last.text[: max(1, int(len(last.text) * rng.random()))])]
+    length = len(last.text) if last.label else max(1, int(len(last.text) * rng.random()))
+    return [*kept[:-1], last._replace(text=last.text[:length])]
 
 
 CASES = ((lower, LOWER), (upper, UPPER), (names_lower, 0.03), (names_upper, 0.035), (surname_upper, 0.015))
 OTHERS = (
-    *((no_commas, 0.04), (no_dots, 0.04), (wide, 0.05), (wrapped, 0.06), (titled, 0.05), (mistyped, 0.07), (starred, 0.04)),
+    *(
+        (no_commas, 0.04),
+        (no_dots, 0.04),
+        (wide, 0.05),
+        (wrapped, 0.06),
+        (titled, 0.05),
+        (mistyped, 0.07),
+        (starred, 0.04),
+    ),
     *((curly, 0.05), (unaccented, 0.1), (ended, 0.12), (cut, 0.04)),
 )
 

@@ -6,7 +6,7 @@ The small language of templates: text with `{slots}` and `[this|or that|]`.
 - A slot is `{name}` or `{name.form.form}`; `{1-28}` is a number of that range, `{A99}` a letter and two digits.
 - A file of templates begins with `# kind: query`; `---` alone on a line parts templates.
 
-A template that breaks these rules raises `BadTemplate` with what it could not read.
+A template that breaks these rules raises `TemplateError` with what it could not read.
 """
 
 import re
@@ -19,12 +19,12 @@ from typing import NamedTuple
 TOKEN = re.compile(r"\{\{|\}\}|\[\[|\]\]|\{([A-Za-z0-9_.-]+)\}|[\[\]|{}]|[^\[\]|{}]+")
 
 
-class BadTemplate(ValueError):
+class TemplateError(ValueError):
     """A template cannot be read."""
 
 
 class Piece(NamedTuple):
-    """A stretch of text of one origin: template text (`slot` empty) or what filled a slot; `label` if it is to be found."""
+    """A stretch of text of one origin: template text (`slot` empty) or what filled a slot; a label if to be found."""
 
     text: str
     label: str | None = None
@@ -53,35 +53,35 @@ def parse(text: str) -> tuple[Part, ...]:
     while at < len(text):
         match = TOKEN.match(text, at)
         if match is None:
-            raise BadTemplate(f"unreadable at `{text[at : at + 20]}`")
-        token, at = match[0], match.end()
+            raise TemplateError(f"unreadable at `{text[at : at + 20]}`")
+        sign, at = match[0], match.end()
         here = stack[-1][-1]
         nested = len(stack) > 1
-        if token == "]]" and nested and not literal_open[-1]:
-            token, at = "]", at - 1
-        if token in {"[[", "]]"}:
-            literal_open[-1] += 1 if token == "[[" else -1
-            here.append(token[0])
-        elif token in {"{{", "}}"}:
-            here.append(token[0])
-        elif token == "[":
+        if sign == "]]" and nested and not literal_open[-1]:
+            sign, at = "]", at - 1
+        if sign in {"[[", "]]"}:
+            literal_open[-1] += 1 if sign == "[[" else -1
+            here.append(sign[0])
+        elif sign in {"{{", "}}"}:
+            here.append(sign[0])
+        elif sign == "[":
             stack.append([[]])
             literal_open.append(0)
-        elif token == "|" and nested:
+        elif sign == "|" and nested:
             stack[-1].append([])
-        elif token == "]" and nested:
+        elif sign == "]" and nested:
             literal_open.pop()
             options = stack.pop()
             stack[-1][-1].append(Choice(tuple(tuple(option) for option in options)))
         elif match[1]:
             name, *forms = match[1].split(".")
             here.append(Slot(name, tuple(forms)))
-        elif token in {"]", "{", "}"}:
-            raise BadTemplate(f"`{token}` without its partner near `{text[max(0, at - 30) : at + 10]}`")
+        elif sign in {"]", "{", "}"}:
+            raise TemplateError(f"`{sign}` without its partner near `{text[max(0, at - 30) : at + 10]}`")
         else:
-            here.append(token)
+            here.append(sign)
     if len(stack) > 1:
-        raise BadTemplate(f"`[` without its partner in `{text[:40]}`")
+        raise TemplateError(f"`[` without its partner in `{text[:40]}`")
     return tuple(stack[0][0])
 
 
@@ -117,13 +117,13 @@ def load(path: Path) -> list[Template]:
     head, _, body = path.read_text(encoding="utf-8").partition("\n")
     kind = re.fullmatch(r"# kind: ([a-z]+)", head.strip())
     if kind is None:
-        raise BadTemplate(f"{path.name}: its first line is not `# kind: ...`")
+        raise TemplateError(f"{path.name}: its first line is not `# kind: ...`")
     texts = [text.strip("\n") for text in re.split(r"^---[ \t]*$", body, flags=re.MULTILINE)]
     found = []
     for number, text in enumerate((text for text in texts if text.strip()), 1):
         name = f"{path.stem}-{number:03d}"
         try:
             found.append(Template(name, kind[1], parse(text)))
-        except BadTemplate as bad:
-            raise BadTemplate(f"{name}: {bad}") from bad
+        except TemplateError as bad:
+            raise TemplateError(f"{name}: {bad}") from bad
     return found

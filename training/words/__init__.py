@@ -1,1 +1,1 @@
-"""Word lists of clean origin (training/README.md names each), as text, and the script that drew them out of packages."""
+"""Word lists of clean origin as text (training/README.md names each), and the script that drew them from packages."""

