@@ -39,7 +39,7 @@ def english() -> dict[str, int]:
     levels: dict[str, int] = {}
     for level, lines in sections("english.txt").items():
         for word in " ".join(lines).split():
-            levels.setdefault(word, int(level))
+            levels.setdefault(word, int(level) if level.isdigit() else 60)
     return levels
 
 
@@ -47,6 +47,19 @@ def english() -> dict[str, int]:
 def icd() -> dict[str, int]:
     rows = (line.split() for line in (WORDS / "icd10cm.txt").read_text(encoding="utf-8").splitlines())
     return {word: int(count) for count, word in rows}
+
+
+@cache
+def eponyms() -> frozenset[str]:
+    """Names that stand for diseases, signs, scores and instruments."""
+    medical = sections("own/medical.txt")
+    parts = [part for part in medical if "eponym" in part or part in {"score", "device"}]
+    items = [item for part in parts for item in medical[part]]
+    capitalised = [word for item in items for word in CAPITALISED.findall(item)]
+    return frozenset(words([*capitalised, *sections("icd10cm_eponyms.txt")[""]]))
+
+
+CAPITALISED = re.compile(r"\b[A-Z][^\W\d_]*[a-zà-ÿ](?:['’][A-Za-z]{2,})?")
 
 
 class Builder:
@@ -69,8 +82,10 @@ class Builder:
         if word in DROPPED or (word in self.function and word not in KEPT) or word in self.abbreviations:
             return most
         need = table.get(english().get(word, 0), 0)
-        if word in NAMES_IN_ICD or word in KEPT:
-            return min(need, table[50])
+        if word in KEPT:
+            return 0
+        if word in eponyms():
+            return need
         if icd().get(word, 0) >= 20 or word in self.medical:
             return max(need, table[10])
         return max(need, table[35]) if word in icd() else need
@@ -93,9 +108,8 @@ class Builder:
 
 KEPT = frozenset("will may art rose grace mark bill pat jean carol".split())
 """First names whatever else they are."""
-DROPPED = frozenset("day colon gross worth guy".split())
+DROPPED = frozenset("day colon gross worth guy hand op mid hilo gene page bill".split()) - KEPT
 """Surnames of many, and in every note as something else."""
-NAMES_IN_ICD = frozenset(fold(word) for line in sections("icd10cm_eponyms.txt")[""] for word in line.split("-"))
 
 
 def name_counts() -> tuple[dict[str, int], dict[str, int]]:
@@ -152,18 +166,14 @@ def build() -> dict[str, int]:
     own, medical, places = sections("own/clinical.txt"), sections("own/medical.txt"), sections("own/places.txt")
     facilities = sections("own/facilities.txt")
     made.add(english(), shipped.PLAIN)
+    made.add((word for line in sections("english.txt")["medical"] for word in line.split()), shipped.MEDICAL)
+    made.add((fold(word) for word in own["more words"]), shipped.PLAIN | shipped.MEDICAL)
     made.add(made.function, shipped.FUNCTION | shipped.PLAIN)
     made.add(made.abbreviations, shipped.PLAIN | shipped.MEDICAL)
-    made.add((word for word in icd() if word not in NAMES_IN_ICD), shipped.MEDICAL)
+    made.add((word for word in icd() if word not in eponyms()), shipped.MEDICAL)
     made.add(made.medical, shipped.MEDICAL)
     made.add(made.drugs, shipped.DRUG)
-    eponyms = (
-        item for part, items in medical.items() if "eponym" in part or part in {"score", "device"} for item in items
-    )
-    capitalised = (
-        word for item in eponyms for word in re.findall(r"\b[A-Z][^\W\d_]*[a-zà-ÿ](?:['’][A-Za-z]{2,})?", item)
-    )
-    made.add(words([*capitalised, *sections("icd10cm_eponyms.txt")[""]]), shipped.EPONYM)
+    made.add(eponyms(), shipped.EPONYM)
     first, last = name_counts()
     made.names(first, shipped.FIRST, shipped.FIRST_COMMON)
     made.names(last, shipped.LAST, shipped.LAST_COMMON)

@@ -48,6 +48,16 @@ LAST = (
     *("unisex_last_names", "male_last_names"),
 )
 FORBIDDEN = {"sprin" + "t"}  # no file of this repository holds it
+MEDICAL = re.compile(
+    r"(itis|osis|oses|emia|uria|uric|ectomy|otomy|ostomy|plasty|scop[yei]|scopic|graphy|graphic|gram|pathy|pathic|algia|omata|"
+    r"penia|penic|trophy|trophic|plegi[ac]|paresis|paretic|cardia[lc]?|vascular|cytic|cytosis|lysis|lytic|megaly|phagia|"
+    r"phasia|phonia|pnea|pneic|pnoea|rrhea|rrhoea|rrhage|rrhagic|rrhaphy|stasis|static|stomy|thorax|tonic|tropic|genesis|"
+    r"icillin|mycin|cycline|statin|olol|pril|sartan|azole|caine|dipine|semide|thiazide|mab|nib|vir|gastric|hepatic|renal|"
+    r"enteric|pulmonary|thoracic|cranial|spinal|dural|venous|arterial|ocular|orbital|nasal|oral|aural|dermal|cutaneous|"
+    r"muscular|osseous|articular|carpal|tarsal|femoral|tibial|humeral|radial|ulnar|lateral|medial|posterior|anterior|"
+    r"iatric|iatrics|iatrist|ologist|ological|ologic|ology)(?:s|ly|ally)?$"
+)
+"""How words of medicine end: of the rarest English words only these are kept."""
 PLACEHOLDERS = {"John", "Jane", "Doe"}
 
 CYRILLIC = dict(
@@ -178,6 +188,11 @@ def extract_english() -> None:
         seen |= here
         words = sorted(word for word in here if word.islower() and word.isascii())
         lines += [f"# {level}", *(" ".join(words[at : at + 16]) for at in range(0, len(words), 16))]
+    rare: set[str] = set()
+    for level in (70, 80, 95):
+        rare |= set((SCOWL / f"english-words.{level}").read_text(encoding="latin-1").split())
+    medical = sorted(word for word in rare - seen - FORBIDDEN if word.islower() and word.isascii() and MEDICAL.search(word))
+    lines += ["# medical", *(" ".join(medical[at : at + 16]) for at in range(0, len(medical), 16))]
     write("english.txt", lines)
 
 
