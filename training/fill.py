@@ -55,6 +55,7 @@ LABELS = {
     "nursinghome": "ORGANIZATION", "city": "LOCATION", "county": "LOCATION", "street": "LOCATION",
     "neighborhood": "LOCATION", "addressline": "LOCATION", "foreigncity": "LOCATION", "foreignaddress": "LOCATION",
 }  # fmt: skip
+TAILS = {"facility": "hospital tails", "nursinghome": "nursing tails", "school": "school tails"}
 CULTURAL = re.compile(
     r"(french|german|italian|portuguese|hispanic|slavic|indian|african|chinese|turkish|greek)(given|last)"
 )
@@ -87,8 +88,8 @@ class Filler:
         label = LABELS.get(name)
         if name in VARY:
             text = self.make(name)
-        elif slot.name == "facility" or slot.forms[:1] == ("short",):
-            text = self.facility_form(slot)
+        elif label == "ORGANIZATION":
+            text = self.organisation(slot, name)
         else:
             if slot.name not in self.values:
                 self.values[slot.name] = self.make(name)
@@ -120,12 +121,15 @@ class Filler:
 
     # -- places and values
 
-    def facility_form(self, slot: Slot) -> str:
+    def organisation(self, slot: Slot, name: str) -> str:
+        """In full, or `.short`: what people call it who know it."""
         if slot.name not in self.values:
-            full, short = self.facility()
-            self.values[slot.name], self.values[f"{slot.name}.short"] = full, short
-        by_chance = not slot.forms and self.rng.random() < 0.12
-        return self.values[f"{slot.name}.short" if by_chance or slot.forms[:1] == ("short",) else slot.name]
+            full = self.make(name)
+            kinds = sections("own/facilities.txt")[TAILS[name]] if name in TAILS else []
+            tail = max((kind for kind in kinds if full.endswith(f" {kind}")), key=len, default="")
+            self.values[slot.name], self.values[f"{slot.name}.short"] = full, full.removesuffix(f" {tail}")
+        by_chance = name == "facility" and not slot.forms and self.rng.random() < 0.12
+        return self.values[f"{slot.name}.short" if by_chance or "short" in slot.forms else slot.name]
 
     def make(self, name: str) -> str:
         """A new value of a kind."""
@@ -224,8 +228,8 @@ class Filler:
 
     # -- organisations
 
-    def stemmed(self, tails: str, *, saints: float = 0.18) -> tuple[str, str]:
-        """`(full, short)`: a name in front and a kind behind it."""
+    def stemmed(self, tails: str, *, saints: float = 0.18) -> str:
+        """A name in front and a kind behind it."""
         turn = self.rng.random()
         if turn < saints:
             saint = self.rng.choice(sections("own/facilities.txt")["saints"])
@@ -238,20 +242,15 @@ class Filler:
             front = self.surname()
         else:
             front = self.rng.choice((self.city, self.city, self.stem, self.composed_city))()
-        kind = self.rng.choice(sections("own/facilities.txt")[tails])
-        return f"{front} {kind}", front
+        return f"{front} {self.rng.choice(sections('own/facilities.txt')[tails])}"
 
-    def facility(self) -> tuple[str, str]:
+    def facility(self) -> str:
         turn = self.rng.random()
         if turn < 0.38:
             return self.stemmed("hospital tails")
         if turn < 0.6:
             return self.stemmed("clinic tails", saints=0.06)
-        if turn < 0.87:
-            made = self.one_of("own/facilities.txt", "facility patterns")
-            return made, made
-        made = self.rng.choice(sections("own/facilities.txt")["real facilities"])
-        return made, made
+        return self.one_of("own/facilities.txt", "facility patterns" if turn < 0.87 else "real facilities")
 
     def pharmacy(self) -> str:
         known = self.rng.random() < 0.3
@@ -269,10 +268,10 @@ class Filler:
             return self.expanded("{given} {surname} [Elementary|High School|Middle School|Academy|Elementary School]")
         if turn < 0.3:
             return self.expanded("[University of {statename}|{statename} State[| University]|{surname} College]")
-        return self.stemmed("school tails", saints=0.1)[0]
+        return self.stemmed("school tails", saints=0.1)
 
     def nursinghome(self) -> str:
-        return self.stemmed("nursing tails", saints=0.1)[0]
+        return self.stemmed("nursing tails", saints=0.1)
 
     # -- of the patient
 
@@ -328,7 +327,7 @@ MAKERS: dict[str, Callable[[Filler], str]] = {
     "hispanicstreet": lambda filler: filler.expanded("[{hispanicword}|{hispaniclast}|{hispanicgiven} {hispaniclast}]"),
     "hispaniccolonia": lambda filler: filler.expanded("[{hispanicword}|Centro|San {hispanicgiven}|{hispaniclast}]"),
     "japanesestem": lambda filler: filler.rng.choice(stock()["japanese"].last).lower() + filler.rng.choice(JAPANESE),
-    "facility": lambda filler: filler.facility()[0],
+    "facility": Filler.facility,
     "n": lambda filler: str(filler.rng.choice((filler.rng.randint(2, 9), filler.rng.randint(2, 30)))),
     "zip5": lambda filler: f"{filler.rng.randint(501, 99950):05d}",
     "02m": lambda filler: f"{filler.rng.randint(1, 12):02d}",

@@ -18,8 +18,8 @@ from training.template import Piece, Template, expand, load
 
 TEMPLATES = Path(__file__).parent / "templates"
 KINDS = {
-    "note": 30, "query": 30, "negative": 22, "dialogue": 8, "list": 8, "header": 10, "letter": 8, "email": 5,
-    "json": 5, "order": 5,
+    "note": 34, "query": 26, "negative": 22, "header": 8, "letter": 6, "dialogue": 6, "message": 6, "report": 6,
+    "list": 5, "json": 5, "answer": 5, "email": 4, "order": 3,
 }  # fmt: skip
 """How often a kind is drawn; one that is not named here has 5."""
 

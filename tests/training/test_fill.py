@@ -59,6 +59,14 @@ def test_a_place_is_the_same_throughout():
     assert {fill(Slot("facility", ("short",)))[-1].text for _ in range(5)} == {fill.values["facility.short"]}
 
 
+def test_the_short_name_of_an_organisation_is_its_beginning():
+    for seed in range(60):
+        fill = Filler(Random(seed))
+        for name in ("facility", "facility2", "nursinghome", "school", "pharmacy", "employer"):
+            fill(Slot(name))
+            assert fill.values[name].startswith(fill.values[f"{name}.short"])
+
+
 def test_the_sex_of_the_words_is_the_patients():
     for seed in range(20):
         fill = Filler(Random(seed))

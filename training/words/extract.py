@@ -191,7 +191,9 @@ def extract_english() -> None:
     rare: set[str] = set()
     for level in (70, 80, 95):
         rare |= set((SCOWL / f"english-words.{level}").read_text(encoding="latin-1").split())
-    medical = sorted(word for word in rare - seen - FORBIDDEN if word.islower() and word.isascii() and MEDICAL.search(word))
+    medical = sorted(
+        word for word in rare - seen - FORBIDDEN if word.islower() and word.isascii() and MEDICAL.search(word)
+    )
     lines += ["# medical", *(" ".join(medical[at : at + 16]) for at in range(0, len(medical), 16))]
     write("english.txt", lines)
 
