@@ -20,7 +20,7 @@ from training.template import Part, Piece, Slot, expand, parse
 PEOPLE = frozenset("patient doctor doctor2 nurse relative relative2 person person2 author caregiver".split())
 STAFF = frozenset("doctor doctor2 nurse author".split())
 MODIFIERS = {"upper", "lower", "possessive", "cap"}
-VARY = frozenset("n dose vital lab frequency".split())
+VARY = frozenset("n dose vital lab frequency abbr".split())
 """Slots that are something new each time."""
 
 MADE_OF = {
@@ -30,7 +30,8 @@ MADE_OF = {
     "society": ("medical", "society"), "study": ("medical", "study"), "ai": ("medical", "ai"),
     "specialty": ("medical", "specialty"), "device": ("medical", "device"), "sign": ("medical", "eponym sign"),
     "score": ("medical", "score"), "anatomy": ("medical", "anatomy eponym"), "word": ("medical", "plain capitalised"),
-    "eponymdisease": ("medical", "eponym"), "eponymprocedure": ("medical", "eponym procedure"),
+    "region": ("places", "regions"), "eponymdisease": ("medical", "eponym"),
+    "eponymprocedure": ("medical", "eponym procedure"),
     "department": ("facilities", "departments"), "country": ("places", "countries"),
     "saint": ("facilities", "saints"), "virtue": ("facilities", "virtues"),
     "virtueword": ("facilities", "virtue words"), "landmark": ("facilities", "landmarks"),
@@ -55,11 +56,49 @@ LABELS = {
     "nursinghome": "ORGANIZATION", "city": "LOCATION", "county": "LOCATION", "street": "LOCATION",
     "neighborhood": "LOCATION", "addressline": "LOCATION", "foreigncity": "LOCATION", "foreignaddress": "LOCATION",
 }  # fmt: skip
+ENDING = (
+    "[mab|nib|pril|sartan|olol|statin|azole|cillin|mycin|vir|gliptin|gliflozin|zumab|tinib|parin|dipine|oxacin|ine]"
+)
+COINED = {
+    "drug": (0.1, [f"{{syllable}}{{syllable}}{ENDING}"]),
+    "brand": (
+        0.2,
+        ["{Syllable}{syllable}[a|o|ix|ra|tis|via|xa|lo|yx|en|al|um|vance|zia]", "{Syllable}[vy|qo|zi|xta|tra|nex]"],
+    ),
+    "sign": (0.3, ["{surname}[|'s] [sign|reflex|test|maneuver|sign|triad|point|phenomenon]"]),
+    "score": (
+        0.2,
+        [
+            "{surname} [score|scale|index|criteria|classification|grade {1-4}|stage {1-4}|class]",
+            "{AAA}[-{A}|{9}|{A}|-{99}] [score|index|scale|]",
+        ],
+    ),
+    "device": (0.2, ["{surname} [catheter|drain|tube|clamp|retractor|needle|valve|stent|clip|pump|plate|screw|brace]"]),
+    "eponymprocedure": (
+        0.25,
+        ["{surname}[|'s|-{surname}] [procedure|repair|technique|approach|incision|flap|osteotomy]"],
+    ),
+    "eponymdisease": (
+        0.25,
+        ["{surname}[|'s|-{surname}] [disease|syndrome|palsy|tumor|lymphoma|anemia|fracture|nodule]"],
+    ),
+    "organism": (
+        0.1,
+        ["{Syllable}{syllable}[ella|bacter|coccus|monas|cystis|spora|myces] [{syllable}{syllable}i|spp.|species]"],
+    ),
+    "anatomy": (0.2, ["{surname}'s [ligament|fascia|canal|ganglion|duct|space|triangle|node|line]"]),
+    "study": (0.15, ["the {surname} [trial|study]", "{AAAA}[-{AA}| {1-9}|]", "{city} [Heart|Cohort|Birth|Twin] Study"]),
+}
+"""What no list holds, of things that are no PHI: how often, and as what."""
 TAILS = {"facility": "hospital tails", "nursinghome": "nursing tails", "school": "school tails"}
 CULTURAL = re.compile(
     r"(french|german|italian|portuguese|hispanic|slavic|indian|african|chinese|turkish|greek)(given|last)"
 )
 STOCKS = {"african": "central_african"}
+SYLLABLES = (
+    "al bel cor dal den el fen gal ib jo ka lan lev lu mar mel mi nal nor ola pan pel qui ra ren ri sal sel sim sol "
+    "ta tel ti to ul va ven vi vor xa xel ya ze zel zo zu"
+).split()
 JAPANESE = "machi cho yama kawa jima zaka hama bashi saki gaoka".split()
 
 
@@ -95,7 +134,7 @@ class Filler:
                 self.values[slot.name] = self.make(name)
             text = self.values[slot.name]
         text = cased(text, slot.forms)
-        if label and text[:4] in {"the ", "The "}:
+        if text[:4] in {"the ", "The "}:
             return [Piece(text[:4], None, "the"), Piece(text[4:], label, name)]
         return [Piece(text, label, name), *possessive(text, slot.forms, self.rng)]
 
@@ -135,6 +174,8 @@ class Filler:
         """A new value of a kind."""
         if name in MAKERS:
             return MAKERS[name](self)
+        if name in COINED and self.rng.random() < COINED[name][0]:
+            return self.expanded(self.rng.choice(COINED[name][1]))
         if name in MADE_OF:
             file, section = MADE_OF[name]
             return self.one_of(f"own/{file}.txt", section)
@@ -276,8 +317,8 @@ class Filler:
     # -- of the patient
 
     def eponym(self) -> str:
-        kinds = ("eponym", "eponym", "eponym sign", "score", "device", "eponym procedure", "anatomy eponym")
-        return self.one_of("own/medical.txt", self.rng.choice(kinds))
+        kinds = ("eponymdisease", "eponymdisease", "sign", "score", "device", "eponymprocedure", "anatomy")
+        return self.make(self.rng.choice(kinds))
 
     def sexadj(self) -> str:
         return self.patient().sex
@@ -324,6 +365,8 @@ MAKERS: dict[str, Callable[[Filler], str]] = {
     "foreignaddress": lambda filler: filler.one_of("own/places.txt", "address foreign"),
     "countyname": lambda filler: filler.rng.choice(counties()),
     "germancity": lambda filler: filler.rng.choice(sections("cities_world.txt")["DE"]),
+    "syllable": lambda filler: filler.rng.choice(SYLLABLES),
+    "Syllable": lambda filler: filler.rng.choice(SYLLABLES).capitalize(),
     "hispanicstreet": lambda filler: filler.expanded("[{hispanicword}|{hispaniclast}|{hispanicgiven} {hispaniclast}]"),
     "hispaniccolonia": lambda filler: filler.expanded("[{hispanicword}|Centro|San {hispanicgiven}|{hispaniclast}]"),
     "japanesestem": lambda filler: filler.rng.choice(stock()["japanese"].last).lower() + filler.rng.choice(JAPANESE),

@@ -159,18 +159,18 @@ def whole_names(pieces: list[Piece]) -> list[Piece]:
 def part_of_address(piece: Piece) -> str:
     if piece.label == "LOCATION":
         return "L"
-    if piece.slot in {"zip", "st", "state"}:
+    if piece.slot in {"zip", "st", "state", "country"}:
         return "Z" if piece.slot == "zip" else "S"
     return "," if not piece.label and re.fullmatch(r",? *", piece.text) else "."
 
 
 def merged(pieces: list[Piece]) -> list[Piece]:
-    """`street, city, ST zip` is one place: the comma between and the ZIP after belong to it."""
+    """`street, city, ST zip` is one place: what is between, the state or country and the ZIP after belong to it."""
     pieces = whole_names(pieces)
     kinds = "".join(map(part_of_address, pieces))
     made: list[Piece] = []
     at = 0
-    for found in re.finditer(r"L(?:,+L)*(?:,*S?,*Z)|L(?:,+L)+", kinds):
+    for found in re.finditer(r"L(?:,+L)*(?:,+S)?(?:,*Z)?", kinds):
         made += pieces[at : found.start()]
         made.append(Piece("".join(piece.text for piece in pieces[found.start() : found.end()]), "LOCATION", "address"))
         at = found.end()

@@ -163,7 +163,7 @@ def place_counts() -> dict[str, int]:
 
 def build() -> dict[str, int]:
     made = Builder()
-    own, medical, places = sections("own/clinical.txt"), sections("own/medical.txt"), sections("own/places.txt")
+    own, places = sections("own/clinical.txt"), sections("own/places.txt")
     facilities = sections("own/facilities.txt")
     made.add(english(), shipped.PLAIN)
     made.add((word for line in sections("english.txt")["medical"] for word in line.split()), shipped.MEDICAL)
@@ -200,7 +200,9 @@ def build() -> dict[str, int]:
 
 
 POINTS = frozenset(
-    "new north south west east central of the and island states united republic ivory coast costa saudi".split()
+    "new north south west east central of the and island states united republic ivory coast costa saudi district "
+    "american virgin marshall".split()
+)
 )
 
 

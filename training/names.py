@@ -15,6 +15,8 @@ from phigate.masking.tagger.lexicon import bits
 from training.lists import census, cultures, sections
 
 NOVEL = 0.35
+WORDY = 0.07
+"""Share of people one of whose names is an English word: April, Dawn Ball, Mr. Fox."""
 WEIGHTS = {
     "census": 36, "anglo": 4, "modern": 3, "irish": 2, "hispanic": 12, "south_asian": 3, "indian": 5, "chinese": 5,
     "vietnamese": 3, "korean": 3, "japanese": 2.5, "filipino": 2, "thai": 1, "indonesian": 1, "arabic": 4,
@@ -99,6 +101,14 @@ def spliced(rng: Random, names: list[str]) -> str:
     return rng.choice(names)
 
 
+@cache
+def wordy(kind: str) -> list[str]:
+    """Names of the census that are common English words too."""
+    common = {word for level in ("10", "20", "35") for line in sections("english.txt")[level] for word in line.split()}
+    rows = census(kind)[0]
+    return [name.capitalize() for name, count in rows if name in common and len(name) > 2 and count > 2]
+
+
 PREFIXES = "Ash Brad Bram Cald Carl Chad Col Crad Dal Dun Ed Els Fair Far Gar Hal Har Hart Hath Hol Kel Kirk Lang Lock Mar Mel Mor Nor Oak Pem Pres Rad Ran Red Ros Shel Stan Ster Thorn Tren Wad Wal Whit Wil Win Wor Yar".split()  # noqa: E501
 SUFFIXES = "bee bourne burn by combe cott croft dale den field ford gate grave ham hurst ington kin land ley low man more ney pole rick shaw son stead stock ston thorpe ton wick win wood worth".split()  # noqa: E501
 
@@ -154,7 +164,9 @@ def make_person(rng: Random, sex: str | None = None) -> Person:
         first, last, middle = rng.choice(firsts), rng.choice(lasts), rng.choice(firsts)
         if rng.random() < 0.12 and culture not in {"hispanic", "filipino"}:
             first = title(drawn(rng, sex, 0.6))  # a family's name, a neighbour's first name
-    if rng.random() < NOVEL:
+    if rng.random() < WORDY:
+        first, last = rng.choice(((rng.choice(wordy(sex)), last), (first, rng.choice(wordy("last")))))
+    elif rng.random() < NOVEL:
         last = novel_last(rng, lasts or stock()["anglo"].last)
     if rng.random() < NOVEL * 0.5:
         first = spliced(rng, firsts or [title(name) for name, _ in census(sex)[0]])

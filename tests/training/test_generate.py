@@ -64,9 +64,14 @@ def marked(pieces):
             [("12 Elm St, Amberly, OH 43210", "LOCATION")],
         ),
         (
-            "a state alone is no part of it",
+            "its state is part of a city",
             [Piece("Amberly", "LOCATION", "city"), Piece(", "), Piece("OH", None, "st"), Piece(".")],
-            [("Amberly", "LOCATION")],
+            [("Amberly, OH", "LOCATION")],
+        ),
+        (
+            "a state alone is no place",
+            [Piece("from "), Piece("Ohio", None, "state"), Piece(".")],
+            [],
         ),
         (
             "two lines are two places",
