@@ -203,7 +203,6 @@ POINTS = frozenset(
     "new north south west east central of the and island states united republic ivory coast costa saudi district "
     "american virgin marshall".split()
 )
-)
 
 
 def text_of(flags: dict[str, int]) -> str:

@@ -8,7 +8,7 @@ WORDS = Path(__file__).parent / "words"
 
 @cache
 def sections(name: str) -> dict[str, list[str]]:
-    """Items by section, in order, each once; what stands before the first section is section ``."""
+    """Items by section, in order (one twice is drawn twice as often); before the first section it is section ``."""
     found: dict[str, list[str]] = {"": []}
     here = ""
     for line in (WORDS / name).read_text(encoding="utf-8").splitlines():
@@ -17,7 +17,7 @@ def sections(name: str) -> dict[str, list[str]]:
             found.setdefault(here, [])
         else:
             found[here] += [item.strip() for item in line.split(";") if item.strip()]
-    return {section: list(dict.fromkeys(items)) for section, items in found.items()}
+    return found
 
 
 @cache
