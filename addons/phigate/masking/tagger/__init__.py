@@ -1,1 +1,5 @@
-"""The name and place tagger: tokens, lexicon, features, model, and its reader of texts that still grow."""
+"""Names and places found by what stands around them: a small model of our own."""
+
+from phigate.masking.tagger.reader import Reader, Tagger, tagger
+
+__all__ = ["Reader", "Tagger", "tagger"]
