@@ -18,6 +18,7 @@ from phigate.masking.operators import NOTHING, Extension, load_detectors
 from phigate.masking.roster import Roster, RosterFault, load_roster, parse_roster
 from phigate.masking.search import compiled
 from phigate.masking.secrets import Secrets
+from phigate.masking.tagger import tagger
 from phigate.masking.transforms import Transformer
 
 __all__ = [
@@ -45,6 +46,6 @@ __all__ = [
 
 def default_detectors(roster: Roster | None = None, extension: Extension = NOTHING) -> Detectors:
     """Every built-in source of evidence, with a roster and an operator's own if there are any."""
-    plain = (compiled((*DETECTORS, *extension.rows)), *((roster,) if roster else ()))
+    plain = (compiled((*DETECTORS, *extension.rows)), tagger(), *((roster,) if roster else ()))
     sources = extension.sources(plain)
     return Detectors((), (*sources, Encoded(Detectors((), sources).find)))

@@ -7,10 +7,12 @@ where it is written the same way and no sentence begins with it; what is remembe
 from __future__ import annotations
 
 import re
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
-from phigate.masking.detectors.names import GIVEN, HEADINGS, STOPS
 from phigate.masking.evidence import Hit
+from phigate.masking.tagger import lexicon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,9 +36,31 @@ NOT_NAMES = frozenset(
 """Parts of names that are nobody's alone."""
 
 
+VOCABULARY = (
+    *(lexicon.PLAIN, lexicon.FUNCTION, lexicon.MEDICAL, lexicon.DRUG, lexicon.EPONYM, lexicon.MONTH, lexicon.LABEL),
+    *(lexicon.FACILITY, lexicon.STREET, lexicon.TITLE, lexicon.CREDENTIAL, lexicon.RELATION, lexicon.PLACE_PART),
+)
+WORDS = reduce(or_, VOCABULARY)
+NAMES = lexicon.FIRST_COMMON | lexicon.LAST_COMMON
+BOTH = frozenset(
+    """
+    amber april art august autumn baker banks bell berry best bill bird bishop black bond brown buck burns bush carter
+    case chance chase cherry chip chuck church cliff cook cross crystal daisy dale dawn day dean dot drew faith field
+    fish flowers ford forest fox frank gates gay gene glen gold good grace grant gray green guy hall heath hill hope
+    house hunter iris ivy jack jade jay jean joy june king knight lamb lane lily little long love major mark marsh mason
+    max may melody merry miles mills moody nick noble norm olive page park parks pat peg penny pope powers price rainy
+    ray reed rice rich river rivers rob robin rose ruby rusty sandy sharp short silver skip small sparks sterling stone
+    street strong sue summer summers sunny tanner van violet wall walls ward waters wells white will winters wise wolf
+    wood woods young
+    """.split()  # noqa: SIM905 - words
+)
+"""Words that are as common as words as they are as names."""
+
+
 def ordinary(word: str) -> bool:
     """Whether a word, in lower case, is also a word of the language."""
-    return word in STOPS or word in HEADINGS or word in GIVEN
+    known = lexicon.bits(word)
+    return word in BOTH or bool(known & WORDS and not known & NAMES)
 
 
 class Memory:

@@ -9,8 +9,9 @@ Rules of this file:
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from phigate.masking.evidence import Hit, read_through
 from phigate.masking.tagger.model import LABELS, Model, shipped
 from phigate.masking.tagger.tokens import cut, split
 from phigate.masking.tagger.words import BARRIER, CORE, JOIN, LINK, MODE, START, STEP
@@ -28,16 +29,6 @@ LEAST = 0.3
 """From this probability on a token is part of what is found."""
 BEFORE = 3
 """Tokens before a run that are looked at; behind it two."""
-
-
-class Hit(NamedTuple):
-    """Something found: [begin, end) in characters of the text."""
-
-    begin: int
-    end: int
-    entity: str
-    detector: str
-    score: float
 
 
 class Reader:
@@ -200,6 +191,9 @@ class Tagger:
 
     def __init__(self, model: Model) -> None:
         self._model = model
+
+    def hits(self, text: str) -> list[Hit]:
+        return read_through(self, text)
 
     def reader(self) -> Reader:
         """For one text."""
