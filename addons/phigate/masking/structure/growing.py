@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 LONGEST = 64 * 1024
 """Characters of a structure that is waited for."""
 
+SHORT = 140
+"""Characters that show whether a structure begins."""
+
 _BREAK = re.compile(r"[\r\n]")
+_NEXT = re.compile(r"[\r\n](?=[ \t]{0,12}(?:[{\[|`~\x0b\r\n]|M(?:S|\Z)|F(?:H|\Z)|B(?:H|\Z)|\Z))")
+"""The end of a line, before one that may begin a structure."""
 _JSON = re.compile(r'[ \t]{0,12}(?:\{[ \t\r\n]{0,100}(?:"|\})|\[[ \t\r\n]{0,100}(?:["\[{]))')
 _MAYBE_JSON = re.compile(r"[ \t]{0,12}(?:[{\[][ \t\r\n]{0,100})?\Z")
 _MAYBE_MESSAGE = re.compile(r"\x0b?(?:M|MS|F|FH|B|BH|(?:MSH|FHS|BHS)(?:[^\w\s]{0,6})?)?\Z", re.ASCII)
@@ -69,64 +74,66 @@ class Growing:
 
     def _advance(self, *, final: bool) -> list[str | Structure]:
         out: list[str | Structure] = []
-        while self._text:
+        text, at = self._text, 0
+        while at < len(text):
             if not self._fresh:
-                found = _BREAK.search(self._text)
-                self._give(out, found.end() if found else len(self._text), fresh=bool(found))
+                found = _NEXT.search(text, at)
+                end = found.end() if found else len(text)
+                self._fresh = found is not None
+                out.append(text[at:end])
+                at = end
                 continue
-            if self._reader is None and not self._begin(final=final):
-                if self._undecided(final=final):
+            if self._reader is None:
+                if not final and _undecided(text, at):
                     break
-                found = _BREAK.match(self._text)
-                self._give(out, found.end() if found else 0, fresh=bool(found))
+                self._reader = _reader(text, at)
+            if self._reader is None:
+                if _BREAK.match(text, at):
+                    out.append(text[at])
+                    at += 1
+                else:
+                    self._fresh = False
                 continue
-            if not self._read(out, final=final):
+            end = self._read(text[at : at + LONGEST + 1], out, final=final)
+            if not end:
                 break
+            at += end
+        self._text = text[at:]
         return out
 
-    def _give(self, out: list[str | Structure], end: int, *, fresh: bool) -> None:
-        if end:
-            out.append(self._text[:end])
-        self._text, self._fresh, self._reader = self._text[end:], fresh, None
-
-    def _read(self, out: list[str | Structure], *, final: bool) -> bool:
-        """Go on with the structure that has begun; whether anything was decided."""
-        reader = self._reader
-        end = reader.end(self._text, final=final) if reader else None
-        if len(self._text if end is None else self._text[: end.at]) > LONGEST:
-            self._give(out, LONGEST, fresh=False)
-            return True
+    def _read(self, text: str, out: list[str | Structure], *, final: bool) -> int:
+        """Go on with the structure that has begun; how many characters were given out."""
+        end = self._reader.end(text, final=final) if self._reader else None
+        if len(text) > LONGEST and (end is None or end.at > LONGEST):
+            end = _End(LONGEST, is_structure=False)
         if end is None:
-            return False
-        found = structured(self._text[end.head : end.at]) if end.is_structure else None
-        if found is None:
-            self._give(out, end.at, fresh=end.fresh)
-            return True
-        if end.head:
-            out.append(self._text[: end.head])
-        out.append(found)
-        self._text, self._fresh, self._reader = self._text[end.at :], end.fresh, None
-        return True
+            return 0
+        found = structured(text[end.head : end.at]) if end.is_structure else None
+        head = end.head if found else end.at
+        if head:
+            out.append(text[:head])
+        if found:
+            out.append(found)
+        self._fresh, self._reader = end.fresh, None
+        return end.at
 
-    def _begin(self, *, final: bool) -> bool:
-        text = self._text
-        if self._undecided(final=final):
-            return False
-        if _JSON.match(text):
-            self._reader = _Json()
-        elif hl7.HEAD.match(text):
-            self._reader = _Message(text)
-        elif fence := _FENCE.match(text):
-            self._reader = _Fenced(fence[1], fence.end())
-        elif _TABLE.match(text):
-            self._reader = _Table()
-        return self._reader is not None
 
-    def _undecided(self, *, final: bool) -> bool:
-        """Whether more text could make a structure of what begins here."""
-        start = self._text[:140]
-        may = any(each.match(start) for each in (_MAYBE_JSON, _MAYBE_MESSAGE, _MAYBE_FENCE, _MAYBE_TABLE))
-        return not final and len(self._text) < len(start) + 1 and may
+def _reader(text: str, at: int) -> _Json | _Message | _Table | _Fenced | None:
+    """What begins here, if it is a structure."""
+    if _JSON.match(text, at):
+        return _Json()
+    if head := hl7.HEAD.match(text, at):
+        return _Message(head["field"])
+    if fence := _FENCE.match(text, at):
+        return _Fenced(fence[1], fence.end() - at)
+    return _Table() if _TABLE.match(text, at) else None
+
+
+def _undecided(text: str, at: int) -> bool:
+    """Whether more text could make a structure of what begins here."""
+    start = text[at : at + SHORT + 1]
+    may = (_MAYBE_JSON, _MAYBE_MESSAGE, _MAYBE_FENCE, _MAYBE_TABLE)
+    return len(start) <= SHORT and any(each.match(start) for each in may)
 
 
 class _Json:
@@ -159,9 +166,8 @@ class _Json:
 class _Message:
     """An HL7 v2 message: as long as lines are segments."""
 
-    def __init__(self, text: str) -> None:
-        head = hl7.HEAD.match(text)
-        self._at, self._field = 0, head["field"] if head else "|"
+    def __init__(self, field: str) -> None:
+        self._at, self._field = 0, field
 
     def end(self, text: str, *, final: bool) -> _End | None:
         while self._at < len(text):
