@@ -222,3 +222,29 @@ def test_a_name_that_one_text_of_a_prompt_shows_is_found_in_all_of_them_and_in_t
     shown = Transformer(SHOWN, SECRETS, "ada")
     answering = Sight(DETECTORS, SECRETS, shown, shown, asking.names)
     assert answering.for_caller("Quartermaine is well.") == "[PERSON] is well."
+
+
+STRUCTURES = [
+    '{"resourceType": "Patient", "name": [{"family": "Quixtree"}], "birthDate": "1970-03-12"}',
+    "MSH|^~\\&|LAB|MERCY\rPID|1||77310||QUIXTREE^ANNA\r",
+    "| MRN | Note |\n|---|---|\n| 77310 | seen 3/5/2024 |\n",
+    *("\n", "Mrs Quixtree called. ", '{"mrn": "', "| ", "```json\n"),
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(STRUCTURES), min_size=1, max_size=6).map("".join), st.data())
+def test_structures_are_read_alike_whole_and_streamed(text, data):
+    shown: list[str] = []
+    channel, out, at = sight().channel(shown), "", 0
+    while at < len(text):
+        end = at + data.draw(st.integers(1, 12))
+        out += channel.feed(text[at:end])
+        at = end
+    assert (out + channel.close(), "".join(shown)) == sight().text(text)
+
+
+def test_what_a_structure_names_is_hidden_in_the_prose_after_it():
+    text = f"{STRUCTURES[0]}\nAnd Quixtree is well."
+    caller, shown = sight().text(text)
+    assert "Quixtree" not in caller + shown

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -16,12 +17,18 @@ from phigate.dialect import openai
 from phigate.dialect.chunks import Chunks
 from phigate.dialect.sse import KEEP_ALIVE, EventReader, write
 from phigate.dialect.tree import rewrite
+from phigate.masking import structure as structures
+from phigate.masking.detect import Piece
+from phigate.masking.evidence import Hit
 from phigate.masking.identifiers import identifier
 from phigate.masking.memory import Memory
+from phigate.masking.structure import Growing, Structure, parts, pieces
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from phigate.dialect.tree import Fields
-    from phigate.masking.detect import Detectors, Piece, Whole
+    from phigate.masking.detect import Detectors, Whole
     from phigate.masking.transforms import Secrets, Transformer
 
 
@@ -55,6 +62,8 @@ class Sight:
         self._caller = caller
         self._shown = shown
         self._seen: dict[str, tuple[str, str]] = {}
+        self._plain: dict[str, tuple[str, str]] = {}
+        self._hidden: dict[tuple[str, str], tuple[str, str]] = {}
         self._differs = False
         self.found: Counter[str] = Counter()
         self.identifiers: set[str] = set()
@@ -63,9 +72,57 @@ class Sight:
         """(for the caller, for bystanders) of one whole text."""
         known = self._seen.get(text)
         if known is None:
-            known = self._seen[text] = self.render(self._pieces(text))
+            known = self._seen[text] = self._whole(text)
             self._differs = self._differs or known[0] != known[1]
         return known
+
+    def _whole(self, text: str) -> tuple[str, str]:
+        """Prose as it is found in, structures by what they are: an answer's as they would be in a stream."""
+        if self._causal:
+            runs = [self._run(kind, list(run)) for kind, run in groupby(pieces(text), type)]
+            return "".join(caller for caller, _ in runs), "".join(shown for _, shown in runs)
+        found = parts(text)
+        if not found:
+            return self._prose(text)
+        for part in found:
+            self._learn(part.structure)
+        return (
+            structures.rewrite(text, lambda part: self._prose(part)[0], self._hide(0)),
+            structures.rewrite(text, lambda part: self._prose(part)[1], self._hide(1)),
+        )
+
+    def _run(self, kind: type, run: list[Any]) -> tuple[str, str]:
+        if kind is str:
+            return self._prose("".join(run))
+        both = [self.structure(found) for found in run]
+        return "".join(caller for caller, _ in both), "".join(shown for _, shown in both)
+
+    def structure(self, found: Structure) -> tuple[str, str]:
+        """(for the caller, for bystanders) of a structure; the people it names are remembered."""
+        self._learn(found)
+        return (
+            found.rewrite(lambda part: self._prose(part)[0], self._hide(0)),
+            found.rewrite(lambda part: self._prose(part)[1], self._hide(1)),
+        )
+
+    def _learn(self, found: Structure) -> None:
+        for entity, value in found.known():
+            self.names.learn([Hit(0, len(value), entity, "structure", 1.0)], value)
+
+    def _prose(self, text: str) -> tuple[str, str]:
+        known = self._plain.get(text)
+        if known is None:
+            known = self._plain[text] = self.render(self._pieces(text))
+        return known
+
+    def _hide(self, side: int) -> Callable[[str, str], str]:
+        def hide(entity: str, text: str) -> str:
+            known = self._hidden.get((entity, text))
+            if known is None:
+                known = self._hidden[entity, text] = self.render([Piece(text, entity, "structure", 1.0)])
+            return known[side]
+
+        return hide
 
     def study(self, tree: Any, fields: Fields) -> None:
         """Read every text of a tree, so that a name shown in one is found in all."""
@@ -124,12 +181,23 @@ class TextChannel:
         self._sight = sight
         self._scanner = detectors.scanner(sight.names)
         self._shown = shown
+        self._growing = Growing()
+        self._detectors = detectors
 
     def feed(self, text: str) -> str:
-        return self._out(self._scanner.feed(text))
+        return "".join(map(self._part, self._growing.feed(text)))
 
     def close(self) -> str:
-        return self._out(self._scanner.close())
+        return "".join(map(self._part, self._growing.close())) + self._out(self._scanner.close())
+
+    def _part(self, part: str | Structure) -> str:
+        if isinstance(part, str):
+            return self._out(self._scanner.feed(part))
+        before = self._out(self._scanner.close())
+        caller, shown = self._sight.structure(part)
+        self._scanner = self._detectors.scanner(self._sight.names)
+        self._shown.append(shown)
+        return before + caller
 
     def _out(self, pieces: list[Piece]) -> str:
         caller, shown = self._sight.render(pieces) if pieces else ("", "")
