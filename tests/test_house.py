@@ -151,6 +151,13 @@ def test_what_was_made_of_the_old_policy_goes_with_it(house, tmp_path):
 
 
 BAD = [
+    (
+        "with fields of a route that no server has",
+        lambda path: path.write_text(
+            policy_text(tail="fields: [{routes: ['POST /v1/chatt'], hide: {'$.bed': LOCATION}}]\n")
+        ),
+        "fields: no server has the route `POST /v1/chatt`",
+    ),
     ("with a fault", lambda path: path.write_text("version: 9\n"), "last good one stays"),
     (
         "with a roster that is not there",
@@ -195,7 +202,7 @@ def with_roster(house, folder, people):
 
 
 def found(house, text):
-    return [each.detector for each in house.sources.detectors.find(text)]
+    return {each.detector for each in house.sources.detectors.explain(text)}
 
 
 def test_a_changed_roster_is_in_force_and_the_policy_stays(house, tmp_path):

@@ -274,7 +274,7 @@ class Sight:
             if label != "O":
                 if before != label:
                     blind = chance() < BLIND
-                now = blind and label == "PERSON" or chance() < BLIND / 4
+                now = (blind and label == "PERSON") or chance() < BLIND / 4
             else:
                 share = BLIND if raw.isupper() else BLIND / 2 if raw.lstrip()[:1].isupper() else BLIND / 10
                 now = raw[-1:].isalpha() and chance() < share

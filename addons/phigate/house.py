@@ -15,12 +15,13 @@ import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phigate.capture.journal import Journal, JournalFault, open_journal
 from phigate.capture.record import policy_record
+from phigate.dialect import openai
 from phigate.host.addresses import Addresses
 from phigate.identity.follow import Follow
 from phigate.identity.keyring import Keyring, KeyringFault, open_keyring
@@ -30,6 +31,7 @@ from phigate.identity.verify import Verifier
 from phigate.ledger import LedgerDown, LedgerFault, open_ledger
 from phigate.masking import Memory, RosterFault, Secrets, Sight, Transformer
 from phigate.masking.secrets import SecretsFault, parse_secrets
+from phigate.masking.structure.paths import rules_for, unknown_routes
 from phigate.masking.transforms import scope_of
 from phigate.policy.load import PolicyFaults, load_policy
 from phigate.sources import Sources, Stamp, read_sources, stamp_of
@@ -67,6 +69,9 @@ OPTIONS = (
     ("phi_instance", socket.gethostname() or "phigate", "The name of this gateway in records and metrics."),
 )
 
+
+KNOWN_ROUTES = frozenset(f"{route.method} {route.path}" for route in openai.ROUTES)
+"""What `fields` may name: a mistyped route would hide nothing."""
 
 SWEEP = 600.0
 """Seconds between two times that the ledger drops what is over."""
@@ -176,6 +181,10 @@ class House:
 
         `sources` are what it names, if they are read already.
         """
+        if unknown := unknown_routes(policy.fields, KNOWN_ROUTES):
+            raise PolicyFaults(
+                tuple(f"{self._policy_path}: fields: no server has the route `{each}`" for each in unknown)
+            )
         self.providers = providers_of(policy)
         if sources is None:
             sources = self.sources if self._has_sources_of(policy) else read_sources(policy)
@@ -185,6 +194,7 @@ class House:
         else:
             self.verifier = Verifier(policy, own=self._own(), follow=self.follow, spend=self.spend)
         self.transformer = lru_cache(maxsize=256)(self._transformer)
+        self.paths_of = lru_cache(maxsize=256)(partial(rules_for, policy.fields))
         self.agent_shown = lru_cache(maxsize=1024)(self._agent_shown)
 
     def _own(self) -> Own | None:
@@ -310,7 +320,10 @@ class House:
         """The masks through which this exchange's texts are seen; `mask` None hides nothing from the caller's side."""
         names = (exchange.names or Memory()) if answering else None
         shown = self._for(exchange, self.policy.capture.mask)
-        return Sight(self.sources.detectors, self.secrets, self._for(exchange, mask) if mask else None, shown, names)
+        route = f"{exchange.method} {exchange.path}"
+        paths = self.paths_of(exchange.target, route, "answer" if answering else "request")
+        caller = self._for(exchange, mask) if mask else None
+        return Sight(self.sources.detectors, self.secrets, caller, shown, names, paths)
 
     def _for(self, exchange: Exchange, mask: Mask) -> Transformer:
         subject = exchange.subject

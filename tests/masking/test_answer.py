@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from phigate.dialect import openai
 from phigate.masking import Detectors, Memory, Secrets, Transformer
 from phigate.masking.answer import MaskedStream, Sight, failure, whole
+from phigate.masking.structure.paths import Paths
 from phigate.policy.masks import Mask, Transform
 from tests.traffic import CANARY_NAME, CANARY_SSN, CANARY_TEXT, completion, events, leaks, said
 
@@ -248,3 +249,44 @@ def test_what_a_structure_names_is_hidden_in_the_prose_after_it():
     text = f"{STRUCTURES[0]}\nAnd Quixtree is well."
     caller, shown = sight().text(text)
     assert "Quixtree" not in caller + shown
+
+
+# -- the policy's `fields` ------------------------------------------------------------------------------------------
+
+BED = '{"note": "well", "bed": "Fennel 12", "plan": {"owner": "Rue"}, "unit": "SSN 536-22-8145"}'
+PATHS = Paths(
+    [
+        ("$.choices[*].message.content.bed", "LOCATION"),
+        ("$..owner", "PERSON"),
+        ("$.choices[*].message.content.unit", "keep"),
+    ]
+)
+
+
+def told(mask=SHOWN):
+    shown = Transformer(SHOWN, SECRETS, "ada")
+    return Sight(DETECTORS, SECRETS, Transformer(mask, SECRETS, "ada"), shown, Memory(), PATHS)
+
+
+@pytest.mark.parametrize("step", [1, 7, 500])
+def test_a_named_field_is_hidden_alike_whole_and_streamed_and_kept_for_the_caller_only(step):
+    body, shown, _ = whole(completion(BED), told())
+    expected = {"note": "well", "bed": "[LOCATION]", "plan": {"owner": "[PERSON]"}, "unit": "SSN 536-22-8145"}
+    assert json.loads(content_of(json.loads(body))) == expected
+    assert json.loads(content_of(shown)) == expected | {"unit": "SSN [US_SSN]"}
+    caller, bystanders, _ = streamed([b"".join(events(BED, step))], told())
+    assert json.loads(caller) == expected
+    assert json.loads(bystanders) == expected | {"unit": "SSN [US_SSN]"}
+
+
+def test_a_text_that_is_no_json_where_fields_are_named_is_masked_as_ever():
+    caller, _, _ = streamed([b"".join(events(CANARY_TEXT, 3))], told())
+    assert leaks(caller) == []
+
+
+def test_a_prompt_s_named_field_is_hidden_from_the_model_too():
+    shown = Transformer(SHOWN, SECRETS, "ada")
+    asking = Sight(DETECTORS, SECRETS, shown, shown, None, Paths([("$.metadata.bed", "LOCATION")]))
+    prompt = {"metadata": {"bed": "Fennel 12", "shift": "late"}}
+    assert asking.tree_for_caller(prompt, openai.REQUEST) == {"metadata": {"bed": "[LOCATION]", "shift": "late"}}
+    assert asking.tree_for_bystanders(prompt, openai.SHOWN) == {"metadata": {"bed": "[LOCATION]", "shift": "late"}}

@@ -8,6 +8,7 @@ before the one that says so.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from phigate.dialect.tree import MAX_DEPTH, NAME, TELLING, constant, counts, embedded, number, plain, rewrite, values
@@ -59,14 +60,20 @@ class JoinedJson:
 class Chunks:
     """Rewrites one stream's chunks; `channel` makes the channel of a text, `render` masks a text at once.
 
-    `look` masks what is no text of the model's (constants, keys) and leaves no trace of it.
+    `look` masks what is no text of the model's (constants, keys) and leaves no trace of it. `special` makes the channel
+    of a text by its place, (index of the choice, path in it); None is: as any other.
     """
 
     def __init__(
-        self, fields: Fields, channel: Callable[[], Channel], render: Callable[[str], str], look: Callable[[str], str]
+        self,
+        fields: Fields,
+        channel: Callable[[], Channel],
+        render: Callable[[str], str],
+        look: Callable[[str], str],
+        special: Callable[[int, Path], Channel | None] = lambda _index, _path: None,
     ) -> None:
         self._fields = fields
-        self._new = channel
+        self._new, self._special = channel, special
         self._render, self._look = render, look
         self._channels: dict[int, dict[Path, Channel]] = {}
         self._frame: dict[str, Any] = {}
@@ -172,7 +179,8 @@ class Chunks:
             self._made += 1
             if self._made > _MAX_CHANNELS:
                 raise ChunkError("too many channels")
-            channels[path] = JoinedJson(self._render) if path[-1] in self._fields.json else self._new()
+            usual = partial(JoinedJson, self._render) if path[-1] in self._fields.json else self._new
+            channels[path] = self._special(index, path) or usual()
         return channels[path]
 
     def _flush(self, index: int) -> list[dict[str, Any]]:

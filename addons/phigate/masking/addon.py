@@ -13,7 +13,6 @@ from mitmproxy import ctx
 from phigate import flows
 from phigate.capture.journal import JournalDown
 from phigate.dialect import openai, sse
-from phigate.dialect.tree import rewrite
 from phigate.exchange import Refusal
 from phigate.gate import replies
 from phigate.host import lockdown, logs
@@ -56,10 +55,10 @@ class Masking:
         passage.model_shown = sight.for_bystanders(exchange.target) if exchange.target else None
         if exchange.request is not None:
             sight.study(exchange.request, openai.SHOWN)
-            passage.prompt_shown = rewrite(exchange.request, openai.SHOWN, sight.for_bystanders)
+            passage.prompt_shown = sight.tree_for_bystanders(exchange.request, openai.SHOWN)
             onward = exchange.request
             if permit and permit.prompt:
-                onward = rewrite(exchange.request, openai.REQUEST, sight.for_caller)
+                onward = sight.tree_for_caller(exchange.request, openai.REQUEST)
             passage.onward_body = orjson.dumps(onward)
         exchange.names = sight.names
         exchange.found_in = sight.found

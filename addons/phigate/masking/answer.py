@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from phigate.dialect.tree import Fields
     from phigate.masking.detect import Detectors, Whole
+    from phigate.masking.structure.paths import Paths
     from phigate.masking.transforms import Secrets, Transformer
 
 
@@ -40,15 +41,16 @@ _LONGEST = 4000
 class Sight:
     """What one exchange's masks make of its texts; counts what was found."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 -- what it sees with, in the order in which it is used
         self,
         detectors: Detectors,
         secrets: Secrets,
         caller: Transformer | None,
         shown: Transformer,
         names: Memory | None = None,
+        paths: Paths | None = None,
     ) -> None:
-        """`caller` None hides nothing from the caller.
+        """`caller` None hides nothing from the caller; `paths` are what the policy's `fields` say of this side.
 
         An answer's sight has the `names` that its prompt showed, and reads every text as if it were still growing, so
         that it is masked alike whole and streamed. A prompt's has none, and reads each text knowing all the others
@@ -61,6 +63,7 @@ class Sight:
         self._secrets = secrets
         self._caller = caller
         self._shown = shown
+        self.paths = paths
         self._seen: dict[str, tuple[str, str]] = {}
         self._plain: dict[str, tuple[str, str]] = {}
         self._hidden: dict[tuple[str, str], tuple[str, str]] = {}
@@ -150,8 +153,27 @@ class Sight:
 
     def both(self, tree: Any, fields: Fields) -> tuple[Any, Any]:
         """A tree, masked for the caller and for bystanders: one and the same where no text differs."""
-        caller = rewrite(tree, fields, self.for_caller)
-        return caller, rewrite(tree, fields, self.for_bystanders) if self._differs else caller
+        caller = self.tree_for_caller(tree, fields)
+        return caller, self.tree_for_bystanders(tree, fields) if self._differs or self.paths else caller
+
+    def tree_for_caller(self, tree: Any, fields: Fields) -> Any:
+        return self._tree(tree, fields, self.for_caller, self._hide(0), keeping=True)
+
+    def tree_for_bystanders(self, tree: Any, fields: Fields) -> Any:
+        return self._tree(tree, fields, self.for_bystanders, self._hide(1), keeping=False)
+
+    def _tree(
+        self,
+        tree: Any,
+        fields: Fields,
+        render: Callable[[str], str],
+        hide: Callable[[str, str], str],
+        *,
+        keeping: bool,
+    ) -> Any:
+        if self.paths is None:
+            return rewrite(tree, fields, render)
+        return self.paths.apply(tree, lambda rest: rewrite(rest, fields, render), render, hide, keeping=keeping)
 
     def render(self, pieces: list[Piece]) -> tuple[str, str]:
         if len(pieces) == 1 and pieces[0].entity is None:
@@ -206,6 +228,39 @@ class TextChannel:
         return caller
 
 
+class HeldChannel:
+    """A text at or in which the policy's `fields` name something: nothing of it goes out before it is whole."""
+
+    def __init__(self, sight: Sight, shown: list[str], way: tuple[str | int, ...]) -> None:
+        self._sight, self._shown, self._way = sight, shown, way
+        self._pieces: list[str] = []
+
+    def feed(self, text: str) -> str:
+        self._pieces.append(text)
+        return ""
+
+    def close(self) -> str:
+        text = "".join(self._pieces)
+        if not text:
+            return ""
+        caller, shown = self._sight.both(_standing(self._way, text), openai.ANSWER)
+        self._shown.append(str(_at(self._way, shown)))
+        return str(_at(self._way, caller))
+
+
+def _standing(way: tuple[str | int, ...], node: Any) -> Any:
+    """The smallest tree in which a value stands at a place."""
+    for step in reversed(way):
+        node = [None] * step + [node] if isinstance(step, int) else {step: node}
+    return node
+
+
+def _at(way: tuple[str | int, ...], node: Any) -> Any:
+    for step in way:
+        node = node[step]
+    return node
+
+
 def whole(body: bytes, sight: Sight) -> tuple[bytes, Any, dict[str, int]]:
     """A whole JSON answer: (bytes for the caller, tree for bystanders, usage); raises ValueError when unreadable."""
     tree = orjson.loads(body)
@@ -226,7 +281,7 @@ class MaskedStream:
         self._shown: list[str] = []
         self._reader = EventReader()
         channel = partial(sight.channel, self._shown)
-        self._chunks = Chunks(openai.ANSWER, channel, self._at_once, sight.for_caller)
+        self._chunks = Chunks(openai.ANSWER, channel, self._at_once, sight.for_caller, self._named)
         self.usage: dict[str, int] = {}
         self.ended = False
 
@@ -242,6 +297,12 @@ class MaskedStream:
         text = "".join(self._shown)
         self._shown.clear()
         return text
+
+    def _named(self, index: int, path: tuple[str | int, ...]) -> HeldChannel | None:
+        """The channel of a text that the policy's `fields` are about: they speak of whole answers."""
+        way = ("choices", index, *("message" if step == "delta" else step for step in path))
+        paths = self._sight.paths
+        return HeldChannel(self._sight, self._shown, way) if paths and paths.below(*way) else None
 
     def _at_once(self, text: str) -> str:
         caller, shown = self._sight.text(text)

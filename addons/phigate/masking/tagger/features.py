@@ -20,9 +20,22 @@ PLACES = (-3, -2, -1, 1, 2)
 """Which neighbours are looked at."""
 
 _SPECIFIC = (
-    known.PLAIN | known.FUNCTION | known.FACILITY | known.FACILITY_NAME | known.STREET | known.TITLE | known.CREDENTIAL
-    | known.RELATION | known.LABEL | known.MONTH | known.MEDICAL | known.DRUG | known.EPONYM | known.STATE
-    | known.PLACE_PART | known.PARTICLE
+    known.PLAIN
+    | known.FUNCTION
+    | known.FACILITY
+    | known.FACILITY_NAME
+    | known.STREET
+    | known.TITLE
+    | known.CREDENTIAL
+    | known.RELATION
+    | known.LABEL
+    | known.MONTH
+    | known.MEDICAL
+    | known.DRUG
+    | known.EPONYM
+    | known.STATE
+    | known.PLACE_PART
+    | known.PARTICLE
 )
 """Words that are learned one by one; names are learned only by what they have in common."""
 _NAMES = known.FIRST | known.FIRST_COMMON | known.LAST | known.LAST_COMMON | known.PLACE | known.PLACE_COMMON

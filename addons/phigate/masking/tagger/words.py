@@ -22,7 +22,37 @@ _PLACE = known.PLACE | known.PLACE_COMMON
 _PART = known.FACILITY | known.STREET | known.PLACE_PART | known.PARTICLE
 _HINT = known.TITLE | known.CREDENTIAL | known.RELATION | known.LABEL | known.MONTH
 _PLAIN = known.PLAIN | known.FUNCTION | known.MEDICAL | known.DRUG | known.EPONYM | _HINT
-_LINKS = frozenset("of for the and in at de la las los del le da das do dos di du van von der den bin al el y e".split())
+_LINKS = frozenset(
+    [
+        "of",
+        "for",
+        "the",
+        "and",
+        "in",
+        "at",
+        "de",
+        "la",
+        "las",
+        "los",
+        "del",
+        "le",
+        "da",
+        "das",
+        "do",
+        "dos",
+        "di",
+        "du",
+        "van",
+        "von",
+        "der",
+        "den",
+        "bin",
+        "al",
+        "el",
+        "y",
+        "e",
+    ]
+)
 _STATES_IN_ADDRESSES = known.STATE | known.COUNTRY
 _SIGNS = ("\n", ",", ".", ":", ";", "-", "(", ")", "/", "'", '"', "&", "#", "@", "*", "?", "!", "|", "=", "[", "]")
 
