@@ -75,9 +75,19 @@ def test_an_unsure_hit_stays_as_unsure_where_it_stands_alone() -> None:
 
 def test_a_city_in_the_name_of_a_hospital_is_the_hospital() -> None:
     hits = [Hit(27, 33, "LOCATION", "tagger", 0.9), Hit(27, 41, "ORGANIZATION", "roster", 0.8)]
-    assert settle(hits, TEXT) == [Hit(27, 41, "ORGANIZATION", "roster", 0.9)]
+    assert settle(hits, TEXT) == [Hit(27, 41, "ORGANIZATION", "tagger", 0.9)]
 
 
 def test_the_surer_names_what_both_cover_and_the_rest_stays_from_letter_to_letter() -> None:
     hits = [Hit(7, 17, "PERSON", "tagger", 0.6), Hit(15, 25, "MRN", "number", 0.9)]
     assert settle(hits, TEXT) == [Hit(7, 13, "PERSON", "tagger", 0.6), Hit(15, 25, "MRN", "number", 0.9)]
+
+
+def test_what_the_tagger_guesses_is_called_what_a_rule_calls_it() -> None:
+    hits = [Hit(0, 13, "LOCATION", "tagger", 0.99), Hit(0, 13, "PERSON", "name-label", 0.95)]
+    assert settle(hits, TEXT) == [Hit(0, 13, "PERSON", "tagger", 0.99)]
+
+
+def test_a_rule_that_sees_a_part_of_a_name_does_not_rename_the_whole() -> None:
+    hits = [Hit(27, 41, "ORGANIZATION", "tagger", 0.9), Hit(27, 33, "PERSON", "name-by", 0.8)]
+    assert settle(hits, TEXT) == [Hit(27, 41, "ORGANIZATION", "tagger", 0.9)]

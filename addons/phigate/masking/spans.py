@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SURE = 0.5
 """From here on two hits of one entity that overlap are one."""
+GUESSING = "tagger"
 NAMED = frozenset({"PERSON", "LOCATION", "ORGANIZATION"})
 """Kinds whose values hold one another: a city in a hospital's name is the hospital."""
 
@@ -44,9 +45,21 @@ def settle(hits: list[Hit], text: str, base: int = 0) -> list[Hit]:
     if len(hits) == 1:
         return hits
     standing: list[Hit] = []
-    for hit in sorted(contained(united(hits)), key=_rank):
+    for hit in sorted(contained(united(named(hits))), key=_rank):
         standing += _remaining(hit, standing, text, base)
     return sorted(standing)
+
+
+def named(hits: list[Hit]) -> list[Hit]:
+    """What the tagger found, called what a sure rule or the roster calls it: they see a label, it guesses the kind."""
+    sure = [hit for hit in hits if hit.entity in NAMED and hit.score >= SURE and hit.detector != GUESSING]
+    return [_named(hit, sure) if hit.detector == GUESSING else hit for hit in hits]
+
+
+def _named(hit: Hit, sure: list[Hit]) -> Hit:
+    over = [each for each in sure if each.begin < hit.end and hit.begin < each.end and not _holds(hit, each)]
+    whole = [each for each in sure if (each.begin, each.end) == (hit.begin, hit.end)] or over
+    return hit._replace(entity=max(whole, key=lambda each: each.score).entity) if whole else hit
 
 
 def united(hits: Iterable[Hit]) -> list[Hit]:
