@@ -100,6 +100,23 @@ def test_phrases_are_found(sentence, text, expected):
     assert bool(Detectors((row,)).find(text)) is expected
 
 
+def test_what_is_left_out_is_explained():
+    guarded = InContext(Guarded(CODE, BED))
+    sources = [
+        Allowing(guarded, {}),
+        allowing(),
+        allowing(thresholds={"PERSON": 0.5}, allowed=None),
+    ]
+    text = "Example Hospital, A123"
+    said = [(text[each.start : each.end], each.verdict) for each in Detectors((), sources).explain(text)]
+    assert said == [
+        ("Example Hospital", "allowed"),
+        ("Example Hospital", "below its threshold"),
+        ("A123", "without its context"),
+    ]
+    assert Detectors((), [guarded]).explain(text)[0].verdict == "without its context"
+
+
 SOURCES = [
     InContext(Guarded(CODE, BED)),
     InContext(Guarded(CODE, BED, alone=0.3)),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from phigate.exchange import Finding
 from phigate.masking.detectors import DETECTORS
 from phigate.masking.evidence import blocks
+from phigate.masking.guards import Allowing, InContext
 from phigate.masking.memory import LOOK_BACK, Memory
 from phigate.masking.search import compiled
 from phigate.masking.spans import components, first_component, settle
@@ -93,9 +94,10 @@ class Whole:
 
     def __init__(self, sources: Iterable[Source], text: str) -> None:
         self._raw = text
+        self._sources = tuple(sources)
         self._writing = Writing()
         self._text = "".join(map(self._writing.feed, blocks(text))) + self._writing.close()
-        self._hits = sorted(hit for source in sources for hit in source.hits(self._text))
+        self._hits = sorted(hit for source in self._sources for hit in source.hits(self._text))
 
     def learn(self, memory: Memory) -> None:
         """Remember the names that this text shows."""
@@ -114,12 +116,14 @@ class Whole:
         return Cut(self._writing, self._raw).pieces(hits, len(self._text))
 
     def explain(self) -> list[Evidence]:
-        """Each hit of each source, and whether it stands, was cut or gave way."""
+        """Each hit of each source, and whether it stands, was cut, gave way, or was left out by an operator's word."""
         memory = Memory()
         self.learn(memory)
         standing, _ = decide(Decision(self._text, memory), list(self._hits), len(self._text))
         found = [self._evidence(hit, _verdict(hit, standing)) for hit in self._hits]
         found += [self._evidence(hit, "kept") for hit in standing if hit.detector == "memory"]
+        guards = [source for source in self._sources if isinstance(source, Allowing | InContext)]
+        found += [self._evidence(hit, why) for guard in guards for hit, why in guard.left_out(self._text)]
         return sorted(found)
 
     def _evidence(self, hit: Hit, verdict: str) -> Evidence:

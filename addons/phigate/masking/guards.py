@@ -79,6 +79,11 @@ class InContext:
     def hits(self, text: str) -> list[Hit]:
         return read_through(self, text)
 
+    def left_out(self, text: str) -> list[tuple[Hit, str]]:
+        """What would have been a hit of a whole text, and why it is none."""
+        found = self._patterns.hits(text)
+        return [(hit, "without its context") for hit in found if self._guarded.score(text, hit.begin) is None]
+
 
 class ContextReader:
     """Keeps as much of the text as context may need."""
@@ -120,6 +125,19 @@ class Allowing:
 
     def hits(self, text: str) -> list[Hit]:
         return read_through(self, text)
+
+    def left_out(self, text: str) -> list[tuple[Hit, str]]:
+        """What would have been a hit of a whole text, and why it is none."""
+        standing, more = set(self.hits(text)), getattr(self._inner, "left_out", None)
+        rest = self._thresholds.get(OTHER, 0.0)
+        return [
+            *(more(text) if more else ()),
+            *(
+                (hit, "below its threshold" if hit.score < self._thresholds.get(hit.entity, rest) else "allowed")
+                for hit in self._inner.hits(text)
+                if hit not in standing
+            ),
+        ]
 
 
 class ThresholdReader:
