@@ -43,6 +43,8 @@ LONG = "The patient was seen in the clinic today for a visit, and then"
         ("Na 138\nK 4", "Na 138\nK 4"),
         ("Name: Ada\nBrandt", "Name: Ada\nBrandt"),
         (f"{LONG}\nagain", f"{LONG} again"),
+        (f"{LONG[:30]}\nagain on May\n5", f"{LONG[:30]} again on May\n5"),
+        (f"{LONG[:30]}\nAgain", f"{LONG[:30]}\nAgain"),
         (f"{LONG}\r\n  (again)", f"{LONG} (again)"),
         (f"{LONG}.\nAgain", f"{LONG}.\nAgain"),
         (f"{LONG}\n\nagain", f"{LONG}\n\nagain"),

@@ -23,8 +23,9 @@ INVISIBLE = (
     "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 )
 """Characters that nobody sees, and marks over or under another."""
-WRAPPED = 50
-"""Characters from which on a line's end may be a wrapped one."""
+WRAPPED, NARROW = 50, 24
+"""Characters from which on a line's end may be a wrapped one: before any letter or digit, before none that begins a
+sentence or a heading."""
 NEAR = 24
 """Characters that more text may change, at most."""
 UNIT = re.compile(
@@ -166,7 +167,7 @@ class Writing:
             if unit.start() >= end:
                 break
             kind = unit.lastgroup
-            made = _meaning(unit, kind, unit.start() - line)
+            made = _meaning(unit, kind, unit.start() - line, whole[unit.end() : unit.end() + 1])
             if kind in {"broken", "wrap", "line"}:
                 line = unit.start() + unit[0].index("\n") + 1
             if made is not None:
@@ -189,8 +190,8 @@ class Writing:
         return read
 
 
-def _meaning(unit: re.Match[str], kind: str | None, line: int) -> str | None:
-    """What a unit is read as; None is: as it stands."""
+def _meaning(unit: re.Match[str], kind: str | None, line: int, following: str) -> str | None:
+    """What a unit is read as, after so many characters of its line; None is: as it stands."""
     text = unit[0]
     if kind == "unseen":
         return ""
@@ -202,7 +203,8 @@ def _meaning(unit: re.Match[str], kind: str | None, line: int) -> str | None:
     if kind == "broken":
         return "-"
     if kind == "wrap":
-        return " " if line >= WRAPPED else None
+        goes_on = following.islower() or following.isdecimal()
+        return " " if line >= WRAPPED or (goes_on and line >= NARROW) else None
     return unicodedata.normalize("NFKC", text) if kind == "several" else None
 
 
