@@ -25,6 +25,8 @@ WEIGHTS = {
     "slavic": 2.5, "russian": 2, "east_european": 1.5, "german": 2.5, "dutch": 1.5, "scandinavian": 2, "french": 2.5,
     "italian": 2, "portuguese": 2, "greek": 1.2, "armenian": 0.7, "hawaiian": 0.8, "native": 0.6,
 }  # fmt: skip
+DOE = 0.008
+"""Share of people who are nobody: John Doe."""
 ONE_NAME = {"indonesian": 0.25, "thai": 0.05, "ethiopian": 0.03, "hawaiian": 0.05, "south_asian": 0.05, "indian": 0.05}
 FAMILY_FIRST = {"chinese": 0.3, "vietnamese": 0.4, "korean": 0.3, "japanese": 0.1}
 VOWELS = frozenset("aeiouyáéíóúàèìòùäëïöüâêîôûãõåæøıąęěů")
@@ -156,7 +158,8 @@ def make_person(rng: Random, sex: str | None = None) -> Person:
     sex = sex or rng.choice(("female", "male"))
     culture = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
     if culture == "census":
-        first, last, middle = (title(drawn(rng, sex, 0.6)), title(drawn(rng, "last", 0.6)), title(drawn(rng, sex, 0.6)))
+        power = rng.choice((0.6, 0.6, 1.2))
+        first, last, middle = (title(drawn(rng, kind, power)) for kind in (sex, "last", sex))
         firsts = lasts = None
     else:
         found = stock()[culture]
@@ -164,7 +167,12 @@ def make_person(rng: Random, sex: str | None = None) -> Person:
         first, last, middle = rng.choice(firsts), rng.choice(lasts), rng.choice(firsts)
         if rng.random() < 0.12 and culture not in {"hispanic", "filipino"}:
             first = title(drawn(rng, sex, 0.6))  # a family's name, a neighbour's first name
-    if rng.random() < WORDY:
+    if rng.random() < DOE:
+        first, last = (
+            "Jane" if sex == "female" else "John",
+            rng.choice(("Doe", "Doe", "Roe", "Smith", "Public", "Q. Public")),
+        )
+    elif rng.random() < WORDY:
         first, last = rng.choice(((rng.choice(wordy(sex)), last), (first, rng.choice(wordy("last")))))
     elif rng.random() < NOVEL:
         last = novel_last(rng, lasts or stock()["anglo"].last)

@@ -11,7 +11,7 @@ from unicodedata import combining, normalize
 
 from training.template import Piece
 
-LOWER, UPPER = 0.13, 0.08
+LOWER, UPPER = 0.14, 0.12
 NEIGHBOURS = dict(zip("abcdefghijklmnopqrstuvwxyz", "svxfrgjkoklxmnpowtrygybzts", strict=True))
 PLAIN_LETTERS = str.maketrans(
     {"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "ß": "ss", "ı": "i", "æ": "ae", "œ": "oe"}

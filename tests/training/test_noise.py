@@ -34,5 +34,5 @@ def test_every_change_keeps_the_labels_in_order(change):
 def test_most_texts_stay_as_they_are_in_case():
     made = ["".join(piece.text for piece in noisy(list(PIECES), Random(seed))) for seed in range(800)]
     lower, upper = (sum(test(text) for text in made) / len(made) for test in (str.islower, str.isupper))
-    assert 0.09 < lower < 0.17
-    assert 0.05 < upper < 0.12
+    assert 0.1 < lower < 0.18
+    assert 0.08 < upper < 0.16
