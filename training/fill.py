@@ -20,7 +20,7 @@ from training.template import Part, Piece, Slot, expand, parse
 PEOPLE = frozenset("patient doctor doctor2 nurse relative relative2 person person2 author caregiver".split())
 STAFF = frozenset("doctor doctor2 nurse author".split())
 MODIFIERS = {"upper", "lower", "possessive", "cap"}
-VARY = frozenset("n dose vital lab frequency abbr".split())
+VARY = frozenset("n dose vital lab frequency abbr diseaseabbr symptomabbr".split())
 """Slots that are something new each time."""
 
 MADE_OF = {
@@ -61,6 +61,8 @@ ENDING = (
     "[mab|nib|pril|sartan|olol|statin|azole|cillin|mycin|vir|gliptin|gliflozin|zumab|tinib|parin|dipine|oxacin|ine]"
 )
 COINED = {
+    "disease": (0.1, ["{diseaseabbr}"]),
+    "symptom": (0.06, ["{symptomabbr}"]),
     "drug": (0.1, [f"{{syllable}}{{syllable}}{ENDING}"]),
     "brand": (
         0.2,
@@ -135,7 +137,7 @@ class Filler:
                 self.values[slot.name] = self.make(name)
             text = self.values[slot.name]
         text = cased(text, slot.forms)
-        if text[:4] in {"the ", "The "}:
+        if text[:4] in {"the ", "The ", "our "}:
             return [Piece(text[:4], None, "the"), Piece(text[4:], label, name)]
         return [Piece(text, label, name), *possessive(text, slot.forms, self.rng)]
 
