@@ -21,6 +21,7 @@ from phigate.masking.patterns import (
     matching,
     opened,
     parse,
+    pending,
     prefixes,
     searching,
     shared,
@@ -188,3 +189,28 @@ def test_the_beginning_of_a_tree_begins_every_match(detector: Detector, most: in
         text = marked(sample)[0]
         found = exact.search(text)
         assert first.match(text[found.start() :][: most + 1])
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda each: each.name)
+def test_what_is_pending_is_what_a_search_of_the_closure_finds(detector: Detector) -> None:
+    trees = [parse(opened(detector.pattern)), parse(opened(SAMPLE))]
+    place, search = pending(trees), searching(closure(trees))
+    for sample in detector.hits + detector.misses:
+        text = "x\\n" + marked(sample)[0] + " é " + marked(sample)[0]
+        for end in range(len(text) + 1):
+            raw = text[:end].encode()
+            assert place(raw, 0) == search(raw, 0, len(raw))[0][0]
+
+
+@pytest.mark.parametrize(
+    ("text", "pending_part"),
+    [
+        ("see https://x.example/" + "y" * 600, "https://x.example/" + "y" * 600),
+        ("a b c " * 200 + "MRN: ", "MRN: "),
+        ("é b c " * 200 + "MRN: ", "MRN: "),
+        ("a b c " * 200, ""),
+    ],
+)
+def test_what_is_pending_far_from_the_end_is_found_too(text: str, pending_part: str) -> None:
+    place = pending([parse(opened(each.pattern)) for each in DETECTORS])
+    assert text.encode()[place(text.encode(), 0) :].decode() == pending_part

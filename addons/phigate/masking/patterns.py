@@ -32,8 +32,11 @@ FIRST = 80
 """Characters by which the patterns that may match at a place are told apart."""
 SEEN = 4 * FIRST + 4
 """As many bytes, and a character more for what is said of a word's edge."""
+NEAR = 320
+"""Characters before a text's end in which all but the widest patterns begin that are in progress there."""
 NOWHERE = (-1, -1)
 NOT_ASCII = frozenset(range(0x80, 0x100))
+WORD = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
 FOLDED = "\u017f\u212a"
 """The two characters outside ASCII that fold into it (long s, Kelvin sign): RE2 matches them where case is ignored."""
 QUANTIFIER = re.compile(r"\?|\{(\d+)(?:,(\d+))?\}")
@@ -45,6 +48,7 @@ HEAD = re.compile(r"\((\?P<id>|\?[im]*:)")
 ASSERTIONS = frozenset({r"\b", r"\B", "^", "$"})
 
 
+ESCAPE = r"\\[nrtbf]"
 BACKSLASH, ESCAPED = 0x5C, frozenset({b"n", b"r", b"t", b"b", b"f"})
 
 
@@ -149,7 +153,7 @@ def opened(pattern: str) -> str:
     Models write JSON into their texts, where a line ends with the two characters `\n`: of `\nMRN 7` no word begins
     with the M, as `\b` sees it.
     """
-    return rf"(?:\b|\\[nrtbf]){pattern[2:]}" if pattern.startswith(r"\b") else pattern
+    return rf"(?:\b|{ESCAPE}){pattern[2:]}" if pattern.startswith(r"\b") else pattern
 
 
 def parse(text: str) -> Node:
@@ -159,6 +163,9 @@ def parse(text: str) -> Node:
     if reader.at < len(text):
         reader.fault("a `)` too many")
     return node
+
+
+OPENED = parse(opened(r"\b"))
 
 
 def source(node: Node, *, ends: bool = False, exact: bool = False) -> str:
@@ -183,8 +190,52 @@ def source(node: Node, *, ends: bool = False, exact: bool = False) -> str:
 
 
 def prefixes(node: Node) -> str:
-    """RE2 text of everything that begins like a match of `node` and ends with the text: from empty to whole."""
-    return source(node, ends=True) + r"\z"
+    """RE2 text of everything that begins like a match of `node` and ends with the text: from empty to whole.
+
+    Of what is empty all patterns are a beginning. That is said once, by the last choice, and not by each pattern's
+    first character: else the engine would go through all of all patterns at every end of a chunk.
+    """
+    return _choice([*_begun((node,)), rf"{ESCAPE}?", ""]) + r"\z"
+
+
+def _begun(parts: tuple[Node, ...]) -> list[str]:
+    """Choices of RE2 text for all beginnings of a sequence that have a character at least."""
+    if not parts:
+        return []
+    first, rest = parts[0], parts[1:]
+    if first == OPENED:
+        return [source(OPENED) + _choice(_begun(rest))]
+    behind = "".join(source(part, ends=True) for part in rest)
+    match first:
+        case Atom(text):
+            return [text + _choice(_begun(rest))] if text in ASSERTIONS else [text + behind]
+        case Seq(inner):
+            return _begun((*inner, *rest))
+        case Alt(branches):
+            choices = [each for branch in branches for each in _begun((branch,))]
+        case Repeat(body, least, most):
+            choices = _begun((body, Repeat(body, max(least - 1, 0), most - 1)) if most > 1 else (body,))
+        case Group(head, body):
+            choices = [f"{_open(head)}{each})" for each in _begun((body,))]
+    skipped = [_empty(first) + _choice(_begun(rest))] if first_bytes(first)[1] else []
+    return [_choice(choices) + behind, *skipped] if choices else skipped
+
+
+def _empty(node: Node) -> str:
+    """RE2 text of the ways in which a tree that can be empty is: assertions at most."""
+    match node:
+        case Seq(parts):
+            return "".join(map(_empty, parts))
+        case Alt(branches):
+            return _choice(_empty(branch) for branch in branches if first_bytes(branch)[1])
+        case Group(_, body):
+            return _empty(body)
+        case Repeat(_, 0, _):
+            return ""
+        case Repeat(body, _, _):
+            return _empty(body)
+        case Atom(text):
+            return text
 
 
 def _loose(least: int, most: int, counted: int) -> str:
@@ -281,8 +332,18 @@ def _bytes_of(text: str, flags: str) -> frozenset[int]:
 
 
 def shared(nodes: Iterable[Node]) -> Node:
-    """One tree for all, in which common endings (`: 70418` after many labels) stand once: a smaller automaton."""
-    return _folded([node.parts if isinstance(node, Seq) else (node,) for node in nodes])
+    """One tree for all, in which what they have in common stands once: a smaller automaton.
+
+    That is the edge at which most begin, so that within a word the engine follows none of them, and common endings
+    (`: 70418` after many labels).
+    """
+    opened: list[tuple[Node, ...]] = []
+    others: list[tuple[Node, ...]] = []
+    for node in nodes:
+        parts = _parts(node)
+        (opened.append(parts[1:]) if parts[0] == OPENED else others.append(parts))
+    edged = [(OPENED, Group("(?:", _folded(opened)))] if opened else []
+    return _folded([*edged, *others])
 
 
 def _folded(sequences: list[tuple[Node, ...]]) -> Node:
@@ -312,6 +373,49 @@ def joined(nodes: Iterable[Node]) -> Any:
 def closure(nodes: Iterable[Node]) -> Any:
     """What may still be in progress at the end of a text, for finding the earliest place where something is."""
     return _compile(prefixes(shared(nodes)), LARGE)
+
+
+def pending(nodes: Iterable[Node]) -> Callable[[bytes, int], int]:
+    """`(text, at) -> place`: the first from `at` on where a match may be in progress as the text ends, else its end.
+
+    Asked of each place where a pattern can start, one after the other, and of none by a search: that finds a match's
+    start by going backwards from its end, which here is anywhere in all patterns at once. Far from the end only the
+    few widest patterns (a URL) can still be in progress, and for them a search does.
+    """
+    trees = list(nodes)
+    begun = matching(closure(trees))
+    edged = frozenset[int]().union(*(first_bytes(tree)[0] for tree in trees if _is_edged(tree))) & WORD
+    free = frozenset[int]().union(*(first_bytes(tree)[0] for tree in trees if not _is_edged(tree)))
+    free |= {BACKSLASH} | (NOT_ASCII & frozenset[int]().union(*(first_bytes(tree)[0] for tree in trees)))
+    starts = re.compile(rb"(?<![0-9A-Za-z_])" + _class(edged) + b"|" + _class(free)).finditer
+
+    near = max((longest(tree) for tree in trees if longest(tree) <= NEAR), default=0) + 1
+    wide = [tree for tree in trees if longest(tree) > NEAR]
+    far = searching(closure(wide)) if wide else None
+
+    def place(text: bytes, at: int) -> int:
+        size = len(text)
+        if size - at > near:
+            tail = size - near if text[-near:].isascii() else size - 4 * near
+            if tail > at:
+                first = far(text, at, size)[0][0] if far else size
+                if 0 <= first < tail:
+                    return first
+                at = tail
+        for found in starts(text, at):
+            if begun(text, found.start(), size)[0][0] >= 0:
+                return found.start()
+        return size
+
+    return place
+
+
+def _is_edged(tree: Node) -> bool:
+    return _parts(tree)[0] in (OPENED, EDGE)
+
+
+def _class(some: frozenset[int]) -> bytes:
+    return b"[" + b"".join(b"\\x%02x" % each for each in sorted(some)) + b"]" if some else b"(?!)"
 
 
 def table(nodes: Iterable[Node]) -> Callable[[bytes], list[int]]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import re2  # type: ignore[import-untyped]  # google-re2 ships no types
 
-from phigate.masking.detectors.parts import CODE, LINK, digits_of, has_digits, is_range, is_snomed, luhn, weak
+from phigate.masking.detectors.parts import LINK, code, digits_of, has_digits, is_range, is_snomed, luhn, weak
 
 
 @pytest.mark.parametrize("link", [": ", " #", "** ", '": "', " is ", " No. ", " number: ", " # is ", "=", ""])
@@ -12,8 +12,9 @@ def test_what_stands_between_a_label_and_its_value(link: str) -> None:
 
 
 def test_a_word_is_no_code() -> None:
-    assert re2.fullmatch(CODE, "RVH-310772")
-    assert not re2.fullmatch(CODE, "pending")
+    assert re2.fullmatch(code(5), "RVH-310772")
+    assert not re2.fullmatch(code(3), "pending")
+    assert not re2.fullmatch(code(5), "7041")
 
 
 def test_luhn() -> None:

@@ -52,11 +52,12 @@ def is_plain_phone(text: str) -> bool:
 
 
 def is_ip(text: str) -> bool:
+    """An address of version 6 that is longer than a slice of a list (`1::2`)."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
         return False
-    return True
+    return len(text) > 5
 
 
 def is_handle(text: str) -> bool:
@@ -117,7 +118,7 @@ CONTACT = (
         0.9,
         check=is_ip,
         hits=("[[2001:db8::8a2e:370:7334]]", "[[fe80:0:0:0:200:f8ff:fe21:67cf]]", "[[fe80::1]]/64"),
-        misses=("10:22:33", "12:30"),
+        misses=("10:22:33", "12:30", "list[1::2]"),
     ),
     Detector(
         "domain",
@@ -227,12 +228,12 @@ CONTACT = (
         "username",
         "UNIQUE_ID",
         r"\b(?i:user ?(?:name|id)|login(?: id)?|log-?in name|screen ?name|handle|instagram|twitter|facebook|tiktok"
-        rf"|snapchat|skype|telegram|venmo|discord|linkedin|portal account){LINK}"
+        rf"|snapchat|skype|telegram|venmo|discord|linkedin|portal account)\b{LINK}"
         r"(?P<id>@?[A-Za-z0-9][A-Za-z0-9_.-]{1,29}[A-Za-z0-9_])\b",
         0.75,
         check=lambda text: text[0] == "@" or any(each.isdecimal() or each in "_." for each in text),
         hits=("username: [[ada_example]]", "user id [[adae70]]", "Instagram [[@adaexample]]"),
-        misses=("login page", "handle with care", "user name unknown"),
+        misses=("login page", "handle with care", "user name unknown", "handle_end_2"),
     ),
     Detector(
         "handle",

@@ -26,6 +26,15 @@ ABROAD = (
 WEEKDAY = r"(?:(?i:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?i:day)?\.?,? )"
 DAY = r"(?:0?[1-9]|[12]\d|3[01])(?i:st|nd|rd|th)?"
 NUM = r"(?:0?[1-9]|[12]\d|3[01])"
+DOT, ODD = r"\.", r"\x{2011}"
+LOW = r"(?:0?[1-9]|1[0-2])"
+
+
+def numeric(between: str) -> str:
+    """A day and a month, in either order, with a mark between them."""
+    return rf"(?:{LOW}{between}{NUM}|{NUM}{between}{LOW})"
+
+
 ORDINAL = r"(?:0?[1-9]|[12]\d|3[01])(?i:st|nd|rd|th)"
 TO = r"(?: ?[-\x{2010}-\x{2014}] ?| (?i:to|thru|through|until) )"
 MORE = rf"(?:(?:{TO}|(?:, ?| (?i:and|&) |, (?i:and) )){DAY}){{0,3}}"
@@ -57,14 +66,6 @@ SCALES = frozenset({5, 6, 10})
 """What strength, murmurs and pain are measured by."""
 
 
-def is_date(text: str) -> bool:
-    """Numbers that can be a day, a month and a year in one of the usual orders."""
-    parts = [int(each) for each in NUMBER.findall(text)[:3]]
-    if parts[0] > 31:
-        parts = parts[1:]
-    return 1 <= min(parts[:2]) <= 12 and 1 <= max(parts[:2]) <= 31
-
-
 def is_compact(text: str) -> bool:
     digits = digits_of(text)
     return 1900 <= int(digits[:4]) <= 2099 and 1 <= int(digits[4:6]) <= 12 and 1 <= int(digits[6:8]) <= 31
@@ -85,10 +86,8 @@ DATES = (
     Detector(
         "date-iso",
         "DATE_TIME",
-        rf"\b(?P<id>{WEEKDAY}?{CENTURY}(?:-\d{{1,2}}-|/\d{{1,2}}/|\.\d{{1,2}}\.|\x{{2011}}\d{{1,2}}\x{{2011}})\d{{1,2}})"
-        r"(?:\b|T\d)",
+        rf"\b(?P<id>{WEEKDAY}?{CENTURY}(?:-{numeric('-')}|/{numeric('/')}|\.{numeric(DOT)}|{ODD}{numeric(ODD)}))(?:\b|T\d)",
         0.95,
-        check=is_date,
         hits=("on [[2024-03-05]].", "[[2024-03-05]]T10:22:00Z", "[[2024/3/5]]"),
         misses=("2024-31-45", "2024-25", "in 2024"),
     ),
@@ -111,19 +110,17 @@ DATES = (
     Detector(
         "date-numeric",
         "DATE_TIME",
-        rf"\b(?P<id>{WEEKDAY}?{NUM}(?:/{NUM}/|-{NUM}-|\.{NUM}\."
-        rf"|\x{{2011}}{NUM}\x{{2011}})(?:(?:19|20)\d\d|['\x{{2019}}]?\d\d))\b",
+        rf"\b(?P<id>{WEEKDAY}?(?:{numeric('/')}/|{numeric('-')}-|{numeric(DOT)}\.|{numeric(ODD)}{ODD})"
+        r"(?:(?:19|20)\d\d|['\x{2019}]?\d\d))\b",
         0.9,
-        check=is_date,
         hits=("[[3/5/2024]]", "[[03-05-24]]", "[[1/17/31]] job", "[[12.3.2024]]", "[[3/5/'24]]", "[[Tues 3/5/24]]"),
         misses=("61-83-49", "13/45/2020", "120/80", "3/5", "7/10"),
     ),
     Detector(
         "date-spaced",
         "DATE_TIME",
-        r"\b(?P<id>\d{1,2}(?: / \d{1,2} / | - \d{1,2} - |\. \d{1,2}\. |/ \d{1,2}/ )(?:19|20)\d\d)\b",
+        rf"\b(?P<id>(?:{numeric(' / ')} / |{numeric(' - ')} - |{numeric(DOT + ' ')}\. |{numeric('/ ')}/ ){CENTURY})\b",
         0.85,
-        check=is_date,
         hits=("[[03 / 05 / 2024]]", "am [[5. 3. 2024]]"),
         misses=("3 / 5 / 24", "1 - 2 - 3"),
     ),

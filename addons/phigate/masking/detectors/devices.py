@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from phigate.masking.detector import Detector
-from phigate.masking.detectors.parts import CODE, LINK, digits_of, has_digits
+from phigate.masking.detectors.parts import LINK, code, digits_of, has_digits
 
 WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 LETTERS = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", (*range(1, 9), *range(1, 6), 7, 9, *range(2, 10)), strict=True))
@@ -100,7 +100,7 @@ DEVICES = (
         r"\b(?i:serial|s/n|sn|device (?:id|identifier|serial)|device_id|imei|iccid|udi(?:-di|-pi)?|(?:pacemaker|implant"
         r"|pump|lead|generator|monitor|sensor|transmitter|valve|stent|icd|defibrillator|prosthesis|cpap|hearing aid) "
         r"(?:id|sn))"
-        rf"{LINK}(?P<id>{CODE})",
+        rf"{LINK}(?P<id>{code(3)})",
         0.9,
         check=has_digits(3),
         hits=(
@@ -156,7 +156,7 @@ DEVICES = (
         r"\b(?i:finger ?prints?|voice ?prints?|palm ?prints?|face ?(?:print|id)|facial (?:recognition|template)"
         r"|retinal? scan|iris (?:scan|code|template)|biometrics?|dna profile|genomic profile)"
         r"(?i: (?:template|record|reference|scan|profile|enrol?lment|sample|hash))?"
-        rf"{LINK}(?P<id>[0-9A-Fa-f]{{16,128}}\b|{CODE})",
+        rf"{LINK}(?P<id>[0-9A-Fa-f]{{16,128}}\b|{code(3)})",
         0.9,
         check=has_digits(3),
         hits=(

@@ -8,9 +8,9 @@ from phigate.masking.detector import Detector
 from phigate.masking.detectors.parts import (
     ALONE,
     APART,
-    CODE,
     HYPHEN,
     LINK,
+    code,
     digits_of,
     has_digits,
     is_snomed,
@@ -139,7 +139,7 @@ NUMBERS = (
     Detector(
         "mrn",
         "MRN",
-        rf"{MRN_LABEL}\.?{LINK}(?P<id>{CODE})",
+        rf"{MRN_LABEL}\.?{LINK}(?P<id>{code(3)})",
         0.95,
         check=has_digits(3),
         hits=(
@@ -243,7 +243,7 @@ NUMBERS = (
         "encounter",
         "ENCOUNTER_ID",
         rf"\b(?i:encounter|visit|csn|fin|har|admission|episode|appointment|hospital account|contact serial){LINK}"
-        rf"(?P<id>{CODE})",
+        rf"(?P<id>{code(5)})",
         0.85,
         check=weak(5),
         hits=("Encounter #[[100023345]]", "CSN: [[55512345]]", "HAR [[V00012345]]"),
@@ -253,7 +253,7 @@ NUMBERS = (
         "account",
         "ACCOUNT_NUMBER",
         rf"\b(?i:(?:bank |billing |patient |guarantor )?(?:account|acct|routing|aba)(?:[ _](?:number|no))?"
-        rf"|a/c|invoice|statement)\.?{LINK}(?P<id>{CODE})",
+        rf"|a/c|invoice|statement)\.?{LINK}(?P<id>{code(4)})",
         0.9,
         check=has_digits(4),
         hits=(
@@ -278,7 +278,7 @@ NUMBERS = (
         r"\b(?i:(?:driv(?:er|ing)['\x{2019}]?s?['\x{2019}]? |medical |nursing |state |rn |md |physician |pharmacy "
         r"|professional |board |birth |death |marriage )?(?:licen[cs]e|lic\.?|certificate|certification|cert\.?"
         r"|passport|dln?|oln|cdl|state id|id card|gmc|nmc|ahpra|learner permit|permit|visa))"
-        rf"{LINK}(?P<id>[A-Za-z]\d{{3,4}}(?:[ -]\d{{3,5}}){{2,3}}\b|{CODE})",
+        rf"{LINK}(?P<id>[A-Za-z]\d{{3,4}}(?:[ -]\d{{3,5}}){{2,3}}\b|{code(4)})",
         0.9,
         check=weak(4),
         hits=(
@@ -306,7 +306,7 @@ NUMBERS = (
     Detector(
         "plan",
         "HEALTH_PLAN_ID",
-        rf"{PLAN_LABEL}{LINK}(?P<id>{CODE})",
+        rf"{PLAN_LABEL}{LINK}(?P<id>{code(3)})",
         0.9,
         check=weak(3),
         hits=(
@@ -329,7 +329,7 @@ NUMBERS = (
         r"\b(?i:case|claim|job|accession|specimen|order|requisition|reference|ref|confirmation|study|trial"
         r"|site|sample|ticket|badge|employee|user|staff|student|inmate|prisoner|booking|referral"
         r"|prescription|tracking|locator|(?:prior )?auth(?:orization|orisation)?|pre-?cert(?:ification)?|tcn|icn|dcn)"
-        rf"\.?{LINK}(?P<id>{CODE})",
+        rf"\.?{LINK}(?P<id>{code(5)})",
         0.75,
         check=weak(5),
         hits=(
@@ -344,16 +344,16 @@ NUMBERS = (
     Detector(
         "unique-id",
         "UNIQUE_ID",
-        rf"(?:^|[\n(\[{{,;\"'*]|\\[nrt]) ?(?i:id|identifier){LINK}(?P<id>{CODE})",
+        rf"(?:^|[\n(\[{{,;\"'*]|\\[nrt]) ?(?i:id|identifier){LINK}(?P<id>\d{{5,20}}(?:-\d{{1,12}}){{0,3}})\b",
         0.7,
         check=weak(5),
-        hits=("(ID#: [[VOX-31077]])", "ID: [[3107724]]", '{"id": "[[3107724]]"}', "seen,\nID [[3107724]]"),
+        hits=("(ID#: [[31077]])", "ID: [[3107724]]", '{"id": "[[3107724]]"}', "seen,\nID [[3107724]]"),
         misses=("SNOMED CT ID 73211009", "concept id: 73211009", "(id 3)"),
     ),
     Detector(
         "unique-id-bare",
         "UNIQUE_ID",
-        rf"\b(?i:id|identifier){LINK}(?P<id>{CODE})",
+        rf"\b(?i:id|identifier){LINK}(?P<id>{code(5)})",
         0.6,
         check=is_own_id,
         hits=("has wristband id [[VOX-31077]]",),
@@ -362,7 +362,7 @@ NUMBERS = (
     Detector(
         "prescription",
         "UNIQUE_ID",
-        rf"\b(?i:rx)(?: ?#| (?i:no|nbr|number)\b){LINK}(?P<id>{CODE})",
+        rf"\b(?i:rx)(?: ?#| (?i:no|nbr|number)\b){LINK}(?P<id>{code(5)})",
         0.8,
         check=weak(5),
         hits=("Rx #: [[7041877]]",),

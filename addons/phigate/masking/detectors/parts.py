@@ -20,11 +20,16 @@ LINK = (
 )
 """What may stand between a label and its value: `MRN: 1`, `MRN No. 1`, `**MRN:** 1`, `"mrn": "1"`, `MRN is #1`."""
 HYPHEN = r"[-\x{2010}-\x{2014}]"
-CODE = (
-    rf"(?:\d{{2,3}}(?: \d{{2,3}}){{2,3}}|(?:[A-Za-z]{{1,6}}{HYPHEN}){{0,2}}[A-Za-z]{{0,6}}\d[A-Za-z0-9]{{0,19}}"
-    rf"(?:{HYPHEN}[A-Za-z0-9]{{1,12}}){{0,4}})\b"
-)
-"""A record number of any make; its table row says how many digits it must have."""
+
+
+def code(digits: int) -> str:
+    """A record number of any make, with as many letters and digits at least: its row's check counts the digits."""
+    return (
+        rf"(?:\d{{2,3}}(?: \d{{2,3}}){{2,3}}|(?:[A-Za-z]{{1,6}}{HYPHEN}){{0,2}}[A-Za-z]{{0,6}}\d"
+        rf"(?:{HYPHEN}?[A-Za-z0-9]){{{digits - 1},39}})\b"
+    )
+
+
 APART = r"(?:[^0-9A-Za-z-]|$)"
 """What stands after a number that is no part of a longer one (an NDC such as `00002-8215-01`)."""
 ALONE = r"(?:[^0-9A-Za-z -]|$| [^0-9]| $)"
