@@ -16,21 +16,20 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from phigate.masking.evidence import ENCODING, Hit
 from phigate.masking.patterns import (
     PatternError,
-    closure,
     first_bytes,
     joined,
     longest,
-    matching,
     opened,
     parse,
+    pending,
     searching,
-    single,
+    spotting,
     table,
     widest,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from phigate.masking.detector import Detector
     from phigate.masking.patterns import Node
@@ -66,10 +65,10 @@ class Patterns:
         trees = [_tree(each) for each in detectors]
         self.reach = max(map(longest, trees))
         self._width = max(map(widest, trees)) + CONTEXT
-        self._search, self._close = searching(joined(trees)), searching(closure(trees))
+        self._search, self._pending = searching(joined(trees)), pending(trees)
         self._table = table(trees)
         self._rows = [
-            (matching(single(opened(each.pattern))), each, widest(tree) + CONTEXT, bool(each.check or each.narrow))
+            (spotting(each.pattern), each, widest(tree) + CONTEXT, _standing(each))
             for each, tree in zip(detectors, trees, strict=True)
         ]
 
@@ -82,44 +81,40 @@ class Patterns:
 
     def walk(self, text: bytes, at: int, until: int) -> Iterator[Match]:
         """Every match starting in [at, until), one after the other, as far as this text shows."""
-        search, width, size = self._search, self._width, len(text)
-        ahead = BIG
+        search, table, rows, width, size = self._search, self._table, self._rows, self._width, len(text)
+        ahead = BIG * width
         while at < until:
-            end = min(at + ahead * width, size)
+            end = at + ahead
             # What starts in the last width of a window may end outside of it: it belongs to the next window.
-            clear = end if end == size else end - width
-            start = search(text, at, end)[0][0]
+            clear = end - width if end < size else size
+            start = search(text, at, min(end, size))[0][0]
             if start < 0 or start >= clear:
-                at, ahead = clear, BIG
+                at, ahead = clear, BIG * width
                 if clear == size:
                     return
-            elif start >= until:
+                continue
+            if start >= until:
                 return
-            elif match := self._match(text, start):
-                yield match
-                at, ahead = match.end, BIG
+            named = table(text[start : start + width])
+            if len(named) != 1:  # the table names one row at least, or its engine gave up and every row is tried
+                named = sorted(named or range(len(rows)))
+            for index in named:
+                spot, detector, reach, standing = rows[index]
+                begin, stop = spot(text, start, min(start + reach, size))
+                if begin >= 0:
+                    if standing:
+                        stop = begin + standing(text[begin:stop])
+                    if stop > begin:
+                        yield Match(start, begin, stop, detector)
+                        at, ahead = stop, BIG * width
+                        break
             else:
-                at, ahead = start + 1, SMALL
-
-    def _match(self, text: bytes, start: int) -> Match | None:
-        rows = self._table(text[start : start + self._width])
-        if len(rows) != 1:  # the table names one row at least, or its engine gave up and every row is tried
-            rows = sorted(rows or range(len(self._rows)))
-        for index in rows:
-            match, detector, width, checked = self._rows[index]
-            begin, end = match(text, start, min(start + width, len(text)))[1]
-            if begin >= 0:
-                if checked:
-                    end = begin + _standing(detector, text[begin:end].decode(*ENCODING))
-                if end > begin:
-                    return Match(start, begin, end, detector)
-        return None
+                at, ahead = start + 1, SMALL * width
 
     def undecided(self, text: bytes, at: int) -> int:
         """The first place at or after `at`, on a character's edge, where more text could make or change a match."""
-        start = self._close(text, at, len(text))[0][0]
         # Beyond the width of the widest match nothing is in progress, whatever the looser closure says.
-        place = max(start, len(text) - self._width) if start >= 0 else at
+        place = self._pending(text, max(at, len(text) - self._width))
         while at < place < len(text) and text[place] & 0xC0 == 0x80:
             place -= 1
         return place
@@ -137,10 +132,17 @@ def _tree(detector: Detector) -> Node:
     return tree
 
 
-def _standing(detector: Detector, text: str) -> int:
-    if detector.narrow:
-        text = detector.narrow(text)
-    return len(text.encode(*ENCODING)) if text and (detector.check is None or detector.check(text)) else 0
+def _standing(detector: Detector) -> Callable[[bytes], int] | None:
+    """How many bytes of a match stand, as the row's `check` and `narrow` say; None where all of it always does."""
+    check, narrow = detector.check, detector.narrow
+    if not narrow:
+        return (lambda raw: len(raw) if check(raw.decode(*ENCODING)) else 0) if check else None
+
+    def standing(raw: bytes) -> int:
+        text = narrow(raw.decode(*ENCODING))
+        return len(text.encode(*ENCODING)) if text and (check is None or check(text)) else 0
+
+    return standing
 
 
 @lru_cache(maxsize=4)
