@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 from math import exp
 
 import pytest
@@ -25,7 +25,7 @@ def test_marginals_are_those_of_all_labellings(rows):
     expected, whole = [[0.0] * 4 for _ in rows], 0.0
     for labelling in product(range(4), repeat=len(rows)):
         weight = sum((0, *row)[label] for row, label in zip(rows, labelling, strict=True))
-        weight += sum(moves[one][two] for one, two in zip(labelling, labelling[1:], strict=False))
+        weight += sum(moves[one][two] for one, two in pairwise(labelling))
         share = exp(weight / SCALE)
         whole += share
         for at, label in enumerate(labelling):

@@ -1,14 +1,14 @@
 """The trained weights, and what they say of a run of tokens.
 
-A linear-chain conditional random field (Lafferty, McCallum, Pereira 2001) over O, PERSON, LOCATION, ORGANIZATION. Weights
-are whole numbers relative to O, in parts of `SCALE`; the three of a feature are packed into one integer, so that adding
-features adds all three at once. Sums are exact, whatever their order.
+A linear-chain conditional random field (Lafferty, McCallum, Pereira 2001) over O, PERSON, LOCATION, ORGANIZATION.
+Weights are whole numbers relative to O, in parts of `SCALE`; the three of a feature are packed into one integer, so
+that adding features adds all three at once. Sums are exact, whatever their order.
 """
 
 from __future__ import annotations
 
 import json
-from math import exp
+from math import exp, log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,9 @@ SCALE = 64
 """Parts of one: a weight of 64 is 1.0."""
 WORDS = 40_000
 """Distinct tokens kept; then they are forgotten and learned anew."""
+
+_UNLIKELY = 0.003
+"""Odds of a token alone to be a name, below which nobody looks closer."""
 
 _BITS = 20
 _HALF = 1 << (_BITS - 1)
@@ -60,8 +63,11 @@ class Model:
             else:
                 self._pairs[table][int(name[1:])] = packed(*three)
         self._moves = tuple(exp(weight / SCALE) for weight in head["transitions"])
-        gain = max(self._moves) / self._moves[0]
-        self._unlikely = 0.01 / max(1.0, gain * gain)
+        stay = [max(0.0, log(self._moves[5 * label] / self._moves[0])) for label in (1, 2, 3)]
+        self._alone = tuple([_HALF + int(log(_UNLIKELY) * SCALE)] * 3)
+        self._along = tuple(_HALF + int((log(_UNLIKELY) - gain) * SCALE) for gain in stay)
+        """Packed weights up to which no token of a run comes near to a name: of a run of one token, of a longer one."""
+        self._around: dict[int, int] = {}
         self._words: dict[str, Word] = {}
         self.begin, self.end = self._edge(0), self._edge(1)
 
@@ -96,7 +102,8 @@ class Model:
 
     def sums(self, words: Sequence[Word], modes: Sequence[int], first: int, end: int) -> list[int]:
         """Packed weights of the tokens [first, end); three words before and two behind them are looked at."""
-        a, b, c, d, e, f, g, h = self._pairs
+        _, _, _, d, e, f, g, h = self._pairs
+        around = self._around
         sums = []
         for at in range(first, end):
             w3, w2, w1, w0, x1, x2 = words[at - 3 : at + 3]
@@ -106,6 +113,9 @@ class Model:
                 own = self._local(w0, mode)
             c1, c0, n1 = w1.cls, w0.cls, x1.cls
             left, right = c1 * CLASSES + c0, c0 * CLASSES + n1
+            three = around.get(left * CLASSES + n1)
+            if three is None:
+                three = self._three(left, right, left * CLASSES + n1)
             sums.append(
                 own
                 + (w3.near or self._near(w3))[0]
@@ -113,9 +123,7 @@ class Model:
                 + (w1.near or self._near(w1))[2]
                 + (x1.near or self._near(x1))[3]
                 + (x2.near or self._near(x2))[4]
-                + a.get(left, 0)
-                + b.get(right, 0)
-                + c.get(left * CLASSES + n1, 0)
+                + three
                 + d.get(w2.cid * 65536 + w1.cid, 0)
                 + e.get(w1.cid * CLASSES + c0, 0)
                 + f.get(x1.cid * CLASSES + c0, 0)
@@ -124,11 +132,24 @@ class Model:
             )
         return sums
 
+    def _three(self, left: int, right: int, both: int) -> int:
+        """A token's class with those beside it, which are looked up as one from the second time on."""
+        a, b, c, *_ = self._pairs
+        if len(self._around) >= WORDS:
+            self._around = {}
+        total = self._around[both] = a.get(left, 0) + b.get(right, 0) + c.get(both, 0)
+        return total
+
     def marginals(self, sums: list[int]) -> Marginals:
         """By the forward and backward sums over all labellings of the run; none where no token comes near to a name."""
-        scores = [_exponents(total) for total in sums]
-        if max(map(sum, scores)) < self._unlikely:
+        person, location, organization = self._alone if len(sums) == 1 else self._along
+        for total in sums:
+            even = total + _EVEN
+            if even & _FIELD > person or even >> _BITS & _FIELD > location or even >> 2 * _BITS > organization:
+                break
+        else:
             return []
+        scores = [_exponents(total) for total in sums]
         if len(scores) == 1:
             p, q, r = scores[0]
             whole = 1.0 + p + q + r
@@ -180,7 +201,7 @@ _MOST = 60 * SCALE
 
 
 def written(head: dict[str, Any], weights: dict[str, tuple[int, int, int]]) -> bytes:
-    """A model as the bytes of its file: the same weights always give the same bytes, so nothing compresses them here."""
+    """A model as the bytes of its file; plain text, as what a compressor makes of it is not the same everywhere."""
     lines = [json.dumps(head, sort_keys=True, separators=(",", ":"))]
     lines += [f"{name}\t{three[0]} {three[1]} {three[2]}" for name, three in sorted(weights.items())]
     return "\n".join(lines).encode()

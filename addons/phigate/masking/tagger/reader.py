@@ -1,8 +1,8 @@
 """The tagger reading one text, whole or as it grows.
 
 Rules of this file:
-- A run of tokens that may be a name ends at a barrier, or where it is cut for its length. It is decided when the two tokens
-  behind it are known. Nothing that comes after can change it.
+- A run of tokens that may be a name ends at a barrier, or where it is cut for its length. It is decided when the two
+  tokens behind it are known; nothing that comes after can change it.
 - Tokens are walked one by one, so the whole text is the stream with one feed.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NAME = "tagger"
 LONGEST_RUN = 24
-WIDEST_RUN = 96
+WIDEST_RUN = 84
 """Tokens and characters; a run is cut there."""
 LINKS = 3
 """Tokens that only link, in a row, that a run goes on over."""
@@ -192,12 +192,13 @@ class Tagger:
     def __init__(self, model: Model) -> None:
         self._model = model
 
-    def hits(self, text: str) -> list[Hit]:
-        return read_through(self, text)
-
     def reader(self) -> Reader:
         """For one text."""
         return Reader(self._model)
+
+    def hits(self, text: str) -> list[Hit]:
+        """What is found in a whole text."""
+        return read_through(self, text)
 
 
 @cache

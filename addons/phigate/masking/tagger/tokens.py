@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-LONGEST = 30
+LONGEST = 24
 """Characters of a word or a number; what is longer is cut."""
 
 _LETTER = r"[^\W\d_]"

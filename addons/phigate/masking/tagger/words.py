@@ -23,35 +23,29 @@ _PART = known.FACILITY | known.STREET | known.PLACE_PART | known.PARTICLE
 _HINT = known.TITLE | known.CREDENTIAL | known.RELATION | known.LABEL | known.MONTH
 _PLAIN = known.PLAIN | known.FUNCTION | known.MEDICAL | known.DRUG | known.EPONYM | _HINT
 _LINKS = frozenset(
-    [
-        "of",
-        "for",
-        "the",
-        "and",
-        "in",
-        "at",
-        "de",
-        "la",
-        "las",
-        "los",
-        "del",
-        "le",
-        "da",
-        "das",
-        "do",
-        "dos",
-        "di",
-        "du",
-        "van",
-        "von",
-        "der",
-        "den",
-        "bin",
-        "al",
-        "el",
-        "y",
-        "e",
-    ]
+    {
+        *(
+            "of",
+            "for",
+            "the",
+            "and",
+            "in",
+            "at",
+            "de",
+            "la",
+            "las",
+            "los",
+            "del",
+            "le",
+            "da",
+            "das",
+            "do",
+            "dos",
+            "di",
+            "du",
+        ),
+        *("van", "von", "der", "den", "bin", "al", "el", "y", "e"),
+    }
 )
 _STATES_IN_ADDRESSES = known.STATE | known.COUNTRY
 _SIGNS = ("\n", ",", ".", ":", ";", "-", "(", ")", "/", "'", '"', "&", "#", "@", "*", "?", "!", "|", "=", "[", "]")
@@ -84,8 +78,8 @@ class Word:
         body = raw.lstrip(" \t\u00a0")
         self.raw, self.size, self.lead, self.tail = raw, len(raw), len(raw) - len(body), 0
         self.base, self.bits, self.cid = body.casefold() if body != "\n" else "newline", 0, 0
-        self.near: tuple[tuple[int, int, int], ...] | None = None
-        self.local: list[tuple[int, int, int] | None] = [None, None, None]
+        self.near: tuple[int, ...] | None = None
+        self.local: list[int | None] = [None, None, None]
         if body[:1].isalpha():
             self._word(body, blind=blind, joins=joins)
         elif body[:1].isdigit():
@@ -176,12 +170,12 @@ def _kinds(word: str, bits: int, case: str, *, joins: bool) -> tuple[int, int, i
     name = bits & (_NAME | _PLACE | known.FACILITY_NAME)
     if bits & known.FUNCTION and (case == "lower" or not bits & _NAME):
         return (LINK if word.casefold() in _LINKS else BARRIER,) * 3
-    part = bits & (_PART | _STATES_IN_ADDRESSES) or joins
+    part = bits & (_PART | _STATES_IN_ADDRESSES)
     if bits & _HINT and not bits & (_PLACE | _PART | known.FACILITY_NAME) and not bits & _COMMON and not joins:
         return (BARRIER,) * 3
     if case in {"lower", "upper"} and bits & _PLAIN:
-        bare = CORE if name or part else JOIN if bits & known.RARE else BARRIER
-        return (JOIN if part else BARRIER) if case == "lower" else bare, bare, bare
+        bare = CORE if name or part else JOIN if joins or bits & known.RARE else BARRIER
+        return (JOIN if part or joins else BARRIER) if case == "lower" else bare, bare, bare
     return (CORE,) * 3
 
 
