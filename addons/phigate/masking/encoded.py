@@ -37,11 +37,13 @@ SPACED = rf"(?<![^\W_])(?:[^\W_]{SEPARATOR}){{5,39}}[^\W_](?![^\W_])"
 """Single letters or digits with something between them."""
 TURNED = r"(?<![^\W_])[a-z']{2,20}[A-Z](?: [a-z']{2,20}[A-Z]){1,2}(?![^\W_])"
 """Two or three words that end with their capital."""
-CANDIDATE = re.compile(rf"(?P<spaced>{SPACED})|(?P<turned>{TURNED})|(?P<run>[A-Za-z0-9+/_%=-]{{8,}})")
+RUN = r"(?<![A-Za-z0-9+/_%=-])(?=[A-Za-z+/_-]{0,150}[0-9%=]|[A-Za-z][a-z]{0,150}[A-Z])[A-Za-z0-9+/_%=-]{8,}"
+"""Characters of an encoding that are no plain word: a digit is among them, or a capital after a small letter."""
+CANDIDATE = re.compile(rf"(?P<spaced>{SPACED})|(?P<turned>{TURNED})|(?P<run>{RUN})")
 OPEN = re.compile(
     rf"(?:(?<![^\W_])(?:[^\W_]{SEPARATOR}){{1,39}}[ ._*|/-]{{0,3}}[^\W_]?"
     r"|(?<![^\W_])(?:[a-z']{2,20}[A-Z] ){0,2}[a-z']{1,20}[A-Z]?"
-    r"|[A-Za-z0-9+/_%=-]{1,7})\Z"
+    r"|(?<![A-Za-z0-9+/_%=-])[A-Za-z0-9+/_%=-]{1,160})\Z"
 )
 """The end of a text that may be the begin of a candidate."""
 BETWEEN = re.compile(r"[ ._*|/-]{0,3}\Z")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 WORD = re.compile(r"[^\W\d_]+")
+LONG_WORD = re.compile(r"[^\W\d_]{3,}")
 LEAST = 3
 """Letters that a word must have."""
 LOOK_BACK = 8
@@ -99,23 +100,25 @@ class Memory:
 
     def next(self, text: str, at: int, until: int) -> Hit | None:
         """The first known word that begins in [at, until) of a text, in its own offsets."""
-        for found in WORD.finditer(text, at, len(text)):
-            begin, end = found.span()
+        words = self._words
+        for found in LONG_WORD.finditer(text, at):
+            begin = found.start()
             if begin >= until:
                 return None
             word = found[0]
-            known = self._words.get(word.casefold())
-            if known is None and (known := self._words.get(word)) and _begins_sentence(text, begin):
-                known = None
-            if known and not _joined(text, begin, end):
-                return Hit(begin, end, known[0], "memory", known[1])
+            known = words.get(word.casefold()) or words.get(word)
+            if known is None or _joined(text, begin, found.end()):
+                continue
+            if word in words and self._ordinary(word.casefold()) and _begins_sentence(text, begin):
+                continue
+            return Hit(begin, found.end(), known[0], "memory", known[1])
         return None
 
 
 def _joined(text: str, begin: int, end: int) -> bool:
     """Whether a word is part of a longer one: `ada_b`, `ada7`."""
     before, after = text[begin - 1 : begin], text[end : end + 1]
-    return before == "_" or before.isdecimal() or after == "_" or after.isdecimal()
+    return before == "_" or before.isalnum() or after == "_" or after.isdecimal()
 
 
 def _begins_sentence(text: str, at: int) -> bool:

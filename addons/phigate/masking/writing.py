@@ -34,7 +34,6 @@ UNIT = re.compile(
     r"|(?P<escape>\\(?:u[0-9A-Fa-f]{4}|[nrt]))"
     r"|(?P<broken>(?<=[0-9])(?:-[ \t]{0,8}\r?\n[ \t]{0,8}(?=[0-9])|\r?\n[ \t]{0,8}-(?=[0-9])))"
     r"|(?P<wrap>(?<=[A-Za-z0-9, ])\r?\n[ \t]{0,8}(?=[A-Za-z0-9(]))"
-    r"|(?P<line>\n)"
     r"|(?P<several>[\ufb00-\ufb06\u2026\u33d4\u338e-\u33ff])"
 )
 """What is not read character by character."""
@@ -162,19 +161,19 @@ class Writing:
         whole = self._before + text + following
         parts: list[str] = []
         at, end = lead, lead + len(text)
-        line = lead - self._line
+        begun = lead - self._line
         for unit in UNIT.finditer(whole, lead):
             if unit.start() >= end:
                 break
             kind = unit.lastgroup
-            made = _meaning(unit, kind, unit.start() - line, whole[unit.end() : unit.end() + 1])
-            if kind in {"broken", "wrap", "line"}:
-                line = unit.start() + unit[0].index("\n") + 1
+            line = unit.start() - max(begun, whole.rfind("\n", lead, unit.start()) + 1) if kind == "wrap" else 0
+            made = _meaning(unit, kind, line, whole[unit.end() : unit.end() + 1])
             if made is not None:
                 parts += (self._plainly(whole[at : unit.start()]), self._turned(unit[0], made))
                 at = unit.end()
         parts.append(self._plainly(whole[at:end]))
-        self._before, self._line = text[-1], end - line
+        newline = text.rfind("\n")
+        self._before, self._line = text[-1], len(text) - newline - 1 if newline >= 0 else self._line + len(text)
         return "".join(parts)
 
     def _plainly(self, text: str) -> str:
