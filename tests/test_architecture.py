@@ -43,7 +43,7 @@ FLOORS = {
 
 ADDON = re.compile(r"\w+\.addon")
 KNOW_THE_WORLD = {
-    *("policy.load", "policy.reference", "masking.roster", "masking.tagger.lexicon"),
+    *("policy.load", "policy.reference", "masking.roster", "masking.tagger.lexicon", "masking.tagger.model"),
     *("identity.fetch", "identity.keys", "identity.verify"),
     *("identity.follow", "identity.introspect", "identity.keyring"),
     *("ledger.bounded", "ledger.engines", "ledger.ledger", "ledger.opening", "ledger.spending"),

@@ -163,8 +163,8 @@ def _kinds(word: str, bits: int, case: str, *, joins: bool) -> tuple[int, int, i
     """In prose, in small letters, in capitals."""
     if case == "initial":
         return (BARRIER if word.islower() else CORE), CORE, CORE
-    if word == "I":
-        return (BARRIER,) * 3
+    if word in {"I", "A"}:
+        return BARRIER if word == "I" else CORE, BARRIER, BARRIER
     if case == "upper" and bits & known.STATE:
         return (JOIN,) * 3
     name = bits & (_NAME | _PLACE | known.FACILITY_NAME)
@@ -175,7 +175,9 @@ def _kinds(word: str, bits: int, case: str, *, joins: bool) -> tuple[int, int, i
         return (BARRIER,) * 3
     if case in {"lower", "upper"} and bits & _PLAIN:
         bare = CORE if name or part else JOIN if joins or bits & known.RARE else BARRIER
-        return (JOIN if part or joins else BARRIER) if case == "lower" else bare, bare, bare
+        if case == "lower":
+            return JOIN if part or joins else BARRIER, bare, bare
+        return JOIN if bare == BARRIER and len(word) == 2 else bare, bare, bare  # the postcode OX3 7LU
     return (CORE,) * 3
 
 
