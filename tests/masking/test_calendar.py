@@ -42,7 +42,19 @@ def test_a_date_is_read_and_another_written_in_its_way(text: str, day: date, wri
 
 @pytest.mark.parametrize(
     "text",
-    ["July 10-15, 2023", "May 1987", "03/2021", "2024-02-30", "61-83-49", "today", "", "1", "13/13/2020", "11:20"],
+    [
+        "July 10-15, 2023",
+        "May 1987",
+        "03/2021",
+        "2024-02-30",
+        "61-83-49",
+        "today",
+        "",
+        "1",
+        "13/13/2020",
+        "11:20",
+        "March",
+    ],
 )
 def test_what_is_no_single_day_is_not_read(text: str) -> None:
     assert read(text) is None

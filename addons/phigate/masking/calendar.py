@@ -190,7 +190,7 @@ def _order(text: str, numbers: list[tuple[int, int]], *, named: bool) -> str:
     if any(len(value) not in (1, 2, 4) for value in values):
         return ""
     if named:
-        return {1: "d", 2: "yd" if len(values[0]) == 4 else "dy"}.get(len(values), "")
+        return {1: "d", 2: "yd" if values and len(values[0]) == 4 else "dy"}.get(len(values), "")
     if len(values) == 2:
         return "md" if max(map(len, values)) < 3 else ""
     if len(values) != 3:
