@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phigate.masking import Detectors
+from phigate.masking.detector import Detector
 from phigate.masking.encoded import CAP, UNDECODABLE, Encoded
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 PLAIN = Detectors()
 ENCODED = Encoded(PLAIN.find)
+DECOYS = Detectors((Detector("any", "PERSON", r"(?P<id>Ada Myles|219-09-9999|bcdefg|\x{E9}bcdefg)"),))
 SECRET = "Patient: Ada Brandt, SSN 219-09-9999"
 NOISE = base64.b64encode(random.Random(7).randbytes(600)).decode()
 
@@ -51,6 +53,15 @@ def test_a_hidden_identifier_is_found_as_the_run_that_hides_it(hidden: str, dete
     text = f"it is {hidden}, so"
     (hit,) = hits(text)
     assert (text[hit.begin : hit.end], hit.detector) == (hidden, detector)
+
+
+@pytest.mark.parametrize("text", ["it is selyM adA", "it is\u00e9 2 1 9 - 0 9 - 9 9 9 9", "\u00e9 b c d e f g"])
+@pytest.mark.parametrize("size", [1, 2, 6, 12])
+def test_what_goes_on_after_a_blank_is_waited_for(text: str, size: int) -> None:
+    reader = Encoded(DECOYS.find).reader()
+    fed = [hit for at in range(0, len(text), size) for hit in reader.feed(text[at : at + size])] + reader.close()
+    assert fed == Encoded(DECOYS.find).hits(text)
+    assert fed
 
 
 @pytest.mark.parametrize(

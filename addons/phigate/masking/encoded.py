@@ -42,11 +42,13 @@ RUN = r"(?<![A-Za-z0-9+/_%=-])(?=[A-Za-z+/_-]{0,150}[0-9%=]|[A-Za-z][a-z]{0,150}
 CANDIDATE = re.compile(rf"(?P<spaced>{SPACED})|(?P<turned>{TURNED})|(?P<run>{RUN})")
 OPEN = re.compile(
     rf"(?:(?<![^\W_])(?:[^\W_]{SEPARATOR}){{1,39}}[ ._*|/-]{{0,3}}[^\W_]?"
-    r"|(?<![^\W_])(?:[a-z']{2,20}[A-Z] ){0,2}[a-z']{1,20}[A-Z]?"
+    r"|(?<![^\W_])(?:[a-z']{2,20}[A-Z] ){1,2}|(?<![^\W_])(?:[a-z']{2,20}[A-Z] ){0,2}[a-z']{1,20}[A-Z]?"
+    r"|(?<![^\W_])[^\W_]"
     r"|(?<![A-Za-z0-9+/_%=-])[A-Za-z0-9+/_%=-]{1,160})\Z"
 )
 """The end of a text that may be the begin of a candidate."""
-BETWEEN = re.compile(r"[ ._*|/-]{0,3}\Z")
+BETWEEN = {"spaced": re.compile(r"[ ._*|/-]{0,3}\Z"), "turned": re.compile(r" (?:[a-z']{1,20}[A-Z]?)?\Z")}
+"""What may follow a candidate that goes on."""
 BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
 HEXADECIMAL = re.compile(r"(?:0x)?((?:[0-9A-Fa-f]{2}){6,})")
 PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -132,7 +134,7 @@ class EncodedReader:
 def _may_go_on(kind: str, text: str, end: int) -> bool:
     if end == len(text):
         return True
-    return kind == "spaced" and len(text) - end <= 3 and bool(BETWEEN.match(text, end))
+    return kind in BETWEEN and bool(BETWEEN[kind].match(text, end, end + 24)) and len(text) - end < 24
 
 
 def _open(text: str, at: int) -> int:
