@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phigate.dialect.chunks import ChunkError, Chunks
+from phigate.dialect.chunks import MOST_HELD, ChunkError, Chunks
 from phigate.dialect.openai import ANSWER
 
 
@@ -27,7 +27,7 @@ class Upper:
 
 
 def chunks():
-    return Chunks(ANSWER, Upper, str.upper, lambda text: text.replace("5368145", "[US_SSN]"))
+    return Chunks(ANSWER, Upper, lambda make: make(str.upper), lambda text: text.replace("5368145", "[US_SSN]"))
 
 
 def delta(index=0, finish=None, **fields):
@@ -222,3 +222,23 @@ def test_nothing_follows_an_error():
     made = chunks()
     made.feed({"error": {"message": "one"}})
     assert made.feed({"error": {"message": "two"}}) == []
+
+
+@pytest.mark.parametrize("index", [-1, 10**9, True])
+def test_a_place_in_a_list_is_one_that_a_list_can_have(index):
+    with pytest.raises(ChunkError):
+        chunks().feed(delta(tool_calls=[{"index": index, "function": {"arguments": "{"}}]))
+
+
+def test_what_is_held_until_it_is_whole_is_bounded():
+    made, half = chunks(), delta(tool_calls=[{"index": 0, "function": {"arguments": "x" * (MOST_HELD // 2)}}])
+    assert made.feed(half) == made.feed(half) == []
+    with pytest.raises(ChunkError):
+        made.feed(half)
+
+
+def test_the_rest_of_a_text_that_an_error_cut_does_not_go_out():
+    made = chunks()
+    made.feed(delta(content="536-22-"))
+    out = made.feed(delta(content="8145") | {"error": {"message": "broken"}}) + made.close()
+    assert "8145" not in json.dumps(out)

@@ -290,3 +290,112 @@ def test_a_prompt_s_named_field_is_hidden_from_the_model_too():
     prompt = {"metadata": {"bed": "Fennel 12", "shift": "late"}}
     assert asking.tree_for_caller(prompt, openai.REQUEST) == {"metadata": {"bed": "[LOCATION]", "shift": "late"}}
     assert asking.tree_for_bystanders(prompt, openai.SHOWN) == {"metadata": {"bed": "[LOCATION]", "shift": "late"}}
+
+
+# -- places and keys in streams --------------------------------------------------------------------------------------
+
+
+def both_ways(message, paths=None, mask=LEAN):
+    """What a message is whole and, each text cut in two, streamed; what bystanders see of the stream."""
+
+    def seen():
+        shown = Transformer(SHOWN, SECRETS, "ada")
+        return Sight(DETECTORS, SECRETS, Transformer(mask, SECRETS, "ada") if mask else None, shown, Memory(), paths)
+
+    body, _, _ = whole(orjson.dumps({"choices": [{"index": 0, "message": message}]}), seen())
+    stream, parts = MaskedStream(seen()), [*halves(message, 0), *halves(message, 1)]
+    chunks = [orjson.dumps({"choices": [{"index": 0, "delta": each}]}) for each in parts]
+    sent = stream.feed(b"".join(b"data: " + chunk + b"\n\n" for chunk in chunks)) + stream.finish()
+    return orjson.loads(body)["choices"][0]["message"], joined(sent), stream.take_shown()
+
+
+def halves(node, half):
+    if isinstance(node, str):
+        yield from [node[len(node) // 2 :] if half else node[: len(node) // 2]]
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            yield from ({key: part} for part in halves(value, half))
+    elif half == 0:
+        yield node
+
+
+def joined(raw):
+    """The message that a client puts together from a stream."""
+    made = {}
+
+    def add(into, node):
+        for key, value in node.items():
+            if isinstance(value, dict):
+                add(into.setdefault(key, {}), value)
+            else:
+                into[key] = into.get(key, "") + value if isinstance(value, str) else value
+
+    for line in raw.decode().split("\n\n"):
+        if line.startswith("data: {"):
+            for choice in json.loads(line[6:])["choices"]:
+                add(made, choice["delta"])
+    return made
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"mrn": "77310284"},
+        {"meta": {"patient_name": "Zorvath Quixley"}},
+        {"function_call": {"arguments": '{"mrn": "77310284", "patient_name": "Zorvath Quixley"}'}},
+        {"function_call": {"arguments": '{"resourceType":"Patient","name":[{"family":"Stone","given":["ada"]}]}'}},
+    ],
+)
+@pytest.mark.parametrize("mask", [LEAN, None])
+def test_a_key_says_what_its_text_is_in_a_stream_as_in_the_whole(message, mask):
+    at_once, in_pieces, shown = both_ways(message, mask=mask)
+    assert in_pieces == at_once
+    for text in ("77310284", "Zorvath", "Stone", "ada"):
+        assert text not in shown
+        assert mask is None or text not in json.dumps(in_pieces)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("$.choices[*].message.function_call.name", {"function_call": {"name": "b", "arguments": "7"}}),
+        ("$.choices[*].message.meta", {"meta": {"room": 7, "ward": "blue", "deep": {"bed": True, "wing": "west"}}}),
+        ("$.choices[*].message.meta.room", {"meta": {"room": 7}}),
+        ("$.choices[*].message", {"content": "blue"}),
+    ],
+)
+def test_what_is_named_or_lies_in_what_is_named_is_hidden_in_a_stream_as_in_the_whole(path, message):
+    at_once, in_pieces, shown = both_ways(message, Paths([(path, "UNIQUE_ID")]))
+    assert in_pieces == at_once
+    assert "[UNIQUE_ID]" in json.dumps(in_pieces)
+    assert "blue" not in shown
+
+
+NAMED = '{"patient_name": "Zorvath Quixley", "mrn": "773102"}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"\nthe zorvath file\n{NAMED}\nthe zorvath file\n",
+        'Mr. Zorvath Quixley came.\n{"a": "b"}\nthe zorvath file',
+        "Mr. Zorvath Quixley came.\n\n| a | b |\n|---|---|\n| zorvath | 2 |\n\nthe zorvath file",
+    ],
+)
+def test_a_name_that_was_shown_is_known_after_a_structure_and_in_it(text):
+    caller, _, _ = streamed(events(text, 7), sight())
+    assert caller == sight().text(text)[0]
+    assert caller.casefold().count("zorvath") == text.startswith("\n")  # before anything shows that it is a name
+
+
+def test_the_people_of_a_prompts_structures_are_known_in_its_other_texts():
+    shown = Transformer(SHOWN, SECRETS, "ada")
+    asking = Sight(DETECTORS, SECRETS, shown, shown)
+    prompt = {"messages": [{"role": "user", "content": "the zorvath file"}, {"role": "user", "content": NAMED}]}
+    asking.study(prompt, openai.SHOWN)
+    assert "zorvath" not in json.dumps(asking.tree_for_caller(prompt, openai.REQUEST)).casefold()
+
+
+def test_a_number_for_bystanders_is_read_with_its_key_whatever_the_caller_is_shown():
+    _, _, shown = both_ways({"function_call": {"arguments": {"mrn": 77310284}}}, mask=None)
+    assert "77310284" not in shown

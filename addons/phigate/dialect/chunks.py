@@ -11,7 +11,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from phigate.dialect.tree import MAX_DEPTH, NAME, TELLING, constant, counts, embedded, number, plain, rewrite, values
+from phigate.dialect.tree import (
+    MAX_DEPTH,
+    NAME,
+    TELLING,
+    constant,
+    counts,
+    embedded,
+    labelled,
+    number,
+    plain,
+    rewrite,
+    values,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,12 +32,16 @@ if TYPE_CHECKING:
 
 _MAX_CHANNELS = 4096
 """Texts that one stream may carry in all; each holds back some."""
+MOST_HELD = 1024 * 1024
+"""Characters of a text of which nothing goes out before it is whole."""
 _REMEMBERED = 200
 """Characters of a constant's pieces that are kept to be looked at together."""
 _BESIDE = frozenset({"usage", "error"})
 """What a chunk may carry beside its choices and constants; anything else is left out."""
 
 Path = tuple[str | int, ...]
+type Render = Callable[[str], str]
+type Twice = Callable[[Callable[[Render], Any]], Any]
 
 
 class Channel(Protocol):
@@ -39,42 +55,71 @@ class ChunkError(ValueError):
     """A chunk is not what the dialect says; carries nothing of it."""
 
 
-class JoinedJson:
-    """A channel that holds JSON in pieces (arguments of a tool call): nothing of it goes out before it is whole,
-    since escapes and numbers may be split anywhere.
-    """
+class Held:
+    """A channel of which nothing goes out before it is whole; raises ChunkError when it is longer than anyone waits."""
 
-    def __init__(self, render: Callable[[str], str]) -> None:
-        self._render = render
+    def __init__(self) -> None:
         self._pieces: list[str] = []
+        self._size = 0
 
     def feed(self, text: str) -> str:
+        self._size += len(text)
+        if self._size > MOST_HELD:
+            raise ChunkError("too long to be held")
         self._pieces.append(text)
         return ""
 
     def close(self) -> str:
         text = "".join(self._pieces)
-        return embedded(text, self._render) if text else ""
+        return self._whole(text) if text else ""
+
+    def _whole(self, text: str) -> str:
+        raise NotImplementedError
+
+
+class JoinedJson(Held):
+    """JSON in pieces (arguments of a tool call): escapes and numbers may be split anywhere."""
+
+    def __init__(self, twice: Twice) -> None:
+        super().__init__()
+        self._twice = twice
+
+    def _whole(self, text: str) -> str:
+        return str(self._twice(lambda render: embedded(text, render)))
+
+
+class Labelled(Held):
+    """A text under a key that may say what it is, so that the two are read together."""
+
+    def __init__(self, twice: Twice, key: str) -> None:
+        super().__init__()
+        self._twice, self._key = twice, key
+
+    def _whole(self, text: str) -> str:
+        return str(self._twice(lambda render: labelled(self._key, text, render)))
 
 
 class Chunks:
-    """Rewrites one stream's chunks; `channel` makes the channel of a text, `render` masks a text at once.
+    """Rewrites one stream's chunks; `channel` makes the channel of a text.
 
-    `look` masks what is no text of the model's (constants, keys) and leaves no trace of it. `special` makes the channel
-    of a text by its place, (index of the choice, path in it); None is: as any other.
+    `twice` masks at once what is no piece of a text, for the caller and for everyone else: it is told how a rendering
+    is used. `look` masks what is no text of the model's (constants, keys) and leaves no trace of it.
+    Two look at places, (index of the choice, path in it): `special` makes the channel of a text that is not as any
+    other, `said` gives what is made of a value that is no piece of a text (None: it is as any other).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 -- what is made of each kind of content, the common ones first
         self,
         fields: Fields,
         channel: Callable[[], Channel],
-        render: Callable[[str], str],
+        twice: Twice,
         look: Callable[[str], str],
         special: Callable[[int, Path], Channel | None] = lambda _index, _path: None,
+        said: Callable[[int, Path, Any], tuple[Any] | None] = lambda _index, _path, _value: None,
     ) -> None:
         self._fields = fields
-        self._new, self._special = channel, special
-        self._render, self._look = render, look
+        self._new, self._special, self._said = channel, special, said
+        self._twice, self._look = twice, look
         self._channels: dict[int, dict[Path, Channel]] = {}
         self._frame: dict[str, Any] = {}
         self._made = 0
@@ -92,11 +137,12 @@ class Chunks:
         if self._failed:
             return []
         self._failed = "error" in chunk
-        if self._failed:
+        if self._failed:  # what was held back is gone, and with it what its rest would be read with
             self._channels.clear()
+            choices = []
         constants = self._fields.constant
         frame = {key: value for key, value in chunk.items() if key in constants or key in _BESIDE}
-        frame = rewrite(frame, self._fields, self._render)
+        frame = self._twice(partial(rewrite, frame, self._fields))
         self._frame = {key: value for key, value in frame.items() if key in constants}
         out = self._choices(choices)
         beside = {
@@ -140,7 +186,8 @@ class Chunks:
             return {key: self._member(index, path, key, value) for key, value in node.items() if self._kept(key)}
         if isinstance(node, list):
             return [self._walk(index, (*path, _place(item, at)), item) for at, item in enumerate(node)]
-        return number(node, self._render)
+        said = self._said(index, path, node)
+        return said[0] if said else self._twice(lambda render: number(node, render))
 
     def _kept(self, key: str) -> bool:
         """A key that is no field's name would be text of its own, given out piece by piece."""
@@ -151,12 +198,14 @@ class Chunks:
         )
 
     def _member(self, index: int, path: Path, key: str, value: Any) -> Any:
-        if key in self._fields.constant and plain(value):
-            return self._joined(index, (*path, key), value)
-        if key in self._fields.json and not isinstance(value, str):
-            return values(value, self._render, key)
-        if isinstance(value, int | float):
-            return number(value, self._render, key)
+        whole = key in self._fields.json and not isinstance(value, str)
+        fixed = key in self._fields.constant and plain(value)
+        if whole or fixed or isinstance(value, int | float):
+            if said := self._said(index, (*path, key), value):
+                return said[0]
+            if fixed:
+                return self._joined(index, (*path, key), value)
+            return self._twice(lambda render: (values if whole else number)(value, render, key))
         return self._walk(index, (*path, key), value)
 
     def _joined(self, index: int, path: Path, value: Any) -> Any:
@@ -179,9 +228,13 @@ class Chunks:
             self._made += 1
             if self._made > _MAX_CHANNELS:
                 raise ChunkError("too many channels")
-            usual = partial(JoinedJson, self._render) if path[-1] in self._fields.json else self._new
-            channels[path] = self._special(index, path) or usual()
+            channels[path] = self._special(index, path) or self._usual(path[-1])
         return channels[path]
+
+    def _usual(self, key: str | int) -> Channel:
+        if key in self._fields.json:
+            return JoinedJson(self._twice)
+        return Labelled(self._twice, key) if isinstance(key, str) and key not in self._fields.prose else self._new()
 
     def _flush(self, index: int) -> list[dict[str, Any]]:
         found = []
@@ -197,14 +250,14 @@ def _empty(choice: dict[str, Any]) -> dict[str, Any]:
 
 
 def _index(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _MAX_CHANNELS:
         raise ChunkError("index")
     return value
 
 
 def _place(item: Any, position: int) -> int:
     own = item.get("index") if isinstance(item, dict) else None
-    return own if isinstance(own, int) else position
+    return position if own is None else _index(own)
 
 
 def _nest(path: Path, text: str) -> dict[str, Any]:

@@ -23,6 +23,8 @@ TELLING = re.compile(r"[0-9]{2}|@")
 """What a constant must hold before it can be an identifier at all."""
 _KIND = re.compile(r"[A-Za-z]+[-_]")
 _LABEL = re.compile(r"[_\W]+|(?<=[a-z])(?=[A-Z])")
+_DOCUMENT = re.compile(r"\s{0,100}(?:[{\[]|MSH)")
+"""How a text begins that says itself what is in it."""
 MAX_DEPTH = 100
 """Levels of nesting that are read; the serialiser knows a bound as well, and breaks at it."""
 _LONG_NUMBER = 10_000
@@ -126,6 +128,8 @@ def counts(node: Any) -> Any:
 
 def labelled(key: str, text: str, render: Callable[[str], str]) -> str:
     """A text read together with its key, as `patient name: ...`; alone where that says nothing more."""
+    if _DOCUMENT.match(text):
+        return render(text)
     label = " ".join(_LABEL.split(key)) + ": "
     rendered = render(label + text)
     if rendered == label + text or not rendered.startswith(label):
@@ -134,12 +138,38 @@ def labelled(key: str, text: str, render: Callable[[str], str]) -> str:
 
 
 def embedded(text: str, render: Callable[[str], str], depth: int = 0) -> str:
-    """A string that holds JSON, with the text inside rendered and escaped anew; plain text where it holds none."""
+    """A string that holds JSON, with the text inside rendered and escaped anew; plain text where it holds none.
+
+    An object is rendered as a whole first, for who knows its kind (a FHIR resource); then what that left as it was.
+    """
     try:
         inner = orjson.loads(text)
     except ValueError:
         return render(text)
-    return orjson.dumps(values(inner, render, "", depth)).decode()
+    seen = _loaded(render(text)) if isinstance(inner, dict | list) else inner
+    return orjson.dumps(_left(inner, seen, render, "", depth)).decode()
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return None
+
+
+def _left(before: Any, after: Any, render: Callable[[str], str], key: str, depth: int) -> Any:
+    """`after`, with its values rendered where they are what they were before."""
+    if after is None or after == before:
+        return values(before, render, key, depth)
+    if isinstance(before, dict) and isinstance(after, dict) and len(before) == len(after):
+        pairs = zip(before.items(), after.items(), strict=True)
+        return {
+            (render(name) if name == new else new): _left(old, made, render, name, depth + 1)
+            for (name, old), (new, made) in pairs
+        }
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        return [_left(old, made, render, key, depth + 1) for old, made in zip(before, after, strict=True)]
+    return after
 
 
 def values(node: Any, render: Callable[[str], str], key: str = "", depth: int = 0) -> Any:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from phigate.dialect import openai
-from phigate.dialect.chunks import Chunks
+from phigate.dialect.chunks import Chunks, Held
 from phigate.dialect.sse import KEEP_ALIVE, EventReader, write
-from phigate.dialect.tree import rewrite
+from phigate.dialect.tree import rewrite, texts
 from phigate.masking import structure as structures
 from phigate.masking.detect import Piece
 from phigate.masking.evidence import Hit
@@ -82,35 +82,49 @@ class Sight:
     def _whole(self, text: str) -> tuple[str, str]:
         """Prose as it is found in, structures by what they are: an answer's as they would be in a stream."""
         if self._causal:
-            runs = [self._run(kind, list(run)) for kind, run in groupby(pieces(text), type)]
+            names = self.names.copy()
+            runs = [self._run(kind, list(run), names) for kind, run in groupby(pieces(text), type)]
             return "".join(caller for caller, _ in runs), "".join(shown for _, shown in runs)
         found = parts(text)
         if not found:
             return self._prose(text)
         for part in found:
-            self._learn(part.structure)
+            self._learn(part.structure, self.names)
         return (
             structures.rewrite(text, lambda part: self._prose(part)[0], self._hide(0)),
             structures.rewrite(text, lambda part: self._prose(part)[1], self._hide(1)),
         )
 
-    def _run(self, kind: type, run: list[Any]) -> tuple[str, str]:
+    def _run(self, kind: type, run: list[Any], names: Memory) -> tuple[str, str]:
         if kind is str:
-            return self._prose("".join(run))
-        both = [self.structure(found) for found in run]
+            return self.render(self._detectors.whole("".join(run)).in_order(names))
+        both = [self.structure(found, names) for found in run]
         return "".join(caller for caller, _ in both), "".join(shown for _, shown in both)
 
-    def structure(self, found: Structure) -> tuple[str, str]:
-        """(for the caller, for bystanders) of a structure; the people it names are remembered."""
-        self._learn(found)
+    def structure(self, found: Structure, names: Memory) -> tuple[str, str]:
+        """(for the caller, for bystanders) of a structure in a text that has shown `names`; those it shows are added.
+
+        The people that its members name are remembered for the texts that follow, too.
+        """
+        self._learn(found, names)
+        self._learn(found, self.names)
+        seen: dict[str, tuple[str, str]] = {}
+
+        def read(part: str) -> tuple[str, str]:
+            known = seen.get(part)
+            if known is None:
+                known = seen[part] = self.render(self._detectors.whole(part).in_order(names))
+            return known
+
         return (
-            found.rewrite(lambda part: self._prose(part)[0], self._hide(0)),
-            found.rewrite(lambda part: self._prose(part)[1], self._hide(1)),
+            found.rewrite(lambda part: read(part)[0], self._hide(0)),
+            found.rewrite(lambda part: read(part)[1], self._hide(1)),
         )
 
-    def _learn(self, found: Structure) -> None:
+    @staticmethod
+    def _learn(found: Structure, names: Memory) -> None:
         for entity, value in found.known():
-            self.names.learn([Hit(0, len(value), entity, "structure", 1.0)], value)
+            names.learn([Hit(0, len(value), entity, "structure", 1.0)], value)
 
     def _prose(self, text: str) -> tuple[str, str]:
         known = self._plain.get(text)
@@ -133,6 +147,8 @@ class Sight:
         def read(text: str) -> str:
             if text not in self._read:
                 self._read[text] = self._detectors.whole(text)
+                for part in parts(text):
+                    self._learn(part.structure, self.names)
             return text
 
         rewrite(tree, fields, read)
@@ -140,8 +156,6 @@ class Sight:
             text.learn(self.names)
 
     def _pieces(self, text: str) -> list[Piece]:
-        if self._causal:
-            return self._detectors.whole(text).in_order(self.names)
         whole = self._read.get(text)
         return whole.pieces(self.names) if whole else self._detectors.pieces(text, self.names)
 
@@ -155,6 +169,11 @@ class Sight:
         """A tree, masked for the caller and for bystanders: one and the same where no text differs."""
         caller = self.tree_for_caller(tree, fields)
         return caller, self.tree_for_bystanders(tree, fields) if self._differs or self.paths else caller
+
+    def standing(self, way: tuple[str | int, ...], value: Any) -> tuple[Any, Any]:
+        """(for the caller, for bystanders) of a value that stands at a place of an answer."""
+        caller, shown = self.both(_standing(way, value), openai.ANSWER)
+        return _at(way, caller), _at(way, shown)
 
     def tree_for_caller(self, tree: Any, fields: Fields) -> Any:
         return self._tree(tree, fields, self.for_caller, self._hide(0), keeping=True)
@@ -201,7 +220,8 @@ class TextChannel:
 
     def __init__(self, sight: Sight, detectors: Detectors, shown: list[str]) -> None:
         self._sight = sight
-        self._scanner = detectors.scanner(sight.names)
+        self._names = sight.names.copy()
+        self._scanner = detectors.scanner(self._names)
         self._shown = shown
         self._growing = Growing()
         self._detectors = detectors
@@ -216,8 +236,8 @@ class TextChannel:
         if isinstance(part, str):
             return self._out(self._scanner.feed(part))
         before = self._out(self._scanner.close())
-        caller, shown = self._sight.structure(part)
-        self._scanner = self._detectors.scanner(self._sight.names)
+        caller, shown = self._sight.structure(part, self._names)
+        self._scanner = self._detectors.scanner(self._names)
         self._shown.append(shown)
         return before + caller
 
@@ -228,24 +248,17 @@ class TextChannel:
         return caller
 
 
-class HeldChannel:
-    """A text at or in which the policy's `fields` name something: nothing of it goes out before it is whole."""
+class HeldChannel(Held):
+    """A text at, in or below which the policy's `fields` name something: nothing of it goes out before it is whole."""
 
     def __init__(self, sight: Sight, shown: list[str], way: tuple[str | int, ...]) -> None:
+        super().__init__()
         self._sight, self._shown, self._way = sight, shown, way
-        self._pieces: list[str] = []
 
-    def feed(self, text: str) -> str:
-        self._pieces.append(text)
-        return ""
-
-    def close(self) -> str:
-        text = "".join(self._pieces)
-        if not text:
-            return ""
-        caller, shown = self._sight.both(_standing(self._way, text), openai.ANSWER)
-        self._shown.append(str(_at(self._way, shown)))
-        return str(_at(self._way, caller))
+    def _whole(self, text: str) -> str:
+        caller, shown = self._sight.standing(self._way, text)
+        self._shown.append(str(shown))
+        return str(caller)
 
 
 def _standing(way: tuple[str | int, ...], node: Any) -> Any:
@@ -255,9 +268,14 @@ def _standing(way: tuple[str | int, ...], node: Any) -> Any:
     return node
 
 
+def _way(index: int, path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Where in a whole answer stands what a stream has at a path of a choice."""
+    return ("choices", index, *("message" if step == "delta" else step for step in path))
+
+
 def _at(way: tuple[str | int, ...], node: Any) -> Any:
-    for step in way:
-        node = node[step]
+    for step in way:  # a name may have been masked: there is one only
+        node = node[step] if isinstance(step, int) else next(iter(node.values()))
     return node
 
 
@@ -281,7 +299,7 @@ class MaskedStream:
         self._shown: list[str] = []
         self._reader = EventReader()
         channel = partial(sight.channel, self._shown)
-        self._chunks = Chunks(openai.ANSWER, channel, self._at_once, sight.for_caller, self._named)
+        self._chunks = Chunks(openai.ANSWER, channel, self._twice, sight.for_caller, self._named, self._said)
         self.usage: dict[str, int] = {}
         self.ended = False
 
@@ -300,14 +318,29 @@ class MaskedStream:
 
     def _named(self, index: int, path: tuple[str | int, ...]) -> HeldChannel | None:
         """The channel of a text that the policy's `fields` are about: they speak of whole answers."""
-        way = ("choices", index, *("message" if step == "delta" else step for step in path))
-        paths = self._sight.paths
-        return HeldChannel(self._sight, self._shown, way) if paths and paths.below(*way) else None
+        way, paths = _way(index, path), self._sight.paths
+        return HeldChannel(self._sight, self._shown, way) if paths and paths.speaks_of(*way) else None
 
-    def _at_once(self, text: str) -> str:
-        caller, shown = self._sight.text(text)
-        self._shown.append(shown)
+    def _said(self, index: int, path: tuple[str | int, ...], value: Any) -> tuple[Any] | None:
+        """What the policy's `fields` make of a value that is no piece of a text."""
+        way, paths = _way(index, path), self._sight.paths
+        if value is None or not paths or not paths.treats(*way):
+            return None
+        caller, shown = self._sight.standing(way, value)
+        self._show(shown)
+        return (caller,)
+
+    def _twice(self, make: Callable[[Callable[[str], str]], Any]) -> Any:
+        """What is made for the caller; what is made for bystanders is put aside."""
+        caller, shown = make(self._sight.for_caller), make(self._sight.for_bystanders)
+        self._show(shown)
         return caller
+
+    def _show(self, shown: Any) -> None:
+        if isinstance(shown, str):
+            self._shown.append(shown)
+        elif isinstance(shown, dict | list):
+            self._shown += texts(shown, openai.ANSWER)
 
     def _event(self, data: str | None) -> bytes:
         if data is None:

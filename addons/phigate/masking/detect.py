@@ -61,7 +61,7 @@ class Detectors:
         self.sources: tuple[Source, ...] = (*((compiled(rows),) if rows else ()), *sources)
 
     def scanner(self, names: Memory | None = None) -> Scanner:
-        """For one text that may be growing; `names` are known before it begins."""
+        """For one text that may be growing; `names` are known before it begins, and those that it shows are added."""
         return Scanner(self.sources, names)
 
     def whole(self, text: str) -> Whole:
@@ -110,8 +110,8 @@ class Whole:
         return Cut(self._writing, self._raw).pieces(hits, len(self._text))
 
     def in_order(self, memory: Memory) -> list[Piece]:
-        """The text in the pieces that a Scanner gives for it; the memory is read only."""
-        decision = Decision(self._text, memory.copy(), learning=True)
+        """The text in the pieces that a Scanner gives for it; the names that it shows are added to the memory."""
+        decision = Decision(self._text, memory, learning=True)
         hits, _ = decide(decision, self._hits, len(self._text))
         return Cut(self._writing, self._raw).pieces(hits, len(self._text))
 
@@ -151,7 +151,7 @@ class Scanner:
     def __init__(self, sources: Iterable[Source], names: Memory | None = None) -> None:
         self._readers = [source.reader() for source in sources]
         self._writing = Writing()
-        self._decision = Decision("", names.copy() if names else Memory(), learning=True, last=False)
+        self._decision = Decision("", Memory() if names is None else names, learning=True, last=False)
         self._cut = Cut(self._writing, "")
         self._open: list[Hit] = []
         """Hits that are not decided, in order."""

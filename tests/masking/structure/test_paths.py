@@ -186,17 +186,13 @@ def test_what_was_rewritten_into_no_json_stays_as_it_was_rewritten():
     assert shown == {"a": "no json"}
 
 
-def test_a_place_below_can_be_asked_for_alone():
+def test_a_place_can_be_asked_for_alone():
     paths = Paths([("$.choices[*].message.tool_calls[*].function.arguments.name", "PERSON"), ("$.id", "keep")])
     way = ("choices", 0, "message", "tool_calls", 1, "function", "arguments")
-    assert paths.hides_below(*way)
-    assert paths.hides_below("choices")
-    assert not paths.hides_below("id")
-    assert not paths.hides_below("model")
-    inner = paths.below(*way)
-    assert inner is not None
-    assert inner.apply({"name": "x", "n": 1}, same, same, hide, keeping=True) == {"name": "[PERSON]", "n": 1}
-    assert paths.below("model") is None
+    assert [paths.speaks_of(*place) for place in ((), ("choices",), way, (*way, "name"), ("id",))] == [True] * 5
+    assert [paths.speaks_of(*place) for place in (("model",), ("choices", 0, "text"))] == [False] * 2
+    assert [paths.treats(*place) for place in ((*way, "name"), (*way, "name", "family"), ("id",))] == [True] * 3
+    assert [paths.treats(*place) for place in ((), way, ("model",))] == [False] * 3
 
 
 RULES = [

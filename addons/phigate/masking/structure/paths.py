@@ -12,7 +12,6 @@ Rules of this file:
 
 from __future__ import annotations
 
-from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -22,7 +21,7 @@ from phigate.masking.structure.treatment import KEEP, SCAN
 from phigate.policy.paths import steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from phigate.policy.paths import Step
     from phigate.policy.schema import FieldRule
@@ -113,33 +112,24 @@ class Paths:
         self._taken(node, self._start(), (), found, 0)
         return found
 
-    def hides_below(self, *way: str | int) -> bool:
-        """Whether something would be hidden at or below a place: a text there cannot be shown piece by piece."""
-        state: _State | None = self._start()
-        for key in way:
-            if state is not None and state.verdict not in (None, KEEP, SCAN):
-                return True
-            state = self._step(state, key) if state is not None else None
-        if state is None:
-            return False
-        ends = {path for path, _ in state.positions} if state.positions else set()
-        return state.verdict not in (None, KEEP, SCAN) or any(
-            self._treatments[path] not in (KEEP, SCAN) for path in ends
-        )
+    def treats(self, *way: str | int) -> bool:
+        """Whether a place is named, or one that it lies in."""
+        return any(state.verdict is not None for state in self._along(way))
 
-    def below(self, *way: str | int) -> Paths | None:
-        """The paths as they stand below a place, for a text there that is held until it is whole; None if none do."""
-        state: _State | None = self._start()
-        for key in way:
-            state = self._step(state, key) if state is not None else None
-        if state is None:
-            return None
-        return self._from(state)
+    def speaks_of(self, *way: str | int) -> bool:
+        """Whether a place is named, or one that it lies in or that may lie in it: a text there is held until whole."""
+        states = list(self._along(way))
+        return len(states) > len(way) or any(state.verdict is not None for state in states)
 
-    def _from(self, root: _State) -> Paths:
-        inner = copy(self)
-        vars(inner)["_root"] = root
-        return inner
+    def _along(self, way: Iterable[str | int]) -> Iterator[_State]:
+        """The states on the way to a place, as far as a path leads."""
+        state: _State | None = self._start()
+        yield self._start()
+        for key in way:
+            state = self._step(state, key) if state else None
+            if state is None:
+                return
+            yield state
 
     # -- states -----------------------------------------------------------------------------------------------------
 
