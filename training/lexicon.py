@@ -108,7 +108,7 @@ class Builder:
 
 KEPT = frozenset("will may art rose grace mark bill pat jean carol".split())
 """First names whatever else they are."""
-DROPPED = frozenset("day colon gross worth guy hand op mid hilo gene page bill".split()) - KEPT
+DROPPED = frozenset("day colon gross worth guy hand op mid gene page bill".split()) - KEPT
 """Surnames of many, and in every note as something else."""
 
 
@@ -168,6 +168,7 @@ def build() -> dict[str, int]:
     made.add(english(), shipped.PLAIN)
     made.add((word for line in sections("english.txt")["medical"] for word in line.split()), shipped.MEDICAL)
     made.add((fold(word) for word in own["more words"]), shipped.PLAIN | shipped.MEDICAL)
+    made.add((fold(word) for word in own["peoples"]), shipped.PLAIN)
     made.add(made.function, shipped.FUNCTION | shipped.PLAIN)
     made.add(made.abbreviations, shipped.PLAIN | shipped.MEDICAL)
     made.add((word for word in icd() if word not in eponyms()), shipped.MEDICAL)
