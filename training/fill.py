@@ -20,7 +20,8 @@ from training.template import Part, Piece, Slot, expand, parse
 PEOPLE = frozenset("patient doctor doctor2 nurse relative relative2 person person2 author caregiver".split())
 STAFF = frozenset("doctor doctor2 nurse author".split())
 MODIFIERS = {"upper", "lower", "possessive", "cap"}
-VARY = frozenset("n dose vital lab frequency abbr diseaseabbr symptomabbr".split())
+TONGUES = [name.removesuffix(" words") for name in sections("own/foreign.txt") if name.endswith(" words")]
+VARY = frozenset("n dose vital lab frequency abbr diseaseabbr symptomabbr".split()) | {f"word{tongue}" for tongue in TONGUES}
 """Slots that are something new each time."""
 
 MADE_OF = {
@@ -40,8 +41,27 @@ MADE_OF = {
     "irishplace": ("places", "irish places"), "streetname": ("places", "trees and such"),
     "streetkind": ("places", "street kinds"), "rarestreetkind": ("places", "rare street kinds"),
     "unit": ("places", "units"), "foreignzip": ("places", "postal codes"), "foreigncountry": ("places", "countries"),
+    "otc": ("brands", "otc and household"), "gadget": ("brands", "device"), "foreignbrand": ("brands", "foreign"),
+    "eponymword": ("eponyms", "words"), "eponympair": ("eponyms", "pairs"), "stain": ("eponyms", "staining and media"),
+    "instrument": ("eponyms", "instruments"), "acronym": ("acronyms", "acronyms"), "trial": ("acronyms", "trials"),
+    "scale": ("acronyms", "scales"), "company": ("things", "companies"), "retailer": ("things", "retailers and tech"),
+    "bug": ("things", "organisms"), "serovar": ("things", "serovars"), "food": ("things", "food"),
+    "people": ("things", "languages and peoples"), "holiday": ("things", "religions and holidays"),
+    "programme": ("things", "programmes"), "rareword": ("things", "rarer words"), "tongue": ("things", "languages"),
+    "nameword": ("things", "verbs that are names"),
+    **{f"word{tongue}": ("foreign", f"{tongue} words") for tongue in TONGUES},
 }  # fmt: skip
 """Slots that are one item, or one pattern, of a section of a list."""
+
+ALSO: dict[str, tuple[tuple[str, str], ...]] = {
+    "brand": (("brands", "us"), ("brands", "us"), ("brands", "foreign")),
+    "drug": (("brands", "generic"),),
+    "device": (("brands", "device"), ("eponyms", "instruments")),
+    "organism": (("things", "organisms"), ("things", "serovars")),
+    "study": (("acronyms", "trials"),),
+    "score": (("acronyms", "scales"),),
+}
+"""More sections for a slot of `MADE_OF`, or of the lists of `fillers.txt`."""
 
 ALIASES = {
     "drug2": "drug", "disease2": "disease", "symptom2": "symptom", "date2": "date", "facility2": "facility",
@@ -51,6 +71,11 @@ ALIASES = {
     "society2": "society", "year2": "year", "email2": "email", "id2": "id", "employer2": "employer",
     "state2": "state", "street2": "street", "specialty2": "specialty", "department2": "department", "study2": "study",
     "score2": "score", "sign2": "sign", "device2": "device", "word2": "word", "insurer2": "insurer",
+    "brand3": "brand", "acronym2": "acronym", "acronym3": "acronym", "trial2": "trial", "trial3": "trial",
+    "scale2": "scale", "scale3": "scale", "company2": "company", "food2": "food", "bug2": "bug", "gadget2": "gadget",
+    "instrument2": "instrument", "eponymword2": "eponymword", "eponymword3": "eponymword", "people2": "people",
+    "eponympair2": "eponympair", "otc2": "otc", "stain2": "stain", "programme2": "programme", "tongue2": "tongue",
+    "rareword2": "rareword", "foreignbrand2": "foreignbrand", "bug3": "bug", "company3": "company", "food3": "food",
 }  # fmt: skip
 LABELS = {
     "facility": "ORGANIZATION", "pharmacy": "ORGANIZATION", "school": "ORGANIZATION", "employer": "ORGANIZATION",
@@ -60,6 +85,7 @@ LABELS = {
 ENDING = (
     "[mab|nib|pril|sartan|olol|statin|azole|cillin|mycin|vir|gliptin|gliflozin|zumab|tinib|parin|dipine|oxacin|ine]"
 )
+EPONYM_SIGN = "[{eponymword}[|'s]|{eponympair}] [sign|reflex|test|maneuver|phenomenon|triad|law|[positive|negative]]"
 COINED = {
     "disease": (0.1, ["{diseaseabbr}"]),
     "symptom": (0.06, ["{symptomabbr}"]),
@@ -68,22 +94,29 @@ COINED = {
         0.2,
         ["{Syllable}{syllable}[a|o|ix|ra|tis|via|xa|lo|yx|en|al|um|vance|zia]", "{Syllable}[vy|qo|zi|xta|tra|nex]"],
     ),
-    "sign": (0.3, ["{surname}[|'s] [sign|reflex|test|maneuver|sign|triad|point|phenomenon]"]),
+    "sign": (0.45, [EPONYM_SIGN, "{surname}[|'s] [sign|reflex|test|maneuver|sign|triad|point|phenomenon]"]),
     "score": (
-        0.2,
+        0.35,
         [
+            "[{eponymword}|{eponympair}] [score|scale|index|criteria|class|grade|stage|type|][ {1-12}|]",
             "{surname} [score|scale|index|criteria|classification|grade {1-4}|stage {1-4}|class]",
             "{AAA}[-{A}|{9}|{A}|-{99}] [score|index|scale|]",
         ],
     ),
     "device": (0.2, ["{surname} [catheter|drain|tube|clamp|retractor|needle|valve|stent|clip|pump|plate|screw|brace]"]),
     "eponymprocedure": (
-        0.25,
-        ["{surname}[|'s|-{surname}] [procedure|repair|technique|approach|incision|flap|osteotomy]"],
+        0.4,
+        [
+            "[{eponymword}|{eponympair}] [procedure|repair|approach|shunt|flap|anastomosis]",
+            "{surname}[|'s|-{surname}] [procedure|repair|technique|approach|incision|flap|osteotomy]",
+        ],
     ),
     "eponymdisease": (
-        0.25,
-        ["{surname}[|'s|-{surname}] [disease|syndrome|palsy|tumor|lymphoma|anemia|fracture|nodule]"],
+        0.45,
+        [
+            "[{eponymword}|{eponympair}][|'s] [disease|syndrome|anomaly|tumor|cyst|lesion]",
+            "{surname}[|'s|-{surname}] [disease|syndrome|palsy|tumor|lymphoma|anemia|fracture|nodule]",
+        ],
     ),
     "organism": (
         0.1,
@@ -108,6 +141,13 @@ JAPANESE = "machi cho yama kawa jima zaka hama bashi saki gaoka".split()
 @cache
 def pattern(text: str) -> tuple[Part, ...]:
     return parse(text)
+
+
+@cache
+def stocked(name: str) -> tuple[str, ...]:
+    """Every item a slot can be."""
+    places = (MADE_OF[name], *ALSO.get(name, ()))
+    return tuple(item for file, section in places for item in sections(f"own/{file}.txt")[section])
 
 
 @cache
@@ -180,8 +220,7 @@ class Filler:
         if name in COINED and self.rng.random() < COINED[name][0]:
             return self.expanded(self.rng.choice(COINED[name][1]))
         if name in MADE_OF:
-            file, section = MADE_OF[name]
-            return self.one_of(f"own/{file}.txt", section)
+            return self.expanded(self.rng.choice(stocked(name)))
         if name in sections("own/fillers.txt"):
             return self.one_of("own/fillers.txt", name)
         if made := CULTURAL.fullmatch(name):

@@ -1,5 +1,5 @@
 """
-Builds the tagger's lexicon from the word lists: `python -m training.lexicon [--check]`.
+Builds the tagger's lexicon from the word lists: `python -m training.lexicon [--check] [--withhold]`.
 
 A word that is common English (or clinical) and rare as a name keeps only RARE of its name flags, so that `pain`,
 `weight` or `best` does not look like a surname; how common a name must be to stay grows with how common the word is.
@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from zlib import crc32
 
 from phigate.masking.tagger import lexicon as shipped
 from phigate.masking.tagger.lexicon import fold
@@ -62,8 +63,63 @@ def eponyms() -> frozenset[str]:
 CAPITALISED = re.compile(r"\b[A-Z][^\W\d_]*[a-zà-ÿ](?:['’][A-Za-z]{2,})?")
 
 
+WITHHELD = 4
+"""One word in so many of the later lists is kept out for training: there will always be some that no list knows."""
+LATER = (
+    ("brands", "us", shipped.DRUG | shipped.MEDICAL),
+    ("brands", "foreign", shipped.DRUG | shipped.MEDICAL),
+    ("brands", "generic", shipped.DRUG | shipped.MEDICAL),
+    ("brands", "otc and household", shipped.DRUG),
+    ("brands", "device", shipped.MEDICAL),
+    ("eponyms", "words", shipped.EPONYM),
+    ("eponyms", "pairs", shipped.EPONYM),
+    ("eponyms", "instruments", shipped.EPONYM),
+    ("eponyms", "staining and media", shipped.EPONYM),
+    ("acronyms", "acronyms", shipped.PLAIN | shipped.MEDICAL),
+    ("acronyms", "scales", shipped.MEDICAL),
+    ("acronyms", "trials", shipped.MEDICAL),
+    ("things", "companies", shipped.MEDICAL),
+    ("things", "organisms", shipped.MEDICAL),
+    ("things", "food", shipped.PLAIN),
+    ("things", "languages and peoples", shipped.PLAIN),
+    ("things", "languages", shipped.PLAIN),
+    ("things", "religions and holidays", shipped.PLAIN),
+    ("things", "rarer words", shipped.PLAIN),
+)
+"""Sections of lists, and what their words are; a word of English or a common name is not changed by them."""
+NAMED = shipped.FIRST | shipped.FIRST_COMMON | shipped.LAST_COMMON | shipped.PLACE_COMMON
+MAYBE_NAMED = NAMED | shipped.LAST | shipped.PLACE
+PARTS = shipped.PARTICLE | shipped.STREET | shipped.FACILITY | shipped.PLACE_PART
+ALSO_NAMES = frozenset(
+    "anka anni asma beste bror daan dag dunya einer ekim elke elle esta hanno hayat inga juni kasim liv maja nada nel "
+    "nelle nila oda primo sana siya tage val vita prima alla ang ata donner fisch freitag herz haus bruder sonntag "
+    "weise wasser vos bello bueno grande casado lang mehr montag hoch schwer kalt licht yildir masa io ilan gul orina "
+    "volta costas testa vecchio gamba segundo remedios silla morada ville maio sabah adi porta bonne kost boca alves "
+    "pollo pesce buono donna mora dias mata reni pele matka malaki kall kurz leite longo lewa ryba nogueira voet "
+    "abend bein blau kann herr zona isa toma mundo leger ala bon bien casa como poli stary vid veta yara kati".split()
+)
+"""Ordinary words elsewhere that people are called as well; nothing is said of them here."""
+
+
+def withheld(word: str) -> bool:
+    return crc32(word.encode()) % WITHHELD == 0
+
+
+@cache
+def foreign() -> dict[str, int]:
+    """Ordinary words of other languages."""
+    found: dict[str, int] = {}
+    for section, items in sections("own/foreign.txt").items():
+        functional = section.endswith("function")
+        for word in words(items):
+            if word not in ALSO_NAMES:
+                found[word] = found.get(word, 0) | shipped.PLAIN | (shipped.FUNCTION if functional else 0)
+    return found
+
+
 class Builder:
-    def __init__(self) -> None:
+    def __init__(self, *, withhold: bool = False) -> None:
+        self.withhold = withhold
         self.flags: dict[str, int] = defaultdict(int)
         own = sections("own/clinical.txt")
         self.function = set(own["function"])
@@ -86,6 +142,8 @@ class Builder:
             return 0
         if word in eponyms():
             return need
+        if word in foreign():
+            need = max(need, table[55])
         if icd().get(word, 0) >= 20 or word in self.medical:
             return max(need, table[10])
         return max(need, table[35]) if word in icd() else need
@@ -97,6 +155,21 @@ class Builder:
                 self.flags[word] |= shipped.RARE
             else:
                 self.flags[word] |= flag | (common if count >= COMMON else 0)
+
+    def later(self) -> None:
+        """What the later lists say, where it takes nothing from a name."""
+        for file, section, flag in LATER:
+            items = sections(f"own/{file}.txt")[section]
+            for word in words(items):
+                if word in english() or (self.withhold and withheld(word)):
+                    continue
+                named = shipped.FIRST_COMMON if flag == shipped.EPONYM else NAMED
+                if not self.flags[word] & named:
+                    self.flags[word] |= flag
+        for word, flag in foreign().items():
+            kept_out = self.withhold and withheld(word) and not flag & shipped.FUNCTION
+            if not kept_out and not self.flags[word] & (NAMED | PARTS):
+                self.flags[word] |= flag & ~shipped.FUNCTION if self.flags[word] & MAYBE_NAMED else flag
 
     def places(self, counts: dict[str, int]) -> None:
         for word, people in counts.items():
@@ -161,8 +234,9 @@ def place_counts() -> dict[str, int]:
     return found
 
 
-def build() -> dict[str, int]:
-    made = Builder()
+def build(*, withhold: bool = False) -> dict[str, int]:
+    """Words with their flags; `withhold` as the tagger is trained, without a part of what it will know."""
+    made = Builder(withhold=withhold)
     own, places = sections("own/clinical.txt"), sections("own/places.txt")
     facilities = sections("own/facilities.txt")
     made.add(english(), shipped.PLAIN)
@@ -195,6 +269,7 @@ def build() -> dict[str, int]:
     made.add((fold(word) for word in own["relations"]), shipped.RELATION)
     made.add((fold(word) for word in own["labels"]), shipped.LABEL)
     made.add((fold(word) for word in own["calendar"]), shipped.MONTH)
+    made.later()
     names = shipped.FIRST | shipped.LAST | shipped.PLACE
     settled = {word: flags & ~shipped.RARE if flags & names else flags for word, flags in made.flags.items()}
     return {word: flags for word, flags in settled.items() if flags and flags != shipped.RARE}
@@ -215,7 +290,7 @@ def text_of(flags: dict[str, int]) -> str:
 
 
 if __name__ == "__main__":
-    made = text_of(build())
+    made = text_of(build(withhold="--withhold" in sys.argv))
     if "--check" in sys.argv:
         sys.exit(0 if TARGET.read_text(encoding="utf-8") == made else "lexicon.txt is not what the word lists make")
     TARGET.write_text(made, encoding="utf-8")
