@@ -21,7 +21,9 @@ PEOPLE = frozenset("patient doctor doctor2 nurse relative relative2 person perso
 STAFF = frozenset("doctor doctor2 nurse author".split())
 MODIFIERS = {"upper", "lower", "possessive", "cap"}
 TONGUES = [name.removesuffix(" words") for name in sections("own/foreign.txt") if name.endswith(" words")]
-VARY = frozenset("n dose vital lab frequency abbr diseaseabbr symptomabbr".split()) | {f"word{tongue}" for tongue in TONGUES}
+VARY = frozenset("n dose vital lab frequency abbr diseaseabbr symptomabbr".split()) | {
+    f"word{tongue}" for tongue in TONGUES
+}
 """Slots that are something new each time."""
 
 MADE_OF = {

@@ -25,7 +25,8 @@ NEEDED = {10: 25, 20: 20, 35: 10, 40: 5, 50: 5, 55: 2, 60: 2}
 """People per 100,000 that a name needs to stay one, by how common the word is (SCOWL class)."""
 PEOPLE_NEEDED = {10: 400_000, 20: 250_000, 35: 60_000, 40: 40_000, 50: 25_000, 55: 15_000, 60: 15_000}
 """Inhabitants, likewise."""
-COMMON = 15
+COMMON, CALLED = 15, 5
+"""People per 100,000 that make a name common; that keep the later lists from saying what else the word is."""
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
@@ -120,6 +121,7 @@ def foreign() -> dict[str, int]:
 class Builder:
     def __init__(self, *, withhold: bool = False) -> None:
         self.withhold = withhold
+        self.called: set[str] = set()
         self.flags: dict[str, int] = defaultdict(int)
         own = sections("own/clinical.txt")
         self.function = set(own["function"])
@@ -151,6 +153,8 @@ class Builder:
     def names(self, counts: dict[str, int], flag: int, common: int) -> None:
         for word, count in counts.items():
             need = self.needed(word, NEEDED, 60)
+            if count >= CALLED:
+                self.called.add(word)
             if count < need:
                 self.flags[word] |= shipped.RARE
             else:
@@ -164,11 +168,11 @@ class Builder:
                 if word in english() or (self.withhold and withheld(word)):
                     continue
                 named = shipped.FIRST_COMMON if flag == shipped.EPONYM else NAMED
-                if not self.flags[word] & named:
+                if not self.flags[word] & named and (flag == shipped.EPONYM or word not in self.called):
                     self.flags[word] |= flag
         for word, flag in foreign().items():
             kept_out = self.withhold and withheld(word) and not flag & shipped.FUNCTION
-            if not kept_out and not self.flags[word] & (NAMED | PARTS):
+            if not kept_out and word not in self.called and not self.flags[word] & (NAMED | PARTS):
                 self.flags[word] |= flag & ~shipped.FUNCTION if self.flags[word] & MAYBE_NAMED else flag
 
     def places(self, counts: dict[str, int]) -> None:
