@@ -1,4 +1,4 @@
-"""People: a name after a title, after a label or a relation, or before a credential.
+"""People: a name after a title, a label, a signature's verb or a relation; all other names are the tagger's.
 
 A name is up to four capitalised words with initials and particles between them; `name_of` cuts off what follows it.
 """
@@ -8,34 +8,31 @@ from __future__ import annotations
 import re
 
 from phigate.masking.detector import Detector
-from phigate.masking.detectors.parts import APOSTROPHE, EDGE, LOWER, QUOTE, UPPER
+from phigate.masking.detectors.parts import APOSTROPHE, LOWER, QUOTE, UPPER
 
 LETTERS = rf"(?:{LOWER}|{UPPER})"
 REST = rf"{LETTERS}{{0,23}}(?:{APOSTROPHE}{LETTERS}{{1,12}}){{0,2}}"
 WORD = rf"(?:{UPPER}\.(?:{UPPER}\.)?|{UPPER}{REST})"
-LED = rf"(?:{EDGE}\.|{EDGE}{REST})"
-"""A word at the very start of a match."""
 PARTICLE = r"(?:(?i:van der|van den|van|von|de la|de|del|di|da|dos|du|la|le|bin|ibn|al|el|st\.|ter) )?"
 NEXT = rf"[ \x{{A0}}]{{1,2}}{PARTICLE}{WORD}"
 SUFFIX = r"(?:,? (?:Jr|Sr|II|III|IV)\b\.?)?"
 FULL = rf"{PARTICLE}{WORD}(?:{NEXT}){{0,3}}{SUFFIX}"
 LAST_FIRST = rf"{PARTICLE}{WORD}(?: {WORD})?, {{1,2}}{WORD}(?: {WORD})?"
-MANY = rf"{PARTICLE}{WORD}(?:{NEXT}){{1,3}}{SUFFIX}"
 
 TITLE = (
-    r"\b(?:(?i:drs?|mrs?|ms|mx|prof|professor|rev|hon|capt|sgt|lt|sra?)\b\.?"
+    r"\b(?:(?:[Dd]rs?|DRS?|[Mm]rs?|MRS?|(?i:ms|mx|prof|professor|rev|hon|capt|sgt|lt|sra?))\b\.?"
     r"|[Dd]octor|[Nn]urse|[Mm]iss|[Mm]ister|[Mm]adam|[Ss]ister|[Ff]ather|[Pp]astor|[Rr]abbi|[Oo]fficer|[Dd]etective"
     r"|[Jj]udge|[Ss]e\x{F1}ora?|[Hh]err|[Ff]rau|[Mm]onsieur|[Mm]adame|HERR|FRAU)"
 )
 LABEL = (
-    r"\b(?i:(?:(?:patient|pt|client|member|subscriber|guarantor|insured|policy ?holder|mother|father|parent"
+    r"\b(?i:(?:patient|pt|client|member|subscriber|guarantor|insured|policy ?holder|mother|father|parent"
     r"|guardian|spouse|provider|physician|doctor"
     r"|contact|first|last|middle|full|given|family|maiden|preferred|legal|user|nurse|attending"
-    r"|emergency contact)(?:['\x{2019}]s)?[ _]?)?(?:sur)?names?"
+    r"|emergency contact)(?:['\x{2019}]s)?[ _]?(?:sur)?names?|surnames?"
     r"|patient|pt|client|member|subscriber|guarantor|insured|attending(?: physician)?|(?:consulting|referring"
     r"|primary care|ordering|admitting|treating) (?:physician|provider|doctor)"
     r"|physician|provider|pcp|surgeon|resident|nurse|author|caregiver|(?:emergency )?contact|next of kin|nok"
-    r"|re|attn|attention|cc|employee|recipient|donor|subject"
+    r"|attn|attention|employee|recipient|donor"
     r"|informant|historian|interpreter|witness|therapist|counselor|clinician|dictated|transcriptionist)"
 )
 BY = (
@@ -50,11 +47,6 @@ RELATION = (
     r"|grandmother|grandfather|roommate|friend|neighbou?r|caregiver|guardian|girlfriend|boyfriend"
     r"|fianc\x{E9}e?|fiancee?|stepmother|stepfather"
     r"|son-in-law|daughter-in-law|(?:brother|sister|mother|father)-in-law)"
-)
-CREDENTIAL = (
-    r"(?:M\.?D|D\.?O|R\.?N|N\.?P|P\.?A(?:-C)?|Ph\.?D|D\.?D\.?S|D\.?M\.?D|FNP(?:-B?C)?|AGNP|ACNP|LCSW|MSW"
-    r"|Pharm\.?D|D\.?P\.?M|O\.?D|MBBS|MBChB|CRNA|CNM|DNP|APRN|LPN|LVN|CNA"
-    r"|BSN|MSN|Psy\.?D|DPT|FACC|FACS|FACP|MPH|LMFT|RD|RDN|RT|CMA|EMT(?:-P)?|DC|DVM|Esq)"
 )
 STOPS = frozenset(
     """
@@ -89,19 +81,38 @@ HEADINGS = frozenset(
     """.split()  # noqa: SIM905 - a word list reads best as words
 )
 """Lower-case words that end a name in notes, though some may be one: headings, labels, months, places of care."""
+ROLES = frozenset(
+    """
+    anesthesia dietary dietitian director editor faculty manager management medics nursing nutrition operator
+    paramedics pathology pharmacist pharmacy reader sonographer student supervisor system technician technologist
+    trauma user
+    """.split()  # noqa: SIM905 - a word list reads best as words
+)
+"""Lower-case words for who did something, without a name."""
+SERIES = frozenset(
+    """
+    abdomen angio angiogram angiography arthrogram brain capsule capsules caps cardiac cervical cholangiography
+    delayed elastography enterography grade head imaging lumbar neck oral orbits pelvis perfusion prostate scale
+    scan score spectroscopy spine tablet tablets tabs thoracic urography venography
+    """.split()  # noqa: SIM905 - a word list reads best as words
+)
+"""Lower-case words after `MR` for an image, `MRS` for a scale, `DR` for a slow capsule."""
 GIVEN = frozenset({"april", "august", "jan", "june", "may", "will"})
 """Words above that begin a name when another word of it follows."""
 TOKEN = re.compile(r"[^\s,]+")
 
 
+NO_NAME = HEADINGS | ROLES
+
+
 def name_of(text: str) -> str:
     """The leading words of a text that can be a name; empty where the first cannot."""
-    return _leading(text, HEADINGS)
+    return _leading(text, NO_NAME)
 
 
 def titled(text: str) -> str:
     """The same after a title, where the first word is a name even if it is `Day` or `Street`."""
-    return _leading(text, frozenset())
+    return _leading(text, SERIES)
 
 
 def _leading(text: str, not_first: frozenset[str]) -> str:
@@ -127,10 +138,6 @@ def is_no_acronym(text: str) -> bool:
     return is_name(text) and not text.isupper()
 
 
-def has_two_words(text: str) -> bool:
-    return is_no_acronym(text) and len(TOKEN.findall(text)) > 1
-
-
 NAMES = (
     Detector(
         "name-title",
@@ -149,7 +156,17 @@ NAMES = (
             "Dr. [[Day]] called",
             "Dr. [[April Jones]]",
         ),
-        misses=("the doctor said", "Dr. on call", "MS flare", "Nurse Notes", "Mr. is"),
+        misses=(
+            "the doctor said",
+            "Dr. on call",
+            "MS flare",
+            "Nurse Notes",
+            "Mr. is",
+            "mRS Grade 2",
+            "MRS Score 2",
+            "MR Enterography",
+            "omeprazole DR Capsules",
+        ),
     ),
     Detector(
         "name-title-lower",
@@ -163,7 +180,7 @@ NAMES = (
     Detector(
         "name-label",
         "PERSON",
-        rf"{LABEL}{QUOTE} ?(?:\(s\))?[:=]{QUOTE}[ \t\x{{A0}}]{{0,3}}[\"'*_\[(]{{0,3}}"
+        rf"(?:{LABEL}{QUOTE}|\b(?i:name)[*_]{{0,2}}) ?(?:\(s\))?[:=]{QUOTE}[ \t\x{{A0}}]{{0,3}}[\"'*_\[(]{{0,3}}"
         rf"(?:{TITLE} )?(?P<id>{LAST_FIRST}|{FULL})",
         0.95,
         narrow=name_of,
@@ -171,29 +188,21 @@ NAMES = (
         hits=(
             "**Patient:** [[Ignatz Quarrel]]  ",
             "PT: [[Okafor, Chidi]]   MR#",
-            "Re: [[Mai Đặng]] / labs",
+            "Pt: [[Mai Đặng]] / labs",
             '"patient_name": "[[Ada Example]]"',
             "Name: [[Otto Brandt]] MRN: 1",
             "NAME: [[OTTO Q. BRANDT]] DOB",
             "Attending: Dr. [[Silas Penn]]",
         ),
-        misses=("Patient: Denies pain", "Name: unknown", "Contact: 555", "Patient: She is"),
-    ),
-    Detector(
-        "name-is",
-        "PERSON",
-        rf"\b(?i:(?:name(?:['\x{{2019}}]s| is|d)|called|named|i am|i['\x{{2019}}]m|known as|aka|dear"
-        rf"|patients? named|patient name))[ ,]{{1,2}}(?:{TITLE} )?(?P<id>{FULL})",
-        0.85,
-        narrow=name_of,
-        check=is_name,
-        hits=(
-            "girl named [[Odile V.]] today",
-            "My name is [[Ada Example]].",
-            "patient name [[Hugo P.]], room 4",
-            "Dear [[Petra]],",
+        misses=(
+            "Patient: Denies pain",
+            "Name: unknown",
+            "Contact: 555",
+            "Patient: She is",
+            "Subject: Re: Cataract drops",
+            "cc: Chest pain",
+            '{"name": "Warfarin", "dose": "5 mg"}',
         ),
-        misses=("I am here", "called The", "named the"),
     ),
     Detector(
         "name-by",
@@ -203,7 +212,7 @@ NAMES = (
         narrow=name_of,
         check=is_no_acronym,
         hits=("Signed, [[Barnaby Thistle]], MD", "seen by [[Kit Lowe]]", "Electronically signed by: [[Ada Example]]"),
-        misses=("seen by Cardiology", "signed by the", "reviewed by us", "followed by MRI"),
+        misses=("seen by Cardiology", "signed by the", "reviewed by us", "followed by MRI", "Verified by Supervisor"),
     ),
     Detector(
         "name-relation",
@@ -214,36 +223,5 @@ NAMES = (
         check=is_no_acronym,
         hits=("her roommate [[Casper]] came", "his wife, [[Ann]], says", "son [[Ruben O'Dell]]."),
         misses=("mother and father", "Her mother Denies", "father was"),
-    ),
-    Detector(
-        "name-patient",
-        "PERSON",
-        rf"\b(?i:patients?|pts?|client|resident)(?: like| named|,)? (?P<id>{MANY})",
-        0.75,
-        narrow=name_of,
-        check=has_two_words,
-        hits=("patient [[Otto Brandt]] was", "patients like [[Nora F.]], whose"),
-        misses=("Patient Care Center", "patient Has Been", "pt denies"),
-    ),
-    Detector(
-        "name-after-age",
-        "PERSON",
-        rf"(?i:year[- ]?old|y/?o)(?: (?i:white|black|hispanic|asian|caucasian"
-        rf"|african[- ]american))?(?: (?i:patient|female|male|woman|man|boy|girl|lady|gentleman|child|infant"
-        rf"|[mf]))?,? (?P<id>{MANY})",
-        0.75,
-        narrow=name_of,
-        check=has_two_words,
-        hits=("a 68-year-old woman, [[Wilma K.]], came", "55 yo male [[Otto Brandt]] here"),
-        misses=("51-year-old man came in", "year-old with Type"),
-    ),
-    Detector(
-        "name-credential",
-        "PERSON",
-        rf"(?P<id>{LED}(?:{NEXT}){{1,3}}{SUFFIX})(?:,? {{1,2}}|,){CREDENTIAL}\b",
-        0.9,
-        check=lambda text: name_of(text) == text,
-        hits=("by [[Barnaby Thistle]], MD", "([[Petra Quist]] RN at bedside)", "[[É. Durand]], M.D."),
-        misses=("discharged home, RN aware", "The RN", "Plan MD"),
     ),
 )
