@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from phigate.masking import Detectors
-from phigate.masking.detectors.dates import DATES, is_off_scale, is_span
+from phigate.masking.detectors.dates import DATES, is_no_part, is_no_score, is_off_scale, is_span
 from tests.masking.rows import faults, found
 
 if TYPE_CHECKING:
@@ -23,6 +23,13 @@ def test_strength_and_pain_are_no_dates() -> None:
     assert not is_span("3/5-4/5")
     assert is_off_scale("3/14")
     assert not is_off_scale("7/10")
+
+
+def test_a_part_of_a_whole_is_no_date() -> None:
+    assert all(map(is_no_part, ("10/2", "3/04", "03/5", "6/14")))
+    assert not any(map(is_no_part, ("3/8", "4/12", "3/15", "1/2")))
+    assert is_no_score("3/8")
+    assert not is_no_score("7/10")
 
 
 @pytest.mark.parametrize(

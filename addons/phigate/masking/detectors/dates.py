@@ -21,8 +21,64 @@ ABROAD = (
     r"|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|setiembre|octubre|noviembre|diciembre"
     r"|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre"
     r"|janeiro|fevereiro|mar[\x{E7}]o|maio|junho|julho|setembro|outubro|novembro|dezembro"
-    r"|januari|februari|maart|mei|augustus|maj|augusti|april|august|september|november|december)"
+    r"|januari|februari|maart|mei|augustus|maj|augusti|april|august|september|november|december"
+    r"|marts|desember|ocak|mart|nisan|may\x{131}s|haziran|temmuz|a\x{11F}ustos|eyl\x{FC}l|ekim|kas\x{131}m"
+    r"|aral\x{131}k|stycze\x{144}|stycznia|luty|lutego|marzec|marca|kwiecie\x{144}|kwietnia|maja|czerwiec"
+    r"|czerwca|lipiec|lipca|sierpie\x{144}|sierpnia|wrzesie\x{144}|wrze\x{15B}nia|pa\x{17A}dziernik"
+    r"|pa\x{17A}dziernika|listopad|listopada|grudzie\x{144}|grudnia|pebrero|marso|hunyo|hulyo|setyembre|oktubre"
+    r"|nobyembre|disyembre)"
 )
+DAY_AFTER = (
+    r"(?i:enero|pebrero|marso|abril|hunyo|hulyo|agosto|setyembre|oktubre|nobyembre|disyembre|haziran|temmuz"
+    r"|septiembre|noviembre|diciembre|dezember|februar)"
+)
+"""Months abroad that are no other word: a day may stand after them."""
+SCRIPTS = (
+    r"(?i:\x{15F}ubat"
+    r"|[i\x{3B9}][a\x{3B1}][nv\x{3BD}][o\x{3BF}][uy\x{3C5}][a\x{3B1}][p\x{3C1}]\x{3AF}[o\x{3BF}][uy\x{3C5}]"
+    r"|\x{3C6}[e\x{3B5}][b\x{3B2}][p\x{3C1}][o\x{3BF}][uy\x{3C5}][a\x{3B1}][p\x{3C1}]\x{3AF}[o\x{3BF}][uy\x{3C5}]"
+    r"|[m\x{3BC}][a\x{3B1}][p\x{3C1}][t\x{3C4}]\x{3AF}[o\x{3BF}][uy\x{3C5}]"
+    r"|[a\x{3B1}]\x{3C0}[p\x{3C1}][i\x{3B9}]\x{3BB}\x{3AF}[o\x{3BF}][uy\x{3C5}]"
+    r"|[m\x{3BC}][a\x{3B1}][i\x{390}][o\x{3BF}][uy\x{3C5}]"
+    r"|[i\x{3B9}][o\x{3BF}][uy\x{3C5}][nv\x{3BD}]\x{3AF}[o\x{3BF}][uy\x{3C5}]"
+    r"|[i\x{3B9}][o\x{3BF}][uy\x{3C5}]\x{3BB}\x{3AF}[o\x{3BF}][uy\x{3C5}]"
+    r"|[a\x{3B1}][uy\x{3C5}]\x{3B3}[o\x{3BF}]\x{3CD}\x{3C3}[t\x{3C4}][o\x{3BF}][uy\x{3C5}]"
+    r"|\x{3C3}[e\x{3B5}]\x{3C0}[t\x{3C4}][e\x{3B5}][m\x{3BC}][b\x{3B2}][p\x{3C1}]\x{3AF}[o\x{3BF}][uy\x{3C5}]"
+    r"|[o\x{3BF}][k\x{3BA}][t\x{3C4}]\x{3C9}[b\x{3B2}][p\x{3C1}]\x{3AF}[o\x{3BF}][uy\x{3C5}]"
+    r"|[nv\x{3BD}][o\x{3BF}][e\x{3B5}][m\x{3BC}][b\x{3B2}][p\x{3C1}]\x{3AF}[o\x{3BF}][uy\x{3C5}]"
+    r"|\x{3B4}[e\x{3B5}][k\x{3BA}][e\x{3B5}][m\x{3BC}][b\x{3B2}][p\x{3C1}]\x{3AF}[o\x{3BF}][uy\x{3C5}]"
+    r"|[i\x{3B9}][a\x{3B1}][nv\x{3BD}][o\x{3BF}][uy\x{3C5}]\x{3AC}[p\x{3C1}][i\x{3B9}][o\x{3BF}]\x{3C2}"
+    r"|\x{3C6}[e\x{3B5}][b\x{3B2}][p\x{3C1}][o\x{3BF}][uy\x{3C5}]\x{3AC}[p\x{3C1}][i\x{3B9}][o\x{3BF}]\x{3C2}"
+    r"|[m\x{3BC}]\x{3AC}[p\x{3C1}][t\x{3C4}][i\x{3B9}][o\x{3BF}]\x{3C2}"
+    r"|[a\x{3B1}]\x{3C0}[p\x{3C1}]\x{3AF}\x{3BB}[i\x{3B9}][o\x{3BF}]\x{3C2}"
+    r"|[m\x{3BC}]\x{3AC}[i\x{3B9}][o\x{3BF}]\x{3C2}"
+    r"|[i\x{3B9}][o\x{3BF}]\x{3CD}[nv\x{3BD}][i\x{3B9}][o\x{3BF}]\x{3C2}"
+    r"|[i\x{3B9}][o\x{3BF}]\x{3CD}\x{3BB}[i\x{3B9}][o\x{3BF}]\x{3C2}"
+    r"|[a\x{3B1}]\x{3CD}\x{3B3}[o\x{3BF}][uy\x{3C5}]\x{3C3}[t\x{3C4}][o\x{3BF}]\x{3C2}"
+    r"|\x{3C3}[e\x{3B5}]\x{3C0}[t\x{3C4}]\x{3AD}[m\x{3BC}][b\x{3B2}][p\x{3C1}][i\x{3B9}][o\x{3BF}]\x{3C2}"
+    r"|[o\x{3BF}][k\x{3BA}][t\x{3C4}]\x{3CE}[b\x{3B2}][p\x{3C1}][i\x{3B9}][o\x{3BF}]\x{3C2}"
+    r"|[nv\x{3BD}][o\x{3BF}]\x{3AD}[m\x{3BC}][b\x{3B2}][p\x{3C1}][i\x{3B9}][o\x{3BF}]\x{3C2}"
+    r"|\x{3B4}[e\x{3B5}][k\x{3BA}]\x{3AD}[m\x{3BC}][b\x{3B2}][p\x{3C1}][i\x{3B9}][o\x{3BF}]\x{3C2}"
+    r"|\x{44F}[h\x{43D}][b\x{432}][a\x{430}][p\x{440}]\x{44F}"
+    r"|\x{444}[e\x{435}][b\x{432}][p\x{440}][a\x{430}]\x{43B}\x{44F}"
+    r"|[m\x{43C}][a\x{430}][p\x{440}][t\x{442}][a\x{430}]|[a\x{430}]\x{43F}[p\x{440}][e\x{435}]\x{43B}\x{44F}"
+    r"|[m\x{43C}][a\x{430}]\x{44F}|\x{438}\x{44E}[h\x{43D}]\x{44F}|\x{438}\x{44E}\x{43B}\x{44F}"
+    r"|[a\x{430}][b\x{432}]\x{433}[y\x{443}][c\x{441}][t\x{442}][a\x{430}]"
+    r"|[c\x{441}][e\x{435}][h\x{43D}][t\x{442}]\x{44F}\x{431}[p\x{440}]\x{44F}"
+    r"|[o\x{43E}][k\x{43A}][t\x{442}]\x{44F}\x{431}[p\x{440}]\x{44F}"
+    r"|[h\x{43D}][o\x{43E}]\x{44F}\x{431}[p\x{440}]\x{44F}"
+    r"|\x{434}[e\x{435}][k\x{43A}][a\x{430}]\x{431}[p\x{440}]\x{44F})"
+)
+"""Months that begin, or are written, with other letters than the Latin ones without marks.
+
+Some of them look like Latin ones, and are read as these (writing.py)."""
+MOONS = (
+    r"(?i:muharram|safar|rabi['\x{2018}\x{2019}]? ?(?:al|ul|as)?[- ]?(?:awwal|thani|akhir|i{1,2})"
+    r"|jumada (?:al|ul|as)?[- ]?(?:ula|awwal|thani|akhira?|i{1,2})|rajab|sha['\x{2018}\x{2019}]?ban|ramad[ah]n|ramadhan"
+    r"|shawwal|(?:dhu|zul|dhul)[- ]?(?:al[- ]?)?(?:qi?['\x{2018}\x{2019}]?da?h?|hijja?h?)"
+    r"|meskerem|tikimt|hidar|tahsas|yekatit|megabit|miyazya|ginbot|hamle|nehase|pagume)"
+)
+"""Islamic and Ethiopian months."""
 WEEKDAY = r"(?:(?i:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?i:day)?\.?,? )"
 DAY = r"(?:0?[1-9]|[12]\d|3[01])(?i:st|nd|rd|th)?"
 NUM = r"(?:0?[1-9]|[12]\d|3[01])"
@@ -43,6 +99,16 @@ CENTURY = r"(?:19|20)\d\d"
 YEAR = r"(?:(?:19|20)\d\d|['\x{2018}\x{2019}]\d\d)"
 GAP = r"(?:,? {1,2}|,| (?i:of) )"
 SLASHED = r"(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01])"
+EITHER = rf"(?:{SLASHED}|(?:1[3-9]|2\d|3[01])/{LOW})"
+BEHIND = r"(?:[^0-9/%A-Za-z-]|$)"
+CARE = (
+    r"(?i:visits?|appts?|appointments?|infusions?|transfusions?|injections?|surgery|surgeries|procedures?|admissions?"
+    r"|discharges?|d/c|dc['\x{2019}]?d|follow[- ]?ups?|f/u|fu|labs?|films?|imaging|scans?|echo|mri|ct|x-?rays?|xr|cxr"
+    r"|pet"
+    r"|mammogram|colonoscopy|egd|biopsy|bx|cath|dialysis|hd|tx|treatments?|chemo|refills?|filled|clinic|consult"
+    r"|notes?|records?|session|deadline|shift|vaccine|shot|dose|period|delivery|fall|fell|crash|accident|injury)"
+)
+"""Nouns of care that are done on a day, and counted too: `visit 3/8`."""
 PART = r"(?i:early|mid|late|beginning of|end of|middle of|past|in|since|during|until)"
 SEASON = r"(?i:spring|summer|autumn|fall|winter|q[1-4]|(?:first|second|third|fourth|1st|2nd|3rd|4th) quarter)"
 FEAST = (
@@ -64,6 +130,8 @@ NINETY = (
 NUMBER = re.compile(r"\d+")
 SCALES = frozenset({5, 6, 10})
 """What strength, murmurs and pain are measured by."""
+WHOLES = frozenset({12, 15, 20, 21, 24, 27, 28, 30})
+"""More of what something is counted or measured out of: GCS, GAD-7, PHQ-9, MMSE, vision, visits."""
 
 
 def is_compact(text: str) -> bool:
@@ -82,11 +150,22 @@ def is_off_scale(text: str) -> bool:
     return int(text.split("/")[1]) not in SCALES
 
 
+def is_no_part(text: str) -> bool:
+    """No part of a whole (3/8, 4/12, 7/10): the second number is written or small as only a day's is."""
+    first, second = text.split("/")
+    return first[0] == "0" or second[0] == "0" or int(first) > int(second) or 10 < int(second) not in WHOLES
+
+
+def is_no_score(text: str) -> bool:
+    return is_no_part(text) or is_off_scale(text)
+
+
 DATES = (
     Detector(
         "date-iso",
         "DATE_TIME",
-        rf"\b(?P<id>{WEEKDAY}?{CENTURY}(?:-{numeric('-')}|/{numeric('/')}|\.{numeric(DOT)}|{ODD}{numeric(ODD)}))(?:\b|T\d)",
+        rf"\b(?P<id>{WEEKDAY}?{CENTURY}(?:-{numeric('-')}|/{numeric('/')}|\.{numeric(DOT)}|{ODD}{numeric(ODD)}))(?:\b"
+        rf"|T\d)",
         0.95,
         hits=("on [[2024-03-05]].", "[[2024-03-05]]T10:22:00Z", "[[2024/3/5]]"),
         misses=("2024-31-45", "2024-25", "in 2024"),
@@ -219,11 +298,11 @@ DATES = (
     Detector(
         "date-relative",
         "DATE_TIME",
-        rf"\b(?P<id>(?i:last|this past|next|this coming) (?:(?i:{LONG}|march)|May|(?i:monday|tuesday|wednesday|thursday"
+        r"\b(?P<id>(?i:last|this past|next|this coming) (?:(?i:monday|tuesday|wednesday|thursday"
         r"|friday|saturday|sunday)))(?:[.,;:?!)]|$|\n| [A-Za-z(])",
         0.45,
-        hits=("seen [[last Friday]]?", "[[last December]]."),
-        misses=("every Friday", "last few days", "the last may be", "last March 5".replace("March", "may")),
+        hits=("seen [[last Friday]]?", "[[next Tuesday]]."),
+        misses=("every Friday", "last few days"),
     ),
     Detector(
         "month-part",
@@ -232,6 +311,22 @@ DATES = (
         0.55,
         hits=("in [[March]]", "since early [[June]]".replace("since early", "early"), "mid-[[october]]"),
         misses=("in may", "IN MAY", "early may", "last dose"),
+    ),
+    Detector(
+        "month-last",
+        "DATE_TIME",
+        rf"\b(?P<id>(?i:last|next|this past|this coming) (?:(?i:{LONG})|March|May))(?:[.,;:?!)]|$|\n| [a-z(])",
+        0.5,
+        hits=("seen [[last December]],", "back [[next June]]"),
+        misses=("last march", "next May 500"),
+    ),
+    Detector(
+        "month-near",
+        "DATE_TIME",
+        rf"\b(?i:by|of) (?P<id>(?i:{LONG})|March|May)(?:[.,;:?!)]|$|\n| [a-z(])",
+        0.5,
+        hits=("done by [[June]] at", "the end of [[March]]."),
+        misses=("the last may be", "of march", "by June 5", "of May 500"),
     ),
     Detector(
         "season",
@@ -291,27 +386,113 @@ DATES = (
         "date-on",
         "DATE_TIME",
         rf"\b(?i:on|since|dated|admitted(?: on)?|discharged(?: on)?|seen(?: on)?|starting|started|ending|last seen"
-        rf"|scheduled(?: for)?|due|drawn|collected|effective|thru|through|as of) (?P<id>{SLASHED})(?:[^0-9/-]|$)",
+        r"|scheduled(?: for)?|due|drawn|collected|effective|thru|through|as of|missed|nxt|expires?|expired|died|arrived"
+        r"|returned|performed|ordered|signed|received|placed|removed|resumed|cancell?ed|rescheduled(?: to)?|moved to"
+        r"|delivered|transferred|(?:week|weekend|night|morning|evening|afternoon|eve|day) of|el|vom|ab|seit|le|du"
+        r"|(?:last|next|prior|previous|missed|first|recent|old|outside) "
+        rf"{CARE}|(?:films?|imaging|records?|labs?|notes?|scans?|ct|mri|x-?rays?|echo) (?:from|on|dated|of)) "
+        rf"(?P<id>{EITHER}){BEHIND}",
         0.6,
-        hits=("seen on [[3/14]].", "drawn [[3/14]] at"),
-        misses=("strength 4/5", "pain 7/10", "on 120/80"),
+        hits=(
+            "seen on [[3/14]].",
+            "drawn [[3/14]] at",
+            "next infusion [[11/04]].",
+            "skipped, due [[8/12]]",
+            "scans from [[7/21]] reviewed",
+            "by weekend of [[9/28]].",
+            "on [[19/6]], she",
+        ),
+        misses=("strength 4/5", "pain 7/10", "on 120/80", "on 3/14%", "due 19/16"),
+    ),
+    Detector(
+        "date-care",
+        "DATE_TIME",
+        rf"\b{CARE}(?: (?i:was|is|for|moved to))? (?P<id>{EITHER}){BEHIND}",
+        0.55,
+        check=is_no_part,
+        hits=("visit [[4/02]] at", "Surgery is [[10/3]],", "labs [[2/23]]:", "fell [[5/19]] at home"),
+        misses=("visit 3/8", "session 4/12", "dose 1/2 tab", "dialysis 3/7", "visit 12/13%"),
     ),
     Detector(
         "date-from",
         "DATE_TIME",
-        rf"\b(?i:until|before|after|from|by|between|and|to) (?P<id>{SLASHED})(?:[^0-9/-]|$)",
+        rf"\b(?i:until|before|after|by) (?P<id>{SLASHED}){BEHIND}",
+        0.55,
+        check=is_no_part,
+        hits=("until [[3/14]].", "independent by [[6/19]],"),
+        misses=("by 4/5", "after 8/10", "before 3/4", "by 12/30"),
+    ),
+    Detector(
+        "date-between",
+        "DATE_TIME",
+        rf"\b(?i:from|between|and|to|for) (?P<id>{SLASHED}){BEHIND}",
         0.45,
-        check=lambda text: is_off_scale(text) and int(text.split("/")[1]) > 10,
-        hits=("until [[3/14]].",),
-        misses=("from 8/10", "to 4/5", "from 3/4"),
+        check=is_no_part,
+        hits=("from [[3/14]].",),
+        misses=("from 8/10", "to 4/5", "from 3/4", "to 12/30"),
+    ),
+    Detector(
+        "date-then",
+        "DATE_TIME",
+        rf"\b(?P<id>{SLASHED})(?: (?i:at|@|w/|with|for) (?i:clinic|home|noon|hospital|office|cardiology|ortho|surgery"
+        r"|neuro|oncology|pcp|dr)\b| (?i:visit|appt|appointment|infusion|labs|note|admission|surgery|procedure"
+        r"|follow-?up"
+        r"|f/u|clinic|session|treatment|scan|mri|ct|echo|cxr)\b)",
+        0.55,
+        check=is_no_score,
+        hits=("the [[3/14]] visit", "[[2/11]] at noon", "[[7/3]] labs"),
+        misses=("4/5 at home", "7/10 at clinic", "1/2 tab"),
+    ),
+    Detector(
+        "date-dotted",
+        "DATE_TIME",
+        rf"\b(?:(?i:am|vom|bis|ab|seit|zum|den|dem|der|kl|dne|od|do|pe|fra|til|fr\x{{E5}}n|until|since|on)"
+        rf" (?P<id>{NUM}\. ?{LOW}\.))"
+        r"(?:[\n,;:)-]|$| (?:[^0-9]|$))",
+        0.7,
+        hits=("am [[14.9.]] gesehen", "vom [[02.05.]] bis", "zum [[3. 10.]], dann"),
+        misses=("on 3.5 mg", "den 40.2.", "bis 3.14 mg"),
+    ),
+    Detector(
+        "date-dotted-span",
+        "DATE_TIME",
+        rf"\b(?P<id>{numeric(DOT)}\. ?(?:-|\x{{2013}}|(?i:to|bis|til|do|au|al)) ?{numeric(DOT)}\.)(?:[ \n,;:)]|$)",
+        0.7,
+        hits=("moved from [[2.9. to 2.16.]] by", "[[14.9.-20.9.]] in"),
+        misses=("2.9 to 2.16", "1.5.-3"),
+    ),
+    Detector(
+        "date-ordinal",
+        "DATE_TIME",
+        rf"\b(?i:on|until|till?|by|since|from|before|after|of|due|for) (?P<id>(?i:the) {ORDINAL})"
+        r"(?:[.;:?!)]|$|\n|, | (?i:at|for|to|because|with|w/|but|when|he|she|they|we|i|of (?:this|last|next|the)"
+        r" month)\b)",
+        0.5,
+        hits=(
+            "poor intake since [[the 3rd]]. Wants",
+            "back by [[the 21st]] at",
+            "[[on the 4th]] when".replace("[[on ", "on [["),
+        ),
+        misses=("on the 4th floor", "by the 2nd elevator", "for the 2nd time", "on the 3rd and 4th toes"),
+    ),
+    Detector(
+        "date-weekday-ordinal",
+        "DATE_TIME",
+        rf"\b(?P<id>{WEEKDAY}(?i:the )?{ORDINAL})\b",
+        0.75,
+        hits=("on [[Tuesday the 19th]]", "[[Fri 3rd]] at"),
+        misses=("Tuesday the 3", "sat 98th"),
     ),
     Detector(
         "date-timed",
         "DATE_TIME",
-        rf"\b(?P<id>(?:{WEEKDAY})?{SLASHED})(?:,? (?:at |@ ?)?(?:[01]?\d|2[0-3]):[0-5]\d)",
+        rf"\b(?P<id>(?:{WEEKDAY})?{SLASHED})(?:,? (?:at |@ ?)?(?:[01]?\d|2[0-3]):[0-5]\d|,? (?:at |@ ?)?[1-9][0-2]?"
+        rf" ?[ap]\.?m\b"
+        r"| (?:[01]\d|2[0-3])[0-5]\d(?:[^0-9/-]|$))",
         0.8,
-        hits=("[[3/14]] at 10:30", "[[3/14]] 14:30"),
-        misses=("3/14 at noon", "ratio 3/4"),
+        check=lambda text: not text[0].isdecimal() or is_no_score(text),
+        hits=("[[3/14]] at 10:30", "[[3/14]] 14:30", "[[4/30]] 0900.", "[[10/3]] 1:20", "[[3/12]] 9am"),
+        misses=("3/14 at noon", "ratio 3/4", "pain 7/10 at 14:30", "strength 4/5 0900"),
     ),
     Detector(
         "date-weekday",
@@ -335,7 +516,7 @@ DATES = (
         "date-abroad",
         "DATE_TIME",
         rf"\b(?P<id>(?:{DAY}|1er)(?:\.|\x{{BA}})? ?(?:(?i:de|d'|di) ?)?{ABROAD}\.?(?:,? (?:(?i:de|del) )?{CENTURY})?"
-        rf"|{ABROAD} (?:(?i:de|del) )?{CENTURY})\b",
+        rf"|{ABROAD} (?:(?i:de|del) )?{CENTURY}|{DAY_AFTER} {NUM})\b",
         0.9,
         hits=(
             "am [[5. März 2024]]",
@@ -344,13 +525,59 @@ DATES = (
             "[[12 gennaio 2023]]",
             "im [[Dezember 2023]]",
             "[[3. oktober]]",
+            "[[Hunyo 14]], dinala",
+            "[[12 maja 2023]]",
+            "[[5 Haziran 2024]]",
         ),
         misses=("5 maids", "mars 20", "5 mailed"),
     ),
     Detector(
+        "date-scripts",
+        "DATE_TIME",
+        rf"(?P<id>\b{DAY} {SCRIPTS}(?:,? {CENTURY})?|{SCRIPTS} {CENTURY})(?:[ \n.,;:)]|$)",
+        0.9,
+        hits=("[[3 Μαρτίου 2023]].", "[[Ιούλιος 2024]].", "[[12 сентября]],", "[[Şubat 2024]]"),
+        misses=("3 μάτια", "Ιούλιος"),
+    ),
+    Detector(
+        "date-vietnam",
+        "DATE_TIME",
+        rf"\b(?P<id>(?:(?i:ng\x{{E0}}y) )?{NUM} ?[/,]? ?(?i:th\x{{E1}}ng) {LOW}(?:(?:[/ ]|,? n\x{{103}}m ){CENTURY})?"
+        rf"|(?i:th\x{{E1}}ng) {LOW}(?:[/ ]|,? n\x{{103}}m ){CENTURY})\b",
+        0.9,
+        hits=("[[ngày 5 tháng 3 năm 2024]]", "[[12 tháng 9]].", "[[tháng 3/2024]]"),
+        misses=("3 tháng", "tháng 13 2024"),
+    ),
+    Detector(
+        "date-era",
+        "DATE_TIME",
+        r"\b(?P<id>(?:(?i:reiwa|heisei|showa|taisho) ?|[RHST])\d{1,2}[./-](?:0?[1-9]|1[0-2])[./-](?:0?[1-9]|[12]\d"
+        r"|3[01]))" + APART,
+        0.6,
+        hits=("born [[S23.4.12]],", "[[Reiwa 6/3/5]]"),
+        misses=("S1.2", "H2/13/4", "T2.10.45"),
+    ),
+    Detector(
+        "date-moon",
+        "DATE_TIME",
+        rf"\b(?P<id>{NUM}(?i:st|nd|rd|th)?(?:,? |-)(?:(?i:of) )?{MOONS}(?:,? (?:14|20)\d\d)?|{MOONS},? {NUM}(?:,?"
+        rf" (?:14|20)\d\d)?"
+        rf"|{MOONS},? (?:14|20)\d\d|{numeric('/')}/14[0-5]\d|14[0-5]\d(?:-{LOW}-{NUM}|/{LOW}/{NUM}))\b",
+        0.75,
+        hits=(
+            "seen [[14 Ramadan]].",
+            "[[3 Rajab 1445]] AH",
+            "[[12/9/1445]] H",
+            "[[Meskerem 5, 2016]]",
+            "[[1445-09-12]]",
+        ),
+        misses=("in Ramadan", "12 Safari", "1445/70/80"),
+    ),
+    Detector(
         "date-asia",
         "DATE_TIME",
-        r"(?P<id>(?:(?:\b(?:19|20)\d\d|(?:\x{4EE4}\x{548C}|\x{5E73}\x{6210}|\x{662D}\x{548C})(?:\d{1,2}|\x{5143})) ?"
+        r"(?P<id>(?:(?:\b(?:19|20)\d\d|(?:\x{4EE4}\x{548C}|\x{5E73}\x{6210}|\x{662D}\x{548C}"
+        r"|\x{5927}\x{6B63})(?:\d{1,2}|\x{5143})) ?"
         r"[\x{5E74}\x{B144}] ?)?\d{1,2} ?[\x{6708}\x{C6D4}](?: ?\d{1,2} ?[\x{65E5}\x{53F7}\x{C77C}])?)",
         0.9,
         hits=("[[2024年3月5日]]入院", "[[3月5日]]", "[[令和6年3月5日]]", "[[2024년 3월 5일]]"),
@@ -387,10 +614,10 @@ DATES = (
     Detector(
         "age-sex",
         "AGE",
-        rf"\b(?P<id>{AGE})[ -]?(?:[MF]|(?i:yr|y) ?[MFmf]) (?i:with|w/|who|presents|presenting|admitted|s/p"
-        rf"|c/o|here|hx|pmh|pt)",
+        rf"\b(?P<id>{AGE})(?:[ -]?(?:[MF]|(?i:yr|y) ?[MFmf]) (?i:with|w/|who|presents|presenting|admitted|s/p"
+        rf"|c/o|here|hx|pmh|pt)|[ -]?(?i:yr?s?)[ /]?[MFmf]\b)",
         0.85,
-        hits=("[[94]]F with CHF", "a [[91]]M presents"),
+        hits=("[[94]]F with CHF", "a [[91]]M presents", "[[93]] yr F,", "[[92]]yM."),
         misses=("temp 98F", "99F and rising", "47M with"),
     ),
     Detector(
@@ -413,11 +640,51 @@ DATES = (
         "age-turned",
         "AGE",
         r"\b(?i:turned|turning|turns|is now|reached(?: age)?|celebrated (?:his|her|their)) "
-        r"(?P<id>9[1-9]|10[1-9]|11\d)(?:st|nd|rd|th)?"
-        r"(?:[.,;!?]| (?i:last|this|in|on|and|today|birthday|yesterday|years))",
+        r"(?P<id>9\d|10[1-9]|11\d)(?:st|nd|rd|th)?"
+        r"(?:[.,;!?]| (?i:last|this|next|in|on|and|today|birthday|yesterday|years))",
         0.7,
-        hits=("turned [[93]] last week", "celebrated her [[102]]nd birthday"),
+        hits=("turned [[93]] last week", "celebrated her [[102]]nd birthday", "turns [[90]] in a week"),
         misses=("turned 90 degrees", "is now 95 kg"),
+    ),
+    Detector(
+        "age-is",
+        "AGE",
+        r"\b(?i:(?:s?he|they|pt|patient|who|mom|mum|dad|mother|father|husband|wife|grandmother|grandfather|grandma"
+        r"|grandpa|sister|brother|aunt|uncle|lady|gentleman|man|woman)(?: is| was|['\x{2019}]s)(?: now| only| just)?"
+        r"|i am|i['\x{2019}]m) "
+        rf"(?P<id>{AGE})(?:[,;!?)\n]|\.(?:[ \n]|$)|$| (?i:and (?:has|is|was|lives|still|a)|but|who|now|today|soon|or"
+        rf" so)\b)",
+        0.7,
+        hits=("She is [[92]] and was a baker", "He's [[94]].", "mother is [[97]], frail"),
+        misses=("she is 95 kg", "he was 98.6", "patient is 92% on", "she is 99 F"),
+    ),
+    Detector(
+        "age-died",
+        "AGE",
+        r"\b(?i:died|passed(?: away)?|deceased|lived|dec|d|diagnosed|living|alive)\.?,? (?i:at|to be|to|until)(?:"
+        r" (?i:the )?age)?"
+        rf"(?: (?i:of))? (?P<id>{AGE})(?:[.,;:!?) \n]|$)",
+        0.8,
+        hits=("her mother died at [[94]] of", "alive at [[101]],", "lived to be [[96]]."),
+        misses=("died at 89", "died at 90%", "died at 9"),
+    ),
+    Detector(
+        "age-bracket",
+        "AGE",
+        rf"\([A-Z][A-Za-z'-]{{1,20}}(?: [A-Z][A-Za-z'.-]{{0,20}}){{0,2}}, (?P<id>{AGE})\)",
+        0.6,
+        check=lambda text: text != "100",
+        hits=("(Bellweather, [[93]])", "(Petra Quist, [[91]])"),
+        misses=("(HR 88, 93)", "(12, 95)", "(Sats 93)"),
+    ),
+    Detector(
+        "age-commas",
+        "AGE",
+        rf", (?P<id>{AGE}), (?i:who|lives|retired|widowed?|male|female|woman|man|a (?:retired|former|widowed?)"
+        rf"|resident of)\b",
+        0.65,
+        hits=("Ada Example, [[93]], lives alone",),
+        misses=(", 93, and", ", 93 who"),
     ),
     Detector(
         "age-birthday",
