@@ -8,6 +8,7 @@ before the one that says so.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -55,7 +56,7 @@ class ChunkError(ValueError):
     """A chunk is not what the dialect says; carries nothing of it."""
 
 
-class Held:
+class Held(ABC):
     """A channel of which nothing goes out before it is whole; raises ChunkError when it is longer than anyone waits."""
 
     def __init__(self) -> None:
@@ -73,8 +74,8 @@ class Held:
         text = "".join(self._pieces)
         return self._whole(text) if text else ""
 
-    def _whole(self, text: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _whole(self, text: str) -> str: ...
 
 
 class JoinedJson(Held):

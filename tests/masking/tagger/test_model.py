@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise, product
 from math import exp
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,11 @@ from hypothesis import strategies as st
 
 from phigate.masking.tagger.model import LABELS, SCALE, Model, packed, read, shipped, unpacked, written
 
-HEAD = {"vocabulary": ["by", "seen"], "joins": [], "transitions": [(7 * n) % 90 - 40 for n in range(16)]}
+HEAD: dict[str, Any] = {
+    "vocabulary": ["by", "seen"],
+    "joins": [],
+    "transitions": [(7 * n) % 90 - 40 for n in range(16)],
+}
 THREE = st.tuples(*[st.integers(-9000, 9000)] * 3)
 
 

@@ -142,7 +142,7 @@ def is_compact(text: str) -> bool:
 def is_span(text: str) -> bool:
     """From a day to a day; not from 3/5 to 4/5."""
     numbers = [int(each) for each in NUMBER.findall(text)]
-    return len(numbers) > 4 or not (numbers[1] in SCALES and numbers[1] == numbers[3])
+    return len(numbers) > 4 or not (numbers[1] in {*SCALES, 27} and numbers[1] == numbers[3])
 
 
 def is_off_scale(text: str) -> bool:
