@@ -45,6 +45,11 @@ def is_bare_plate(text: str) -> bool:
     return is_plate(text) and (any(map(str.isalpha, text)) or "-" in text)
 
 
+def is_lot(text: str) -> bool:
+    """Five characters or more, mixed, or six digits."""
+    return has_digits(2)(text) and (len(text) > 5 if text.isdecimal() else len(text) > 4)
+
+
 DEVICES = (
     Detector(
         "vin-label",
@@ -109,6 +114,15 @@ DEVICES = (
             "IMEI [[490154203237518]]",
         ),
         misses=("serial troponins 3", "serial ECG", "serial 7s", "serial 100mg"),
+    ),
+    Detector(
+        "lot",
+        "DEVICE_ID",
+        rf"\b(?i:lot|batch)(?: ?(?i:no|nr|num|number)\b\.?)?(?: ?[:#]{{1,2}})? ?(?P<id>{code(2)})",
+        0.75,
+        check=is_lot,
+        hits=("lot [[QX7K2M]],", "LOT: [[31077QX]]", "Batch no. [[QX31077]]", "Lot# [[3107720]]"),
+        misses=("a lot 5", "lot of 2000", "batch 12A", "lot 100mg", "lot 2024"),
     ),
     Detector(
         "udi",

@@ -20,7 +20,6 @@ from stdnum.fr import nir
 from stdnum.ie import pps
 from stdnum.in_ import aadhaar
 from stdnum.it import codicefiscale
-from stdnum.kr import rrn
 from stdnum.mx import curp
 from stdnum.no import fodselsnummer
 from stdnum.se import personnummer
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
 
 NINO = r"(?i:[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D])"
 VALUE = (
-    rf"(?P<id>{NINO}\b|(?:[A-Za-z]{{1,4}}[ -]?)?\d{{1,12}}(?:[ ./-]?\d{{1,6}}){{0,5}}(?:-?[A-Za-z]{{1,2}}\d?)?\b"
+    rf"(?P<id>{NINO}\b|(?:[A-Za-z]{{1,4}}[ -]?)?\d{{1,12}}(?:[ ./-]?\d{{1,6}}){{0,6}}(?:-?[A-Za-z]{{1,2}}\d?\b"
+    rf"|\([0-9A]\)|\b)"
     r"|[A-Za-z0-9]{8,20}\b)"
 )
 CARD_WEIGHTS = (1, 3, 7, 9, 1, 3, 7, 9)
@@ -104,7 +104,13 @@ NATIONAL = (
         r"\b(?i:nhs|nino|ni (?:number|no)|national insurance|sin|social insurance|tfn|tax file"
         r"|steuer-?(?:id|identifikationsnummer)|sozialversicherungs(?:nummer|nr)|nir|num[\x{E9}e]ro de s[\x{E9}e]cu"
         r"(?:rit[\x{E9}e] sociale)?|dni|nie|nif|codice fiscale|bsn|burgerservicenummer|cpf|aadhaa?r"
-        r"|personnummer|henkil[\x{F6}o]tunnus|hetu|f[\x{F8}o]dselsnummer|cpr[- ](?:number|nr|nummer)|pesel|ahv"
+        r"|cnp|nin|amka|kimlik(?: no)?|tckn|rrn|cccd|cmnd|philhealth|philsys|umid|uhid|abha|taj|rodn[e\x{E9}]"
+        r" [c\x{10D}][i\x{ED}]slo|egn|oib|jmbg|em\x{161}o|rut|run no|nss|imss|clave de elector|cart[a\x{E3}]o"
+        r" (?:nacional de sa[u\x{FA}]de|sus)|emirates id|qatar id|civil id|my ?number"
+        r"|\x{30DE}\x{30A4}\x{30CA}\x{30F3}\x{30D0}\x{30FC}|rg|cuil|cuit|bvn|ghana card|huduma|omang|asan|teudat"
+        r" zehut|t\.?c\.? kimlik(?: no)?|tc no|id no|passaporte|numero fiscal|nif|pps no|svnr|sv-nr|vsnr|ahv-nr|nia"
+        r"|epic card|voter id|samagra|personnummer|henkil[\x{F6}o]tunnus|hetu|f[\x{F8}o]dselsnummer|cpr[- ](?:number"
+        r"|nr|nummer)|pesel|ahv"
         r"|emirates id|iqama|hkid|nric|my ?kad|curp|c[\x{E9}e]dula|(?:national|citizen|resident|tax(?:payer)?"
         r"|personal) (?:id|identity|identification|registration|public service)(?: card)?|nhi|chi (?:number|no)"
         rf"|health and care|pps)\b\.?{LINK}{VALUE}",
@@ -118,8 +124,31 @@ NATIONAL = (
             "CPF [[390.533.447-05]]",
             "national id no. [[A310772004]]",
             "Aadhaar [[2341 2341 2346]]",
+            "AMKA [[01015031077]],",
+            "RRN [[310772-2048119]],",
+            "PhilHealth [[31-077204119-8]],",
+            "NSS [[31 07 72 0411-9]].",
+            "Kimlik No: [[31077204118]]",
+            "NIR [[2 95 10 99 126 111 94]]",
+            "HKID [[Q310772(A)]]",
         ),
         misses=("NHS trust", "sin dolor 12", "NIE 12", "nhs 111"),
+    ),
+    Detector(
+        "national-short",
+        "UNIQUE_ID",
+        r"\b(?:CF|C\.F\.|(?i:cod\.? ?fisc\.?)|CNS|SUS|TC|T\.C\.|NIN|CI|CC|CE|RFC|SSS|CURP)[: ]{1,2}"
+        r"(?P<id>(?i:[a-z]{6}[0-9lmnpqrstuv]{2}[a-z][0-9lmnpqrstuv]{2}[a-z][0-9lmnpqrstuv]{3}[a-z])"
+        r"|\d{3} ?\d{4} ?\d{4} ?\d{4}|[1-9]\d{9,11}|[A-Z&]{3,4}\d{6}[A-Z0-9]{3}|\d{2}-\d{7}-\d|\d\.\d{3}\.\d{3}-\d)\b",
+        0.85,
+        hits=(
+            "CF [[QSTPTR40T59B428K]],",
+            "SUS [[700 5031 0772 0411]]",
+            "TC [[31077204118]]",
+            "NIN [[31077204118]].",
+            "RFC [[QUPE310772QX3]],",
+        ),
+        misses=("CF carrier", "TC 198", "CNS 3 mm", "CC 310772", "NIN 12"),
     ),
     Detector(
         "national-letters",
@@ -158,7 +187,7 @@ NATIONAL = (
             (r"\d{1,2}\.\d{3}\..*", rut.is_valid),
             (r".{16}", ahv.is_valid),
             (r"\d\d\..*", nn.is_valid),
-            (r"\d{6}-\d{7}", rrn.is_valid),
+            (r"\d{6}-\d{7}", is_birth),
             (r"\d{3}-.*", sin.is_valid),
             (r".*", personnummer.is_valid),
         ),

@@ -13,6 +13,7 @@ from phigate.masking.detectors.parts import (
     code,
     digits_of,
     has_digits,
+    is_range,
     is_snomed,
     luhn,
     weak,
@@ -22,6 +23,7 @@ MRN_LABEL = (
     r"\b(?:(?i:mrn|emr|ehr|medrec#?|m\.r\.n\.?|mrn?#|mr ?#|mr (?:no|num(?:ber)?)|emrn|empi|uhid|mrno"
     r"|med(?:ical)?\.? rec(?:ord)?s?\.?|medical_record(?:_number)?|medicalRecordNumber"
     r"|(?:hospital|hosp|record|unit|chart|file|epic|ur|folder)[ _](?:number|no\b|num\b|nr|id|#)|record #"
+    r"|urn?|u\.r\.|nhc|n[\x{BA}\x{B0}] historia|historia cl[\x{ED}i]nica|hosp\.? no\.?|hn"
     r"|(?:patient|pt|pat|subject|client|person)['\x{2019}]?s?[ _]?(?:id|identifier|number|no\b|#|mrn)))"
 )
 PLAN_LABEL = (
@@ -32,6 +34,7 @@ PLAN_LABEL = (
 )
 
 
+SPAN = re.compile(r"(?:19|20)\d\d[ -](?:19|20)\d\d")
 FOREIGN = re.compile(
     r"\d{1,7}-\d|\d{2,7}-\d\d-\d|(?:rs|ENS[GTP]|LP|LL|LA|HGNC|OMIM|PMC|NCT|DB|CHEBI|D|C)\d+(?:-\d)?", re.IGNORECASE
 )
@@ -73,6 +76,11 @@ def is_iban(text: str) -> bool:
     return len(plain) > 14 and int("".join(str(int(each, 36)) for each in plain[4:] + plain[:4])) % 97 == 1
 
 
+def is_grouped(text: str) -> bool:
+    """Six digits at least, and no years from to."""
+    return len(digits_of(text)) > 5 and not SPAN.fullmatch(text)
+
+
 def is_own_id(text: str) -> bool:
     """After a bare `id`, which concepts, genes and substances have too: letters or hyphens, but not as theirs."""
     return weak(5)(text) and not text.isdecimal() and not FOREIGN.fullmatch(text)
@@ -103,11 +111,19 @@ NUMBERS = (
         "ssn-last-four",
         "US_SSN",
         r"\b(?i:(?:last (?:4|four)(?: digits)?(?: of)?(?: the| his| her| their)? (?:ssn|social)(?: security)?|(?:ssn"
-        r"|social security(?: number)?) ending(?: in)?|(?:ssn|ss#|social) ?[(]?last (?:4|four)[)]?)"
-        r"(?: number)?(?: is|:)?:?) (?P<id>\d{4})\b",
+        r"|social security(?: number)?) ending(?: in)?|(?:ssn|ss#|social)(?: ?[#:])? ?[(]?last ?-?(?:4|four)[)]?"
+        r"|last ?-?(?:4|four)(?: of)? (?:ssn|ss#?|social)|last ?-?4(?: is)? ?[:#]|ssn?:|ss#:?)"
+        r"(?: number)?(?: is|:)?:?) ?(?:[*x.]{0,3})(?P<id>\d{4})\b",
         0.9,
-        hits=("last four of SSN: [[9999]]", "SSN ending in [[9999]]", "SSN (last 4): [[9999]]"),
-        misses=("ending in 2024", "last 4 weeks"),
+        hits=(
+            "last four of SSN: [[9999]]",
+            "SSN ending in [[9999]]",
+            "SSN (last 4): [[9999]]",
+            "SSN last4 [[9999]]",
+            "last 4: [[9999]]",
+            "SSN: [[9999]]",
+        ),
+        misses=("ending in 2024", "last 4 weeks", "last 4 2024"),
     ),
     Detector(
         "hicn",
@@ -139,7 +155,7 @@ NUMBERS = (
     Detector(
         "mrn",
         "MRN",
-        rf"{MRN_LABEL}\.?{LINK}(?P<id>{code(3)})",
+        rf"{MRN_LABEL}\.?{LINK}(?P<id>[A-Za-z]{{1,3}} \d{{5,10}}\b|\d{{3,8}}/\d{{2,4}}\b|{code(3)})",
         0.95,
         check=has_digits(3),
         hits=(
@@ -151,6 +167,9 @@ NUMBERS = (
             "Patient ID: [[RVH-310772]]",
             "Their MRN is [[#QB-70418]]".replace("[[#", "#[["),
             "Chart #[[W7250614]]",
+            "UR [[1882049]]",
+            "NHC: [[4410/18]]",
+            "Hosp No [[A 310772]]",
             "medical record number [[MRN-20864413]]",
             "MRN# [[00 123 456]]",
             "hosp no. [[A310772]]",
@@ -278,7 +297,7 @@ NUMBERS = (
         r"\b(?i:(?:driv(?:er|ing)['\x{2019}]?s?['\x{2019}]? |medical |nursing |state |rn |md |physician |pharmacy "
         r"|professional |board |birth |death |marriage )?(?:licen[cs]e|lic\.?|certificate|certification|cert\.?"
         r"|passport|dln?|oln|cdl|state id|id card|gmc|nmc|ahpra|learner permit|permit|visa))"
-        rf"{LINK}(?P<id>[A-Za-z]\d{{3,4}}(?:[ -]\d{{3,5}}){{2,3}}\b|{code(4)})",
+        rf"{LINK}(?P<id>[A-Za-z]\d{{3,4}}(?:[ -]\d{{3,5}}){{2,3}}\b|[A-Z]{{1,3}}[ .]{{1,2}}\d{{5,9}}\b|{code(4)})",
         0.9,
         check=weak(4),
         hits=(
@@ -289,6 +308,7 @@ NUMBERS = (
             "Florida driver license [[D123-456-78-910-0]]",
             "birth certificate no. [[109-68-310772]]",
             "GMC [[7041801]]",
+            "Lic [[QX 031077]]",
         ),
         misses=("licensed in 2019", "DL 12", "license since 2001", "LDL 1234", "permit 2000 mL"),
     ),
@@ -322,6 +342,97 @@ NUMBERS = (
             "Medi-Cal [[91234567A]]",
         ),
         misses=("plan 2024", "group 3", "policy is to wait", "Medicare 2023", "Plan: 500 mg", "plan: 1800 kcal"),
+    ),
+    Detector(
+        "plan-grouped",
+        "HEALTH_PLAN_ID",
+        r"\b(?i:(?:member|subscriber|policy|enrollee|beneficiary|group|grp|insurance|medicaid|medicare|aok|tk|barmer"
+        r"|dak"
+        r"|payer|card)(?:[ _](?:id|no|number|card|nbr)\b)?)\.?[ :#]{1,3}"
+        r"(?P<id>(?:[A-Z]{1,4} ?)?\d{3,6}(?:[ -]\d{1,6}){1,4}(?: ?/ ?\d)?|[A-Z]{1,4} ?\d{6,12})\b",
+        0.8,
+        check=is_grouped,
+        hits=(
+            "Member ID [[QLB 310 772 004]] Grp",
+            "Grp# [[QB 70418 22]]",
+            "Medicare [[2953 77411 1 / 3]].",
+            "AOK [[N310772004]]",
+        ),
+        misses=("group 3 100 200", "card 12 of 52", "policy 2024 2025", "Medicare 2023-2024"),
+    ),
+    Detector(
+        "unique-marked",
+        "UNIQUE_ID",
+        r"\b(?i:run|cause|docket|juror|form|incident|warrant|bracelet|wristband|armband|arm band|interp(?:reter)?"
+        r"|card|log"
+        r"|registry|registration|enrol?lment|voucher|receipt|report|file|donor|kit|band|label|call|dispatch|case|badge"
+        r"|petition|exhibit|seal|bag|locker|caso|folio|expediente|dossier|vorgang|aktenzeichen|permit|roll)"
+        r"\.?(?: (?:(?i:no|nos|num|number|nbr|nr|id)\b[.:]{0,2}|[nN][\x{B0}\x{BA}])|: ?#| ?#) ?#?(?P<id>"
+        rf"(?:[A-Z]{{1,4}} )?(?:\d{{2,4}}[-/][A-Za-z]{{1,3}}[-/]\d{{2,8}}|\d{{2,4}}[-/]\d{{3,8}}|{code(4)}))\b",
+        0.75,
+        check=weak(4),
+        hits=(
+            "EMS run no. [[F31-00772]]",
+            "Juror no. [[310-77204]],",
+            "cause no. [[31-CR-0772]],",
+            "interp #[[310772]].",
+            "bracelet no: [[QX 31077]]",
+            "CASE NO. [[31-0772]].",
+        ),
+        misses=("form no. 3", "case #12", "run 5000 m", "report number 2024", "label no. 4500-11000"),
+    ),
+    Detector(
+        "unique-run",
+        "UNIQUE_ID",
+        r"\b(?i:run|form|bracelet|wristband|armband|badge|interp(?:reter)?|card)[: ]{1,2}(?P<id>(?:[A-Z]{1,4}["
+        r" -]?)\d{4,10}"
+        r"(?:-\d{1,6})?|[A-Z]\d{2}-\d{4,8})\b",
+        0.65,
+        hits=("EMS run [[F31-00772]]", "form [[QXF 0031077]]", "senior card [[SC-31077]]"),
+        misses=("run 5000", "form SF 36", "badge 12"),
+    ),
+    Detector(
+        "specimen",
+        "UNIQUE_ID",
+        r"\b(?i:specimen|accession|acc|path(?:ology)?|case|surg(?:ical)? path|cytology|autopsy|slide)(?i: (?:no"
+        r"|number|id)\b)?"
+        r"[.:#]{0,2} {0,2}#?(?P<id>(?:[A-Za-z]{1,4}:)?(?:[A-Za-z]{0,4}\d{2,4}[:-](?:[A-Za-z]{1,4}[:-]?)?\d{3,8}"
+        r"|\d{2,4}[:-]?[A-Za-z]{1,3}[:-]?\d{3,8}))\b",
+        0.8,
+        check=lambda text: not is_range(text),
+        hits=(
+            "SPECIMEN: [[S31:0772]]",
+            "Accession [[31:SP:00772]]",
+            "acc# [[SP31-0772]]",
+            "Pathology [[31-SP-00772]]",
+        ),
+        misses=("specimen 12", "case 3-4", "accession 4500-11000"),
+    ),
+    Detector(
+        "number-sign",
+        "UNIQUE_ID",
+        rf"#(?P<id>\d{{7,12}}){APART}",
+        0.55,
+        check=lambda text: not text.endswith("000"),
+        hits=("QUIST 6W #[[3107720]] Dr",),
+        misses=("#310772", "#1000000", "#310772-1"),
+    ),
+    Detector(
+        "message-field",
+        "MRN",
+        r"\|(?P<id>[A-Za-z]{0,4}\d{4,15})(?:\^{2,4}|\|\d{3}-?\d{2}-?\d{4}\b)",
+        0.85,
+        hits=("PID|1||[[3107720]]^^^HOSP^MR||", "|||||[[QX31077]]|000000000|"),
+        misses=("|2160^Creatinine", "|138|mmol/L", "|12^^^"),
+    ),
+    Detector(
+        "message-name",
+        "PERSON",
+        r"\|(?P<id>[A-Za-z][A-Za-z' -]{1,25}\^[A-Za-z][A-Za-z' -]{0,20}(?:\^[A-Za-z.]{0,15}){0,4})\|[^|\n]{0,30}"
+        r"\|(?:19|20)\d{6}",
+        0.9,
+        hits=("||[[QUIST^PETRA^Q]]||19489903|F",),
+        misses=("|GLU^Glucose|", "|ORU^R01|MSG|P"),
     ),
     Detector(
         "unique",

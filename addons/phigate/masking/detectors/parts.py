@@ -45,7 +45,8 @@ EDGE = r"(?:\b[A-Z]|[\x{C0}-\x{D6}\x{D8}-\x{DE}\x{100}-\x{24F}\x{1E00}-\x{1EFF}]
 NO_DIGITS = re.compile(r"\D+")
 YEAR = re.compile(r"(?:19|20)\d\d")
 MEASURE = re.compile(
-    r"\d+(?:-\d+)?-?(?:[mk]?g|mcg|ug|ng|[md]?l|cc|units?|i?u|meq|m?mol|[mck]?m|k?cal|[mk]?hz|hours?|hrs?|h|days?|d|weeks?"
+    r"\d+(?:-\d+)?-?(?:[mk]?g|mcg|ug|ng|[md]?l|cc|units?|i?u|meq|m?mol|[mck]?m|k?cal|[mk]?hz|hours?|hrs?|h|days?|d"
+    r"|weeks?"
     r"|wks?|months?|mos?|years?|yrs?|y|min|sec|[ap]m|st|nd|rd|th|fr|french|gauge|x)",
     re.IGNORECASE,
 )
