@@ -6,6 +6,7 @@ import pytest
 
 from phigate.masking.detectors.contact import (
     CONTACT,
+    is_grouped,
     is_handle,
     is_ip,
     is_phone,
@@ -38,6 +39,13 @@ def test_hours_are_no_phone_numbers() -> None:
     assert not is_trunk("0800 1200 1600")
     assert is_plain_phone("3185550147")
     assert not is_plain_phone("9112345678")
+
+
+def test_behind_a_label_any_grouping_is_a_number_but_a_date_or_a_decimal() -> None:
+    assert is_grouped("98481 55520")
+    assert not is_grouped("2024-05-12")
+    assert not is_grouped("7.32 45.1")
+    assert not is_grouped("4500-11000")
 
 
 def test_a_handle_is_no_word_of_a_note() -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from phigate.masking.detectors.places import PLACES, is_round, is_street, is_titled, is_uk, is_zip
+from phigate.masking.detectors.places import PLACES, is_australian, is_round, is_street, is_titled, is_uk, is_zip
 from tests.masking.rows import faults
 
 if TYPE_CHECKING:
@@ -21,6 +21,12 @@ def test_what_is_no_street() -> None:
     assert not is_street("5 miles down the road")
     assert is_titled("12 Avenue of the Oaks")
     assert not is_titled("2 Dr")
+
+
+def test_a_postcode_is_of_its_state() -> None:
+    assert is_australian("NSW 2831")
+    assert is_australian("Tasmania, 7031")
+    assert not is_australian("WA 2019")
 
 
 def test_round_numbers_are_quantities() -> None:

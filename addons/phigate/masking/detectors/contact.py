@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from phigate.masking.detector import Detector
-from phigate.masking.detectors.parts import APART, LINK, digits_of, is_snomed
+from phigate.masking.detectors.parts import APART, LINK, digits_of, is_range, is_snomed
 
 SEP = r"[-. \x{A0}\x{2010}-\x{2014}]"
 NUMBER = (
@@ -16,7 +17,10 @@ ABROAD = (
     r"\+(?:\d{1,3}[ ./-]?\(\d{1,5}\)(?:[ ./-]?\d{1,10}){1,5}|\d{1,4}(?:[ ./-]\d{1,10}){2,6}"
     r"|\d{2,7}[ ./-]\d{3,10}|\d{8,15})"
 )
-TRUNK = r"0\d{1,4}(?:/\d{5,9}| \d{6,8}| \d{2,4}(?: \d{2,4}){1,3})"
+TRUNK = (
+    r"0\d{1,4}(?:/\d{5,9}| \d{6,8}| \d{2,4}(?: \d{2,4}){1,3}|-\d{6,8}|-\d{3,4}[- ]\d{4}"
+    r"| / \d{2,4}(?: \d{2,4}){1,3})"
+)
 """A national number as written in its own country: `020 7946 0958`, `01 23 45 67 89`, `030/1234567`."""
 SHORT = rf"\d{{3}}{SEP}?\d{{4}}"
 CALLED = rf"(?P<id>{NUMBER}|{ABROAD}|\(?{TRUNK}|\d{{9,12}}|{SHORT}|\(\d{{3}}\) ?\d{{7}})\b"
@@ -37,8 +41,18 @@ GROUP = r"[0-9A-Fa-f]{1,4}"
 SPELT = r"(?:\(dot\)|\[dot\]|dot|\.)"
 
 
+DATED = re.compile(r"(?:19|20)\d\d[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.](?:19|20)?\d\d|\d{1,3}\.\d{1,3}(?: .*)?")
+"""Dates, and decimals with what follows."""
+
+
 def is_phone(text: str) -> bool:
     return 8 <= len(digits_of(text)) <= 15
+
+
+def is_grouped(text: str) -> bool:
+    """Six to fourteen digits behind a label, which are no decimal, no date and no range."""
+    digits = digits_of(text)
+    return 6 <= len(digits) <= 14 and not DATED.fullmatch(text) and not is_range(text)
 
 
 def is_trunk(text: str) -> bool:
@@ -165,12 +179,55 @@ CONTACT = (
         misses=("call 911", "phone call 3", "ext 12", "contact precautions 12"),
     ),
     Detector(
+        "phone-grouped",
+        "PHONE_NUMBER",
+        r"(?:\b(?i:(?:tele)?phone|tele?|ph|cell(?:phone)?|mobile?|mob|fax|telefon[oe]?|tel[e\x{E9}]fono"
+        r"|t[\x{E9}]l(?:[e\x{E9}]phone)?|tlf"
+        r"|tfno|tfn|gsm|handy|celular|cel|kin|cep|telepon|hp|no hp|s[\x{F0}d]t|whats ?app|viber|wechat|contact (?:no"
+        r"|number|#)"
+        rf"|phone (?:no|number|#)|(?:tel|mob)(?:ile)? (?:no|number))\b\.?|\x{{96FB}}\x{{8A71}}"
+        rf"|\x{{7535}}\x{{8BDD}}){LINK}"
+        r"(?P<id>\(?\+?\d{1,5}\)?(?:[ ./-]{1,3}\(?\d{1,7}\)?){1,5}|\d{8,14})(?:[^0-9A-Za-z]|$)",
+        0.9,
+        check=is_grouped,
+        hits=(
+            "Ph [[98481 55520]].",
+            "Mob: [[0333-5550199]],",
+            "tel. [[03-5550-0199]]",
+            "Tfno [[655 50 01 99]],",
+            "tel. [[06-5550 0199]],",
+            "Telefon [[05971 / 555 019]] erreichbar",
+            "WhatsApp [[11 95555-0199]].",
+            "GSM: [[0803 555 0199]].",
+        ),
+        misses=("ph 7.32 45", "phone 3 times", "cell 12.5", "tel 2024-05-12", "cell 4500-11000", "mobile 5"),
+    ),
+    Detector(
+        "phone-inside",
+        "PHONE_NUMBER",
+        r"\b(?i:(?:call(?:ed|ing)?|page|dial|reach|text|phone|ph|ring|extn?|extension)(?: (?:back|me|him|her|us|them"
+        r"|for|here"
+        r"|rn|md))?(?: (?:at|on|@|to))?\.?[: ]) ?(?P<id>(?:(?i:x) ?)?\d-\d{4}|(?i:x) ?\d{4,5}|(?i:ext\.? )\d{4,5})"
+        r"(?:[^0-9A-Za-z-]|$)",
+        0.7,
+        hits=("call her [[x7-4420]].", "PAGE ME [[4-1199]]", "phone [[x44102]],", "ext [[7-4420]]"),
+        misses=("call x 2", "page 4-11", "call 4-6 weeks", "dial 5"),
+    ),
+    Detector(
+        "phone-letter",
+        "PHONE_NUMBER",
+        r"\b(?P<id>[xX]\d-\d{4})(?:[^0-9A-Za-z-]|$)",
+        0.6,
+        hits=("front desk [[x7-4420]].",),
+        misses=("x7-442", "x4-44201"),
+    ),
+    Detector(
         "pager",
         "PHONE_NUMBER",
-        rf"\b(?i:pager|beeper|bleep|page me at|extension|ext\.){LINK}(?P<id>\d{{4,6}})\b",
+        rf"\b(?i:pager|beeper|bleep|page me at|extension|extn?\b\.?){LINK}(?P<id>\d{{4,6}})\b",
         0.75,
         hits=("pager [[4512]]", "ext. [[70418]]", "Bleep: [[2217]]"),
-        misses=("ext. 12", "paged 4512", "extension 30 degrees"),
+        misses=("ext. 12", "paged 4512", "extension 30 degrees", "ext 30"),
     ),
     Detector(
         "phone",
@@ -183,9 +240,10 @@ CONTACT = (
     Detector(
         "phone-area",
         "PHONE_NUMBER",
-        rf"(?P<id>\(\d{{3}}\)(?:{SEP}| - )?\d{{3}}(?:{SEP}| - )?\d{{4}}(?: ?(?i:x|ext)[. ]{{0,2}}\d{{1,6}})?)\b",
+        rf"(?P<id>\(\d{{3}}\)(?:{SEP}| - )?\d{{3}}(?:{SEP}| - )?\d{{4}}(?: ?(?i:x|ext)[. ]{{0,2}}\d{{1,6}})?"
+        r"|\(\d{2}\) ?\d{4,5}[- ]\d{4})\b",
         0.95,
-        hits=("[[(318) 555-0147]]", "[[(318)555-0147]]"),
+        hits=("[[(318) 555-0147]]", "[[(318)555-0147]]", "[[(11) 95555-0199]]"),
         misses=("(500) mg",),
     ),
     Detector(
@@ -209,10 +267,19 @@ CONTACT = (
     Detector(
         "phone-trunk",
         "PHONE_NUMBER",
-        rf"(?P<id>(?:\b|\(){TRUNK}|\(0\d{{2,4}}\) ?\d{{3,4}} ?\d{{3,4}})\b",
+        rf"(?P<id>(?:\b|\(){TRUNK}|\(0\d{{2,4}}\) ?\d{{3,4}} ?\d{{3,4}}|\b1[3-9]\d[- ]\d{{4}}[- ]\d{{4}})\b",
         0.65,
         check=is_trunk,
-        hits=("[[020 7946 0958]]", "[[01 23 45 67 89]]", "[[030/1234567]]", "[[07700 900123]]", "[[(020) 7946 0958]]"),
+        hits=(
+            "[[020 7946 0958]]",
+            "[[01 23 45 67 89]]",
+            "[[030/1234567]]",
+            "[[07700 900123]]",
+            "[[(020) 7946 0958]]",
+            "[[138 5550 0199]]",
+            "[[03-5550-0199]]",
+            "[[0333-5550199]]",
+        ),
         misses=("0800 1200 1600", "05 12 2024", "05/14/2024", "0.5 mg"),
     ),
     Detector(

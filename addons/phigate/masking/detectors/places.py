@@ -57,6 +57,19 @@ NO_STREET = frozenset(
 """Words that are in no street's name, though a number may stand before and `road` after them."""
 AREA = r"(?:[ABCEGHJ-NPRSTVXYabceghj-nprstvxy]\d[A-Za-z] ?-?\d[A-Za-z]\d)"
 UK = r"(?:[A-PR-UWYZ][A-HK-Y]?\d[A-Z0-9]? \d[ABD-HJLNP-UW-Z]{2})"
+FIRST_DIGITS = {
+    "NSW": "12",
+    "VIC": "38",
+    "QLD": "49",
+    "SA": "5",
+    "WA": "6",
+    "TAS": "7",
+    "NT": "0",
+    "ACT": "2",
+    "Q": "49",
+    "T": "7",
+}
+"""Of postcodes, by the capitals of a state's name."""
 DIGIT_SUFFIX = re.compile(r"\d (?:St|Dr)\b")
 WORDS = re.compile(r"[^\W\d_]+")
 
@@ -74,6 +87,12 @@ def is_titled(text: str) -> bool:
 def is_zip(text: str) -> bool:
     """No thousands: `OR 50000 units`."""
     return "-" in text or not text.endswith("000")
+
+
+def is_australian(text: str) -> bool:
+    """The first digits that each state has (Australia Post)."""
+    state, number = re.sub(r"[^A-Z]", "", text), text[-4:]
+    return number[0] in FIRST_DIGITS[state]
 
 
 def is_round(text: str) -> bool:
@@ -177,7 +196,7 @@ PLACES = (
     Detector(
         "zip-label",
         "ZIP",
-        r"\b(?i:(?:zip|postal|post|postcode|pin)(?:[ _-]?code)?|zipcode|plz|postleitzahl|code postal|cep|eircode"
+        r"\b(?i:(?:zip|postal|post|postcode|pin)(?:[ _-]?code)?|zipcode|c\.p\.|cap:?|plz|postleitzahl|code postal|cep|eircode"
         rf"|c[\x{{F3}}o]digo postal|postnummer){LINK}"
         rf"(?P<id>\d{{5}}(?:-\d{{4}})?|{AREA}|(?i:[a-z]{{1,2}}\d[a-z0-9]? ?\d[a-z]{{2}})|\d{{4}} ?[A-Z]{{2}}"
         r"|\d{5}-\d{3}|\d{3}[ -]\d{2,4}|\d{4,6}|[A-Z]\d{2} ?[A-Z0-9]{4})\b",
@@ -188,6 +207,7 @@ PLACES = (
             '"postal_code": "[[K1A 0B1]]"',
             "postcode [[sw1a 1aa]]",
             "PLZ [[10115]]",
+            "Yuc. C.P. [[97000]],",
         ),
         misses=("zip line", "post 12", "pin 3"),
     ),
@@ -208,6 +228,82 @@ PLACES = (
         check=is_round,
         hits=("port example, oh [[40417]]. ", "east port, or [[16527]]"),
         misses=("weekly, or 50000 units", "or 16527"),
+    ),
+    Detector(
+        "zip-australia",
+        "ZIP",
+        r"\b(?P<id>(?:NSW|VIC|QLD|TAS|SA|WA|NT|ACT|New South Wales|Queensland|Tasmania|(?:South|Western) Australia)"
+        r",? {1,2}\d{4})\b",
+        0.8,
+        check=is_australian,
+        hits=("Sampleton [[NSW 2831]].", "Port Example [[VIC 3199]]"),
+        misses=("WA 2019", "SA 1200", "ACT 1850", "NT 3000"),
+    ),
+    Detector(
+        "zip-cue",
+        "ZIP",
+        r"(?:\b(?:C\.? ?P\.?|(?i:c[\x{F3}o]d\.? postal|cap|india|punjab|haryana|rajasthan|kerala|karnataka|tamil nadu"
+        r"|maharashtra|gujarat|telangana|andhra pradesh|uttar pradesh|madhya pradesh|bihar|odisha|assam|west bengal"
+        r"|delhi"
+        r"|new delhi|mumbai|bengaluru|bangalore|chennai|hyderabad|kolkata|pune|ahmedabad|jaipur|lucknow|ludhiana"
+        r"|singapore|france|deutschland|germany|espa[\x{F1}n]a|spain|italia|italy|m[\x{E9}e]xico|seoul|busan|incheon))"
+        r"[,:]?(?: ?[-\x{2013}])? {0,2}|\([A-Z]{2}\),? |\b(?:D|F|I|E|CH|NL|PL|FIN|FI|SE|DK|NO|AT|BE|LU|HR|SI|CZ|SK)-"
+        r"|\^[A-Z]{2}\^)(?P<id>\d{5,6}(?:-\d{4})?|\d{3} \d{3}|\d{2}-\d{3})" + APART,
+        0.75,
+        check=is_round,
+        hits=(
+            "Yuc. CP [[97031]].",
+            "Acireale (CT) [[95031]].",
+            "Ludhiana - [[141031]]",
+            "Chennai [[600 031]],",
+            "D-[[48431]] Rheine",
+            "^SAMPLETON^MT^[[59931]]||",
+        ),
+        misses=("CP 120", "(CT) 100", "India 2024", "(IV) 50000", "E-12345-6"),
+    ),
+    Detector(
+        "zip-before",
+        "ZIP",
+        r"(?:\b\d{1,4}[a-z]?, (?P<id>\d{5})) [A-Z\x{C0}-\x{DE}][a-z\x{DF}-\x{17F}]{2}",
+        0.7,
+        check=is_round,
+        hits=("Am Hang 17, [[48431]] Rheine", "12b, [[79131]] Freiburg"),
+        misses=("17, 48431 rheine", "12, 50000 Units", "17, 4843 Rheine"),
+    ),
+    Detector(
+        "zip-province",
+        "ZIP",
+        r"\b(?P<id>\d{5}) [A-Z][a-z\x{E0}-\x{FA}']{2,20}(?: [A-Za-z][a-z\x{E0}-\x{FA}']{1,20}){0,2} \([A-Z]{2}\)",
+        0.85,
+        hits=("[[95031]] Acireale (CT)",),
+        misses=("99213 Office visit", "10000 Copies (HIV)"),
+    ),
+    Detector(
+        "zip-japan",
+        "ZIP",
+        r"\b(?:(?i:japan|tokyo|osaka|kyoto|yokohama|nagoya|sapporo|fukuoka|kobe|sendai|hiroshima|saitama|chiba"
+        r"|kawasaki)"
+        r",? (?P<id>\d{3}-\d{4}))" + APART,
+        0.8,
+        hits=("Shibuya-ku, Tokyo [[150-0031]],", "Osaka, [[530-0031]]"),
+        misses=("Tokyo 150", "Osaka 530-00"),
+    ),
+    Detector(
+        "zip-brazil",
+        "ZIP",
+        rf"\b(?P<id>\d{{5}}-\d{{3}}){APART}",
+        0.5,
+        hits=("SP, [[01331-031]].",),
+        misses=("12345-6", "50090-123-45"),
+    ),
+    Detector(
+        "eircode",
+        "ZIP",
+        r"\b(?P<id>[AC-FHKNPRTV-Y]\d[0-9W] [AC-FHKNPRTV-Y][0-9AC-FHKNPRTV-Y]{3})\b",
+        0.75,
+        check=lambda text: any(map(str.isdecimal, text[5:])),
+        hits=("Cork [[T12 X3Y1]]", "[[D6W F310]]."),
+        misses=("T12 VERT", "C50 2000", "V60 PACE"),
     ),
     Detector(
         "zip-four",
