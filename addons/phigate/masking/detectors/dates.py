@@ -13,7 +13,7 @@ from phigate.masking.detectors.parts import APART, LINK, digits_of
 LONG = r"january|february|april|june|july|august|september|october|november|december"
 SHORT = r"jan|feb|apr|jun|jul|aug|sept|sep|oct|nov|dec"
 MONTH = rf"(?:(?i:{LONG}|{SHORT}|march|mar|may)\.?)"
-MONTH_ALONE = rf"(?:(?i:{LONG}|{SHORT})\.?|March|MARCH|march|Mar\.?|MAR\.?|May|MAY)"
+MONTH_ALONE = rf"(?:(?i:{LONG}|{SHORT})\.?|March|MARCH|march|Mar\.?|MAR\.?|mar\.|May|MAY)"
 """Without a year beside it `may` is a verb and `mar` a nuisance."""
 ABROAD = (
     r"(?i:januar|j[\x{E4}a]nner|februar|m[\x{E4}]rz|maerz|mai|juni|juli|oktober|dezember"
@@ -282,7 +282,8 @@ DATES = (
     Detector(
         "month-day-lower",
         "DATE_TIME",
-        rf"\b(?i:on|since|until|dated|before|after|from|by) (?P<id>(?i:may|mar) {DAY})(?:[.;:?!)]|$|\n|,? [A-Za-z(])",
+        rf"\b(?i:on|since|until|dated|before|after|from|by|of|due|next|last|seen|visit|appt|appointment):?"
+        rf" (?P<id>(?i:may|mar) {DAY})(?:[.;:?!)]|$|\n|,? [A-Za-z(])",
         0.7,
         hits=("seen on [[may 5]].", "since [[mar 12]]"),
         misses=("it may 5", "on may 500"),

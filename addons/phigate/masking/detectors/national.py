@@ -137,7 +137,7 @@ NATIONAL = (
     Detector(
         "national-short",
         "UNIQUE_ID",
-        r"\b(?:CF|C\.F\.|(?i:cod\.? ?fisc\.?)|CNS|SUS|TC|T\.C\.|NIN|CI|CC|CE|RFC|SSS|CURP)[: ]{1,2}"
+        r"\b(?:(?i:cf|c\.f\.|cod\.? ?fisc\.?)|CNS|SUS|TC|T\.C\.|NIN|CI|CC|CE|RFC|SSS|CURP)[: ]{1,2}"
         r"(?P<id>(?i:[a-z]{6}[0-9lmnpqrstuv]{2}[a-z][0-9lmnpqrstuv]{2}[a-z][0-9lmnpqrstuv]{3}[a-z])"
         r"|\d{3} ?\d{4} ?\d{4} ?\d{4}|[1-9]\d{9,11}|[A-Z&]{3,4}\d{6}[A-Z0-9]{3}|\d{2}-\d{7}-\d|\d\.\d{3}\.\d{3}-\d)\b",
         0.85,

@@ -349,7 +349,8 @@ NUMBERS = (
         r"\b(?i:(?:member|subscriber|policy|enrollee|beneficiary|group|grp|insurance|medicaid|medicare|aok|tk|barmer"
         r"|dak"
         r"|payer|card)(?:[ _](?:id|no|number|card|nbr)\b)?)\.?[ :#]{1,3}"
-        r"(?P<id>(?:[A-Z]{1,4} ?)?\d{3,6}(?:[ -]\d{1,6}){1,4}(?: ?/ ?\d)?|[A-Z]{1,4} ?\d{6,12})\b",
+        r"(?P<id>(?:[A-Z]{1,4} ?)?\d{3,6}(?:[ -]\d{1,6}){1,4}(?: ?/ ?\d)?|[A-Za-z]{1,2}\d{6,12}|[A-Z]{1,4}"
+        r" ?\d{6,12})\b",
         0.8,
         check=is_grouped,
         hits=(
@@ -384,9 +385,9 @@ NUMBERS = (
     Detector(
         "unique-run",
         "UNIQUE_ID",
-        r"\b(?i:run|form|bracelet|wristband|armband|badge|interp(?:reter)?|card)[: ]{1,2}(?P<id>(?:[A-Z]{1,4}["
-        r" -]?)\d{4,10}"
-        r"(?:-\d{1,6})?|[A-Z]\d{2}-\d{4,8})\b",
+        r"\b(?i:run|form|bracelet|wristband|armband|badge|interp(?:reter)?|card)[: ]{1,2}(?P<id>(?:(?i:[a-z]{1,4})["
+        r" -]?)\d{5,10}"
+        r"(?:-\d{1,6})?|[A-Za-z]\d{2}-\d{4,8})\b",
         0.65,
         hits=("EMS run [[F31-00772]]", "form [[QXF 0031077]]", "senior card [[SC-31077]]"),
         misses=("run 5000", "form SF 36", "badge 12"),

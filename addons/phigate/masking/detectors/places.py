@@ -57,6 +57,7 @@ NO_STREET = frozenset(
 """Words that are in no street's name, though a number may stand before and `road` after them."""
 AREA = r"(?:[ABCEGHJ-NPRSTVXYabceghj-nprstvxy]\d[A-Za-z] ?-?\d[A-Za-z]\d)"
 UK = r"(?:[A-PR-UWYZ][A-HK-Y]?\d[A-Z0-9]? \d[ABD-HJLNP-UW-Z]{2})"
+STATE_LETTERS = re.compile(r"(?<=[A-Z])[a-z]+|[^A-Za-z]")
 FIRST_DIGITS = {
     "NSW": "12",
     "VIC": "38",
@@ -91,7 +92,7 @@ def is_zip(text: str) -> bool:
 
 def is_australian(text: str) -> bool:
     """The first digits that each state has (Australia Post)."""
-    state, number = re.sub(r"[^A-Z]", "", text), text[-4:]
+    state, number = STATE_LETTERS.sub("", text).upper(), text[-4:]
     return number[0] in FIRST_DIGITS[state]
 
 
@@ -196,7 +197,8 @@ PLACES = (
     Detector(
         "zip-label",
         "ZIP",
-        r"\b(?i:(?:zip|postal|post|postcode|pin)(?:[ _-]?code)?|zipcode|c\.p\.|cap:?|plz|postleitzahl|code postal|cep|eircode"
+        r"\b(?i:(?:zip|postal|post|postcode|pin)(?:[ _-]?code)?|zipcode|c\.p\.|cap:?|plz|postleitzahl|code postal|cep"
+        r"|eircode"
         rf"|c[\x{{F3}}o]digo postal|postnummer){LINK}"
         rf"(?P<id>\d{{5}}(?:-\d{{4}})?|{AREA}|(?i:[a-z]{{1,2}}\d[a-z0-9]? ?\d[a-z]{{2}})|\d{{4}} ?[A-Z]{{2}}"
         r"|\d{5}-\d{3}|\d{3}[ -]\d{2,4}|\d{4,6}|[A-Z]\d{2} ?[A-Z0-9]{4})\b",
@@ -232,7 +234,8 @@ PLACES = (
     Detector(
         "zip-australia",
         "ZIP",
-        r"\b(?P<id>(?:NSW|VIC|QLD|TAS|SA|WA|NT|ACT|New South Wales|Queensland|Tasmania|(?:South|Western) Australia)"
+        r"\b(?P<id>(?:(?i:nsw|vic|qld|tas)|SA|WA|NT|ACT|New South Wales|Queensland|Tasmania|(?:South|Western)"
+        r" Australia)"
         r",? {1,2}\d{4})\b",
         0.8,
         check=is_australian,
@@ -248,7 +251,7 @@ PLACES = (
         r"|new delhi|mumbai|bengaluru|bangalore|chennai|hyderabad|kolkata|pune|ahmedabad|jaipur|lucknow|ludhiana"
         r"|singapore|france|deutschland|germany|espa[\x{F1}n]a|spain|italia|italy|m[\x{E9}e]xico|seoul|busan|incheon))"
         r"[,:]?(?: ?[-\x{2013}])? {0,2}|\([A-Z]{2}\),? |\b(?:D|F|I|E|CH|NL|PL|FIN|FI|SE|DK|NO|AT|BE|LU|HR|SI|CZ|SK)-"
-        r"|\^[A-Z]{2}\^)(?P<id>\d{5,6}(?:-\d{4})?|\d{3} \d{3}|\d{2}-\d{3})" + APART,
+        r"|\^[A-Za-z]{2}\^)(?P<id>\d{5,6}(?:-\d{4})?|\d{3} \d{3}|\d{2}-\d{3})" + APART,
         0.75,
         check=is_round,
         hits=(
@@ -325,7 +328,7 @@ PLACES = (
     Detector(
         "postcode-canada",
         "ZIP",
-        r"\b(?P<id>[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z] \d[ABCEGHJ-NPRSTV-Z]\d)\b",
+        r"\b(?P<id>(?i:[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z] \d[ABCEGHJ-NPRSTV-Z]\d))\b",
         0.85,
         hits=("Ottawa [[K1A 0B1]]",),
         misses=("T2N0M0", "T2N 0M0 M0".replace("T2N 0M0", "T2N0")),
