@@ -19,7 +19,7 @@ from training.template import Part, Piece, Slot, expand, parse
 
 PEOPLE = frozenset("patient doctor doctor2 nurse relative relative2 person person2 author caregiver".split())
 STAFF = frozenset("doctor doctor2 nurse author".split())
-MODIFIERS = {"upper", "lower", "possessive", "cap"}
+MODIFIERS = {"upper", "lower", "possessive", "cap", "in"}
 TONGUES = [name.removesuffix(" words") for name in sections("own/foreign.txt") if name.endswith(" words")]
 VARY = frozenset("n dose vital lab frequency abbr diseaseabbr symptomabbr".split()) | {
     f"word{tongue}" for tongue in TONGUES
@@ -36,7 +36,7 @@ MADE_OF = {
     "region": ("places", "regions"), "genericplace": ("places", "generic places"),
     "eponymdisease": ("medical", "eponym"),
     "eponymprocedure": ("medical", "eponym procedure"),
-    "department": ("facilities", "departments"), "country": ("places", "countries"),
+    "firmfront": ("facilities", "firm fronts"), "department": ("facilities", "departments"), "country": ("places", "countries"),
     "saint": ("facilities", "saints"), "virtue": ("facilities", "virtues"),
     "virtueword": ("facilities", "virtue words"), "landmark": ("facilities", "landmarks"),
     "hispanicword": ("places", "hispanic words"), "germanplace": ("places", "german places"),
@@ -70,6 +70,7 @@ ALIASES = {
     "city2": "city", "test2": "test", "brand2": "brand", "time2": "time", "phone2": "phone",
     "procedure2": "procedure", "age2": "age", "drug3": "drug", "disease3": "disease", "symptom3": "symptom",
     "date3": "date", "mrn2": "mrn", "body2": "body", "organism2": "organism", "eponym2": "eponym",
+    "firm2": "firm", "practice2": "practice", "spot2": "spot", "neighborhood2": "neighborhood",
     "society2": "society", "year2": "year", "email2": "email", "id2": "id", "employer2": "employer",
     "state2": "state", "street2": "street", "specialty2": "specialty", "department2": "department", "study2": "study",
     "score2": "score", "sign2": "sign", "device2": "device", "word2": "word", "insurer2": "insurer",
@@ -83,6 +84,7 @@ LABELS = {
     "facility": "ORGANIZATION", "pharmacy": "ORGANIZATION", "school": "ORGANIZATION", "employer": "ORGANIZATION",
     "nursinghome": "ORGANIZATION", "city": "LOCATION", "county": "LOCATION", "street": "LOCATION",
     "neighborhood": "LOCATION", "addressline": "LOCATION", "foreigncity": "LOCATION", "foreignaddress": "LOCATION",
+    "spot": "LOCATION", "firm": "ORGANIZATION", "practice": "ORGANIZATION",
 }  # fmt: skip
 ENDING = (
     "[mab|nib|pril|sartan|olol|statin|azole|cillin|mycin|vir|gliptin|gliflozin|zumab|tinib|parin|dipine|oxacin|ine]"
@@ -128,15 +130,31 @@ COINED = {
     "study": (0.15, ["the {surname} [trial|study]", "{AAAA}[-{AA}| {1-9}|]", "{city} [Heart|Cohort|Birth|Twin] Study"]),
 }
 """What no list holds, of things that are no PHI: how often, and as what."""
-TAILS = {"facility": "hospital tails", "nursinghome": "nursing tails", "school": "school tails"}
+TAILS = {
+    "facility": ("hospital tails", "clinic tails"), "nursinghome": ("nursing tails",), "school": ("school tails",),
+}  # fmt: skip
 CULTURAL = re.compile(
-    r"(french|german|italian|portuguese|hispanic|slavic|indian|african|chinese|turkish|greek)(given|last)"
+    r"(french|german|italian|portuguese|hispanic|slavic|indian|african|chinese|turkish|greek|russian|arabic|persian"
+    r"|jewish|southasian|filipino|vietnamese|thai|indonesian|japanese|korean|westafrican|eastafrican|ethiopian|dutch"
+    r"|scandinavian|irish)(given|last)"
 )
-STOCKS = {"african": "central_african"}
+STOCKS = {
+    "african": "central_african", "southasian": "south_asian", "westafrican": "west_african",
+    "eastafrican": "east_african",
+}  # fmt: skip
+ABROAD = {"street": "street", "city": "", "neighborhood": "area", "addressline": "address", "facility": "hospital",
+          "zip": "zip", "country": ""}  # fmt: skip
+"""Slots that can be `.in` the one country of a text, and the part of the list that they are made from."""
 SYLLABLES = (
     "al bel cor dal den el fen gal ib jo ka lan lev lu mar mel mi nal nor ola pan pel qui ra ren ri sal sel sim sol "
     "ta tel ti to ul va ven vi vor xa xel ya ze zel zo zu"
 ).split()
+CHINESE = (
+    "an bei chang chun da dong feng fu guang hai he hong hua jia jiang jin lin long min ming nan ning ping qing shan "
+    "shui tai tian wen wu xi xin yang yong yuan zhong"
+).split()
+KOREAN = "seong nam dae cheong pyeong won hwa san gok myeong jung an gang song yeon bong sang wol deok".split()
+IRISH = "more beg keel roe glass shee brack carrow lea naboy duff trim kea rush hale fin".split()
 JAPANESE = "machi cho yama kawa jima zaka hama bashi saki gaoka".split()
 
 
@@ -164,6 +182,8 @@ class Filler:
         self.rng = rng
         self.people: dict[str, Person] = {}
         self.values: dict[str, str] = {}
+        self.country = ""
+        """The one country, by its two letters, of all that is `.in` it."""
 
     def __call__(self, slot: Slot) -> list[Piece]:
         if slot.name in PEOPLE:
@@ -172,6 +192,13 @@ class Filler:
         label = LABELS.get(name)
         if name in VARY:
             text = self.make(name)
+        elif "in" in slot.forms:
+            key = f"{slot.name}.in"
+            if key not in self.values:
+                self.values[key] = self.abroad(name)
+            text = self.values[key]
+        elif name == "street" and {"bare", "name"} & set(slot.forms):
+            text = self.bare_street(slot)
         elif label == "ORGANIZATION":
             text = self.organisation(slot, name)
         else:
@@ -187,8 +214,11 @@ class Filler:
 
     def person(self, slot: Slot) -> list[Piece]:
         if slot.name not in self.people:
-            self.people[slot.name] = make_person(self.rng)
+            culture = self.scene()[0] if "in" in slot.forms else None
+            self.people[slot.name] = make_person(self.rng, culture=culture)
         form = next((form for form in slot.forms if form in FORMS), None)
+        if form is None and "in" in slot.forms and self.rng.random() < 0.7:
+            form = "local"
         if form is None:
             form = any_form(self.rng, staff=slot.name in STAFF)
             if form == "last" or {"possessive"} & set(slot.forms):
@@ -203,13 +233,53 @@ class Filler:
             self.people["patient"] = make_person(self.rng)
         return self.people["patient"]
 
+    # -- of one country
+
+    def scene(self) -> tuple[str, str]:
+        """Culture and country of what is `.in` one place."""
+        if not self.country:
+            self.country = self.rng.choice(scenes())
+        culture, country = sections("own/abroad.txt")[self.country]
+        return culture, country
+
+    def abroad(self, name: str) -> str:
+        culture, country = self.scene()
+        if name == "country":
+            return country
+        if name == "city":
+            cities = sections("cities_world.txt")[self.country]
+            apart = self.rng.random() < 0.3 and culture not in {"chinese", "vietnamese", "korean"}
+            return spliced(self.rng, cities) if apart else self.rng.choice(cities)
+        return self.one_of("own/abroad.txt", f"{self.country} {ABROAD[name]}").replace("-shi-shi", "-shi")
+
+    def city_in(self) -> str:
+        if "city.in" not in self.values or self.rng.random() < 0.2:
+            made = self.abroad("city")
+            return self.values.setdefault("city.in", made) if self.rng.random() < 0.8 else made
+        return self.values["city.in"]
+
+    def bare_street(self, slot: Slot) -> str:
+        """The street of an address without its number: `Elm Street`, or only `Elm`."""
+        form = "name" if "name" in slot.forms else "bare"
+        if f"{slot.name}.bare" not in self.values:
+            found = STREET.fullmatch(self.values.get(slot.name, ""))
+            name, kind = found.groups() if found else (self.streetname_alone(), self.make("streetkind"))
+            self.values[f"{slot.name}.bare"], self.values[f"{slot.name}.name"] = f"{name} {kind}", name
+        return self.values[f"{slot.name}.{form}"]
+
+    def streetname_alone(self) -> str:
+        return self.rng.choice((self.surname, self.surname, self.given, self.stem, lambda: self.make("streetname")))()
+
+    def spot(self) -> str:
+        return self.one_of("own/places.txt", "spots")
+
     # -- places and values
 
     def organisation(self, slot: Slot, name: str) -> str:
         """In full, or `.short`: what people call it who know it."""
         if slot.name not in self.values:
             full = self.make(name)
-            kinds = sections("own/facilities.txt")[TAILS[name]] if name in TAILS else []
+            kinds = [kind for part in TAILS.get(name, ()) for kind in sections("own/facilities.txt")[part]]
             tail = max((kind for kind in kinds if full.endswith(f" {kind}")), key=len, default="")
             self.values[slot.name], self.values[f"{slot.name}.short"] = full, full.removesuffix(f" {tail}")
         by_chance = name == "facility" and not slot.forms and self.rng.random() < 0.12
@@ -307,9 +377,8 @@ class Filler:
 
     def ordinal(self) -> str:
         number = self.rng.choice((self.rng.randint(1, 40), self.rng.randint(1, 200)))
-        ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
         words = ("First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth", "Tenth")
-        return words[number - 1] if number <= 10 and self.rng.random() < 0.3 else f"{number}{ending}"
+        return words[number - 1] if number <= 10 and self.rng.random() < 0.3 else numbered(number)
 
     # -- organisations
 
@@ -335,15 +404,26 @@ class Filler:
             return self.stemmed("hospital tails")
         if turn < 0.6:
             return self.stemmed("clinic tails", saints=0.06)
-        return self.one_of("own/facilities.txt", "facility patterns" if turn < 0.87 else "real facilities")
+        if turn < 0.67:
+            return self.practice()
+        return self.one_of("own/facilities.txt", "facility patterns" if turn < 0.88 else "real facilities")
 
     def pharmacy(self) -> str:
         known = self.rng.random() < 0.3
         return self.one_of("own/facilities.txt", "pharmacies" if known else "pharmacy patterns")
 
     def employer(self) -> str:
-        known = self.rng.random() < 0.2
-        return self.one_of("own/facilities.txt", "employers" if known else "employer patterns")
+        turn = self.rng.random()
+        if turn < 0.2:
+            return self.one_of("own/facilities.txt", "employers")
+        return self.firm() if turn < 0.5 else self.one_of("own/facilities.txt", "employer patterns")
+
+    def firm(self) -> str:
+        """A small business that has no word of its own kind in a list: `Blue Heron Tile`, `Apex Roofing`."""
+        return self.one_of("own/facilities.txt", "firm patterns")
+
+    def practice(self) -> str:
+        return self.one_of("own/facilities.txt", "practice patterns")
 
     def school(self) -> str:
         turn = self.rng.random()
@@ -395,7 +475,7 @@ MAKERS: dict[str, Callable[[Filler], str]] = {
         for name in (
             *("surname", "given", "stem", "city", "county", "street", "addressline", "neighborhood", "state"),
             *("number", "ordinal", "pharmacy", "employer", "school", "nursinghome", "eponym", "sexadj", "pron", "obj"),
-            *("poss", "title", "year", "zip"),
+            *("poss", "title", "year", "zip", "spot", "firm", "practice"),
         )
     },
     "sex": Filler.sexadj,
@@ -408,6 +488,15 @@ MAKERS: dict[str, Callable[[Filler], str]] = {
     "foreignstreet": lambda filler: filler.one_of("own/places.txt", "streets foreign"),
     "foreignaddress": lambda filler: filler.one_of("own/places.txt", "address foreign"),
     "countyname": lambda filler: filler.rng.choice(counties()),
+    **{f"{part}in": (lambda filler, part=part: filler.abroad(part)) for part in ("street", "zip")},
+    "areain": lambda filler: filler.abroad("neighborhood"),
+    "cityin": Filler.city_in,
+    "chinesestem": lambda filler: "".join(filler.rng.sample(CHINESE, 2)).capitalize(),
+    "Koreanstem": lambda filler: "".join(filler.rng.sample(KOREAN, 2)).capitalize(),
+    "irishstem": lambda filler: "".join(filler.rng.sample(IRISH, filler.rng.choice((1, 1, 2)))),
+    "Japanesestem": lambda filler: filler.make("japanesestem").capitalize(),
+    "dayth": lambda filler: numbered(filler.rng.randint(1, 28)),
+    "crossth": lambda filler: numbered(filler.rng.randint(1, 20)),
     "germancity": lambda filler: filler.rng.choice(sections("cities_world.txt")["DE"]),
     "syllable": lambda filler: filler.rng.choice(SYLLABLES),
     "Syllable": lambda filler: filler.rng.choice(SYLLABLES).capitalize(),
@@ -422,6 +511,23 @@ MAKERS: dict[str, Callable[[Filler], str]] = {
     "00m": lambda filler: f"{filler.rng.randint(0, 59):02d}",
     "00h": lambda filler: f"{filler.rng.randint(0, 23):02d}",
 }
+
+
+STREET = re.compile(
+    rf"\d+(?:[AB]| 1/2|-\d)? ((?:[^\W\d_][\w'.]*|\d+(?:st|nd|rd|th))(?: [^\W\d_][\w'.]*)*)"
+    rf" ({'|'.join(map(re.escape, sections('own/places.txt')['street kinds']))})(?:,? \S.*)?"
+)
+"""A street address of the usual kind: its name and the word for street."""
+
+
+@cache
+def scenes() -> list[str]:
+    return [name for name in sections("own/abroad.txt") if re.fullmatch("[A-Z]{2}", name)]
+
+
+def numbered(number: int) -> str:
+    ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 @cache
@@ -464,4 +570,4 @@ def known(slot: Slot) -> bool:
     name = ALIASES.get(slot.name, slot.name)
     found = name in MAKERS or name in MADE_OF or name in sections("own/fillers.txt") or CULTURAL.fullmatch(name)
     mask = re.fullmatch(r"\d+-\d+|[A90]+", name)
-    return bool(found or mask) and all(form in MODIFIERS or form == "short" for form in slot.forms)
+    return bool(found or mask) and all(form in MODIFIERS or form in {"short", "bare", "name"} for form in slot.forms)

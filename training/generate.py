@@ -95,6 +95,7 @@ def seamless(before: str, after: str) -> str:
     return before + after
 
 
+ONE_DOT = re.compile(r"\.(?:\s|$)")
 LOOSE = re.compile(r"[.,;?!)](?:\s|$)")
 
 
@@ -123,6 +124,9 @@ def tidied(pieces: list[Piece], rng: Random) -> list[Piece]:
     made: list[Piece] = []
     before = ""
     for piece in joined(pieces):
+        # an abbreviation's dot ends the sentence too
+        if before.endswith(".") and not before.endswith("..") and ONE_DOT.match(piece.text) and not piece.slot:
+            piece = piece._replace(text=piece.text[1:])  # noqa: PLW2901
         text = sex_of(piece.text, before, rng) if piece.slot == "sex" else piece.text
         if not text:
             continue
@@ -145,15 +149,22 @@ def tidied(pieces: list[Piece], rng: Random) -> list[Piece]:
 
 
 def whole_names(pieces: list[Piece]) -> list[Piece]:
-    """`{patient.first} {patient.last}` is one name."""
+    """`{patient.first} {patient.last}` is one name; so is `{patient.last}s`."""
     made: list[Piece] = []
     for piece in pieces:
         apart = [one.text for one in made[-1:] if one.text == " "]
         if apart and len(made) > 1 and piece.label == made[-2].label == "PERSON" and piece.slot == made[-2].slot:
             made[-2:] = [piece._replace(text=f"{made[-2].text} {piece.text}")]
+        elif made and made[-1].label == "PERSON" and not piece.slot and (plural := PLURAL.match(piece.text)):
+            made[-1] = made[-1]._replace(text=made[-1].text + plural[0])
+            made.append(piece._replace(text=piece.text[len(plural[0]) :]))
         else:
             made.append(piece)
     return made
+
+
+PLURAL = re.compile(r"(?i)e?s(?![\w'’])")
+"""`the Stones`: the s belongs to the name."""
 
 
 def part_of_address(piece: Piece) -> str:

@@ -5,6 +5,7 @@ A share of the names is *novel*: composed from the beginning of one name and the
 census that the lexicon leaves it out, so that a model learns from context and shape what no list holds.
 """
 
+import re
 from bisect import bisect
 from dataclasses import dataclass
 from functools import cache
@@ -133,6 +134,8 @@ class Person:
     sex: str
     nick: str
     family_first: bool = False
+    local: str = ""
+    """As people of this culture write the whole name at home, where that is another way."""
 
     @property
     def full(self) -> str:
@@ -154,9 +157,9 @@ def nicknames() -> dict[str, list[str]]:
     return found
 
 
-def make_person(rng: Random, sex: str | None = None) -> Person:
+def make_person(rng: Random, sex: str | None = None, culture: str | None = None) -> Person:
     sex = sex or rng.choice(("female", "male"))
-    culture = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+    culture = culture or rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
     if culture == "census":
         power = rng.choice((0.6, 0.6, 1.2))
         first, last, middle = (title(drawn(rng, kind, power)) for kind in (sex, "last", sex))
@@ -190,7 +193,91 @@ def make_person(rng: Random, sex: str | None = None) -> Person:
     nick = rng.choice(nicknames().get(first, [first]))
     if rng.random() < 0.2:
         nick = rng.choice(sections("own/names.txt")["nickname free"])
-    return Person(first, last, middle, sex, nick, rng.random() < FAMILY_FIRST.get(culture, 0.0))
+    family_first = rng.random() < FAMILY_FIRST.get(culture, 0.0)
+    return Person(first, last, middle, sex, nick, family_first, at_home(rng, culture, sex, (first, middle, last)))
+
+
+def patronymic(father: str, *, female: bool) -> str:
+    """`Ivan` -> `Ivanovich`, `Ivanovna`."""
+    if father.endswith(("ei", "ey", "ai", "ay")):
+        stem = father[:-1] + "ev"
+    elif father.endswith(("iy", "y", "i")):
+        stem = father.rstrip("iy") + "iev"
+    else:
+        stem = father + ("v" if father.endswith("o") else "ov")
+    return f"{stem.removesuffix('av').rstrip('a')}{'na' if female else 'ich'}"
+
+
+def at_home(rng: Random, culture: str, sex: str, parts: tuple[str, str, str]) -> str:
+    """The whole name in the order and with the parts that its culture gives it: fathers' names, both families."""
+    first, middle, last = parts
+    female = sex == "female"
+    found = stock().get(culture)
+    father = rng.choice(found.male) if found else ""
+    if not last or not found:
+        return ""
+    match culture:
+        case "russian":
+            of_father = patronymic(father, female=female)
+            return rng.choice((f"{last} {first} {of_father}", f"{first} {of_father} {last}", f"{first} {of_father}"))
+        case "arabic":
+            link = rng.choice(("bint" if female else rng.choice(("bin", "ibn", "ben")), "", ""))
+            return " ".join(filter(None, (first, link, father, last)))
+        case "ethiopian" | "west_african" | "east_african" if rng.random() < 0.6:
+            return f"{first} {father}" if culture == "ethiopian" else f"{last} {first} {middle}"
+        case "scandinavian" if rng.random() < 0.15:
+            return f"{first} {father}s{'dóttir' if female else 'son'}"
+        case "indian":
+            return rng.choice((
+                f"{last[:1]}. {first}", f"{last[:1]}.{father[:1]}. {first}", f"{first} {father[:1]}.",
+                f"{first} {father} {last}", f"{first} {last}", f"{first} {rng.choice(('Kumar', 'Devi', 'Bai', 'Rani'))}",
+            ))  # fmt: skip
+        case "south_asian":
+            return rng.choice(
+                (
+                    f"{first} {rng.choice(('Begum', 'Bibi', 'Khatun') if female else ('Khan', 'Miah', 'Ali'))}",
+                    f"{first} {last}",
+                    f"Md. {first} {last}" if not female else f"Mst. {first} {last}",
+                )
+            )
+        case "chinese" | "korean" | "vietnamese" | "japanese":
+            return f"{last} {first}"
+        case "hispanic" | "filipino":
+            other = rng.choice(found.last)
+            return rng.choice(
+                (
+                    f"{first} {middle} {last} {other}",
+                    f"{last} {other} {first}",
+                    f"{first} {last} de {other}",
+                    f"{first} {last} {other}",
+                    f"Ma. {first} {last}" if female else f"{first} {last} y {other}",
+                )
+            )
+        case "portuguese":
+            other = rng.choice(found.last)
+            return rng.choice(
+                (f"{first} {middle} {other} {last}", f"{first} {other} da {last}", f"{first} {last} Filho")
+            )
+        case "indonesian":
+            return rng.choice((first, f"{first} {middle}", f"{first} {'binti' if female else 'bin'} {father}"))
+        case "german" | "dutch" | "slavic" | "turkish" | "italian" | "french" | "greek" if rng.random() < 0.25:
+            return f"{last} {first}"
+        case _:
+            return ""
+
+
+def pet(name: str, rng: Random) -> str:
+    """What colleagues make of a name: `Sullivan` -> `Sully`, `Kowalczyk` -> `Kow`."""
+    plain = next((part for part in re.findall(r"[^\W\d_]+", name) if len(part) > 3), name)
+    end = next(
+        (at for at in range(2, len(plain)) if plain[at - 1].lower() in VOWELS and plain[at].lower() not in VOWELS),
+        len(plain) - 1,
+    )
+    head = plain[: end + 1]
+    doubled = head + head[-1] if plain[end + 1 : end + 2] == head[-1] else head
+    return rng.choice(
+        (doubled + "y", head, doubled + "ie", head + "s", head, doubled + "y", head + "ster", doubled + "o", head + "z")
+    )
 
 
 def initial(name: str) -> str:
@@ -223,6 +310,12 @@ def plain_form(person: Person, form: str, rng: Random) -> str:  # noqa: PLR0912,
         case "initials":
             letters = [initial(first), *([middle] if rng.random() < 0.3 else []), initial(last)]
             return "".join(f"{letter}." for letter in letters) if rng.random() < 0.75 else "".join(letters)
+        case "local":
+            return person.local or person.full
+        case "pet":
+            return pet(rng.choice((person.family, person.family, first)), rng)
+        case "plural":
+            return last + ("es" if last.lower().endswith(("s", "x", "z", "ch", "sh")) else "s")
         case "nick":
             return person.nick
         case "quoted":
@@ -237,7 +330,7 @@ def plain_form(person: Person, form: str, rng: Random) -> str:  # noqa: PLR0912,
 
 FORMS = frozenset(
     "first last full middle lastfirst lastfirstm initial firstinitial lastinitial initials nick quoted".split()
-) | {"middlename", "suffix"}
+) | {"middlename", "suffix", "local", "pet", "plural"}
 PATIENT_MIX = {
     "full": 52, "middle": 8, "first": 9, "initial": 9, "lastfirst": 4, "lastfirstm": 1.5, "firstinitial": 4,
     "initials": 2, "middlename": 4, "suffix": 2, "quoted": 1, "lastinitial": 1, "nick": 1.5, "last": 1,

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from training.fill import ALIASES, LABELS, MADE_OF, MAKERS, PEOPLE, Filler, known
+from training.fill import ABROAD, ALIASES, LABELS, MADE_OF, MAKERS, PEOPLE, Filler, known, numbered, scenes
 from training.lists import sections
 from training.names import FORMS
 from training.template import Slot, parse, slots
@@ -94,10 +94,43 @@ def test_masks_and_ranges_are_known():
     assert PEOPLE.isdisjoint(MAKERS)
 
 
-@pytest.mark.parametrize("file", ["fillers", "places", "facilities"])
+@pytest.mark.parametrize("file", ["fillers", "places", "facilities", "abroad"])
 def test_every_pattern_of_the_lists_can_be_said(file):
     for section, items in sections(f"own/{file}.txt").items():
         for item in items:
             fill = Filler(Random(f"{section}{item}"))
             assert all(known(slot) for slot in slots(parse(item)))
             assert fill.expanded(item).strip()
+
+
+@pytest.mark.parametrize("country", scenes())
+def test_what_is_in_one_country_belongs_together(country):
+    parts = {f"{country} {part}" for part in ABROAD.values() if part}
+    assert parts <= sections("own/abroad.txt").keys()
+    for seed in range(12):
+        fill = Filler(Random(seed))
+        fill.country = country
+        made = {name: fill(Slot(name, ("in",)))[-1] for name in ABROAD}
+        assert all(
+            re.search(r"\w", piece.text) and not re.search(r"[{}\[\]]|  ", piece.text) for piece in made.values()
+        )
+        assert {name: piece.label for name, piece in made.items()} == {name: LABELS.get(name) for name in ABROAD}
+        assert fill(Slot("city", ("in",)))[-1] == made["city"]
+        assert fill(Slot("patient", ("in", "first")))[0].text in fill.people["patient"].full
+
+
+def test_a_street_without_its_number():
+    fill = Filler(Random(3))
+    fill.values["street"] = "12 N Elm Grove St Apt 4"
+    assert [fill(Slot("street", (form,)))[0].text for form in ("bare", "name")] == ["N Elm Grove St", "N Elm Grove"]
+    for seed in range(40):
+        fill = Filler(Random(seed))
+        (bare,), (name,) = fill(Slot("street", ("bare",))), fill(Slot("street", ("name",)))
+        assert bare.label == name.label == "LOCATION"
+        assert bare.text.startswith(f"{name.text} ")
+
+
+def test_days_are_numbered_as_they_are_said():
+    assert [numbered(day) for day in (1, 2, 3, 4, 11, 12, 13, 20, 21, 22, 23, 111)] == [
+        *("1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "20th", "21st", "22nd", "23rd", "111th")
+    ]

@@ -86,6 +86,11 @@ def marked(pieces):
             [("Ana Stone", "PERSON")],
         ),
         (
+            "a family's s is part of its name",
+            [Piece("the "), Piece("Stone", "PERSON", "patient"), Piece("s left")],
+            [("Stones", "PERSON")],
+        ),
+        (
             "two people are two",
             [Piece("Ana", "PERSON", "patient"), Piece(" "), Piece("Bo", "PERSON", "nurse")],
             [("Ana", "PERSON"), ("Bo", "PERSON")],
@@ -108,6 +113,8 @@ def test_spans(sentence, pieces, spans):
         ),
         ([Piece("Well. "), Piece("she", None, "pron"), Piece(" left")], "Well. She left"),
         ([Piece("results "), Piece(""), Piece(".")], "results."),
+        ([Piece("Ana S.", "PERSON", "patient"), Piece(". Well")], "Ana S. Well"),
+        ([Piece("at "), Piece("5 p.m.", None, "time"), Piece("... later")], "at 5 p.m.... later"),
         ([Piece("72", None, "age"), Piece("female", None, "sex")], "72F"),
     ],
 )

@@ -2,8 +2,10 @@
 
 from random import Random
 
+import pytest
+
 from phigate.masking.tagger.lexicon import bits, fold
-from training.names import WEIGHTS, initial, make_person, spliced, stock, title
+from training.names import WEIGHTS, initial, make_person, patronymic, pet, spliced, stock, title
 
 
 def test_every_culture_has_names():
@@ -34,3 +36,30 @@ def test_a_spliced_name_is_no_word_of_the_lexicon():
 
 def test_an_initial_is_a_letter():
     assert [initial(name) for name in ("anna", "'t Hooft", "Ødegård")] == ["A", "T", "Ø"]
+
+
+@pytest.mark.parametrize(
+    ("father", "son", "daughter"),
+    [
+        ("Ivan", "Ivanovich", "Ivanovna"),
+        ("Sergei", "Sergeevich", "Sergeevna"),
+        ("Dmitri", "Dmitrievich", "Dmitrievna"),
+        ("Yuri", "Yurievich", "Yurievna"),
+        ("Danylo", "Danylovich", "Danylovna"),
+    ],
+)
+def test_a_father_s_name(father, son, daughter):
+    assert [patronymic(father, female=female) for female in (False, True)] == [son, daughter]
+
+
+def test_the_ways_of_a_culture_keep_the_person_s_own_name():
+    for culture in sorted(set(WEIGHTS) - {"census"}):
+        people = [make_person(Random(seed), culture=culture) for seed in range(30)]
+        assert all(person.first.split()[0] in person.local for person in people if person.local)
+        assert all("  " not in person.local for person in people)
+
+
+def test_what_colleagues_make_of_a_name():
+    made = {pet("Sullivan", Random(seed)) for seed in range(40)}
+    assert {"Sully", "Sul"} <= made
+    assert all(name.startswith("Sul") for name in made)
