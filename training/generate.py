@@ -92,7 +92,14 @@ def seamless(before: str, after: str) -> str:
         after = after.lstrip(" ")
     if before.endswith(" ") and LOOSE.match(after):
         before = before.rstrip(" ")
+    if ends_by_dot(before, after):
+        after = after[1:]
     return before + after
+
+
+def ends_by_dot(before: str, after: str) -> bool:
+    """Whether an abbreviation's dot ends the sentence too."""
+    return before.endswith(".") and not before.endswith("..") and bool(ONE_DOT.match(after))
 
 
 ONE_DOT = re.compile(r"\.(?:\s|$)")
@@ -124,10 +131,9 @@ def tidied(pieces: list[Piece], rng: Random) -> list[Piece]:
     made: list[Piece] = []
     before = ""
     for piece in joined(pieces):
-        # an abbreviation's dot ends the sentence too
-        if before.endswith(".") and not before.endswith("..") and ONE_DOT.match(piece.text) and not piece.slot:
-            piece = piece._replace(text=piece.text[1:])  # noqa: PLW2901
         text = sex_of(piece.text, before, rng) if piece.slot == "sex" else piece.text
+        if not piece.slot and ends_by_dot(before, text):
+            text = text[1:]
         if not text:
             continue
         if piece.slot == "the" and re.search(r"(?i)\b(the|a|an|our|your|this) $", before):

@@ -208,62 +208,60 @@ def patronymic(father: str, *, female: bool) -> str:
     return f"{stem.removesuffix('av').rstrip('a')}{'na' if female else 'ich'}"
 
 
+WAYS = {
+    "russian": ("{last} {first} {fathers}", "{first} {fathers} {last}", "{first} {fathers}"),
+    "arabic": ("{first} {child} {father} {last}", "{first} {father} {last}", "{first} {child} {father}", "{first} {last}"),
+    "ethiopian": ("{first} {father}",),
+    "west_african": ("{last} {first} {middle}", "{first} {last}", "{last} {first}"),
+    "east_african": ("{last} {first} {middle}", "{first} {middle} {last}", "{first} {last}"),
+    "indian": (
+        *("{l}. {first}", "{l}.{f}. {first}", "{first} {f}.", "{first} {father} {last}", "{first} {last}"),
+        *("{first} Kumar", "{first} Lal", "Sh. {first} {last}"),
+    ),
+    "south_asian": ("{first} Khan", "{first} Ali", "{first} {last}", "Md. {first} {last}", "{first} Miah"),
+    "chinese": ("{last} {first}",), "korean": ("{last} {first}",), "vietnamese": ("{last} {first}",),
+    "japanese": ("{last} {first}",),
+    "hispanic": (
+        *("{first} {middle} {last} {other}", "{last} {other} {first}", "{first} {last} {other}"),
+        *("{first} {last} y {other}", "{first} {last}"),
+    ),
+    "filipino": ("{first} {o}. {last}", "{last}, {first} {o}.", "{first} {other} {last}"),
+    "portuguese": ("{first} {middle} {other} {last}", "{first} {other} da {last}", "{first} {last} Filho"),
+    "indonesian": ("{first}", "{first} {middle}", "{first} {child} {father}"),
+    "scandinavian": ("{first} {last}", "{first} {middle} {last}", "{first} {child}"),
+    "german": ("{last} {first}", "{first} {last}", "{first} {last}"),
+    "slavic": ("{last} {first}", "{first} {last}", "{first} {last}"),
+    "turkish": ("{first} {last}", "{first} {middle} {last}", "{last} {first}"),
+    "italian": ("{last} {first}", "{first} {last}", "{first} {last}"),
+    "french": ("{last} {first}", "{first} {last}", "{first} {last}"),
+}  # fmt: skip
+"""How people of a culture write a whole name at home, where that is not first and last."""
+WOMENS_WAYS = {
+    "indian": ("{l}. {first}", "{first} {f}.", "{first} Devi", "{first} Bai", "{first} {last}", "Smt. {first} {last}"),
+    "south_asian": ("{first} Begum", "{first} Bibi", "{first} Khatun", "{first} {last}", "Mst. {first} {last}"),
+    "hispanic": (
+        *("{first} {middle} {last} {other}", "{last} {other} {first}", "{first} {last} de {other}"),
+        *("Ma. {first} {last}", "{first} {last}"),
+    ),
+    "filipino": ("Ma. {first} {last}", "{last}, {first} {o}.", "{first} {other} {last}"),
+}
+CHILD = {"arabic": ("bin", "bint"), "indonesian": ("bin", "binti")}
+
+
 def at_home(rng: Random, culture: str, sex: str, parts: tuple[str, str, str]) -> str:
     """The whole name in the order and with the parts that its culture gives it: fathers' names, both families."""
     first, middle, last = parts
     female = sex == "female"
-    found = stock().get(culture)
-    father = rng.choice(found.male) if found else ""
-    if not last or not found:
+    ways = (WOMENS_WAYS if female and culture in WOMENS_WAYS else WAYS).get(culture, ())
+    if not last or not ways:
         return ""
-    match culture:
-        case "russian":
-            of_father = patronymic(father, female=female)
-            return rng.choice((f"{last} {first} {of_father}", f"{first} {of_father} {last}", f"{first} {of_father}"))
-        case "arabic":
-            link = rng.choice(("bint" if female else rng.choice(("bin", "ibn", "ben")), "", ""))
-            return " ".join(filter(None, (first, link, father, last)))
-        case "ethiopian" | "west_african" | "east_african" if rng.random() < 0.6:
-            return f"{first} {father}" if culture == "ethiopian" else f"{last} {first} {middle}"
-        case "scandinavian" if rng.random() < 0.15:
-            return f"{first} {father}s{'dóttir' if female else 'son'}"
-        case "indian":
-            return rng.choice((
-                f"{last[:1]}. {first}", f"{last[:1]}.{father[:1]}. {first}", f"{first} {father[:1]}.",
-                f"{first} {father} {last}", f"{first} {last}", f"{first} {rng.choice(('Kumar', 'Devi', 'Bai', 'Rani'))}",
-            ))  # fmt: skip
-        case "south_asian":
-            return rng.choice(
-                (
-                    f"{first} {rng.choice(('Begum', 'Bibi', 'Khatun') if female else ('Khan', 'Miah', 'Ali'))}",
-                    f"{first} {last}",
-                    f"Md. {first} {last}" if not female else f"Mst. {first} {last}",
-                )
-            )
-        case "chinese" | "korean" | "vietnamese" | "japanese":
-            return f"{last} {first}"
-        case "hispanic" | "filipino":
-            other = rng.choice(found.last)
-            return rng.choice(
-                (
-                    f"{first} {middle} {last} {other}",
-                    f"{last} {other} {first}",
-                    f"{first} {last} de {other}",
-                    f"{first} {last} {other}",
-                    f"Ma. {first} {last}" if female else f"{first} {last} y {other}",
-                )
-            )
-        case "portuguese":
-            other = rng.choice(found.last)
-            return rng.choice(
-                (f"{first} {middle} {other} {last}", f"{first} {other} da {last}", f"{first} {last} Filho")
-            )
-        case "indonesian":
-            return rng.choice((first, f"{first} {middle}", f"{first} {'binti' if female else 'bin'} {father}"))
-        case "german" | "dutch" | "slavic" | "turkish" | "italian" | "french" | "greek" if rng.random() < 0.25:
-            return f"{last} {first}"
-        case _:
-            return ""
+    found = stock()[culture]
+    father, other = rng.choice(found.male), rng.choice(found.last)
+    child = CHILD[culture][female] if culture in CHILD else f"{father}s{'dóttir' if female else 'son'}"
+    return rng.choice(ways).format(
+        first=first, middle=middle, last=last, father=father, other=other, child=child,
+        fathers=patronymic(father, female=female), l=last[:1], f=father[:1], o=other[:1],
+    )  # fmt: skip
 
 
 def pet(name: str, rng: Random) -> str:
