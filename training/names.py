@@ -210,7 +210,10 @@ def patronymic(father: str, *, female: bool) -> str:
 
 WAYS = {
     "russian": ("{last} {first} {fathers}", "{first} {fathers} {last}", "{first} {fathers}"),
-    "arabic": ("{first} {child} {father} {last}", "{first} {father} {last}", "{first} {child} {father}", "{first} {last}"),
+    "arabic": (
+        *("{first} {child} {father} {last}", "{first} {father} {last}", "{first} {child} {father}"),
+        "{first} {last}",
+    ),
     "ethiopian": ("{first} {father}",),
     "west_african": ("{last} {first} {middle}", "{first} {last}", "{last} {first}"),
     "east_african": ("{last} {first} {middle}", "{first} {middle} {last}", "{first} {last}"),
