@@ -54,6 +54,11 @@ def test_odd_writing_is_read_plainly(text: str, read: str) -> None:
     assert read_as(text) == read
 
 
+def test_a_line_that_came_in_pieces_is_as_long_as_it_is() -> None:
+    whole, cut = f"{LONG}\nAda", Writing()
+    assert "".join(map(cut.feed, whole)) + cut.close() == read_as(whole) == f"{LONG} Ada"
+
+
 PARTS = st.sampled_from(
     [
         *(

@@ -166,7 +166,8 @@ class Writing:
             if unit.start() >= end:
                 break
             kind = unit.lastgroup
-            line = unit.start() - max(begun, whole.rfind("\n", lead, unit.start()) + 1) if kind == "wrap" else 0
+            newline = whole.rfind("\n", lead, unit.start()) if kind == "wrap" else -1
+            line = unit.start() - (newline + 1 if newline >= 0 else begun)
             made = _meaning(unit, kind, line, whole[unit.end() : unit.end() + 1])
             if made is not None:
                 parts += (self._plainly(whole[at : unit.start()]), self._turned(unit[0], made))
