@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import random
+import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -45,12 +47,19 @@ def hits(text: str, sizes: list[int] | None = None) -> list[Hit]:
         ("Patient%3A%20Ada%20Brandt", "percent"),
         ("2 1 9 - 0 9 - 9 9 9 9", "spaced"),
         ("M R N  7 0 4 1 8", "spaced"),
+        ("2 1 9 0 9 9 9 9 9", "spaced"),
+        ("2, 1, 9, 0, 9, 9, 9, 9, 9", "spaced"),
+        ("two one nine, oh nine, nine 9 nine nine", "spelled"),
+        ("Eight-One-Three five five five zero one four seven", "spelled"),
+        (base64.b64encode(base64.b64encode(SECRET.encode())).decode(), "base64"),
+        (base64.encodebytes(b"what is written before it makes two lines: " + SECRET.encode()).decode()[:-1], "base64"),
+        ("\n".join(re.findall(".{1,20}", SECRET.encode().hex())), "hexadecimal"),
         ("9999-90-912", "backwards"),
         ("7410-555-813", "backwards"),
     ],
 )
 def test_a_hidden_identifier_is_found_as_the_run_that_hides_it(hidden: str, detector: str) -> None:
-    text = f"it is {hidden}, so"
+    text = f"it is {hidden}\n, so"
     (hit,) = hits(text)
     assert (text[hit.begin : hit.end], hit.detector) == (hidden, detector)
 
@@ -76,6 +85,11 @@ def test_what_goes_on_after_a_blank_is_waited_for(text: str, size: int) -> None:
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
         "gpt-4o-mini-2024-07-18-some-long-model-name-of-a-vendor",
         "mL kG pH",
+        "PHQ-9: 1 2 2 1 0 3 1 0 2 of 27",
+        "she counted one two three four five six seven eight",
+        "one or two of three; four, five",
+        "NIHSS 0 0 0 0 0 0 0 0 0 0",
+        "administration and\ndocumentation and\n",
     ],
 )
 def test_ordinary_text_hides_nothing(text: str) -> None:
@@ -96,10 +110,43 @@ def test_a_run_that_is_too_long_is_cut_and_covered_to_its_end() -> None:
     assert found[0].end - found[0].begin == CAP
 
 
+def test_a_number_that_is_spelled_is_a_finding_whatever_it_is() -> None:
+    (hit,) = hits("MRN seven seven three one zero two eight")
+    assert (hit.entity, hit.begin, hit.detector) == ("UNIQUE_ID", 4, "spelled")
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        " ".join("whoeverthisisherereallyknownas219099999ok"),
+        ", ".join(["two", "one", "nine", "oh"] * 9),
+        "".join(f"%{byte:02X}" for byte in SECRET.encode() * 2),
+        quote("patient ada brandt, ssn 219-09-9999, who came and went and came again " * 3).replace(".", ""),
+        base64.encodebytes(SECRET.encode() * 9).decode()[:-1],
+    ],
+)
+def test_what_is_too_long_to_be_read_is_hidden_to_its_end(hidden: str) -> None:
+    found = hits(f"it is {hidden}\n, so")
+    assert {at for hit in found for at in range(hit.begin, hit.end)} >= set(range(6, 6 + len(hidden) - 1))
+
+
 PARTS = st.sampled_from(
     [
         *("it is ", " ", "x", "A B C ", "1 2 3", " - ", "4 5", ". ", "%41", "Ada", "htimS", " nhoJ", "9999-", "90-912"),
         *(base64.b64encode(SECRET.encode()).decode(), SECRET.encode().hex(), NOISE[:50], NOISE, "=" * 9, "J-o-h-n-S"),
+        *(
+            "one",
+            "two ",
+            "nine, ",
+            "Five-",
+            "5 ",
+            "A, ",
+            "x y z ",
+            "5,3,",
+            "\r",
+            "a1B2c3D4e5F6g7H8\n",
+            "two one nine oh nine ",
+        ),
         *("a" * 200, "Patient%3A%20Ada%20Brandt", "é", "\n"),
     ]
 )

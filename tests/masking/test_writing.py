@@ -37,6 +37,8 @@ LONG = "The patient was seen in the clinic today for a visit, and then"
         ("&nosuch; &#0; AT&T;", "&nosuch; &#0; AT&T;"),
         ("\\nMRN\\t7", "\nMRN\t7"),
         ("\\u0041da", "Ada"),
+        ("\\x41da \\x9f", "Ada \\x9f"),
+        ("&#00000000065;da&#x0000042;", "AdaB"),
         ("\\udead", "\\udead"),
         ("219-09-\n9999", "219-09-9999"),
         ("219-09\n  -9999", "219-09-9999"),

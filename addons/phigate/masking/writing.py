@@ -30,16 +30,16 @@ NEAR = 24
 """Characters that more text may change, at most."""
 UNIT = re.compile(
     rf"(?P<unseen>[{INVISIBLE}]+)"
-    r"|(?P<entity>&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,7});)"
-    r"|(?P<escape>\\(?:u[0-9A-Fa-f]{4}|[nrt]))"
+    r"|(?P<entity>&(?:#[0-9]{1,12}|#[xX][0-9A-Fa-f]{1,12}|[A-Za-z][A-Za-z0-9]{1,7});)"
+    r"|(?P<escape>\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|[nrt]))"
     r"|(?P<broken>(?<=[0-9])(?:-[ \t]{0,8}\r?\n[ \t]{0,8}(?=[0-9])|\r?\n[ \t]{0,8}-(?=[0-9])))"
     r"|(?P<wrap>(?<=[A-Za-z0-9, ])\r?\n[ \t]{0,8}(?=[A-Za-z0-9(]))"
     r"|(?P<several>[\ufb00-\ufb06\u2026\u33d4\u338e-\u33ff])"
 )
 """What is not read character by character."""
 WAITS = re.compile(
-    r"(?:&(?:#(?:[0-9]{0,7}|[xX][0-9A-Fa-f]{0,6})|[A-Za-z][A-Za-z0-9]{0,7})?"
-    r"|\\(?:u[0-9A-Fa-f]{0,3})?"
+    r"(?:&(?:#(?:[0-9]{0,12}|[xX][0-9A-Fa-f]{0,12})|[A-Za-z][A-Za-z0-9]{0,7})?"
+    r"|\\(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?"
     r"|(?:-[ \t]{0,8})?\r?\n[ \t]{0,8}-?|-[ \t]{0,8}\r?|\r)\Z"
 )
 """The end of a text that more text may change."""
@@ -209,9 +209,9 @@ def _meaning(unit: re.Match[str], kind: str | None, line: int, following: str) -
 
 
 def _escaped(text: str) -> str | None:
-    if text[1] != "u":
+    if text[1] in "nrt":
         return {"n": "\n", "r": "\n", "t": "\t"}[text[1]]
-    meant = chr(int(text.removeprefix("\\u"), 16))
+    meant = chr(int(text.lstrip("\\ux"), 16))
     return plain(meant) if _seen(meant) else None
 
 
