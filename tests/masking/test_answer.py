@@ -399,3 +399,13 @@ def test_the_people_of_a_prompts_structures_are_known_in_its_other_texts():
 def test_a_number_for_bystanders_is_read_with_its_key_whatever_the_caller_is_shown():
     _, _, shown = both_ways({"function_call": {"arguments": {"mrn": 77310284}}}, mask=None)
     assert "77310284" not in shown
+
+
+@pytest.mark.parametrize("name", ["ssn-536-22-8145", "536-22-8145"])
+def test_a_tools_name_is_written_by_the_model(name):
+    at_once, _, _ = both_ways({"function_call": {"name": name, "arguments": "7"}})
+    assert "536-22-8145" not in json.dumps(at_once)
+    chunk = {"choices": [{"index": 0, "delta": {"tool_calls": [{"id": "call_536228145", "function": {"name": name}}]}}]}
+    _, _, raw = streamed([b"data: " + orjson.dumps(chunk) + b"\n\n"], sight())
+    assert b"536-22-8145" not in raw
+    assert b"call_536228145" in raw

@@ -83,6 +83,11 @@ def test_every_transform_says_whether_it_meets_safe_harbor() -> None:
         ("mask", "PERSON", 'A "B"\n\\', "*  *   "),
         ("keep-last", "MRN", "12-3\n4", "**-3 4"),
         ("shift", "DATE_TIME", "0001-01-01", "[DATE_TIME]"),
+        ("mask", "PERSON", "\u092e\u094b\u0939\u0928", "***"),
+        ("mask", "PERSON", "Andre\u0301", "*****"),
+        ("keep-last", "MRN", "1\u03362\u03363\u03364\u0336", "**34"),
+        ("surrogate", "PERSON", "42", "[PERSON]"),
+        ("surrogate", "PERSON", "Dr", "[PERSON]"),
     ],
 )
 def test_what_a_transform_shows(name: str, entity: str, text: str, result: str) -> None:

@@ -216,10 +216,10 @@ class Chunks:
         before = self._constants.get((index, path), "")
         if value != before:
             joined = (before + value)[-_REMEMBERED:]
-            if before and constant(joined, self._look) != joined:
+            if before and constant(joined, self._look, path[-1]) != joined:
                 raise ChunkError("a constant in pieces")
             self._constants[index, path] = joined
-        return constant(value, self._look)
+        return constant(value, self._look, path[-1])
 
     def _channel(self, index: int, path: Path) -> Channel:
         if index in self._over:

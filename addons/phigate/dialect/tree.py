@@ -93,7 +93,7 @@ def _small(value: Any) -> bool:
 
 def _member(key: str, value: Any, fields: Fields, render: Callable[[str], str], depth: int) -> Any:
     if key in fields.constant and plain(value):
-        return constant(value, render)
+        return constant(value, render, key)
     if key in fields.json:
         return embedded(value, render, depth) if isinstance(value, str) else values(value, render, key, depth)
     if isinstance(value, str) and key not in fields.prose:
@@ -108,12 +108,13 @@ def plain(value: Any) -> bool:
     return value is None or isinstance(value, int | float) or (isinstance(value, str) and bool(_WORD.match(value)))
 
 
-def constant(value: Any, render: Callable[[str], str]) -> Any:
+def constant(value: Any, render: Callable[[str], str], key: str | int = "") -> Any:
     """A protocol's own value; one that is an identifier is nobody's protocol.
 
-    What begins with its kind (`call_5362281450`) is left alone: two of them must not become one.
+    What begins with its kind (`call_5362281450`) is left alone: two of them must not become one. A name (of a tool) is
+    written by the model.
     """
-    telling = isinstance(value, str) and TELLING.search(value) and not _KIND.match(value)
+    telling = isinstance(value, str) and TELLING.search(value) and (key == "name" or not _KIND.match(value))
     return render(value) if telling else value
 
 

@@ -10,6 +10,7 @@ Rules of this file:
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
 from phigate.masking.calendar import moved, read
@@ -71,7 +72,7 @@ def redact(use: Use) -> str:
 
 def mask(use: Use) -> str:
     """An asterisk for each letter and digit. Meets Safe Harbor (164.514(b)(2)(i)); length and punctuation show."""
-    return "".join("*" if each.isalnum() else each for each in use.text)
+    return "".join("*" if each.isalnum() else each for each in _unmarked(use.text))
 
 
 def keep_last(use: Use) -> str:
@@ -79,12 +80,13 @@ def keep_last(use: Use) -> str:
 
     Does not meet Safe Harbor: parts of the number remain (164.514(b)(2)(i)). Never more than half of a value is kept.
     """
-    kept = min(use.keep, sum(map(str.isalnum, use.text)) // 2)
-    at = len(use.text)
+    text = _unmarked(use.text)
+    kept = min(use.keep, sum(map(str.isalnum, text)) // 2)
+    at = len(text)
     while kept:
         at -= 1
-        kept -= use.text[at].isalnum()
-    return mask(use._replace(text=use.text[:at])) + use.text[at:]
+        kept -= text[at].isalnum()
+    return mask(use._replace(text=text[:at])) + text[at:]
 
 
 def digest(use: Use) -> str:
@@ -107,11 +109,13 @@ def encrypt(use: Use) -> str:
 def surrogate(use: Use) -> str:
     """A realistic stand-in, the same within the scope.
 
-    Meets Safe Harbor (164.514(b)(2)(i)) except for dates, which are shifted, and states, which may stand.
+    Meets Safe Harbor (164.514(b)(2)(i)) except for dates, which are shifted, and states, which may stand. A value that
+    nothing stands for (a name without a letter) is redacted.
     """
     if use.entity == "DATE_TIME":
         return shift(use)
-    return stand_in(use.entity, use.text, Seed(use.secrets, use.scope, use.real))
+    made = stand_in(use.entity, _unmarked(use.text), Seed(use.secrets, use.scope, use.real))
+    return redact(use) if normal(use.entity, made) == normal(use.entity, use.text) else made
 
 
 def shift(use: Use) -> str:
@@ -186,6 +190,14 @@ def _decade(use: Use) -> str:
 def _years(text: str) -> int | None:
     found = AGE.search(text)
     return int(found[0]) if found else None
+
+
+def _unmarked(text: str) -> str:
+    """A text without marks of their own (combining accents, vowel signs): they are letters' parts, and tell of them."""
+    if text.isascii():
+        return text
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(each for each in composed if unicodedata.category(each)[0] != "M")
 
 
 def _plain(text: str) -> str:
