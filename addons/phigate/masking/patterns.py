@@ -421,14 +421,15 @@ def _class(some: frozenset[int]) -> bytes:
 def table(nodes: Iterable[Node]) -> Callable[[bytes], list[int]]:
     """All patterns side by side: `text -> indexes` of those that can match at its start, unsorted.
 
-    They are told apart by their first characters: an engine that names all that match reads on while one still may.
+    The text is the first SEEN bytes. They are told apart by their first characters: an engine that names all that
+    match reads on while one still may.
     """
     rows = re2.Set.MatchSet(_options(SMALL))
     for node in nodes:
         rows.Add(source(beginning(node, FIRST)))
     rows.Compile()
-    match = rows._set.Match  # noqa: SLF001 -- as `searching` says
-    return lambda text: match(text[:SEEN])
+    match: Callable[[bytes], list[int]] = rows._set.Match  # noqa: SLF001 -- as `searching` says
+    return match
 
 
 def searching(regex: Any) -> Match:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from phigate.masking.evidence import ENCODING, Hit
 from phigate.masking.patterns import (
+    SEEN,
     PatternError,
     first_bytes,
     joined,
@@ -95,7 +96,7 @@ class Patterns:
                 continue
             if start >= until:
                 return
-            named = table(text[start : start + width])
+            named = table(text[start : start + SEEN])
             if len(named) != 1:  # the table names one row at least, or its engine gave up and every row is tried
                 named = sorted(named or range(len(rows)))
             for index in named:
