@@ -41,7 +41,7 @@ GROUP = r"[0-9A-Fa-f]{1,4}"
 SPELT = r"(?:\(dot\)|\[dot\]|dot|\.)"
 
 
-DATED = re.compile(r"(?:19|20)\d\d[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.](?:19|20)?\d\d|\d{1,3}\.\d{1,3}(?: .*)?")
+DATED = re.compile(r"(?:19|20)\d\d[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.](?:19|20)?\d\d|\d{1,2}\.\d{1,3}(?:[ /].*)?")
 """Dates, and decimals with what follows."""
 
 
@@ -200,7 +200,15 @@ CONTACT = (
             "WhatsApp [[11 95555-0199]].",
             "GSM: [[0803 555 0199]].",
         ),
-        misses=("ph 7.32 45", "phone 3 times", "cell 12.5", "tel 2024-05-12", "cell 4500-11000", "mobile 5"),
+        misses=(
+            "ph 7.32 45",
+            "pH 7.32/45/80/24",
+            "phone 3 times",
+            "cell 12.5",
+            "tel 2024-05-12",
+            "cell 4500-11000",
+            "mobile 5",
+        ),
     ),
     Detector(
         "phone-inside",

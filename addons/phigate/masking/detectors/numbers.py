@@ -29,7 +29,7 @@ MRN_LABEL = (
 PLAN_LABEL = (
     r"\b(?i:(?:health[ -]?)?(?:insurance|insurer|insur|plan|ins|policy|member|subscriber|beneficiary|medicaid"
     r"|medicare|payer|payor|hmo|ppo|hbn|medi-cal|tricare|champus|enrollee"
-    r"|coverage|hicn?|group)(?:['\x{2019}]s)?(?:[ _](?:plan|policy|member|beneficiary|card|group|subscriber"
+    r"|coverage|hicn?|group|grp)(?:['\x{2019}]s)?(?:[ _](?:plan|policy|member|beneficiary|card|group|subscriber"
     r"|insurance|account))?)"
 )
 

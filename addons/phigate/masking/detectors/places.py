@@ -197,7 +197,7 @@ PLACES = (
     Detector(
         "zip-label",
         "ZIP",
-        r"\b(?i:(?:zip|postal|post|postcode|pin)(?:[ _-]?code)?|zipcode|c\.p\.|cap:?|plz|postleitzahl|code postal|cep"
+        r"\b(?i:(?:zip|postal|post|postcode|pin)(?:[ _-]?code)?|zipcode|c\.p\.|plz|postleitzahl|code postal|cep"
         r"|eircode"
         rf"|c[\x{{F3}}o]digo postal|postnummer){LINK}"
         rf"(?P<id>\d{{5}}(?:-\d{{4}})?|{AREA}|(?i:[a-z]{{1,2}}\d[a-z0-9]? ?\d[a-z]{{2}})|\d{{4}} ?[A-Z]{{2}}"
@@ -245,7 +245,7 @@ PLACES = (
     Detector(
         "zip-cue",
         "ZIP",
-        r"(?:\b(?:C\.? ?P\.?|(?i:c[\x{F3}o]d\.? postal|cap|india|punjab|haryana|rajasthan|kerala|karnataka|tamil nadu"
+        r"(?:\b(?:C\.? ?P\.?|(?i:c[\x{F3}o]d\.? postal|india|punjab|haryana|rajasthan|kerala|karnataka|tamil nadu"
         r"|maharashtra|gujarat|telangana|andhra pradesh|uttar pradesh|madhya pradesh|bihar|odisha|assam|west bengal"
         r"|delhi"
         r"|new delhi|mumbai|bengaluru|bangalore|chennai|hyderabad|kolkata|pune|ahmedabad|jaipur|lucknow|ludhiana"
@@ -262,7 +262,7 @@ PLACES = (
             "D-[[48431]] Rheine",
             "^SAMPLETON^MT^[[59931]]||",
         ),
-        misses=("CP 120", "(CT) 100", "India 2024", "(IV) 50000", "E-12345-6"),
+        misses=("CP 120", "cap 12345", "(CT) 100", "India 2024", "(IV) 50000", "E-12345-6"),
     ),
     Detector(
         "zip-before",
