@@ -403,8 +403,8 @@ def test_a_number_for_bystanders_is_read_with_its_key_whatever_the_caller_is_sho
 
 @pytest.mark.parametrize("name", ["ssn-536-22-8145", "536-22-8145"])
 def test_a_tools_name_is_written_by_the_model(name):
-    at_once, _, _ = both_ways({"function_call": {"name": name, "arguments": "7"}})
-    assert "536-22-8145" not in json.dumps(at_once)
+    body, _, _ = whole(orjson.dumps({"choices": [{"message": {"function_call": {"name": name}}}]}), sight())
+    assert b"536-22-8145" not in body
     chunk = {"choices": [{"index": 0, "delta": {"tool_calls": [{"id": "call_536228145", "function": {"name": name}}]}}]}
     _, _, raw = streamed([b"data: " + orjson.dumps(chunk) + b"\n\n"], sight())
     assert b"536-22-8145" not in raw
