@@ -39,7 +39,9 @@ ROWS = [
     (f"```json\n{PATIENT}\n```\n", ["```json\n", ("fhir", PATIENT), "\n```\n"]),
     (f"Here: {PATIENT}", [f"Here: {PATIENT}"]),
     (f"  {PATIENT} and", [("fhir", f"  {PATIENT}"), " and"]),
-    ('{"open": [1, 2', ['{"open": [1, 2']),
+    ('{"open": [1, 2', [("json", '{"open": [1, 2')]),
+    ('{"open": "a\\\\ \\u00', [("json", '{"open": "a\\\\ \\u00')]),
+    ('{"open": "so\nBut', ['{"open": "so\nBut']),
     ('{"bad": nothing} x', ['{"bad": nothing} x']),
     ("[1] a source\n[2] another", ["[1] a source\n[2] another"]),
     ("{x}\n[ ]\n[", ["{x}\n[ ]\n["]),
@@ -70,6 +72,18 @@ def test_any_chunks_give_the_same(text, size):
     parts = [part for at in range(0, len(text), size) for part in growing.feed(text[at : at + size])]
     assert shown([*parts, *growing.close()]) == shown(pieces(text))
     assert growing.held == 0
+
+
+CUT = '{"resourceType": "Patient", "name": [{"family": "Quixtree", "given": ["\\u0041da"]}], "active": true, "n": -1}'
+
+
+@pytest.mark.parametrize("size", range(CUT.index("Qu") + 2, len(CUT)))
+def test_a_value_that_the_end_cuts_is_read_as_far_as_it_goes(size):
+    text = CUT[:size]
+    (part,) = pieces(text)
+    assert part.kind == "fhir"
+    assert "Qu" not in part.rewrite(same, hide)
+    assert part.rewrite(same, lambda _entity, value: value) == text
 
 
 BITS = [

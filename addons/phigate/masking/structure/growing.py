@@ -4,20 +4,21 @@ Rules of this file:
 - Where a structure begins and ends depends on the text alone: any chunks give the same, and the whole text is the
   stream with one feed.
 - One begins at the beginning of a line: a JSON value, an HL7 v2 message, a Markdown table, a fenced block of CSV. What
-  begins elsewhere, or is longer than LONGEST, is prose.
+  begins elsewhere, or is longer than LONGEST, is prose. A JSON value that the end cuts is read as far as it goes.
 - Text is looked at once: what is held is not gone through again when more comes.
 """
 
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from phigate.masking.structure import hl7, table
-from phigate.masking.structure.recognise import structured
+from phigate.masking.structure.recognise import Structure, structured
 
 if TYPE_CHECKING:
-    from phigate.masking.structure.recognise import Structure
+    from phigate.masking.structure.treatment import Masker
 
 LONGEST = 64 * 1024
 """Characters of a structure that is waited for."""
@@ -38,6 +39,13 @@ _MAYBE_TABLE = re.compile(r"[ \t]{0,3}\Z")
 _OF_RULE = re.compile(r"[ \t|:-]*+")
 _MARK = re.compile(r'["{}\[\]]')
 _INSIDE = re.compile(r'["\\]')
+
+_MARKS = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
+_ESCAPING = re.compile(r"(?<!\\)((?:\\\\)*)\\(?:u[0-9A-Fa-f]{0,3})?\Z")
+"""An escape that is not whole, or a backslash before what it escapes."""
+_RESTS_QUOTED = ('"', '":null')
+_RESTS = ("", ":null", "null", '"":null', "0", "e", "ue", "rue", "l", "ll", "ull", "se", "lse", "alse")
+"""What may make a value whole that was cut somewhere."""
 
 
 class _End(NamedTuple):
@@ -108,7 +116,10 @@ class Growing:
             end = _End(LONGEST, is_structure=False)
         if end is None:
             return 0
-        found = structured(text[end.head : end.at]) if end.is_structure else None
+        if end.is_structure:
+            found = structured(text[end.head : end.at])
+        else:
+            found = _cut_short(text) if isinstance(self._reader, _Json) and end.at == len(text) else None
         head = end.head if found else end.at
         if head:
             out.append(text[:head])
@@ -116,6 +127,35 @@ class Growing:
             out.append(found)
         self._fresh, self._reader = end.fresh, None
         return end.at
+
+
+def _cut_short(text: str) -> Structure | None:
+    """A JSON value that ends before it is whole, with a model's last token: read as if it had been closed."""
+    closing, quoted = [], False
+    for mark in _MARKS.finditer(text):
+        if mark[0] == '"':
+            quoted = not quoted
+        elif not quoted and mark[0] in "{[":
+            closing.append("}" if mark[0] == "{" else "]")
+        elif not quoted and mark[0] in "}]" and closing:
+            closing.pop()
+    body = _ESCAPING.sub(r"\1", text) if quoted else text
+    for rest in _RESTS_QUOTED if quoted else _RESTS:
+        ending = rest + "".join(reversed(closing))
+        if found := structured(body + ending):
+            return Structure(found.kind, partial(_made_of, text, body, ending, found))
+    return None
+
+
+def _made_of(text: str, body: str, ending: str, found: Structure, eyes: Masker) -> str:
+    made = _without(ending, found.made(eyes))
+    return text if made == body else made
+
+
+def _without(ending: str, text: str) -> str:
+    for each in reversed(ending):
+        text = text.rstrip().removesuffix(each)
+    return text
 
 
 def _reader(text: str, at: int) -> _Json | _Message | _Table | _Fenced | None:
