@@ -28,7 +28,7 @@ SINGLE, SMALL, LARGE = 8 << 20, 64 << 20, 192 << 20
 notes a few MB are used. The closure has the largest states by far."""
 COUNTED = 4
 """Repetitions up to so many are counted in a search, so that what cannot match ends soon."""
-FIRST = 80
+FIRST = 112
 """Characters by which the patterns that may match at a place are told apart."""
 SEEN = 4 * FIRST + 4
 """As many bytes, and a character more for what is said of a word's edge."""

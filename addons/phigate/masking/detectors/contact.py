@@ -137,7 +137,7 @@ CONTACT = (
     Detector(
         "domain",
         "URL",
-        rf"\b(?P<id>(?:[A-Za-z0-9](?:[A-Za-z0-9-]{{0,62}})\.){{1,3}}{TOP}\b(?:/{TAIL})?)",
+        rf"\b(?P<id>(?:[A-Za-z0-9](?:[A-Za-z0-9-]{{0,32}})\.){{1,3}}{TOP}\b(?:/{TAIL})?)",
         0.7,
         hits=("see [[mychart.example.com/visit/1]]", "[[example.org]]", "[[MYCHART.EXAMPLE.COM]]"),
         misses=("e.g. the", "10.5 mg", "q.d.", "stable.In bed"),
