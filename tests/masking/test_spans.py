@@ -91,3 +91,30 @@ def test_what_the_tagger_guesses_is_called_what_a_rule_calls_it() -> None:
 def test_a_rule_that_sees_a_part_of_a_name_does_not_rename_the_whole() -> None:
     hits = [Hit(27, 41, "ORGANIZATION", "tagger", 0.9), Hit(27, 33, "PERSON", "name-by", 0.8)]
     assert settle(hits, TEXT) == [Hit(27, 41, "ORGANIZATION", "tagger", 0.9)]
+
+
+class Watched(Hit):
+    """A hit that counts how often it was compared."""
+
+    looks = 0
+
+    def __lt__(self, other: object) -> bool:
+        Watched.looks += 1
+        return super().__lt__(other)  # type: ignore[operator]  # tuples both
+
+
+def test_a_chain_through_a_whole_text_takes_time_in_proportion_to_it() -> None:
+    def looks(size: int) -> int:
+        text = "a" * (6 * size + 6)
+        pairs = [
+            (
+                Watched(6 * at, 6 * at + 4, "DATE_TIME", "one", 0.9),
+                Watched(6 * at + 3, 6 * at + 7, "PERSON", "tagger", 0.8),
+            )
+            for at in range(size)
+        ]
+        Watched.looks = 0
+        assert len(settle([hit for pair in pairs for hit in pair], text)) == 2 * size
+        return Watched.looks
+
+    assert looks(800) < 8 * 3 * looks(100)  # in proportion, but for the sorting

@@ -6,6 +6,7 @@ covered; where two differ the surer names what both cover, and the rest of the o
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 SURE = 0.5
 """From here on two hits of one entity that overlap are one."""
 GUESSING = "tagger"
+LONGEST = 400
+"""Characters of a name or place, at most."""
 NAMED = frozenset({"PERSON", "LOCATION", "ORGANIZATION"})
 """Kinds whose values hold one another: a city in a hospital's name is the hospital."""
 
@@ -41,25 +44,38 @@ def components(hits: list[Hit]) -> Iterator[list[Hit]]:
 
 
 def settle(hits: list[Hit], text: str, base: int = 0) -> list[Hit]:
-    """What stands of hits that overlap; `text` begins at the offset `base` and holds them all."""
+    """What stands of hits that overlap; `text` begins at the offset `base` and holds them all.
+
+    Hits may overlap in a chain through a whole text: each is compared with those it touches, and with no others.
+    """
     if len(hits) == 1:
         return hits
     standing: list[Hit] = []
     for hit in sorted(contained(united(named(hits))), key=_rank):
-        standing += _remaining(hit, standing, text, base)
-    return sorted(standing)
+        over = _touched(hit, standing)
+        for part in _remaining(hit, over, text, base) if over else (hit,):
+            insort(standing, part)
+    return standing
 
 
-def named(hits: list[Hit]) -> list[Hit]:
+def named(hits: Iterable[Hit]) -> list[Hit]:
     """What the tagger found, called what a sure rule or the roster calls it: they see a label, it guesses the kind."""
-    sure = [hit for hit in hits if hit.entity in NAMED and hit.score >= SURE and hit.detector != GUESSING]
-    return [_named(hit, sure) if hit.detector == GUESSING else hit for hit in hits]
+    ordered = sorted(hits)
+    sure = [hit for hit in ordered if hit.entity in NAMED and hit.score >= SURE and hit.detector != GUESSING]
+    return [_named(hit, sure) if sure and hit.detector == GUESSING else hit for hit in ordered]
 
 
 def _named(hit: Hit, sure: list[Hit]) -> Hit:
-    over = [each for each in sure if each.begin < hit.end and hit.begin < each.end and not _holds(hit, each)]
-    whole = [each for each in sure if (each.begin, each.end) == (hit.begin, hit.end)] or over
-    return hit._replace(entity=max(whole, key=lambda each: each.score).entity) if whole else hit
+    over = [each for each in _begun_before(hit, sure) if hit.begin < each.end]
+    whole = [each for each in over if (each.begin, each.end) == (hit.begin, hit.end)]
+    named = whole or [each for each in over if not _holds(hit, each)]
+    return hit._replace(entity=max(named, key=lambda each: each.score).entity) if named else hit
+
+
+def _begun_before(hit: Hit, ordered: list[Hit]) -> list[Hit]:
+    """Of hits in order those that may overlap with one: they begin no further before it than any is long."""
+    first = bisect_left(ordered, hit.begin - LONGEST, key=_begin)
+    return ordered[first : bisect_left(ordered, hit.end, key=_begin)]
 
 
 def united(hits: Iterable[Hit]) -> list[Hit]:
@@ -80,37 +96,46 @@ def united(hits: Iterable[Hit]) -> list[Hit]:
     return made
 
 
-def contained(hits: list[Hit]) -> list[Hit]:
+def contained(hits: Iterable[Hit]) -> list[Hit]:
     """The same without names inside of a sure longer name, which becomes as sure as they are."""
-    kept: list[Hit] = []
-    names = [hit for hit in hits if hit.entity in NAMED]
-    for hit in hits:
-        if hit.entity in NAMED and hit.score >= SURE:
-            inside = [each for each in names if each != hit and _holds(hit, each)]
-            kept.append(hit._replace(score=max(hit.score, *(each.score for each in inside))) if inside else hit)
-        else:
-            kept.append(hit)
-    return [hit for hit in kept if not any(_swallows(other, hit) for other in kept)]
+    ordered = sorted(hits, key=lambda hit: (hit.begin, -hit.end, -hit.score))
+    gone: set[int] = set()
+    for at, hit in enumerate(ordered):
+        if at in gone or hit.entity not in NAMED or hit.score < SURE:
+            continue
+        inside = at + 1
+        while inside < len(ordered) and ordered[inside].begin < hit.end:
+            other = ordered[inside]
+            if other.entity in NAMED and other.end <= hit.end and other[:2] != hit[:2]:
+                gone.add(inside)
+                hit = hit._replace(score=max(hit.score, other.score))  # noqa: PLW2901 -- it grows surer as it goes
+            inside += 1
+        ordered[at] = hit
+    return [hit for at, hit in enumerate(ordered) if at not in gone]
+
+
+def _begin(hit: Hit) -> int:
+    return hit.begin
 
 
 def _holds(outer: Hit, inner: Hit) -> bool:
     return outer.begin <= inner.begin and inner.end <= outer.end
 
 
-def _swallows(outer: Hit, inner: Hit) -> bool:
-    longer = outer.end - outer.begin > inner.end - inner.begin
-    return longer and {outer.entity, inner.entity} <= NAMED and outer.score >= SURE and _holds(outer, inner)
+def _touched(hit: Hit, standing: list[Hit]) -> list[Hit]:
+    """Of hits that stand, in order and apart, those that overlap with another one."""
+    first = bisect_left(standing, hit.begin, key=_begin)
+    if first and standing[first - 1].end > hit.begin:
+        first -= 1
+    return standing[first : bisect_left(standing, hit.end, key=_begin)]
 
 
 def _rank(hit: Hit) -> tuple[float, int, int]:
     return -hit.score, hit.begin - hit.end, hit.begin
 
 
-def _remaining(hit: Hit, standing: list[Hit], text: str, base: int) -> list[Hit]:
-    """The parts of a hit that nothing covers yet, from letter or digit to letter or digit."""
-    over = sorted(each for each in standing if each.begin < hit.end and hit.begin < each.end)
-    if not over:
-        return [hit]
+def _remaining(hit: Hit, over: list[Hit], text: str, base: int) -> list[Hit]:
+    """The parts of a hit that others do not cover, from letter or digit to letter or digit."""
     edges = [hit.begin, *(edge for each in over for edge in (each.begin, each.end)), hit.end]
     parts = (_trimmed(hit, edges[at], edges[at + 1], text, base) for at in range(0, len(edges), 2))
     return [part for part in parts if part]
