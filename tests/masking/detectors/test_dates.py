@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from phigate.masking import Detectors
-from phigate.masking.detectors.dates import DATES, is_no_part, is_no_score, is_off_scale, is_span
+from phigate.masking.detectors.dates import DATES, is_no_part, is_no_score, is_off_scale, is_span, spelt
+from phigate.masking.patterns import single
 from tests.masking.rows import faults, found
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ def test_a_part_of_a_whole_is_no_date() -> None:
     assert not any(map(is_no_part, ("3/8", "4/12", "3/15", "1/2")))
     assert is_no_score("3/8")
     assert not is_no_score("7/10")
+
+
+def test_a_word_is_found_as_it_is_read() -> None:
+    assert all(single(spelt("mai ты")).fullmatch(each) for each in ("Mai", "ТЫ", "Tы"))
 
 
 @pytest.mark.parametrize(

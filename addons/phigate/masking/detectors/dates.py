@@ -9,6 +9,7 @@ import re
 
 from phigate.masking.detector import Detector
 from phigate.masking.detectors.parts import APART, LINK, digits_of
+from phigate.masking.writing import LOOK_ALIKE
 
 LONG = r"january|february|april|june|july|august|september|october|november|december"
 SHORT = r"jan|feb|apr|jun|jul|aug|sept|sep|oct|nov|dec"
@@ -33,45 +34,28 @@ DAY_AFTER = (
     r"|septiembre|noviembre|diciembre|dezember|februar)"
 )
 """Months abroad that are no other word: a day may stand after them."""
-SCRIPTS = (
-    r"(?i:\x{15F}ubat"
-    r"|[i\x{3B9}][a\x{3B1}][nv\x{3BD}][o\x{3BF}][uy\x{3C5}][a\x{3B1}][p\x{3C1}]\x{3AF}[o\x{3BF}][uy\x{3C5}]"
-    r"|\x{3C6}[e\x{3B5}][b\x{3B2}][p\x{3C1}][o\x{3BF}][uy\x{3C5}][a\x{3B1}][p\x{3C1}]\x{3AF}[o\x{3BF}][uy\x{3C5}]"
-    r"|[m\x{3BC}][a\x{3B1}][p\x{3C1}][t\x{3C4}]\x{3AF}[o\x{3BF}][uy\x{3C5}]"
-    r"|[a\x{3B1}]\x{3C0}[p\x{3C1}][i\x{3B9}]\x{3BB}\x{3AF}[o\x{3BF}][uy\x{3C5}]"
-    r"|[m\x{3BC}][a\x{3B1}][i\x{390}][o\x{3BF}][uy\x{3C5}]"
-    r"|[i\x{3B9}][o\x{3BF}][uy\x{3C5}][nv\x{3BD}]\x{3AF}[o\x{3BF}][uy\x{3C5}]"
-    r"|[i\x{3B9}][o\x{3BF}][uy\x{3C5}]\x{3BB}\x{3AF}[o\x{3BF}][uy\x{3C5}]"
-    r"|[a\x{3B1}][uy\x{3C5}]\x{3B3}[o\x{3BF}]\x{3CD}\x{3C3}[t\x{3C4}][o\x{3BF}][uy\x{3C5}]"
-    r"|\x{3C3}[e\x{3B5}]\x{3C0}[t\x{3C4}][e\x{3B5}][m\x{3BC}][b\x{3B2}][p\x{3C1}]\x{3AF}[o\x{3BF}][uy\x{3C5}]"
-    r"|[o\x{3BF}][k\x{3BA}][t\x{3C4}]\x{3C9}[b\x{3B2}][p\x{3C1}]\x{3AF}[o\x{3BF}][uy\x{3C5}]"
-    r"|[nv\x{3BD}][o\x{3BF}][e\x{3B5}][m\x{3BC}][b\x{3B2}][p\x{3C1}]\x{3AF}[o\x{3BF}][uy\x{3C5}]"
-    r"|\x{3B4}[e\x{3B5}][k\x{3BA}][e\x{3B5}][m\x{3BC}][b\x{3B2}][p\x{3C1}]\x{3AF}[o\x{3BF}][uy\x{3C5}]"
-    r"|[i\x{3B9}][a\x{3B1}][nv\x{3BD}][o\x{3BF}][uy\x{3C5}]\x{3AC}[p\x{3C1}][i\x{3B9}][o\x{3BF}]\x{3C2}"
-    r"|\x{3C6}[e\x{3B5}][b\x{3B2}][p\x{3C1}][o\x{3BF}][uy\x{3C5}]\x{3AC}[p\x{3C1}][i\x{3B9}][o\x{3BF}]\x{3C2}"
-    r"|[m\x{3BC}]\x{3AC}[p\x{3C1}][t\x{3C4}][i\x{3B9}][o\x{3BF}]\x{3C2}"
-    r"|[a\x{3B1}]\x{3C0}[p\x{3C1}]\x{3AF}\x{3BB}[i\x{3B9}][o\x{3BF}]\x{3C2}"
-    r"|[m\x{3BC}]\x{3AC}[i\x{3B9}][o\x{3BF}]\x{3C2}"
-    r"|[i\x{3B9}][o\x{3BF}]\x{3CD}[nv\x{3BD}][i\x{3B9}][o\x{3BF}]\x{3C2}"
-    r"|[i\x{3B9}][o\x{3BF}]\x{3CD}\x{3BB}[i\x{3B9}][o\x{3BF}]\x{3C2}"
-    r"|[a\x{3B1}]\x{3CD}\x{3B3}[o\x{3BF}][uy\x{3C5}]\x{3C3}[t\x{3C4}][o\x{3BF}]\x{3C2}"
-    r"|\x{3C3}[e\x{3B5}]\x{3C0}[t\x{3C4}]\x{3AD}[m\x{3BC}][b\x{3B2}][p\x{3C1}][i\x{3B9}][o\x{3BF}]\x{3C2}"
-    r"|[o\x{3BF}][k\x{3BA}][t\x{3C4}]\x{3CE}[b\x{3B2}][p\x{3C1}][i\x{3B9}][o\x{3BF}]\x{3C2}"
-    r"|[nv\x{3BD}][o\x{3BF}]\x{3AD}[m\x{3BC}][b\x{3B2}][p\x{3C1}][i\x{3B9}][o\x{3BF}]\x{3C2}"
-    r"|\x{3B4}[e\x{3B5}][k\x{3BA}]\x{3AD}[m\x{3BC}][b\x{3B2}][p\x{3C1}][i\x{3B9}][o\x{3BF}]\x{3C2}"
-    r"|\x{44F}[h\x{43D}][b\x{432}][a\x{430}][p\x{440}]\x{44F}"
-    r"|\x{444}[e\x{435}][b\x{432}][p\x{440}][a\x{430}]\x{43B}\x{44F}"
-    r"|[m\x{43C}][a\x{430}][p\x{440}][t\x{442}][a\x{430}]|[a\x{430}]\x{43F}[p\x{440}][e\x{435}]\x{43B}\x{44F}"
-    r"|[m\x{43C}][a\x{430}]\x{44F}|\x{438}\x{44E}[h\x{43D}]\x{44F}|\x{438}\x{44E}\x{43B}\x{44F}"
-    r"|[a\x{430}][b\x{432}]\x{433}[y\x{443}][c\x{441}][t\x{442}][a\x{430}]"
-    r"|[c\x{441}][e\x{435}][h\x{43D}][t\x{442}]\x{44F}\x{431}[p\x{440}]\x{44F}"
-    r"|[o\x{43E}][k\x{43A}][t\x{442}]\x{44F}\x{431}[p\x{440}]\x{44F}"
-    r"|[h\x{43D}][o\x{43E}]\x{44F}\x{431}[p\x{440}]\x{44F}"
-    r"|\x{434}[e\x{435}][k\x{43A}][a\x{430}]\x{431}[p\x{440}]\x{44F})"
-)
-"""Months that begin, or are written, with other letters than the Latin ones without marks.
 
-Some of them look like Latin ones, and are read as these (writing.py)."""
+
+def spelt(words: str) -> str:
+    """Any of the words, each letter in either case or as the plain letter that it is read as (writing.py)."""
+    return "(?:" + "|".join("".join(map(_letter, word)) for word in words.split()) + ")"
+
+
+def _letter(letter: str) -> str:
+    cases = {letter, letter.upper(), letter.lower()}
+    read = sorted(cases | {LOOK_ALIKE.get(each, each) for each in cases})
+    return "[" + "".join(each if each.isascii() else rf"\x{{{ord(each):X}}}" for each in read if len(each) == 1) + "]"
+
+
+SCRIPTS = spelt(
+    """
+    şubat
+    ιανουαρίου φεβρουαρίου μαρτίου απριλίου μαίου ιουνίου ιουλίου αυγούστου σεπτεμβρίου οκτωβρίου νοεμβρίου δεκεμβρίου
+    ιανουάριος φεβρουάριος μάρτιος απρίλιος μάιος ιούνιος ιούλιος αύγουστος σεπτέμβριος οκτώβριος νοέμβριος δεκέμβριος
+    января февраля марта апреля мая июня июля августа сентября октября ноября декабря
+    """
+)
+"""Months that begin, or are written, with other letters than the Latin ones without marks."""
 MOONS = (
     r"(?i:muharram|safar|rabi['\x{2018}\x{2019}]? ?(?:al|ul|as)?[- ]?(?:awwal|thani|akhir|i{1,2})"
     r"|jumada (?:al|ul|as)?[- ]?(?:ula|awwal|thani|akhira?|i{1,2})|rajab|sha['\x{2018}\x{2019}]?ban|ramad[ah]n|ramadhan"
