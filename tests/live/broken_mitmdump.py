@@ -2,7 +2,8 @@
 
 Every function and method of the rooms that stand in the way of an exchange is wrapped before `gateway.py` is loaded.
 The wrappers ask one file, at each call, whether it is their turn (`module:qualname`); a counter file beside it gets a
-byte for each time one raised. The exception's text is a canary: it must show up nowhere.
+byte for each time one raised; `?` in the one file makes a list of the functions that ran. The exception's text is a
+canary: it must show up nowhere.
 """
 
 import functools
@@ -19,10 +20,13 @@ CANARY = os.environ["PHIGATE_CANARY"]
 CONTROL = Path(os.environ["PHIGATE_BREAK"])
 COUNT = CONTROL.with_suffix(".count")
 NAMES = CONTROL.with_suffix(".names")
+CALLED = CONTROL.with_suffix(".called")
 ROOMS = ("gate", "identity", "access", "masking", "approval", "capture", "dialect", "flows", "policy.decide",
          "policy.masks", "policy.targets", "metrics", "house", "exchange", "host.observers")  # fmt: skip
 
 turn = ""
+called: set[str] = set()
+"""Functions that ran since they were last asked for."""
 
 
 class BrokenError(Exception):
@@ -33,6 +37,9 @@ def listen() -> None:
     def take(_signal, _frame):
         global turn  # noqa: PLW0603 -- the one switch of this process
         turn = CONTROL.read_text()
+        if turn == "?":
+            CALLED.write_text("\n".join(sorted(called)))
+            called.clear()
 
     signal.signal(signal.SIGRTMIN, take)
 
@@ -42,6 +49,7 @@ def broken(name, function):
 
         @functools.wraps(function)
         async def wrapper(*args, **kwargs):
+            called.add(name)
             if turn == name:
                 raised(name)
             return await function(*args, **kwargs)
@@ -49,6 +57,7 @@ def broken(name, function):
 
         @functools.wraps(function)
         def wrapper(*args, **kwargs):
+            called.add(name)
             if turn == name:
                 raised(name)
             return function(*args, **kwargs)

@@ -70,9 +70,12 @@ class Breakable(Gateway):
         count = self.control.with_suffix(".count")
         return count.stat().st_size if count.exists() else 0
 
-    @property
-    def names(self):
-        return self.control.with_suffix(".names").read_text().split("\n")
+    def called(self):
+        """The functions that ran since this was last asked."""
+        self.control.with_suffix(".called").unlink(missing_ok=True)
+        self.break_("?")
+        self.break_("")
+        return self.control.with_suffix(".called").read_text().split("\n")
 
 
 @pytest.fixture(scope="module")
@@ -165,15 +168,19 @@ def test_without_the_sentinel_the_gate_still_holds(breakable, model, bearers, na
 
 @pytest.mark.timeout(600)
 def test_any_function_at_all_may_raise(model, policy, tmp_path, bearers):
-    """Every function of the rooms, whatever it is for; one that takes the gateway down for good gets a new one."""
-    unused: list[str] = []
+    """Functions that an exchange runs, whatever they are for; one that takes the gateway down gets a new one.
+
+    Every third of them, all with PHIGATE_THOROUGH=1, which takes some minutes.
+    """
     names: list[str] = []
-    starts, total = 0, 0
+    starts = tried = 0
     while starts == 0 or names:
         starts += 1
         with Breakable(model.url, policy, tmp_path / str(starts)) as gateway:
             if starts == 1:
-                names, total = gateway.names, len(gateway.names)
+                gateway.called()  # those of the start
+                around(gateway, model, bearers)
+                names = gateway.called()[:: 1 if os.environ.get("PHIGATE_THOROUGH") else 3]
             while names:
                 name = names.pop()
                 gateway.break_(name)
@@ -181,18 +188,15 @@ def test_any_function_at_all_may_raise(model, policy, tmp_path, bearers):
                     around(gateway, model, bearers)
                 except AssertionError as error:
                     raise AssertionError(f"{name} raised") from error
-                if not gateway.raised:
-                    unused.append(name)
+                tried += bool(gateway.raised)
                 gateway.break_("")
                 if gateway.code is not None or ask(gateway, bearers["dr.okafor"])[0] != 200:
                     break
             log = gateway.said()
             assert SECRET not in log
             assert leaks(log) == []
-    # the others run at start, or their results are remembered (decisions, bearers, compiled patterns)
-    assert total - len(unused) > 120, (
-        f"only {total - len(unused)} of {total} functions were called: this tests too little"
-    )
+    # a few ran for the first exchange only: their results are remembered (decisions, bearers, compiled patterns)
+    assert tried > 80, f"only {tried} functions raised: this tests too little"
 
 
 def test_no_exception_ever_speaks(breakable, model, bearers):
