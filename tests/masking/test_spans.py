@@ -118,3 +118,8 @@ def test_a_chain_through_a_whole_text_takes_time_in_proportion_to_it() -> None:
         return Watched.looks
 
     assert looks(800) < 8 * 3 * looks(100)  # in proportion, but for the sorting
+
+
+def test_a_zip_code_in_an_address_that_the_tagger_found_is_a_zip_code() -> None:
+    hits = [Hit(15, 24, "LOCATION", "tagger", 0.99), Hit(15, 17, "ZIP", "zip-state", 0.9)]
+    assert settle(hits, TEXT) == [Hit(15, 17, "ZIP", "zip-state", 0.9), Hit(18, 24, "LOCATION", "tagger", 0.99)]

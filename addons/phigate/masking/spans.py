@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 SURE = 0.5
 """From here on two hits of one entity that overlap are one."""
-GUESSING = "tagger"
+GUESSING, GUESS = "tagger", 0.7
+"""A source that sees no form, and how sure it is at most beside one that does."""
 LONGEST = 400
 """Characters of a name or place, at most."""
 NAMED = frozenset({"PERSON", "LOCATION", "ORGANIZATION"})
@@ -131,7 +132,9 @@ def _touched(hit: Hit, standing: list[Hit]) -> list[Hit]:
 
 
 def _rank(hit: Hit) -> tuple[float, int, int]:
-    return -hit.score, hit.begin - hit.end, hit.begin
+    """Who names what both cover: the surer, but a ZIP code within an address the tagger found is a ZIP code."""
+    score = min(hit.score, GUESS) if hit.detector == GUESSING else hit.score
+    return -score, hit.begin - hit.end, hit.begin
 
 
 def _remaining(hit: Hit, over: list[Hit], text: str, base: int) -> list[Hit]:
