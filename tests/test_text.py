@@ -258,7 +258,7 @@ def labelled(text, *values):
 
 
 LABELLED = lines(
-    labelled(f"SSN {CANARY_SSN}, shoe Quartermaine", (CANARY_SSN, "SSN"), ("Quartermaine", "NAME")),
+    labelled(f"SSN {CANARY_SSN}, shoe laces", (CANARY_SSN, "SSN"), ("laces", "NAME")),
     labelled("furosemide 40 mg"),
 )
 
@@ -275,7 +275,7 @@ def test_evaluate_as_json_and_with_content(tmp_path):
     told = json.loads(phigate("evaluate", data, "--json", "--show-text").stdout)
     assert (told["texts"], told["recall"]["count"], told["recall"]["of"]) == (2, 1, 2)
     assert told["hard_negatives"]["of"] == 1
-    assert [miss["text"] for miss in told["worst_misses"]] == ["Quartermaine"]
+    assert [miss["text"] for miss in told["worst_misses"]] == ["laces"]
 
 
 def test_evaluate_in_other_writings_and_with_other_labels():
