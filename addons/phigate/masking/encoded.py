@@ -38,15 +38,18 @@ CHARACTERS = re.compile(r"[A-Za-z0-9+/_%=-]*")
 SEPARATOR = r"(?: {1,3}| ?[._*|/,;~-] ?)"
 SPACED = rf"(?<![^\W_])(?:[^\W_]{SEPARATOR}){{5,39}}[^\W_](?![^\W_])"
 """Single letters or digits with something between them."""
-TURNED = r"(?<![^\W_])[a-z']{2,20}[A-Z](?: [a-z']{2,20}[A-Z]){1,2}(?![^\W_])"
+TURNED = r"(?<![^\W_])[a-z']{2,20}+[A-Z](?: [a-z']{2,20}+[A-Z]){1,2}(?![^\W_])"
 """Two or three words that end with their capital."""
-RUN = r"(?<![A-Za-z0-9+/_%=-])(?=[A-Za-z+/_-]{0,150}[0-9%=]|[A-Za-z][a-z]{0,150}[A-Z])[A-Za-z0-9+/_%=-]{8,}"
+RUN = r"(?<![A-Za-z0-9+/_%=-])(?=[A-Za-z+/_-]{0,150}+[0-9%=]|[A-Za-z][a-z]{0,150}+[A-Z])[A-Za-z0-9+/_%=-]{8,}"
 """Characters of an encoding that are no plain word: a digit is among them, or a capital after a small letter."""
 DIGITS = "zero oh one two three four five six seven eight nine".split()  # noqa: SIM905 - words
 _DIGIT = rf"(?:{'|'.join(DIGITS)}|[0-9])(?![^\W_])"
-SPELLED = rf"(?<![^\W_])(?i:{_DIGIT}(?:[ ,-]{{1,3}}{_DIGIT}){{5,15}})"
+SPELLED = rf"(?<![^\W_])(?=[efnostzEFNOSTZ0-9])(?i:{_DIGIT}(?:[ ,-]{{1,3}}{_DIGIT}){{5,15}})"
 """Digits as words, or as words and digits."""
-CANDIDATE = re.compile(rf"(?P<spaced>{SPACED})|(?P<spelled>{SPELLED})|(?P<turned>{TURNED})|(?P<run>{RUN})")
+CANDIDATE = re.compile(
+    rf"(?<![A-Za-z0-9])(?:(?P<spaced>{SPACED})|(?P<spelled>{SPELLED})|(?P<turned>{TURNED})|(?P<run>{RUN}))"
+)
+"""None begins within a word: that is seen at once, for all of them."""
 OPEN = re.compile(
     rf"(?:(?<![^\W_])(?:[^\W_]{SEPARATOR}){{1,39}}[ ._*|/,;~-]{{0,3}}[^\W_]?"
     rf"|(?<![^\W_])(?i:(?:{_DIGIT}[ ,-]{{1,3}}){{1,15}}[a-z0-9]{{0,5}})"
