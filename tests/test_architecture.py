@@ -204,7 +204,7 @@ NOWHERE = [  # none of these patterns is matched by its own text
     ("a path of somebody's machine", r"/(?:home|root|Users)/(?!\$)[A-Za-z]|(?<![\w.])/[w]ork/|/[t]mp/lab"),
     ("a left-over marker", r"\b(?:TO[D]O|FIX[M]E|HAC[K])\b|\bXX[X]\b(?!-)|<<<<<[<]<|>>>>>[>]>"),
     ("a stub", r"NotImplemente[d]"),
-    ("talk of how it is worked on", r"(?i:\bissue #?\d|\bpull [r]equest|\blater [i]ssue|\bsprin[t]\b)"),
+    ("talk of how it is worked on", r"(?i:\bissue #?\d|\bpull [r]equest|\blater [i]ssue)|\b[Ss]prin[t]\b"),
     ("a page that is not here", r"\b(?:DESIGN|FACTS|STYLE|WIRE)(?:\.m[d]|: | \d)"),
 ]
 
