@@ -142,6 +142,7 @@ def test_plain_characters_stay(character: str) -> None:
         "SSN ２１９-０９-９９９９ x",
         "SSN 219&#45;09&#45;9999 x",
         "SSN 219-09-\n9999 x",
+        "SSN 2\u200b1\u200b9\u200b-\u200b0\u200b9\u200b-\n9999 x",
         "\u0405\u0405N 219-09-9999 x",
     ],
 )

@@ -205,6 +205,19 @@ NAMES = (
         ),
     ),
     Detector(
+        "name-member",
+        "PERSON",
+        r"""["'](?i:family|given|surname|(?:first|last|middle|maiden|family|given)[ _]?name)["'] ?: ?(?:\[ ?)?["']"""
+        rf"(?P<id>{FULL})",
+        0.95,
+        check=is_name,
+        hits=(
+            'so {"family": "[[Quarrel]]", "given": ["[[Ignatz]]"]}',
+            "{'lastName': '[[Okafor]]'}",
+        ),
+        misses=('{"family": "unknown"}', '{"family": 3}', "family: Medicine", '{"given": "5 mg"}'),
+    ),
+    Detector(
         "name-by",
         "PERSON",
         rf"{BY}[:,]?{QUOTE}[ \n]{{1,2}}(?:(?i:my|his|her|the) )?(?:{TITLE} )?(?P<id>{FULL})",
