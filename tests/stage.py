@@ -13,7 +13,8 @@ from mitmproxy import addons, http
 from mitmproxy.test import taddons, tflow, tutils
 
 from phigate import flows
-from phigate.dialect import openai
+from phigate.dialect.known import ROUTES as KNOWN
+from phigate.dialect.routes import Match
 from phigate.exchange import Subject
 from phigate.host import lockdown
 from phigate.host.addresses import Addresses
@@ -36,7 +37,7 @@ RULES = (
     "{name: see, hold: [clinician], to: [unmask], models: ['*'], approvers: [officer], grant: {uses: 1}, mask: reveal}",
     "{name: no-bulk, deny: ['*'], to: [chat], when: {prompt_matches: ['(?i)list all patients']}, message: Ask us.}",
 )
-ROUTES = {route.name: route for route in openai.ROUTES}
+ROUTES = {route.name: route for route in KNOWN}
 
 
 def policy_text(*rules: str, tail: str = "") -> str:
@@ -140,6 +141,7 @@ def entered(flow: http.HTTPFlow, *roles: str, route: str = "openai-chat") -> flo
     passage = flows.enter(flow)
     flows.withhold(flow, passage)
     passage.route = ROUTES[route]
+    passage.match = Match((passage.route,))
     exchange = passage.exchange
     exchange.dialect, exchange.route = passage.route.dialect, passage.route.name
     exchange.actions = frozenset({passage.route.action})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -17,6 +17,8 @@ from mitmproxy import http
 from mitmproxy.net.http import status_codes
 
 from phigate.dialect import openai
+from phigate.dialect.codecs import JSON
+from phigate.dialect.known import dialect_of
 from phigate.exchange import Exchange, Refusal
 from phigate.gate import replies
 
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from phigate.capture.record import Outcome
-    from phigate.dialect.routes import Route
+    from phigate.dialect.codecs import Codec
+    from phigate.dialect.routes import Match, Route
 
 
 @dataclass(slots=True)
@@ -34,6 +37,8 @@ class Passage:
     exchange: Exchange
     fields: dict[bytes, bytes]
     """The request's header fields as received, by lower-case name (two are refused where two matter)."""
+    match: Match | None = None
+    """The routes that the request's path may mean."""
     route: Route | None = None
     head_fault: tuple[int, str] | None = None
     """What is wrong with the request's head, told only to those who showed a bearer that is believed."""
@@ -47,9 +52,16 @@ class Passage:
     credential: str | None = None
     onward_body: bytes = b""
     """The request's body as it goes on: the checked tree, serialised anew."""
+    onward_head: list[tuple[bytes, bytes]] = field(default_factory=list)
+    """The fields that tell of that body."""
+    answer_codec: Codec = JSON
+    """How the upstream's whole answer is read."""
+    answer_fields: dict[bytes, bytes] = field(default_factory=dict)
+    """The upstream's header fields, by lower-case name; none of them goes out but those that a dialect passes."""
     raw: bytes = b""
     """The upstream's body, withheld."""
     status: int = 200
+    answer_head: list[tuple[bytes, bytes]] = field(default_factory=lambda: [(b"content-type", b"application/json")])
     answer: bytes | None = None
     """What may be released in its place, once Masking made it."""
     reasons: Any = None
@@ -102,7 +114,7 @@ def refuse(flow: http.HTTPFlow, passage: Passage, refusal: Refusal) -> None:
     if passage.fields.get(b"content-type", b"").startswith(b"application/grpc"):
         response = answer(200, replies.grpc_headers(exchange, refused), None)
     else:
-        content = refused.content or openai.error_body(
+        content = refused.content or dialect_of(exchange.dialect).error(
             refused.status, refused.reason, refused.message, dict(refused.extra)
         )
         if flow.request.data.method == b"HEAD":  # its answer has no body (RFC 9110, 9.3.2)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from phigate.capture.journal import Journal, JournalFault, open_journal
 from phigate.capture.record import policy_record
-from phigate.dialect import openai
+from phigate.dialect.known import DIALECTS, ROUTES
 from phigate.host.addresses import Addresses
 from phigate.identity.follow import Follow
 from phigate.identity.keyring import Keyring, KeyringFault, open_keyring
@@ -70,7 +70,8 @@ OPTIONS = (
 )
 
 
-KNOWN_ROUTES = frozenset(f"{route.method} {route.path}" for route in openai.ROUTES)
+_ROUTES = {route.name: f"{route.method} {route.path}" for route in ROUTES}
+KNOWN_ROUTES = frozenset(_ROUTES.values())
 """What `fields` may name: a mistyped route would hide nothing."""
 
 SWEEP = 600.0
@@ -185,6 +186,9 @@ class House:
             raise PolicyFaults(
                 tuple(f"{self._policy_path}: fields: no server has the route `{each}`" for each in unknown)
             )
+        for name, model in (policy.models or {}).items():
+            if strange := sorted(set(model.speaks) - DIALECTS.keys()):
+                raise PolicyFaults((f"{self._policy_path}: models.{name}.speaks: no dialect is called `{strange[0]}`",))
         self.providers = providers_of(policy)
         if sources is None:
             sources = self.sources if self._has_sources_of(policy) else read_sources(policy)
@@ -320,7 +324,7 @@ class House:
         """The masks through which this exchange's texts are seen; `mask` None hides nothing from the caller's side."""
         names = (exchange.names or Memory()) if answering else None
         shown = self._for(exchange, self.policy.capture.mask)
-        route = f"{exchange.method} {exchange.path}"
+        route = _ROUTES.get(exchange.route or "", "")
         paths = self.paths_of(exchange.target, route, "answer" if answering else "request")
         caller = self._for(exchange, mask) if mask else None
         return Sight(self.sources.detectors, self.secrets, caller, shown, names, paths)

@@ -93,7 +93,7 @@ HEADS = [
 async def test_a_known_caller_learns_what_was_wrong_with_the_head(house, sentence, fault, status, reason):
     flow = asking()
     passage = entered(flow, "clinician")
-    passage.head_fault, passage.route = fault, None
+    passage.head_fault, passage.match = fault, None
     await Access(house).request(flow)
     assert (passage.exchange.refusal.status, passage.exchange.refusal.reason) == (status, reason)
 
@@ -101,7 +101,7 @@ async def test_a_known_caller_learns_what_was_wrong_with_the_head(house, sentenc
 async def test_no_route_is_no_way(house):
     flow = asking()
     passage = entered(flow, "clinician")
-    passage.route = None
+    passage.match = None
     await Access(house).request(flow)
     assert passage.exchange.refusal.reason == "route-unknown"
 

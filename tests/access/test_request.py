@@ -4,11 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phigate.access.request import Asked, read
+from phigate.access.request import Asked
+from phigate.access.request import read as read_of
+from phigate.dialect.known import dialect_of
+from phigate.dialect.routes import Match
 from phigate.exchange import Refusal
 from tests.stage import ROUTES
 
 CHAT, EMBED, MODELS = ROUTES["openai-chat"], ROUTES["openai-embeddings"], ROUTES["openai-models"]
+
+
+def read(route, content):
+    return read_of(Match((route,)), content, {b"content-type": b"application/json"}, dialect_of)
+
 
 READ = [
     ("a model's name", b'{"model":"m"}', "m", False),
@@ -69,7 +77,7 @@ def test_content_that_is_no_text_is_noticed():
 
 
 def test_a_route_without_a_body_asks_for_nothing_more():
-    assert read(MODELS, b"ignored") == Asked(None, None, streaming=False, readable=True)
+    assert read(MODELS, b"ignored") == Asked(MODELS, None, None, streaming=False, readable=True)
 
 
 @given(st.binary(max_size=80))

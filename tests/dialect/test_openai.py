@@ -47,9 +47,9 @@ def test_content_that_hides_text(sentence, request_, expected):
 
 
 def test_usage():
-    assert openai.usage({"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}) == {
+    assert openai.DIALECT.used({"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}) == {
         "input": 3,
         "output": 4,
     }
-    assert openai.usage({"usage": None}) == {}
-    assert openai.usage([]) == {}
+    assert openai.DIALECT.used({"usage": None}) == {}
+    assert openai.DIALECT.used([]) == {}

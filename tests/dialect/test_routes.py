@@ -3,7 +3,7 @@
 import pytest
 
 from phigate.dialect import openai
-from phigate.dialect.routes import Match, RouteTable
+from phigate.dialect.routes import Match, Route, RouteTable
 
 TABLE = RouteTable(openai.ROUTES)
 
@@ -52,3 +52,42 @@ def test_every_other_path_is_unknown(path):
 @pytest.mark.parametrize("method", ["DELETE", "PUT", "get", "HEAD", "OPTIONS", ""])
 def test_another_method_is_told_apart(route, method):
     assert TABLE.find(method, route.path.replace("{model}", "m")) is False
+
+
+def route(path, **more):
+    return Route("r", "POST", path, "predict", "d", **({"model_key": None} | more))
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "model"),
+    [
+        ("/v2/models/{model}/infer", "/v2/models/triage/infer", "triage"),
+        ("/v2/models/{model}/versions/{version}/infer", "/v2/models/triage/versions/3/infer", "triage"),
+        ("/v1/models/{model}:predict", "/v1/models/triage:predict", "triage"),
+        ("/v1/things/{id}", "/v1/things/abc-1", None),
+    ],
+)
+def test_places_in_a_path_are_read(path, asked, model):
+    found = RouteTable([route(path)]).find("POST", asked)
+    assert isinstance(found, Match)
+    assert found.model == model
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "/v2/models/a/b/infer",
+        "/v2/models//infer",
+        "/v2/models/../infer",
+        "/v2/models/a/infer/",
+        "/v2/models/a/infer?x=1",
+    ],
+)
+def test_a_place_holds_one_plain_word(asked):
+    assert RouteTable([route("/v2/models/{model}/infer")]).find("POST", asked) is None
+
+
+def test_a_query_is_part_of_a_path():
+    table = RouteTable([route("/v1/messages"), route("/v1/messages?beta=true")])
+    assert isinstance(table.find("POST", "/v1/messages?beta=true"), Match)
+    assert table.find("POST", "/v1/messages?beta=false") is None

@@ -7,6 +7,7 @@ from mitmproxy.http import Headers
 from mitmproxy.test import tflow
 
 from phigate import flows
+from phigate.dialect.codecs import JSON
 from phigate.exchange import Refusal
 from phigate.gate.addon import Refuse, Release
 from phigate.house import OPTIONS, House
@@ -207,7 +208,7 @@ def test_what_is_permitted_and_recorded_goes_on_rebuilt(house):
     flow = asking(said="the-callers-own", cookie="a=b")
     passage = permitted(flow, house)
     passage.exchange.recorded = True
-    passage.onward_body = b'{"model":"ward-assistant"}'
+    passage.onward_body, passage.onward_head = JSON.write({"model": "ward-assistant"})
     Release(house).request(flow)
     assert flow.response is None
     assert passage.exchange.contacted

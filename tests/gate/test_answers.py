@@ -30,8 +30,8 @@ EVENTS = {"content-type": "text/event-stream; charset=utf-8"}
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_plan(sentence, status, headers, expected):
-    assert plan(status, headers, streams=True) == expected
+    assert plan(status, headers, answers={"application/json"}, stream="text/event-stream") == expected
 
 
 def test_a_route_without_a_stream_has_none():
-    assert plan(200, EVENTS, streams=False) is None
+    assert plan(200, EVENTS, answers={"application/json"}, stream=None) is None

@@ -26,7 +26,8 @@ def test_an_honest_head_is_read():
         ("a method with control bytes", {"method": b"PO\x00ST"}, 405),
         ("an absolute target", {"target": b"http://other/v1/models", "authority": b"other"}, 404),
         ("a target without a slash", {"target": b"v1/models"}, 404),
-        ("a target with a query", {"target": b"/v1/models?a=b"}, 404),
+        ("a target with a query of tricks", {"target": b"/v1/models?a=b/../c"}, 404),
+        ("a target with two queries", {"target": b"/v1/models?a=b?c"}, 404),
         ("dot segments", {"target": b"/v1/../admin"}, 404),
         ("encoded dots", {"target": b"/v1/%2e%2e/admin"}, 404),
         ("double slashes", {"target": b"//v1/models"}, 404),
@@ -69,25 +70,30 @@ def test_other_heads_are_refused(sentence, changed, expected):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_only_plain_json_is_a_body(sentence, fields, expected):
-    assert headers.body_fault({name.lower(): value for name, value in fields}) == expected
+    assert headers.body_fault({name.lower(): value for name, value in fields}, {"application/json"}) == expected
 
 
 def test_nothing_of_the_callers_head_goes_on():
-    fields = headers.onward("model:8000", exchange_id="ex-1", size=17, streaming=True, credential=None)
+    body = [(b"Content-Length", b"17")]
+    fields = headers.onward("model:8000", exchange_id="ex-1", accept="text/event-stream", credential=None, body=body)
     assert dict(fields) == {
         b"Host": b"model:8000",
         b"User-Agent": b"phigate",
         b"Accept": b"text/event-stream",
         b"Accept-Encoding": b"identity",
         b"X-Request-Id": b"ex-1",
-        b"Content-Type": b"application/json",
         b"Content-Length": b"17",
     }
 
 
 def test_the_models_own_credential_takes_the_bearers_place():
-    fields = headers.onward("model:8000", exchange_id="ex-1", size=None, streaming=False, credential="own")
-    assert (b"Authorization", b"Bearer own") in fields
+    own = (b"authorization", b"Bearer own")
+    assert own in headers.onward("model:8000", exchange_id="ex-1", accept="text/plain", credential=own, body=[])
+
+
+def test_only_plain_words_of_the_fields_that_a_dialect_passes_go_on():
+    given = {b"session": b"a-1", b"other": b"b", b"version": b"two words", b"odd": b"\xc3\xa9"}
+    assert headers.passing(given, {b"session", b"version", b"odd", b"missing"}) == [(b"session", b"a-1")]
 
 
 @pytest.mark.parametrize(

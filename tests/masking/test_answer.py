@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phigate.dialect import openai
-from phigate.masking import Detectors, Memory, Secrets, Transformer
-from phigate.masking.answer import MaskedStream, Sight, failure, whole
+from phigate.dialect.codecs import JSON
+from phigate.masking import Detectors, Memory, Secrets, Sight, Transformer
+from phigate.masking.answer import MaskedStream, failure
+from phigate.masking.answer import whole as whole_of
 from phigate.masking.structure.paths import Paths
 from phigate.policy.masks import Mask, Transform
 from tests.traffic import CANARY_NAME, CANARY_SSN, CANARY_TEXT, completion, events, leaks, said
@@ -26,13 +28,18 @@ def sight(mask=LEAN):
     return Sight(DETECTORS, SECRETS, Transformer(mask, SECRETS, "ada") if mask else None, shown, Memory())
 
 
+def whole(body, seen):
+    content, _, shown, usage = whole_of(body, seen, openai.DIALECT, JSON, {})
+    return content, shown, usage
+
+
 def content_of(tree):
     return tree["choices"][0]["message"]["content"]
 
 
 def streamed(parts, seen):
     """(text for the caller, text for bystanders, bytes sent) of a stream that arrives in these parts."""
-    stream = MaskedStream(seen)
+    stream = MaskedStream(seen, openai.DIALECT, openai.STREAM)
     out, shown = [], []
     for part in parts:
         out.append(stream.feed(part))
@@ -70,7 +77,7 @@ def test_a_stream_in_any_chunking_of_its_bytes_says_what_the_whole_answer_says(t
 @given(text=TEXTS, places=st.lists(st.integers(0, 20_000), max_size=10), keep=st.integers(0, 20_000))
 def test_a_stream_that_dies_anywhere_lets_out_the_beginning_of_what_the_whole_says(text, places, keep):
     data = b"".join(events(text, 5))
-    stream = MaskedStream(sight())
+    stream = MaskedStream(sight(), openai.DIALECT, openai.STREAM)
     out = b"".join(map(stream.feed, cut(data[: keep % len(data)], places)))
     full = content_of(json.loads(whole(completion(text), sight())[0]))
     assert full.startswith(said(out))
@@ -125,7 +132,7 @@ def test_a_text_that_comes_twice_is_looked_at_and_counted_once():
 
 
 def test_text_comes_before_the_stream_is_over():
-    stream = MaskedStream(sight())
+    stream = MaskedStream(sight(), openai.DIALECT, openai.STREAM)
     parts = events("The ward is quiet today and nobody waits. " * 3)
     assert "The ward is" in said(b"".join(map(stream.feed, parts[: len(parts) // 2])))
 
@@ -145,12 +152,12 @@ def test_the_end_of_the_body_lets_out_what_was_held_back():
 
 
 def test_keep_alives_are_passed_on_as_ours():
-    stream = MaskedStream(sight())
+    stream = MaskedStream(sight(), openai.DIALECT, openai.STREAM)
     assert b"Quartermaine" not in stream.feed(b": ping Quartermaine\n\n")
 
 
 def test_usage_of_the_last_chunk_is_kept():
-    stream = MaskedStream(sight())
+    stream = MaskedStream(sight(), openai.DIALECT, openai.STREAM)
     stream.feed(b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n')
     stream.feed(b'data: {"choices":[]}\n\n')
     assert stream.usage == {"input": 3, "output": 4}
@@ -176,7 +183,7 @@ def test_tool_calls_of_a_stream_are_masked_as_json():
 )
 def test_a_stream_that_cannot_be_read_is_an_error(sentence, data):
     with pytest.raises(ValueError):  # noqa: PT011 -- of whichever layer; Guard catches them all
-        MaskedStream(sight()).feed(data)
+        MaskedStream(sight(), openai.DIALECT, openai.STREAM).feed(data)
 
 
 # -- errors of the model server -------------------------------------------------------------------------------------
@@ -194,19 +201,19 @@ MESSAGES = [
 
 @pytest.mark.parametrize(("sentence", "tree", "message"), MESSAGES, ids=[case[0] for case in MESSAGES])
 def test_an_error_keeps_its_message_and_nothing_else(sentence, tree, message):
-    body, shown = failure(orjson.dumps(tree), 422, sight())
+    body, shown = failure(orjson.dumps(tree), 422, sight(), openai.DIALECT)
     assert body == openai.error_body(422, "upstream-refused", message)
     assert shown == {"error": {"message": message}}
 
 
 def test_an_error_that_echoes_the_prompt_is_masked_for_both():
-    body, shown = failure(orjson.dumps({"error": f"cannot parse: {CANARY_TEXT}"}), 400, sight())
+    body, shown = failure(orjson.dumps({"error": f"cannot parse: {CANARY_TEXT}"}), 400, sight(), openai.DIALECT)
     assert leaks(body) == leaks(json.dumps(shown)) == []
     assert b"cannot parse" in body
 
 
 def test_an_error_that_is_no_json_is_ours():
-    body, _ = failure(CANARY_TEXT.encode(), 500, sight())
+    body, _ = failure(CANARY_TEXT.encode(), 500, sight(), openai.DIALECT)
     assert json.loads(body)["error"]["message"] == "The model server refused the request."
 
 
@@ -217,8 +224,8 @@ def prompt_sight():
 def test_a_name_that_one_text_of_a_prompt_shows_is_found_in_all_of_them_and_in_the_answer():
     prompt = {"messages": [{"content": "How is Quartermaine?"}, {"content": f"Patient: {CANARY_NAME}"}]}
     asking = prompt_sight()
-    asking.study(prompt, openai.SHOWN)
-    first, second = asking.both(prompt, openai.SHOWN)[0]["messages"]
+    asking.study(prompt, openai.DIALECT.shown)
+    first, second = asking.both(prompt, openai.DIALECT.shown)[0]["messages"]
     assert (first["content"], second["content"]) == ("How is [PERSON]?", "Patient: [PERSON]")
     shown = Transformer(SHOWN, SECRETS, "ada")
     answering = Sight(DETECTORS, SECRETS, shown, shown, asking.names)
@@ -289,7 +296,9 @@ def test_a_prompt_s_named_field_is_hidden_from_the_model_too():
     asking = Sight(DETECTORS, SECRETS, shown, shown, None, Paths([("$.metadata.bed", "LOCATION")]))
     prompt = {"metadata": {"bed": "Fennel 12", "shift": "late"}}
     assert asking.tree_for_caller(prompt, openai.REQUEST) == {"metadata": {"bed": "[LOCATION]", "shift": "late"}}
-    assert asking.tree_for_bystanders(prompt, openai.SHOWN) == {"metadata": {"bed": "[LOCATION]", "shift": "late"}}
+    assert asking.tree_for_bystanders(prompt, openai.DIALECT.shown) == {
+        "metadata": {"bed": "[LOCATION]", "shift": "late"}
+    }
 
 
 # -- places and keys in streams --------------------------------------------------------------------------------------
@@ -303,7 +312,7 @@ def both_ways(message, paths=None, mask=LEAN):
         return Sight(DETECTORS, SECRETS, Transformer(mask, SECRETS, "ada") if mask else None, shown, Memory(), paths)
 
     body, _, _ = whole(orjson.dumps({"choices": [{"index": 0, "message": message}]}), seen())
-    stream, parts = MaskedStream(seen()), [*halves(message, 0), *halves(message, 1)]
+    stream, parts = MaskedStream(seen(), openai.DIALECT, openai.STREAM), [*halves(message, 0), *halves(message, 1)]
     chunks = [orjson.dumps({"choices": [{"index": 0, "delta": each}]}) for each in parts]
     sent = stream.feed(b"".join(b"data: " + chunk + b"\n\n" for chunk in chunks)) + stream.finish()
     return orjson.loads(body)["choices"][0]["message"], joined(sent), stream.take_shown()
@@ -392,7 +401,7 @@ def test_the_people_of_a_prompts_structures_are_known_in_its_other_texts():
     shown = Transformer(SHOWN, SECRETS, "ada")
     asking = Sight(DETECTORS, SECRETS, shown, shown)
     prompt = {"messages": [{"role": "user", "content": "the zorvath file"}, {"role": "user", "content": NAMED}]}
-    asking.study(prompt, openai.SHOWN)
+    asking.study(prompt, openai.DIALECT.shown)
     assert "zorvath" not in json.dumps(asking.tree_for_caller(prompt, openai.REQUEST)).casefold()
 
 

@@ -10,13 +10,15 @@ from urllib.parse import urlsplit
 from phigate import flows
 from phigate.access import replies
 from phigate.access.request import Asked, read
-from phigate.dialect import openai, tree
+from phigate.dialect import tree
+from phigate.dialect.known import dialect_of
 from phigate.exchange import Refusal
 from phigate.gate import headers
 from phigate.identity import scope
 from phigate.ledger import LedgerDown
 from phigate.policy.decide import Deny, Permit, PromptFacts, decide
 from phigate.policy.schema import Target, Unknown
+from phigate.policy.words import MODEL_FREE_ACTIONS
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow, Request
@@ -49,25 +51,30 @@ class Access:
         return None if first else replies.SPENT
 
     def _settle(self, request: Request, passage: flows.Passage) -> Refusal | None:
-        exchange, route, data = passage.exchange, passage.route, request.data
-        if passage.head_fault is not None or route is None:
+        exchange, match, data = passage.exchange, passage.match, request.data
+        if passage.head_fault is not None or match is None:
             return replies.fault(*(passage.head_fault or (404, "route-unknown")))
-        if data.trailers or (data.content and not route.has_body):
+        if data.trailers or (data.content and not match.route.has_body):
             return replies.fault(400, "malformed")
-        if route.has_body and (wrong := headers.body_fault(passage.fields)):
+        if match.route.has_body and (wrong := headers.body_fault(passage.fields, match.route.reads)):
             return replies.fault(*wrong)
-        asked = read(route, data.content or b"")
+        asked = read(match, data.content or b"", passage.fields, dialect_of)
         if isinstance(asked, Refusal):
             return asked
+        passage.route = route = asked.route
+        exchange.dialect, exchange.route, exchange.actions = route.dialect, route.name, frozenset({route.action})
         exchange.request, exchange.model, exchange.streaming = asked.tree, asked.model, asked.streaming
         return self._address(passage, asked) or _beyond(exchange) or self._decide(passage, asked)
 
     def _address(self, passage: flows.Passage, asked: Asked) -> Refusal | None:
         """Which model of the policy the name means, and where it stands."""
-        exchange = passage.exchange
-        if asked.model is None:
+        exchange, policy = passage.exchange, self.house.policy
+        if asked.model is not None:
+            target = policy.resolve(asked.model, asked.route.dialect)
+        elif asked.tree is not None or asked.route.action not in MODEL_FREE_ACTIONS:
+            target = policy.targets.speaking(asked.route.dialect)
+        else:
             return None
-        target = self.house.policy.resolve(asked.model)
         if not isinstance(target, Target):
             return replies.fault(404, "model-unknown" if isinstance(target, Unknown) else "model-ambiguous")
         exchange.target = target.name
@@ -93,8 +100,9 @@ class Access:
             exchange.actions |= {"unmask"}
             if beyond := _beyond(exchange):
                 return beyond
+        dialect = dialect_of(asked.route.dialect)
         facts = PromptFacts(
-            texts=tuple(tree.texts(asked.tree, openai.REQUEST)) if asked.tree is not None else (),
+            texts=tuple(tree.texts(asked.tree, dialect.request)) if asked.tree is not None else (),
             unmask=reasons.get(b"phi-unmask"),
             break_glass=reasons.get(b"phi-break-glass"),
             justification=reasons.get(b"phi-justification"),
@@ -107,6 +115,13 @@ class Access:
             return replies.denied(decision)
         if isinstance(decision, Permit) and not asked.readable and not decision.opaque:
             return replies.fault(415, "content-unreadable")
+        if (
+            isinstance(decision, Permit)
+            and decision.mask.hides
+            and not decision.steering
+            and dialect.steers(asked.tree)
+        ):
+            return replies.fault(400, "steering-refused")
         return None
 
 

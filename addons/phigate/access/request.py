@@ -1,7 +1,7 @@
 """What a request asks for: its tree, its model, whether it wants a stream; bytes in, values out.
 
-JSON is read strictly by orjson (UTF-8, no NaN, bounded depth); of duplicate names the last one counts here and is
-the only one that goes on, since the upstream is sent this tree and never the caller's bytes.
+Of duplicate names the last one counts here and is the only one that goes on, since the upstream is sent this tree and
+never the caller's bytes.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from phigate.access.replies import fault
-from phigate.dialect import openai
+from phigate.dialect.codecs import media_of
 from phigate.dialect.tree import too_deep
 
 if TYPE_CHECKING:
-    from phigate.dialect.routes import Route
+    from collections.abc import Callable, Mapping
+
+    from phigate.dialect.routes import Match, Route
+    from phigate.dialect.table import Dialect
     from phigate.exchange import Refusal
 
 _MAX_NAME = 256
@@ -24,27 +25,58 @@ _MAX_NAME = 256
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    tree: dict[str, Any] | None
+    """What a request asks for; `tree` is None where it has no body."""
+
+    route: Route
+    tree: Any
     model: str | None
     streaming: bool
     readable: bool
     """Whether all content of the request is text."""
 
 
-def read(route: Route, content: bytes) -> Asked | Refusal:
-    """The request of a known route, or why it cannot be one."""
+def read(
+    match: Match, content: bytes, head: Mapping[bytes, bytes], dialect_of: Callable[[str], Dialect]
+) -> Asked | Refusal:
+    """The request of a known path, or why it cannot be one; `head` has lower-case names."""
+    route = match.route
     if not route.has_body:
-        return Asked(None, None, streaming=False, readable=True)
+        return Asked(route, None, match.model, streaming=route.asks == "always", readable=True)
+    codec = route.reads.get(media_of(head)[0])
+    if codec is None:
+        return fault(415, "content-unreadable")
     try:
-        tree = orjson.loads(content)
+        tree = codec.read(content, head)
     except ValueError:
         return fault(400, "malformed")
     if not isinstance(tree, dict) or too_deep(tree):
         return fault(400, "malformed")
-    model = tree.get(route.model_key) if route.model_key else None
-    if route.model_key and (not isinstance(model, str) or not 0 < len(model) <= _MAX_NAME or not model.isprintable()):
-        return fault(400, "model-missing")
-    streaming = tree.get("stream") or False
-    if not isinstance(streaming, bool):
+    fitting = [each for each in match.routes if each.when is None or each.when in tree]
+    if not fitting:
         return fault(400, "malformed")
-    return Asked(tree, model, streaming=streaming, readable=not openai.unreadable(tree))
+    route = fitting[0]
+    model = tree.get(route.model_key) if route.model_key else match.model
+    if route.names_model and not _names(model):
+        return fault(400, "model-missing")
+    streaming = _streaming(route.asks, tree.get("stream"))
+    if streaming is None:
+        return fault(400, "malformed")
+    dialect = dialect_of(route.dialect)
+    if dialect.stored(tree):
+        return fault(400, "stored-state")
+    return Asked(route, tree, model, streaming=streaming, readable=not dialect.unreadable(tree))
+
+
+def _names(model: Any) -> bool:
+    return isinstance(model, str) and 0 < len(model) <= _MAX_NAME and model.isprintable()
+
+
+def _streaming(asks: str, stream: Any) -> bool | None:
+    """Whether a stream is wanted; None where the request does not say it as the protocol does."""
+    if asks == "always":
+        return True
+    if asks == "never":
+        return False
+    if stream is None:
+        return asks == "unless"
+    return stream if isinstance(stream, bool) else None

@@ -6,21 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from phigate.dialect.events import Event, Stream
 from phigate.dialect.routes import Route
+from phigate.dialect.table import Dialect
 from phigate.dialect.tree import Fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = "openai"
-
-ROUTES = (
-    Route("openai-chat", "POST", "/v1/chat/completions", "chat", NAME, streams="chat"),
-    Route("openai-completions", "POST", "/v1/completions", "complete", NAME, streams="completions"),
-    Route("openai-embeddings", "POST", "/v1/embeddings", "embed", NAME),
-    Route("openai-models", "GET", "/v1/models", "list-models", NAME, has_body=False, model_key=None),
-    Route("openai-model", "GET", "/v1/models/{model}", "list-models", NAME, has_body=False, model_key=None),
-)
 
 PROSE = frozenset(
     {"content", "text", "reasoning", "reasoning_content", "refusal", "thinking", "message", "prompt", "input"}
@@ -51,9 +45,6 @@ REQUEST = Fields(
     json=frozenset({"arguments"}),
     prose=PROSE,
 )
-
-SHOWN = Fields(constant=REQUEST.constant - {"model"}, drop=REQUEST.drop, json=REQUEST.json, prose=PROSE)
-"""A request as bystanders see it: the model's name is the caller's own words too."""
 
 PARTS = frozenset({"text", "refusal", "input_text", "output_text"})
 """Kinds of content part whose whole content is text."""
@@ -109,10 +100,32 @@ def _token_ids(value: Any) -> bool:
     return any(isinstance(item, int) or (isinstance(item, list) and item) for item in value)
 
 
-def usage(answer: Any) -> dict[str, int]:
-    """Token counts of an answer or a chunk, `{"input": n, "output": n}`; empty where it carries none."""
-    counts = answer.get("usage") if isinstance(answer, dict) else None
-    if not isinstance(counts, dict):
-        return {}
-    pairs = {"input": counts.get("prompt_tokens"), "output": counts.get("completion_tokens")}
-    return {name: count for name, count in pairs.items() if isinstance(count, int)}
+def failure(code: str, message: str) -> tuple[str, dict[str, Any]]:
+    """The event that ends a stream which the gateway breaks off."""
+    return "", {"error": {"message": message, "type": "gateway_error", "param": None, "code": code}}
+
+
+STREAM = Stream(
+    "text/event-stream",
+    {"": Event(each="choices", over=("finish_reason",))},
+    failure,
+    done="[DONE]",
+)
+
+ROUTES = (
+    Route("openai-chat", "POST", "/v1/chat/completions", "chat", NAME, stream=STREAM),
+    Route("openai-completions", "POST", "/v1/completions", "complete", NAME, stream=STREAM),
+    Route("openai-embeddings", "POST", "/v1/embeddings", "embed", NAME),
+    Route("openai-models", "GET", "/v1/models", "list-models", NAME, has_body=False, model_key=None),
+    Route("openai-model", "GET", "/v1/models/{model}", "list-models", NAME, has_body=False, model_key=None),
+)
+
+DIALECT = Dialect(
+    NAME,
+    ROUTES,
+    request=REQUEST,
+    answer=ANSWER,
+    error=error_body,
+    unreadable=unreadable,
+    usage=(("usage", "prompt_tokens"), ("usage", "completion_tokens")),
+)

@@ -1,27 +1,42 @@
 """Routes: exactly which method and raw path means which action, in which dialect; everything else is unknown.
 
 Paths are compared byte for byte as they came (never decoded, never normalised): a server that is lenient about
-paths must not be reached by a path that we did not mean.
+paths must not be reached by a path that we did not mean. A query is part of the path: one that no route has is unknown.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from phigate.dialect.codecs import JSON
 
-_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}(/[A-Za-z0-9][A-Za-z0-9._:@-]{0,127})?\Z")
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from phigate.dialect.codecs import Codec
+    from phigate.dialect.events import Stream
+
+_PLACE = re.compile(r"\{(model|version|id)\}")
+_FORMS = {
+    "model": r"(?P<model>[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}(?:/[A-Za-z0-9][A-Za-z0-9._:@-]{0,127})?)",
+    "version": r"[0-9]{1,9}",
+    "id": r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}",
+}
+_JSON: Mapping[str, Codec] = MappingProxyType({"application/json": JSON})
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """One entry of a dialect's route table.
 
-    `path` ends with `/{model}` where the model's name is its last part. `streams` says how a streamed answer of
-    this route is read (the dialect's channel table), or None where the route knows no stream.
+    `path` may have `{model}` where the model's name stands (then nothing in the body names it), `{version}` and `{id}`.
+    `reads` and `answers` are the media types of a request's and an answer's body and how they are read. `stream` is how
+    a streamed answer is read, None where the route knows none; `asks` says when a request wants one: `stream` (the
+    member is true), `unless` (the member is not false), `always`. Of routes with one path, the first counts whose
+    `when` is a member of the body.
     """
 
     name: str
@@ -31,35 +46,68 @@ class Route:
     dialect: str
     has_body: bool = True
     model_key: str | None = "model"
-    streams: str | None = None
+    stream: Stream | None = None
+    asks: str = "stream"
+    when: str | None = None
+    reads: Mapping[str, Codec] = field(default=_JSON)
+    answers: Mapping[str, Codec] = field(default=_JSON)
+
+    @property
+    def names_model(self) -> bool:
+        """Whether path or body say which model is meant."""
+        return self.model_key is not None or "{model}" in self.path
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    route: Route
-    model: str | None
+    """The routes that a method and path may mean, told apart by their bodies, and the model named in the path."""
+
+    routes: tuple[Route, ...]
+    model: str | None = None
+
+    @property
+    def route(self) -> Route:
+        return self.routes[0]
 
 
 class RouteTable:
     """The routes of all dialects, looked up by raw path."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self._exact: dict[str, dict[str, Route]] = {}
-        self._prefixes: list[Route] = []
+        self._exact: dict[str, dict[str, tuple[Route, ...]]] = {}
+        self._patterns: dict[str, tuple[re.Pattern[str], dict[str, tuple[Route, ...]]]] = {}
         for route in routes:
-            if route.path.endswith("/{model}"):
-                self._prefixes.append(route)
+            if _PLACE.search(route.path):
+                by_method = self._patterns.setdefault(route.path, (_pattern(route.path), {}))[1]
             else:
-                self._exact.setdefault(route.path, {})[route.method] = route
+                by_method = self._exact.setdefault(route.path, {})
+            by_method[route.method] = (*by_method.get(route.method, ()), route)
 
     def find(self, method: str, path: str) -> Match | bool | None:
         """The match; None where no route has this path; False where one has, but not with this method."""
         exact = self._exact.get(path)
         if exact is not None:
-            route = exact.get(method)
-            return Match(route, None) if route else False
-        for route in self._prefixes:
-            prefix = route.path.removesuffix("{model}")
-            if path.startswith(prefix) and _MODEL.match(path[len(prefix) :]):
-                return Match(route, path[len(prefix) :]) if route.method == method else False
-        return None
+            routes = exact.get(method)
+            return Match(routes) if routes else False
+        known: bool | None = None
+        for pattern, by_method in self._patterns.values():
+            if found := pattern.match(path):
+                if routes := by_method.get(method):
+                    return Match(routes, found.groupdict().get("model"))
+                known = False
+        return known
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """A route's path as an expression: a model's name has a `/` in it only where nothing follows."""
+    parts = _PLACE.split(path)
+    fixed, places = parts[::2], parts[1::2]
+    made = re.escape(fixed[0])
+    for place, after in zip(places, fixed[1:], strict=True):
+        form = _FORMS[place]
+        if place == "model" and after:
+            form = form.replace("(?:/[A-Za-z0-9][A-Za-z0-9._:@-]{0,127})?", "")
+        if after.startswith(":"):  # `/v1/models/NAME:predict`
+            form = form.replace("._:@-", "._@-")
+        made += form + re.escape(after)
+    return re.compile(made + r"\Z")

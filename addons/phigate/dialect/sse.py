@@ -7,6 +7,7 @@ stream's end cuts off is not dispatched by browsers, but servers forget the last
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 MAX_EVENT = 4 * 1024 * 1024
@@ -23,6 +24,7 @@ class Event:
 
     data: str | None
     event: str = ""
+    id: str = ""
 
 
 class EventReader:
@@ -31,7 +33,7 @@ class EventReader:
     def __init__(self) -> None:
         self._rest = b""
         self._data: list[str] = []
-        self._event = ""
+        self._event = self._id = ""
         self._size = 0
 
     def feed(self, data: bytes) -> list[Event]:
@@ -67,12 +69,14 @@ class EventReader:
             self._data.append(value)
         elif name == "event":
             self._event = value
+        elif name == "id":
+            self._id = value
         return None
 
     def _dispatch(self) -> Event | None:
-        data, event = self._data, self._event
-        self._data, self._event, self._size = [], "", 0
-        return Event("\n".join(data), event) if data else None
+        data, event, own = self._data, self._event, self._id
+        self._data, self._event, self._id, self._size = [], "", "", 0
+        return Event("\n".join(data), event, own) if data else None
 
 
 def _decode(line: bytes) -> str:
@@ -85,6 +89,11 @@ def _decode(line: bytes) -> str:
 KEEP_ALIVE = b":\n\n"
 
 
-def write(data: bytes) -> bytes:
-    """One event with `data` (JSON without line breaks)."""
-    return b"data: " + data + b"\n\n"
+_WORD = re.compile(r"[A-Za-z0-9_.:/-]{1,128}\Z")
+
+
+def write(data: bytes, event: str = "", own: str = "") -> bytes:
+    """One event with `data` (JSON without line breaks), under its name and with its id where they are plain words."""
+    name = b"event: " + event.encode() + b"\n" if _WORD.match(event) else b""
+    number = b"id: " + own.encode() + b"\n" if _WORD.match(own) else b""
+    return name + number + b"data: " + data + b"\n\n"

@@ -7,13 +7,14 @@ text and is rendered. So a field that a server invents tomorrow is masked, not p
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 Render = "Callable[[str], str]"
 NAME = re.compile(r"[a-z][a-z0-9_.-]{0,63}\Z")
@@ -31,6 +32,9 @@ _LONG_NUMBER = 10_000
 """From here on a number may be an identifier (a ZIP code is the shortest)."""
 
 
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
 class TreeError(ValueError):
     """A tree that is not walked: nested too deep. Carries nothing of it."""
 
@@ -42,18 +46,24 @@ class Fields:
     `constant`: set by protocol or server, never written by a model: kept, unless an identifier stands there all the
     same. `drop`: the same text again in a form that cannot be masked (token ids, per-token lists, audio): left out.
     `json`: any JSON value, or a string that holds one. `prose`: text that is read as it stands; every other text is
-    read together with its key, which may say what it is (`"mrn": "77310"`).
+    read together with its key, which may say what it is (`"mrn": "77310"`). `blank`: members that clients need and
+    whose content cannot be masked, and what stands there instead.
     """
 
     constant: frozenset[str]
     drop: frozenset[str]
     json: frozenset[str]
     prose: frozenset[str] = frozenset()
+    blank: Mapping[str, Any] = field(default=_NONE)
     known: frozenset[str] = field(init=False)
     """All keys of the table: names that need no look."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "known", self.constant | self.drop | self.json | self.prose)
+        object.__setattr__(self, "known", self.constant | self.drop | self.json | self.prose | self.blank.keys())
+
+    def without_constant(self, *names: str) -> Fields:
+        """The same table, in which these are text."""
+        return replace(self, constant=self.constant.difference(names))
 
 
 def rewrite(node: Any, fields: Fields, render: Callable[[str], str], depth: int = 0) -> Any:
@@ -66,7 +76,9 @@ def rewrite(node: Any, fields: Fields, render: Callable[[str], str], depth: int 
         known, drop, depth = fields.known, fields.drop, depth + 1
         return {
             (key if key in known or _is_name(key) else render(key)): (
-                value if _says_nothing(value) else _member(key, value, fields, render, depth)
+                value
+                if _says_nothing(value) and key not in fields.blank
+                else _member(key, value, fields, render, depth)
             )
             for key, value in node.items()
             if key not in drop
@@ -92,6 +104,8 @@ def _small(value: Any) -> bool:
 
 
 def _member(key: str, value: Any, fields: Fields, render: Callable[[str], str], depth: int) -> Any:
+    if key in fields.blank:
+        return fields.blank[key]
     if key in fields.constant and plain(value):
         return constant(value, render, key)
     if key in fields.json:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from mitmproxy import ctx
 
 from phigate import flows
-from phigate.dialect import openai
+from phigate.dialect.codecs import JSON, media_of
+from phigate.dialect.known import ROUTES, dialect_of
 from phigate.dialect.routes import RouteTable
 from phigate.exchange import Refusal
 from phigate.gate import answers, headers, replies
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from mitmproxy.addonmanager import Loader
     from mitmproxy.http import HTTPFlow
 
+    from phigate.dialect.routes import Route
+
 logger = logging.getLogger(__name__)
 
 NOT_DECIDED = Refusal(503, *replies.NOT_DECIDED, retry_after=1)
@@ -46,7 +49,7 @@ class Refuse:
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self._routes = RouteTable(openai.ROUTES)
+        self._routes = RouteTable(ROUTES)
         self._furnished = False
         self._metadata: bytes | None = None
         """What anybody may know of this resource (RFC 9728)."""
@@ -162,7 +165,7 @@ class Refuse:
         if not match or match is True:
             passage.head_fault = (405, "method-not-allowed") if match is False else fault or (404, "route-unknown")
             return
-        passage.route = match.route
+        passage.match, passage.route = match, match.route
         exchange.dialect, exchange.route = match.route.dialect, match.route.name
         exchange.actions = frozenset({match.route.action})
 
@@ -183,10 +186,12 @@ class Refuse:
             return
         flow.response.stream = False
         passage.upstream_status = flow.response.status_code
-        route = passage.route
-        passage.plan = answers.plan(
-            flow.response.status_code, flow.response.headers, streams=bool(route and route.streams)
-        )
+        if route := passage.route:
+            stream = route.stream.media if route.stream else None
+            status, fields = flow.response.status_code, flow.response.headers
+            passage.plan = answers.plan(status, fields, answers=route.answers, stream=stream)
+            passage.answer_fields = {name.lower(): value for name, value in fields.fields}
+            passage.answer_codec = route.answers.get(media_of(passage.answer_fields)[0], JSON)
         if flow.response.status_code < 200:
             lockdown.cut_upstream(ctx.master, flow)
 
@@ -244,20 +249,22 @@ class Release:
 
     def _address(self, flow: HTTPFlow, passage: flows.Passage) -> None:
         """Rebuild the request from what was checked: tree, route, and the model's own address and credential."""
-        exchange, request, route = passage.exchange, flow.request, passage.route
+        request, route = flow.request, passage.route
         if route is None:
             raise ValueError("no route")
+        dialect = dialect_of(route.dialect)
         if passage.target_url is not None:
             request.data.scheme, request.data.host, request.data.port = passage.target_url
         request.data.method = route.method.encode()
         request.data.trailers = None
         content = passage.onward_body if route.has_body else b""
+        size = [(b"content-length", b"%d" % len(content))] if route.has_body else []
         fields = headers.onward(
             _authority(request.data.host, request.data.port, request.data.scheme),
-            exchange_id=exchange.id,
-            size=len(content) if route.has_body else None,
-            streaming=exchange.streaming,
-            credential=passage.credential,
+            exchange_id=passage.exchange.id,
+            accept=_accepted(route, streaming=passage.exchange.streaming),
+            credential=_credential(dialect.credential, passage.credential),
+            body=[*passage.onward_head, *size, *dialect.head, *headers.passing(passage.fields, dialect.passes)],
         )
         request.data.headers = type(request.headers)(fields)
         request.data.content = content
@@ -278,9 +285,26 @@ class Release:
             if not streamed:
                 if passage.answer is None:
                     return
-                fields = [*replies.mark_headers(exchange), (b"content-type", b"application/json")]
+                fields = [*replies.mark_headers(exchange), *passage.answer_head]
                 flow.response = flows.answer(passage.status, fields, passage.answer)
             flows.release_answer(passage, flow.response)
+
+
+def _accepted(route: Route, *, streaming: bool) -> str:
+    """The media types that the upstream is asked for; a server that has one only may insist on both (MCP)."""
+    whole = next(iter(route.answers))
+    if route.stream is None:
+        return whole
+    if route.asks == "either":
+        return f"{whole}, {route.stream.media}"
+    return route.stream.media if streaming else whole
+
+
+def _credential(field: bytes, credential: str | None) -> tuple[bytes, bytes] | None:
+    if not credential:
+        return None
+    shown = credential.encode("latin-1")
+    return field, b"Bearer " + shown if field == b"authorization" else shown
 
 
 def _authority(host: str, port: int, scheme: bytes) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 
-def plan(status: int, headers: Mapping[str, str], *, streams: bool) -> str | None:
-    """`whole` (JSON), `stream` (server-sent events), `error` (a 4xx or 5xx), or None.
+def plan(status: int, headers: Mapping[str, str], *, answers: Collection[str], stream: str | None) -> str | None:
+    """`whole` (one of `answers`), `stream` (events of this media type), `error` (a 4xx or 5xx), or None.
 
     Everything else would need knowledge that no dialect has: informational and partial answers, redirects,
     encodings that were not asked for, types that are no text (RFC 9110, 15).
@@ -21,6 +21,6 @@ def plan(status: int, headers: Mapping[str, str], *, streams: bool) -> str | Non
         return "error"
     if status != 200:
         return None
-    if media == "application/json":
-        return "whole"
-    return "stream" if streams and media == "text/event-stream" else None
+    if stream is not None and media == stream:
+        return "stream"
+    return "whole" if media in answers else None

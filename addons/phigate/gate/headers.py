@@ -10,9 +10,10 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
-Fields = list[tuple[bytes, bytes]]
+Field = tuple[bytes, bytes]
+Fields = list[Field]
 
 METHODS = frozenset({b"GET", b"POST"})
 VERSIONS = frozenset({b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0"})
@@ -22,7 +23,8 @@ ONCE = frozenset(
 """Fields that two copies of make ambiguous (RFC 9110, 5.3; RFC 9112, 6.3)."""
 REASON_HEADERS = (b"phi-unmask", b"phi-break-glass", b"phi-justification")
 
-_PATH = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,511}\Z")
+_PATH = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,511}(?:\?[A-Za-z0-9._=&-]{1,128})?\Z")
+_PLAIN = re.compile(rb"[\x21-\x7e]{1,256}\Z")
 _SEGMENT_TRICK = re.compile(rb"//|/\.{1,2}(/|\Z)|%2f|%5c|%2e|%00|;", re.IGNORECASE)
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\Z")
 _MAX_FIELDS = 100
@@ -54,36 +56,42 @@ def _fields_fault(fields: Fields) -> tuple[int, str] | None:
     return None
 
 
-def body_fault(kinds: Mapping[bytes, bytes]) -> tuple[int, str] | None:
-    """Why this request's body is not read (fields by lower-case name): only plain, whole JSON in UTF-8 is."""
+def body_fault(kinds: Mapping[bytes, bytes], readable: Collection[str]) -> tuple[int, str] | None:
+    """Why this request's body is not read (fields by lower-case name): only what its route reads, plain and in UTF-8.
+
+    `readable` are media types.
+    """
     if kinds.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}:
         return 415, "encoding-unsupported"
     media, _, parameters = kinds.get(b"content-type", b"").lower().partition(b";")
-    if media.strip() != b"application/json":
+    if media.strip().decode("latin-1") not in readable:
         return 415, "content-unreadable"
+    if media.startswith(b"multipart/"):
+        return None
     charset = parameters.strip().removeprefix(b"charset=").strip(b'" ')
     if charset not in {b"", b"utf-8"}:
         return 415, "encoding-unsupported"
     return None
 
 
-def onward(host: str, *, exchange_id: str, size: int | None, streaming: bool, credential: str | None) -> Fields:
+def onward(host: str, *, exchange_id: str, accept: str, credential: Field | None, body: Fields) -> Fields:
     """The whole head of what the upstream receives; `credential` is the model's own, the caller's never goes on.
 
-    `size` is the body's, in bytes; None where there is none.
+    `accept` is the media type asked for, `body` the fields that tell of the body, `credential` the field that shows it.
     """
     fields = [
         (b"Host", host.encode("idna" if not host.isascii() else "ascii")),
         (b"User-Agent", b"phigate"),
-        (b"Accept", b"text/event-stream" if streaming else b"application/json"),
+        (b"Accept", accept.encode()),
         (b"Accept-Encoding", b"identity"),
         (b"X-Request-Id", exchange_id.encode()),
     ]
-    if size is not None:
-        fields += [(b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % size)]
-    if credential:
-        fields.append((b"Authorization", b"Bearer " + credential.encode("latin-1")))
-    return fields
+    return [*fields, *body, *([credential] if credential else [])]
+
+
+def passing(given: Mapping[bytes, bytes], names: Iterable[bytes]) -> Fields:
+    """The fields of a head (by lower-case name) that go on as they are: those of these names that are plain words."""
+    return [(name, given[name]) for name in sorted(names) if name in given and _PLAIN.match(given[name])]
 
 
 def reason_text(value: bytes) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from mitmproxy import http
 
-from phigate.dialect import openai
+from phigate.dialect.known import dialect_of
 
 if TYPE_CHECKING:
     from mitmproxy.master import Master
@@ -103,9 +103,8 @@ def paint(passage: Passage, flow: http.HTTPFlow) -> http.HTTPFlow:
     refusal = exchange.refusal
     if refusal is not None or exchange.finished:
         status = refusal.status if refusal else passage.status
-        content = (
-            openai.error_body(status, refusal.reason, refusal.message) if refusal else _bytes(passage.answer_shown)
-        )
+        error = dialect_of(exchange.dialect).error
+        content = error(status, refusal.reason, refusal.message, None) if refusal else _bytes(passage.answer_shown)
         kind = "text/plain" if isinstance(passage.answer_shown, str) and not refusal else "application/json"
         shadow.response = http.Response.make(status, content, {"content-type": kind, "phi-exchange": exchange.id})
     if flow.error is not None:

@@ -77,7 +77,7 @@ class Identity:
         certificates = flow.client_conn.certificate_list
         return Presented(
             method=passage.exchange.method,
-            url=base + passage.exchange.path if base else None,
+            url=base + passage.exchange.path.partition("?")[0] if base else None,
             proof=proofs,
             certificate=lockdown.der(certificates[0]) if certificates else None,
             scheme="bearer",

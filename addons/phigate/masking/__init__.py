@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from phigate.masking.answer import Sight
 from phigate.masking.detect import Detectors, Evidence, Piece, Scanner
 from phigate.masking.detector import Detector
 from phigate.masking.detectors import DETECTORS
@@ -18,6 +17,7 @@ from phigate.masking.operators import NOTHING, Extension, load_detectors
 from phigate.masking.roster import Roster, RosterFault, load_roster, parse_roster
 from phigate.masking.search import compiled
 from phigate.masking.secrets import Secrets
+from phigate.masking.sight import Sight
 from phigate.masking.tagger import tagger
 from phigate.masking.transforms import Transformer
 

@@ -7,28 +7,29 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-import orjson
 from mitmproxy import ctx
 
 from phigate import flows
 from phigate.capture.journal import JournalDown
-from phigate.dialect import openai, sse
+from phigate.dialect.codecs import media_of
+from phigate.dialect.known import dialect_of
 from phigate.exchange import Refusal
-from phigate.gate import replies
+from phigate.gate import headers, replies
 from phigate.host import lockdown, logs
-from phigate.masking.answer import MaskedStream, failure, whole
+from phigate.masking.answer import MaskedStream, broken_off, failure, whole
 from phigate.policy.decide import Permit
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
 
     from phigate.capture.record import Outcome
+    from phigate.dialect.events import Stream
     from phigate.house import House
 
 logger = logging.getLogger(__name__)
 
 UNMASKABLE = Refusal(502, "answer-unreadable", "The model server's answer could not be checked.")
-BROKEN_OFF = openai.error_body(502, "stream-broken-off", "The gateway broke this answer off.")
+BROKEN_OFF = ("stream-broken-off", "The gateway broke this answer off.")
 LARGE = 4 * 1024
 """Bytes from which a body is masked in a thread, so that other exchanges go on meanwhile."""
 UNSYNCED_SECONDS = 0.2
@@ -53,13 +54,16 @@ class Masking:
         permit = decision if isinstance(decision, Permit) and exchange.refusal is None else None
         sight = self.house.sight(exchange, permit.prompt if permit else None)
         passage.model_shown = sight.for_bystanders(exchange.target) if exchange.target else None
-        if exchange.request is not None:
-            sight.study(exchange.request, openai.SHOWN)
-            passage.prompt_shown = sight.tree_for_bystanders(exchange.request, openai.SHOWN)
+        route = passage.route
+        if exchange.request is not None and route is not None:
+            dialect = dialect_of(route.dialect)
+            sight.study(exchange.request, dialect.shown)
+            passage.prompt_shown = sight.tree_for_bystanders(exchange.request, dialect.shown)
             onward = exchange.request
             if permit and permit.prompt:
-                onward = sight.tree_for_caller(exchange.request, openai.REQUEST)
-            passage.onward_body = orjson.dumps(onward)
+                onward = sight.tree_for_caller(exchange.request, dialect.request)
+            codec = route.reads[media_of(passage.fields)[0]]
+            passage.onward_body, passage.onward_head = codec.write(onward)
         exchange.names = sight.names
         exchange.found_in = sight.found
         exchange.identifiers |= sight.identifiers
@@ -68,9 +72,12 @@ class Masking:
         passage = flows.passage_of(flow)
         if passage is None or passage.plan != "stream" or not isinstance(passage.exchange.decision, Permit):
             return
-        exchange = passage.exchange
-        guard = Guard(self.house, flow, passage, exchange.decision)
-        fields = [*replies.mark_headers(exchange), (b"content-type", b"text/event-stream")]
+        exchange, route = passage.exchange, passage.route
+        if route is None or route.stream is None:
+            return
+        guard = Guard(self.house, flow, passage, exchange.decision, route.stream)
+        media = (b"content-type", route.stream.media.encode())
+        fields = [*replies.mark_headers(exchange), media, *_passed(passage)]
         if flow.request.http_version == "HTTP/1.1":
             fields.append((b"transfer-encoding", b"chunked"))
         flow.response = flows.answer(200, fields, None)
@@ -91,14 +98,17 @@ class Masking:
                 self._whole(passage, permit)
 
     def _whole(self, passage: flows.Passage, permit: Permit) -> None:
-        exchange = passage.exchange
+        exchange, dialect = passage.exchange, dialect_of(passage.exchange.dialect)
         sight = self.house.sight(exchange, permit.mask, answering=True)
         try:
             if passage.plan == "error":
-                passage.answer, passage.answer_shown = failure(passage.raw, passage.upstream_status, sight)
+                passage.answer, passage.answer_shown = failure(passage.raw, passage.upstream_status, sight, dialect)
                 passage.status, passage.outcome = passage.upstream_status, "refused-by-upstream"
             else:
-                passage.answer, passage.answer_shown, exchange.usage = whole(passage.raw, sight)
+                passage.answer, head, passage.answer_shown, exchange.usage = whole(
+                    passage.raw, sight, dialect, passage.answer_codec, passage.answer_fields
+                )
+                passage.answer_head = [*head, *_passed(passage)]
         except ValueError:
             passage.outcome, exchange.refusal = "unmaskable", UNMASKABLE
         passage.raw = b""
@@ -113,12 +123,13 @@ class Guard:
     while an empty piece would end a chunked body.
     """
 
-    def __init__(self, house: House, flow: HTTPFlow, passage: flows.Passage, permit: Permit) -> None:
+    def __init__(self, house: House, flow: HTTPFlow, passage: flows.Passage, permit: Permit, stream: Stream) -> None:
         self._house = house
         self._flow = flow
         self._passage = passage
         self._sight = house.sight(passage.exchange, permit.mask, answering=True)
-        self._masked = MaskedStream(self._sight)
+        self._stream = stream
+        self._masked = MaskedStream(self._sight, dialect_of(passage.exchange.dialect), stream, opaque=permit.opaque)
         self._parts = 0
         self._shown: list[str] = []
         self._broken = False
@@ -164,4 +175,9 @@ class Guard:
         self._broken = True
         self._passage.outcome = outcome
         lockdown.cut_upstream(ctx.master, self._flow)
-        return sse.write(BROKEN_OFF)
+        return broken_off(self._stream, *BROKEN_OFF)
+
+
+def _passed(passage: flows.Passage) -> list[tuple[bytes, bytes]]:
+    """What of the upstream's head goes out: what the dialect says, where it is a plain word."""
+    return headers.passing(passage.answer_fields, dialect_of(passage.exchange.dialect).passes)

@@ -1,332 +1,93 @@
-"""One exchange's texts, masked twice in one pass: for the caller, and apart from that for everyone looking on.
+"""A model's answer, masked for the caller and for bystanders: whole, in a stream, or an error.
 
-Pure: bytes and trees in, bytes and trees out. Every text is scanned once; the caller's mask (the rule's) and the
-shown mask (`capture.mask`: records, shadows, tickets) render the same pieces.
+Pure: bytes and trees in, bytes and trees out; what they look like is the dialect's.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import partial
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from phigate.dialect import openai
-from phigate.dialect.chunks import Chunks, Held
-from phigate.dialect.sse import KEEP_ALIVE, EventReader, write
-from phigate.dialect.tree import rewrite, texts
-from phigate.masking import structure as structures
-from phigate.masking.detect import Piece
-from phigate.masking.evidence import Hit
-from phigate.masking.identifiers import identifier
-from phigate.masking.memory import Memory
-from phigate.masking.structure import Growing, Structure, parts, pieces
+from phigate.dialect.events import Events
+from phigate.dialect.framing import FRAMINGS
+from phigate.dialect.tree import texts
+from phigate.masking.sight import HeldChannel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from phigate.dialect.tree import Fields
-    from phigate.masking.detect import Detectors, Whole
-    from phigate.masking.structure.paths import Paths
-    from phigate.masking.transforms import Secrets, Transformer
-
+    from phigate.dialect.codecs import Codec, Head
+    from phigate.dialect.events import Path, Stream
+    from phigate.dialect.table import Dialect
+    from phigate.masking.sight import Sight
 
 REFUSED = "The model server refused the request."
 _LONGEST = 4000
 """Characters of an error message that are passed on; a longer one is an echo of the prompt."""
 
 
-class Sight:
-    """What one exchange's masks make of its texts; counts what was found."""
+def whole(
+    body: bytes, sight: Sight, dialect: Dialect, codec: Codec, head: dict[bytes, bytes]
+) -> tuple[bytes, Head, Any, dict[str, int]]:
+    """A whole answer: (bytes for the caller, fields of their head, tree for bystanders, usage).
 
-    def __init__(  # noqa: PLR0917 -- what it sees with, in the order in which it is used
-        self,
-        detectors: Detectors,
-        secrets: Secrets,
-        caller: Transformer | None,
-        shown: Transformer,
-        names: Memory | None = None,
-        paths: Paths | None = None,
-    ) -> None:
-        """`caller` None hides nothing from the caller; `paths` are what the policy's `fields` say of this side.
-
-        An answer's sight has the `names` that its prompt showed, and reads every text as if it were still growing, so
-        that it is masked alike whole and streamed. A prompt's has none, and reads each text knowing all the others
-        (see `study`).
-        """
-        self._causal = names is not None
-        self.names = names or Memory()
-        self._read: dict[str, Whole] = {}
-        self._detectors = detectors
-        self._secrets = secrets
-        self._caller = caller
-        self._shown = shown
-        self.paths = paths
-        self._seen: dict[str, tuple[str, str]] = {}
-        self._plain: dict[str, tuple[str, str]] = {}
-        self._hidden: dict[tuple[str, str], tuple[str, str]] = {}
-        self._differs = False
-        self.found: Counter[str] = Counter()
-        self.identifiers: set[str] = set()
-
-    def text(self, text: str) -> tuple[str, str]:
-        """(for the caller, for bystanders) of one whole text."""
-        known = self._seen.get(text)
-        if known is None:
-            known = self._seen[text] = self._whole(text)
-            self._differs = self._differs or known[0] != known[1]
-        return known
-
-    def _whole(self, text: str) -> tuple[str, str]:
-        """Prose as it is found in, structures by what they are: an answer's as they would be in a stream."""
-        if self._causal:
-            names = self.names.copy()
-            runs = [self._run(kind, list(run), names) for kind, run in groupby(pieces(text), type)]
-            return "".join(caller for caller, _ in runs), "".join(shown for _, shown in runs)
-        found = parts(text)
-        if not found:
-            return self._prose(text)
-        for part in found:
-            self._learn(part.structure, self.names)
-        return (
-            structures.rewrite(text, lambda part: self._prose(part)[0], self._hide(0)),
-            structures.rewrite(text, lambda part: self._prose(part)[1], self._hide(1)),
-        )
-
-    def _run(self, kind: type, run: list[Any], names: Memory) -> tuple[str, str]:
-        if kind is str:
-            return self.render(self._detectors.whole("".join(run)).in_order(names))
-        both = [self.structure(found, names) for found in run]
-        return "".join(caller for caller, _ in both), "".join(shown for _, shown in both)
-
-    def structure(self, found: Structure, names: Memory) -> tuple[str, str]:
-        """(for the caller, for bystanders) of a structure in a text that has shown `names`; those it shows are added.
-
-        The people that its members name are remembered for the texts that follow, too.
-        """
-        self._learn(found, names)
-        self._learn(found, self.names)
-        seen: dict[str, tuple[str, str]] = {}
-
-        def read(part: str) -> tuple[str, str]:
-            known = seen.get(part)
-            if known is None:
-                known = seen[part] = self.render(self._detectors.whole(part).in_order(names))
-            return known
-
-        return (
-            found.rewrite(lambda part: read(part)[0], self._hide(0)),
-            found.rewrite(lambda part: read(part)[1], self._hide(1)),
-        )
-
-    @staticmethod
-    def _learn(found: Structure, names: Memory) -> None:
-        for entity, value in found.known():
-            names.learn([Hit(0, len(value), entity, "structure", 1.0)], value)
-
-    def _prose(self, text: str) -> tuple[str, str]:
-        known = self._plain.get(text)
-        if known is None:
-            known = self._plain[text] = self.render(self._pieces(text))
-        return known
-
-    def _hide(self, side: int) -> Callable[[str, str], str]:
-        def hide(entity: str, text: str) -> str:
-            known = self._hidden.get((entity, text))
-            if known is None:
-                known = self._hidden[entity, text] = self.render([Piece(text, entity, "structure", 1.0)])
-            return known[side]
-
-        return hide
-
-    def study(self, tree: Any, fields: Fields) -> None:
-        """Read every text of a tree, so that a name shown in one is found in all."""
-
-        def read(text: str) -> str:
-            if text not in self._read:
-                self._read[text] = self._detectors.whole(text)
-                for part in parts(text):
-                    self._learn(part.structure, self.names)
-            return text
-
-        rewrite(tree, fields, read)
-        for text in self._read.values():
-            text.learn(self.names)
-
-    def _pieces(self, text: str) -> list[Piece]:
-        whole = self._read.get(text)
-        return whole.pieces(self.names) if whole else self._detectors.pieces(text, self.names)
-
-    def for_caller(self, text: str) -> str:
-        return self.text(text)[0]
-
-    def for_bystanders(self, text: str) -> str:
-        return self.text(text)[1]
-
-    def both(self, tree: Any, fields: Fields) -> tuple[Any, Any]:
-        """A tree, masked for the caller and for bystanders: one and the same where no text differs."""
-        caller = self.tree_for_caller(tree, fields)
-        return caller, self.tree_for_bystanders(tree, fields) if self._differs or self.paths else caller
-
-    def standing(self, way: tuple[str | int, ...], value: Any) -> tuple[Any, Any]:
-        """(for the caller, for bystanders) of a value that stands at a place of an answer."""
-        caller, shown = self.both(_standing(way, value), openai.ANSWER)
-        return _at(way, caller), _at(way, shown)
-
-    def tree_for_caller(self, tree: Any, fields: Fields) -> Any:
-        return self._tree(tree, fields, self.for_caller, self._hide(0), keeping=True)
-
-    def tree_for_bystanders(self, tree: Any, fields: Fields) -> Any:
-        return self._tree(tree, fields, self.for_bystanders, self._hide(1), keeping=False)
-
-    def _tree(
-        self,
-        tree: Any,
-        fields: Fields,
-        render: Callable[[str], str],
-        hide: Callable[[str, str], str],
-        *,
-        keeping: bool,
-    ) -> Any:
-        if self.paths is None:
-            return rewrite(tree, fields, render)
-        return self.paths.apply(tree, lambda rest: rewrite(rest, fields, render), render, hide, keeping=keeping)
-
-    def render(self, pieces: list[Piece]) -> tuple[str, str]:
-        if len(pieces) == 1 and pieces[0].entity is None:
-            return pieces[0].text, pieces[0].text
-        caller, shown = [], []
-        for piece in pieces:
-            text, entity = piece.text, piece.entity
-            if entity is None:
-                caller.append(text)
-                shown.append(text)
-            else:
-                caller.append(self._caller.render(piece) if self._caller else text)
-                shown.append(self._shown.render(piece))
-                if self._shown.finds(piece) or (self._caller and self._caller.finds(piece)):
-                    self.found[entity] += 1
-                    self.identifiers.add(identifier(entity, text, self._secrets))
-        return "".join(caller), "".join(shown)
-
-    def channel(self, shown: list[str]) -> TextChannel:
-        return TextChannel(self, self._detectors, shown)
-
-
-class TextChannel:
-    """One text that arrives in pieces: gives the caller's text, puts the bystanders' aside."""
-
-    def __init__(self, sight: Sight, detectors: Detectors, shown: list[str]) -> None:
-        self._sight = sight
-        self._names = sight.names.copy()
-        self._scanner = detectors.scanner(self._names)
-        self._shown = shown
-        self._growing = Growing()
-        self._detectors = detectors
-
-    def feed(self, text: str) -> str:
-        return "".join(map(self._part, self._growing.feed(text)))
-
-    def close(self) -> str:
-        return "".join(map(self._part, self._growing.close())) + self._out(self._scanner.close())
-
-    def _part(self, part: str | Structure) -> str:
-        if isinstance(part, str):
-            return self._out(self._scanner.feed(part))
-        before = self._out(self._scanner.close())
-        caller, shown = self._sight.structure(part, self._names)
-        self._scanner = self._detectors.scanner(self._names)
-        self._shown.append(shown)
-        return before + caller
-
-    def _out(self, pieces: list[Piece]) -> str:
-        caller, shown = self._sight.render(pieces) if pieces else ("", "")
-        if shown:
-            self._shown.append(shown)
-        return caller
-
-
-class HeldChannel(Held):
-    """A text at, in or below which the policy's `fields` name something: nothing of it goes out before it is whole."""
-
-    def __init__(self, sight: Sight, shown: list[str], way: tuple[str | int, ...]) -> None:
-        super().__init__()
-        self._sight, self._shown, self._way = sight, shown, way
-
-    def _whole(self, text: str) -> str:
-        caller, shown = self._sight.standing(self._way, text)
-        self._shown.append(str(shown))
-        return str(caller)
-
-
-def _standing(way: tuple[str | int, ...], node: Any) -> Any:
-    """The smallest tree in which a value stands at a place."""
-    for step in reversed(way):
-        node = [None] * step + [node] if isinstance(step, int) else {step: node}
-    return node
-
-
-def _way(index: int, path: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """Where in a whole answer stands what a stream has at a path of a choice."""
-    return ("choices", index, *("message" if step == "delta" else step for step in path))
-
-
-def _at(way: tuple[str | int, ...], node: Any) -> Any:
-    for step in way:  # a name may have been masked: there is one only
-        node = node[step] if isinstance(step, int) else next(iter(node.values()))
-    return node
-
-
-def whole(body: bytes, sight: Sight) -> tuple[bytes, Any, dict[str, int]]:
-    """A whole JSON answer: (bytes for the caller, tree for bystanders, usage); raises ValueError when unreadable."""
-    tree = orjson.loads(body)
-    if not isinstance(tree, dict):
-        raise ValueError("not an object")  # noqa: TRY004 -- the answer is at fault, not our code
-    caller, shown = sight.both(tree, openai.ANSWER)
-    return orjson.dumps(caller), shown, openai.usage(tree)
+    Raises ValueError when it is unreadable.
+    """
+    tree = codec.read(body, head)
+    if not isinstance(tree, dict | str) and not (dialect.lists and isinstance(tree, list)):
+        raise ValueError("not an object")
+    caller, shown = sight.both(tree, dialect.answer)
+    return *codec.write(caller), shown, dialect.used(tree)
 
 
 class MaskedStream:
-    """Bytes of an event stream in, masked bytes out, at any chunking; raises ValueError when it cannot be read.
+    """Bytes of a stream of events in, masked bytes out, at any chunking; raises ValueError when it cannot be read.
 
-    `shown` collects the text for bystanders since it was last taken.
+    `shown` collects the text for bystanders since it was last taken. `opaque` lets pass what the dialect says cannot be
+    read.
     """
 
-    def __init__(self, sight: Sight) -> None:
-        self._sight = sight
+    def __init__(self, sight: Sight, dialect: Dialect, stream: Stream, *, opaque: bool = False) -> None:
+        self._sight, self._dialect, self._stream = sight, dialect, stream
         self._shown: list[str] = []
-        self._reader = EventReader()
+        self._framing = FRAMINGS[stream.media]
+        self._reader = self._framing.reader()
         channel = partial(sight.channel, self._shown)
-        self._chunks = Chunks(openai.ANSWER, channel, self._twice, sight.for_caller, self._named, self._said)
+        self._events = Events(
+            *(stream, dialect.answer, channel, self._twice, sight.for_caller, self._named, self._said), opaque=opaque
+        )
+        self._id = ""
         self.usage: dict[str, int] = {}
         self.ended = False
 
     def feed(self, data: bytes) -> bytes:
-        return b"".join(self._event(event.data) for event in self._reader.feed(data))
+        return b"".join(self._event(event.data, event.id) for event in self._reader.feed(data))
 
     def finish(self) -> bytes:
         """What the end of the upstream's body releases."""
-        out = b"".join(self._event(event.data) for event in self._reader.close())
-        return out + self._send(self._chunks.close())
+        out = b"".join(self._event(event.data, event.id) for event in self._reader.close())
+        return out + self._send(self._events.close())
 
     def take_shown(self) -> str:
         text = "".join(self._shown)
         self._shown.clear()
         return text
 
-    def _named(self, index: int, path: tuple[str | int, ...]) -> HeldChannel | None:
+    def _named(self, way: Path) -> HeldChannel | None:
         """The channel of a text that the policy's `fields` are about: they speak of whole answers."""
-        way, paths = _way(index, path), self._sight.paths
-        return HeldChannel(self._sight, self._shown, way) if paths and paths.speaks_of(*way) else None
+        paths = self._sight.paths
+        if not paths or not paths.speaks_of(*way):
+            return None
+        return HeldChannel(self._sight, self._shown, way, self._dialect.answer)
 
-    def _said(self, index: int, path: tuple[str | int, ...], value: Any) -> tuple[Any] | None:
+    def _said(self, way: Path, value: Any) -> tuple[Any] | None:
         """What the policy's `fields` make of a value that is no piece of a text."""
-        way, paths = _way(index, path), self._sight.paths
+        paths = self._sight.paths
         if value is None or not paths or not paths.treats(*way):
             return None
-        caller, shown = self._sight.standing(way, value)
+        caller, shown = self._sight.standing(way, value, self._dialect.answer)
         self._show(shown)
         return (caller,)
 
@@ -340,27 +101,41 @@ class MaskedStream:
         if isinstance(shown, str):
             self._shown.append(shown)
         elif isinstance(shown, dict | list):
-            self._shown += texts(shown, openai.ANSWER)
+            self._shown += texts(shown, self._dialect.answer)
 
-    def _event(self, data: str | None) -> bytes:
+    def _event(self, data: str | None, own: str) -> bytes:
         if data is None:
-            return b"" if self.ended else KEEP_ALIVE
+            return b"" if self.ended else self._framing.keep_alive
         if self.ended:
             return b""
-        if data.strip() == "[DONE]":
+        if self._stream.done and data.strip() == self._stream.done:
             self.ended = True
-            return self._send(self._chunks.close()) + write(b"[DONE]")
-        chunk = orjson.loads(data)
-        out = self._send(self._chunks.feed(chunk))
-        self.usage = openai.usage(chunk) or self.usage
+            return self._send(self._events.close()) + self._framing.write(self._stream.done.encode(), "", "")
+        self._id = self._sight.for_caller(own) if own else self._id
+        event = orjson.loads(data)
+        out = self._send(self._events.feed(event))
+        self.usage = self._dialect.used(event) or self.usage
         return out
 
-    @staticmethod
-    def _send(chunks: list[dict[str, Any]]) -> bytes:
-        return b"".join(write(orjson.dumps(chunk)) for chunk in chunks)
+    def _send(self, events: list[tuple[str, dict[str, Any]]]) -> bytes:
+        out = [
+            self._framing.write(
+                orjson.dumps(event), kind if self._stream.named else "", self._id if at == len(events) else ""
+            )
+            for at, (kind, event) in enumerate(events, 1)
+        ]
+        if events:
+            self._id = ""
+        return b"".join(out)
 
 
-def failure(body: bytes, status: int, sight: Sight) -> tuple[bytes, Any]:
+def broken_off(stream: Stream, code: str, message: str) -> bytes:
+    """What ends a stream that the gateway breaks off, in the dialect's form."""
+    kind, event = stream.failure(code, message)
+    return FRAMINGS[stream.media].write(orjson.dumps(event), kind, "")
+
+
+def failure(body: bytes, status: int, sight: Sight, dialect: Dialect) -> tuple[bytes, Any]:
     """An upstream's error (they echo prompts) in the dialect's shape: its message masked, everything else ours."""
     try:
         tree = orjson.loads(body)
@@ -370,4 +145,4 @@ def failure(body: bytes, status: int, sight: Sight) -> tuple[bytes, Any]:
     message = found if isinstance(found, str) else found.get("message") if isinstance(found, dict) else None
     text = message if isinstance(message, str) and len(message) <= _LONGEST else REFUSED  # cut, it could hide an edge
     caller, shown = sight.text(text)
-    return openai.error_body(status, "upstream-refused", caller), {"error": {"message": shown}}
+    return dialect.error(status, "upstream-refused", caller, None), {"error": {"message": shown}}

@@ -30,6 +30,7 @@ KEY_VERBS = {
     "mask": _PERMITTING,
     "prompt": _PERMITTING,
     "opaque": ("permit",),
+    "steering": ("permit",),
     "message": ("deny", "hold"),
     "approvers": ("hold",),
     "approvals": ("hold",),

@@ -56,6 +56,7 @@ class Permit:
     prompt: Mask | None = None
     purpose: str | None = None
     opaque: bool = False
+    steering: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,7 @@ class _Index:
             prompt=strictest(prompts) if prompts else None,
             purpose="+".join(sorted({rule.purpose for rule in rules if rule.purpose})) or None,
             opaque=all(rule.opaque == "permit" for rule in rules),
+            steering=all(rule.steering == "permit" for rule in rules),
         )
 
     def _mask(self, matched: list[_Found]) -> Mask:

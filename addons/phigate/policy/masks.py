@@ -54,6 +54,11 @@ class Mask:
             raise ValueError("no such option of a mask")
         object.__setattr__(self, "transforms", MappingProxyType(dict(self.transforms)))
 
+    @property
+    def hides(self) -> bool:
+        """Whether it hides anything at all."""
+        return any(transform.name != "keep" for transform in self.transforms.values())
+
     def __hash__(self) -> int:
         return hash(self.name)
 

@@ -169,6 +169,9 @@ class Model(Section):
     url: UpstreamUrl | None = Field(default=None, description="its server; without it mitmproxy's reverse target")
     names: Some[Glob] = Field(default=(), description="the names callers use for it; without it the entry's own name")
     credential: Credential | None = Field(default=None, description="what the gateway shows the server for itself")
+    speaks: Some[Name] = Field(
+        default=(), description="the dialects that its server speaks (docs/dialects.md); without it all of them"
+    )
 
 
 class When(Section):
@@ -206,6 +209,11 @@ class Rule(Section):
     )
     prompt: MaskName | None = Field(default=None, description="how the prompt is masked before the model sees it")
     opaque: Opacity = Field(default="never", description="`permit` lets content through that cannot be read")
+    steering: Opacity = Field(
+        default="never",
+        description="`permit` lets requests through that decide what the model writes (tiny `max_tokens`, grammars, "
+        "`logit_bias`) although the mask hides something",
+    )
     approvers: Some[Role] = Field(
         default=(), description="roles that may say yes; never the requester; needed in a `hold`"
     )
@@ -356,9 +364,9 @@ class Policy(Section):
         """The roles that any of these groups holds; a group the policy does not name gives none."""
         return frozenset().union(*(self.group_roles.get(group, ()) for group in groups))
 
-    def resolve(self, model: str) -> Target | Unknown | Ambiguous:
-        """Which entry of `models` a caller's name means."""
-        return self.targets.resolve(model)
+    def resolve(self, model: str, dialect: str | None = None) -> Target | Unknown | Ambiguous:
+        """Which entry of `models` a caller's name means, of those that speak `dialect`."""
+        return self.targets.resolve(model, dialect)
 
     def mask(self, name: str) -> Mask:
         """A mask by the name a rule uses for it."""

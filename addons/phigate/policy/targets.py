@@ -27,6 +27,8 @@ class Target:
     name: str
     url: str | None = None
     credential: str | None = None
+    speaks: frozenset[str] = frozenset()
+    """The dialects that its server speaks; an empty set limits nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,10 @@ class Targets:
         self._open = models is None
         self._exact: dict[str, Target] = {}
         self._globs: list[tuple[Any, Target]] = []
+        self._all: list[Target] = []
         for name, model in (models or {}).items():
-            target = Target(name, model.url, model.credential)
+            target = Target(name, model.url, model.credential, frozenset(model.speaks))
+            self._all.append(target)
             for known in model.names or (name,):
                 self._add(known, target)
 
@@ -56,17 +60,38 @@ class Targets:
         else:
             self._exact[known] = target
 
-    def resolve(self, model: str) -> Target | Unknown | Ambiguous:
+    def resolve(self, model: str, dialect: str | None = None) -> Target | Unknown | Ambiguous:
+        """The model that a name means, of those that speak `dialect` (None: whatever they speak)."""
         if not _PLAIN.fullmatch(model):
             return Unknown()
         if self._open:
             return Target(model)
         if exact := self._exact.get(model):
-            return exact
-        fitting = {target.name: target for pattern, target in self._globs if pattern.search(model)}
+            return exact if _speaks(exact, dialect) else Unknown()
+        fitting = {
+            target.name: target for pattern, target in self._globs if _speaks(target, dialect) and pattern.search(model)
+        }
         if len(fitting) > 1:
             return Ambiguous(tuple(sorted(fitting)))
         return next(iter(fitting.values()), Unknown())
+
+    def speaking(self, dialect: str) -> Target | Unknown | Ambiguous:
+        """The model that is meant where a protocol names none: the only one that says it speaks the protocol.
+
+        Without `models:` it is named like the dialect.
+        """
+        if self._open:
+            return Target(dialect)
+        fitting = [target for target in self._all if dialect in target.speaks] or [
+            target for target in self._all if not target.speaks
+        ]
+        if len(fitting) > 1:
+            return Ambiguous(tuple(sorted(target.name for target in fitting)))
+        return fitting[0] if fitting else Unknown()
+
+
+def _speaks(target: Target, dialect: str | None) -> bool:
+    return dialect is None or not target.speaks or dialect in target.speaks
 
 
 def _anchored(glob: str) -> str:

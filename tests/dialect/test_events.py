@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phigate.dialect.chunks import MOST_HELD, ChunkError, Chunks
-from phigate.dialect.openai import ANSWER
+from phigate.dialect.channels import MOST_HELD, ChunkError
+from phigate.dialect.events import Events
+from phigate.dialect.openai import ANSWER, STREAM
 
 
 class Upper:
@@ -27,7 +28,17 @@ class Upper:
 
 
 def chunks():
-    return Chunks(ANSWER, Upper, lambda make: make(str.upper), lambda text: text.replace("5368145", "[US_SSN]"))
+    return Plain(STREAM, ANSWER, Upper, lambda make: make(str.upper), lambda text: text.replace("5368145", "[US_SSN]"))
+
+
+class Plain(Events):
+    """Events of a protocol that has one kind of them."""
+
+    def feed(self, event):
+        return [made for _, made in super().feed(event)]
+
+    def close(self):
+        return [made for _, made in super().close()]
 
 
 def delta(index=0, finish=None, **fields):
@@ -191,8 +202,8 @@ def test_the_number_of_channels_is_bounded():
 def test_the_last_piece_comes_before_the_finish_and_in_order():
     given_ = [delta(content="one two thr"), delta(content="ee fo", finish="stop")]
     out = run(chunks(), given_)
-    assert [c["choices"][0].get("delta", {}).get("content", "") for c in out] == ["ONE TWO ", "THREE ", "FO", ""]
-    assert [c["choices"][0]["finish_reason"] for c in out] == [None, None, None, "stop"]
+    assert [c["choices"][0].get("delta", {}).get("content", "") for c in out] == ["ONE TWO ", "THREE FO"]
+    assert [c["choices"][0]["finish_reason"] for c in out] == [None, "stop"]
 
 
 @pytest.mark.parametrize(
@@ -211,11 +222,17 @@ def test_what_would_make_a_text_outside_of_the_channels_is_an_error(sentence, se
         made.feed(second)
 
 
-def test_nothing_but_usage_and_error_stands_beside_the_choices():
-    out = chunks().feed(
-        {"id": "c", "choices": [], "content": "text", "novel": {"a": "text"}, "usage": {"prompt_tokens": 1}}
+def test_what_nobody_knows_beside_the_choices_is_a_text_as_well():
+    out = run(
+        chunks(),
+        [
+            {"id": "c", "choices": [], "content": "te", "novel": {"a": "te"}, "usage": {"prompt_tokens": 1}},
+            {"id": "c", "choices": [], "content": "xt", "novel": {"a": "xt"}},
+        ],
     )
-    assert out == [{"id": "c", "choices": [], "usage": {"prompt_tokens": 1}}]
+    assert [chunk.get("content") for chunk in out if chunk.get("content")] == ["TEXT"]
+    assert [chunk["novel"]["a"] for chunk in out if chunk.get("novel", {}).get("a")] == ["TEXT"]
+    assert out[0]["usage"] == {"prompt_tokens": 1}
 
 
 def test_nothing_follows_an_error():

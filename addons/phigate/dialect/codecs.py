@@ -1,0 +1,62 @@
+"""Bodies: from the bytes of one media type to a tree of values and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Head = list[tuple[bytes, bytes]]
+
+
+class Codec(Protocol):
+    """How bodies of one media type are read and written."""
+
+    media: str
+
+    def read(self, content: bytes, head: Mapping[bytes, bytes]) -> Any:
+        """The tree in `content`; `head` has lower-case names; raises ValueError, which carries nothing of it."""
+
+    def write(self, tree: Any) -> tuple[bytes, Head]:
+        """The body of a tree and the fields of its head, `content-type` first."""
+
+
+class Json:
+    """JSON (RFC 8259), read strictly: UTF-8, no NaN, bounded depth; of two members of one name the last counts."""
+
+    media = "application/json"
+
+    def read(self, content: bytes, _head: Mapping[bytes, bytes]) -> Any:
+        return orjson.loads(content)
+
+    def write(self, tree: Any) -> tuple[bytes, Head]:
+        return orjson.dumps(tree), [(b"content-type", b"application/json")]
+
+
+class Text:
+    """Text in UTF-8: a tree that is a string."""
+
+    media = "text/plain"
+
+    def read(self, content: bytes, _head: Mapping[bytes, bytes]) -> Any:
+        try:
+            return content.decode()
+        except UnicodeDecodeError:
+            raise ValueError("not UTF-8") from None
+
+    def write(self, tree: Any) -> tuple[bytes, Head]:
+        return str(tree).encode(), [(b"content-type", b"text/plain; charset=utf-8")]
+
+
+JSON = Json()
+TEXT = Text()
+
+
+def media_of(head: Mapping[bytes, bytes]) -> tuple[str, str]:
+    """(media type, charset) of a head, in lower case; empty where it says nothing."""
+    media, _, parameters = head.get(b"content-type", b"").decode("latin-1").lower().partition(";")
+    charset = next((part.strip()[8:].strip('" ') for part in parameters.split(";") if "charset=" in part), "")
+    return media.strip(), charset

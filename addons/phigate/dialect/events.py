@@ -1,0 +1,440 @@
+"""Streams of events that each carry pieces of several texts: which piece belongs to which text, and how it goes out.
+
+What a dialect's stream looks like is a table: for each kind of event, whose text it carries (a choice, a block), and
+which events end a text. Every string of an event that is neither a constant nor told whole is a piece of a channel
+(whose, path); a field that a server invents tomorrow is a channel of its own. Lists are told apart by their items' own
+`index`. A channel gives out text when it is decided, and the rest when its text ends: in the event that ends it, or in
+an event of its own before that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from phigate.dialect.channels import Channel, ChunkError, Growing, JoinedJson, Labelled
+from phigate.dialect.tree import (
+    MAX_DEPTH,
+    NAME,
+    TELLING,
+    constant,
+    counts,
+    number,
+    plain,
+    rewrite,
+    values,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from phigate.dialect.channels import Twice
+    from phigate.dialect.tree import Fields
+
+_MAX_CHANNELS = 4096
+"""Texts that one stream may carry in all; each holds back some."""
+_REMEMBERED = 200
+"""Characters of a constant's pieces that are kept to be looked at together."""
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """How one kind of event is read.
+
+    `each` is the member that lists what speaks apart, by its items' `index` (choices); `whose` are the members that say
+    whose text it is, where the event as a whole speaks; `under` is the member below which a text's place counts, so
+    that events that carry it at different depths mean the same text; `channel` names a text that kinds share.
+    `over` are the members that say, when they say something, that the texts end: of the item, or of the whole event;
+    `ends` says that an event of this kind ends texts whatever its members: those of the same `whose`, or `all`.
+    `whole` tells that texts are not told in pieces; `told` are the keys whose text is whole in any event, `grows`
+    those that are told anew and longer each time. `json` are keys whose pieces join to JSON.
+    `keep` are the members that every event of a text repeats. `fails` says that nothing follows. `opaque` is content
+    that cannot be read. `at` is where a whole answer has what the event carries: names of steps, those of `whose` stand
+    for what they say.
+    """
+
+    each: str | None = None
+    whose: tuple[str, ...] = ()
+    under: str | None = None
+    channel: str = ""
+    over: tuple[str, ...] = ()
+    ends: str = ""
+    whole: bool = False
+    told: frozenset[str] = frozenset()
+    grows: frozenset[str] = frozenset()
+    json: frozenset[str] = frozenset()
+    keep: frozenset[str] = frozenset({"index", "type"})
+    fails: bool = False
+    opaque: bool = False
+    at: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """How a streamed answer is read: its media type, its kinds of events, and how it is written anew.
+
+    `kind` is the member that names an event's kind; without one all events are of the kind "". An event of a kind that
+    is not in `events` is an error. `named` writes the kind as the event's name, too. `done` is the text that ends the
+    stream where it is no event. `counted` is the member that numbers the events. `failure` makes the event that ends a
+    stream which the gateway breaks off, from (code, message).
+    """
+
+    media: str
+    events: Mapping[str, Event]
+    failure: Callable[[str, str], tuple[str, dict[str, Any]]]
+    kind: str = ""
+    named: bool = False
+    done: str = ""
+    counted: str = ""
+
+    def kind_of(self, event: dict[str, Any]) -> str:
+        kind = event.get(self.kind) if self.kind else ""
+        return kind if isinstance(kind, str) else "\0"
+
+
+@dataclass(slots=True)
+class _Open:
+    """A text that is not over: its channel, and the last event that carried a piece of it, to make others like it."""
+
+    channel: Channel
+    entry: Event
+    kind: str
+    event: dict[str, Any]
+    path: Path
+
+
+@dataclass(slots=True)
+class _Speaker:
+    """What speaks in one event while it is walked: a choice, a block, or all of it."""
+
+    entry: Event
+    kind: str
+    event: dict[str, Any]
+    whose: Path
+    base: int
+    """Steps of a path that stand before those which tell this speaker's texts apart."""
+    over: bool = False
+    says: bool = False
+    """Whether anything is told beside pieces of texts."""
+    swallowed: bool = False
+    fed: set[Path] = field(default_factory=set)
+
+
+class Events:
+    """Rewrites one stream's events; `channel` makes the channel of a text.
+
+    `twice` masks at once what is no piece of a text, for the caller and for everyone else: it is told how a rendering
+    is used. `look` masks what is no text of the model's (constants, keys) and leaves no trace of it.
+    Two look at places in a whole answer: `special` makes the channel of a text that is not as any other, `said` gives
+    what is made of a value that is no piece of a text (None: it is as any other).
+    """
+
+    def __init__(  # noqa: PLR0917 -- what is made of each kind of content, the common ones first
+        self,
+        stream: Stream,
+        fields: Fields,
+        channel: Callable[[], Channel],
+        twice: Twice,
+        look: Callable[[str], str],
+        special: Callable[[Path], Channel | None] = lambda _way: None,
+        said: Callable[[Path, Any], tuple[Any] | None] = lambda _way, _value: None,
+        *,
+        opaque: bool = False,
+    ) -> None:
+        self._stream, self._fields = stream, fields
+        self._new, self._special, self._said = channel, special, said
+        self._twice, self._look, self._opaque = twice, look, opaque
+        self._texts: dict[Path, dict[Path, _Open]] = {}
+        self._made = self._sent = 0
+        self._over: set[Path] = set()
+        self._constants: dict[tuple[Path, Path], str] = {}
+        self._failed = False
+
+    def feed(self, event: Any) -> list[tuple[str, dict[str, Any]]]:
+        """The (kind, event) to send for this one, in order; raises ChunkError on what the dialect does not know."""
+        if not isinstance(event, dict):
+            raise ChunkError("not an object")
+        if self._failed:
+            return []
+        kind = self._stream.kind_of(event)
+        entry = self._stream.events.get(kind)
+        if event.get("error") is not None or (entry and entry.fails):
+            return self._failure(kind, event)
+        if entry is None:
+            raise ChunkError("a kind of event that nobody knows")
+        if entry.opaque:
+            return self._unread(kind, event)
+        if entry.whole:
+            return [*self._ended(entry, event), self._out(kind, self._whole(event))]
+        return self._spoken(kind, entry, event)
+
+    def close(self) -> list[tuple[str, dict[str, Any]]]:
+        """What is still held back when the stream ends."""
+        return [sent for whose in list(self._texts) for sent in self._flush(whose)]
+
+    # -- events that tell something whole ---------------------------------------------------------------------------
+
+    def _failure(self, kind: str, event: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+        """An error ends it: what was held back is gone, and with it what its rest would be read with."""
+        self._failed = True
+        self._texts.clear()
+        told = {key: value for key, value in event.items() if key in self._fields.constant or key in _ERROR}
+        return [self._out(kind, self._whole(told))]
+
+    def _unread(self, kind: str, event: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+        if not self._opaque:
+            raise ChunkError("content that cannot be read")
+        return [self._out(kind, event)]
+
+    def _whole(self, event: dict[str, Any]) -> dict[str, Any]:
+        made = self._twice(partial(rewrite, event, self._fields))
+        if "usage" in made:
+            made["usage"] = counts(made["usage"])
+        return dict(made)
+
+    def _ended(self, entry: Event, event: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+        """The rest of the texts that an event of this kind ends, before it."""
+        if not entry.ends:
+            return []
+        ended = list(self._texts) if entry.ends == "all" else [_whose(entry, event)]
+        self._over.update(ended)
+        return [sent for whose in ended for sent in self._flush(whose)]
+
+    # -- events that carry pieces -----------------------------------------------------------------------------------
+
+    def _spoken(self, kind: str, entry: Event, event: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+        each = entry.each
+        if each is None:
+            whose = _whose(entry, event)
+            speaker = _Speaker(entry, kind, event, whose, 0, over=bool(entry.ends) or _says_over(entry, event))
+            made, speakers = self._frame(speaker, event), [speaker]
+        else:
+            frame = _Speaker(entry, kind, event, (), 0)
+            made = self._frame(frame, {key: value for key, value in event.items() if key != each})
+            speakers = [frame]
+            if each in event:
+                made[each] = self._items(kind, entry, event, speakers)
+        before = [sent for speaker in speakers if speaker.over for sent in self._end(speaker)]
+        tells = any(speaker.says or speaker.over for speaker in speakers)
+        if not tells and any(speaker.swallowed for speaker in speakers):
+            return before
+        return [*before, self._out(kind, made)]
+
+    def _items(self, kind: str, entry: Event, event: dict[str, Any], speakers: list[_Speaker]) -> list[Any]:
+        each = str(entry.each)
+        items = event[each] if event[each] is not None else []
+        if not isinstance(items, list) or any(not isinstance(item, dict) for item in items):
+            raise ChunkError(each)
+        made = []
+        for item in items:
+            index = _index(item.get("index") or 0)
+            speaker = _Speaker(entry, kind, event, (each, index), 2, over=_says_over(entry, item))
+            node = self._walk(speaker, (each, index), item)
+            speakers.append(speaker)
+            if speaker.says or speaker.over or not speaker.swallowed:
+                made.append(node)
+        return made
+
+    def _frame(self, speaker: _Speaker, event: dict[str, Any]) -> dict[str, Any]:
+        made = {}
+        for key, value in event.items():
+            if not self._kept(key):
+                continue
+            if key == "usage":
+                made[key] = counts(self._twice(partial(rewrite, value, self._fields)))
+                speaker.says = True
+            elif key in self._fields.constant and plain(value):
+                made[key] = self._joined(speaker, (key,), value)
+            else:
+                made[key] = self._member(speaker, (), key, value)
+        return made
+
+    def _end(self, speaker: _Speaker) -> list[tuple[str, dict[str, Any]]]:
+        """The rest of the texts of a speaker that ends and said nothing of them in the event that ends it."""
+        ended = list(self._texts) if speaker.entry.ends == "all" else [speaker.whose]
+        self._over.update(ended)
+        return [sent for whose in ended for sent in self._flush(whose)]
+
+    def _walk(self, speaker: _Speaker, path: Path, node: Any) -> Any:
+        if len(path) > MAX_DEPTH:
+            raise ChunkError("nested too deep")
+        if isinstance(node, str):
+            return self._piece(speaker, path, node)
+        if isinstance(node, dict):
+            return {key: self._member(speaker, path, key, value) for key, value in node.items() if self._kept(key)}
+        if isinstance(node, list):
+            return [self._walk(speaker, (*path, _place(item, at)), item) for at, item in enumerate(node)]
+        said = self._said(self._way(speaker, path), node)
+        return said[0] if said else self._twice(lambda render: number(node, render))
+
+    def _kept(self, key: str) -> bool:
+        """A key that is no field's name would be text of its own, given out piece by piece."""
+        return (
+            key not in self._fields.drop
+            and bool(NAME.match(key))
+            and (not TELLING.search(key) or self._look(key) == key)
+        )
+
+    def _member(self, speaker: _Speaker, path: Path, key: str, value: Any) -> Any:
+        here = (*path, key)
+        if key in self._fields.blank:
+            return self._fields.blank[key]
+        if key in speaker.entry.told and value is not None:
+            speaker.says = True
+            return self._twice(lambda render: rewrite({key: value}, self._fields, render)[key])
+        whole = key in self._fields.json and not isinstance(value, str)
+        fixed = key in self._fields.constant and plain(value)
+        if whole or fixed or isinstance(value, int | float):
+            speaker.says = speaker.says or (value is not None and key not in speaker.entry.keep)
+            if said := self._said(self._way(speaker, here), value):
+                return said[0]
+            if fixed:
+                return self._joined(speaker, here, value)
+            return self._twice(lambda render: (values if whole else number)(value, render, key))
+        return self._walk(speaker, here, value)
+
+    def _joined(self, speaker: _Speaker, path: Path, value: Any) -> Any:
+        """A constant of a stream: clients join strings, so one that changes must not join to an identifier."""
+        if not isinstance(value, str) or not value or path == (self._stream.kind,):
+            return value
+        place = (speaker.whose, path)
+        before = self._constants.get(place, "")
+        if value != before:
+            joined = (before + value)[-_REMEMBERED:]
+            if before and constant(joined, self._look, path[-1]) != joined:
+                raise ChunkError("a constant in pieces")
+            self._constants[place] = joined
+        return constant(value, self._look, path[-1])
+
+    def _piece(self, speaker: _Speaker, path: Path, text: str) -> str:
+        place = _place_of(speaker, path)
+        if not text and (not speaker.over or place not in self._texts.get(speaker.whose, {})):
+            return text
+        out = self._feed(speaker, place, path, text) if text else ""
+        if speaker.over:
+            open_ = self._texts[speaker.whose].pop(place)
+            rest = open_.channel.close()
+            out = rest if isinstance(open_.channel, Growing) else out + rest
+        if out:
+            speaker.says = True
+        else:
+            speaker.swallowed = True
+        return out
+
+    def _feed(self, speaker: _Speaker, place: Path, path: Path, text: str) -> str:
+        if speaker.whose in self._over:
+            raise ChunkError("text after the end")
+        texts = self._texts.setdefault(speaker.whose, {})
+        open_ = texts.get(place)
+        if open_ is None:
+            self._made += 1
+            if self._made > _MAX_CHANNELS:
+                raise ChunkError("too many channels")
+            channel = self._special(self._way(speaker, path)) or self._usual(speaker.entry, path[-1])
+            texts[place] = open_ = _Open(channel, speaker.entry, speaker.kind, speaker.event, path)
+        else:
+            open_.entry, open_.kind, open_.event, open_.path = speaker.entry, speaker.kind, speaker.event, path
+        return open_.channel.feed(text)
+
+    def _usual(self, entry: Event, key: str | int) -> Channel:
+        if key in entry.json or key in self._fields.json:
+            return JoinedJson(self._twice)
+        if key in entry.grows:
+            return Growing(self._new())
+        return Labelled(self._twice, key) if isinstance(key, str) and key not in self._fields.prose else self._new()
+
+    @staticmethod
+    def _way(speaker: _Speaker, path: Path) -> Path:
+        """Where a whole answer has what stands at a path of an event."""
+        entry, below = speaker.entry, path[speaker.base :]
+        if entry.each:
+            return (*path[: speaker.base], *("message" if step == "delta" else step for step in below))
+        if below[:1] == (entry.under,):
+            below = below[1:]
+        at = (speaker.event.get(step, step) if step in entry.whose else step for step in entry.at)
+        return (*(step for step in at if isinstance(step, str | int)), *below)
+
+    # -- what is sent -----------------------------------------------------------------------------------------------
+
+    def _flush(self, whose: Path) -> list[tuple[str, dict[str, Any]]]:
+        found = []
+        for open_ in self._texts.pop(whose, {}).values():
+            if rest := open_.channel.close():
+                made = self._nest(open_.entry, open_.event, open_.path, rest, top=True)
+                found.append(self._out(open_.kind, made))
+        return found
+
+    def _nest(self, entry: Event, node: Any, path: Path, text: str, *, top: bool = False) -> Any:
+        """The smallest event like `node` that carries `text` at `path`."""
+        if not path:
+            return text
+        step, rest = path[0], path[1:]
+        if isinstance(step, int):
+            items = node if isinstance(node, list) else []
+            item = next((item for at, item in enumerate(items) if _place(item, at) == step), None)
+            inner = self._nest(entry, item, rest, text)
+            return [{"index": step, **inner} if isinstance(inner, dict) else inner]
+        kept = self._fields.constant if top else entry.keep
+        members = node if isinstance(node, dict) else {}
+        made = {
+            key: constant(value, self._look, key)
+            for key, value in members.items()
+            if key in kept and key != step and plain(value)
+        }
+        if entry.each and len(path) > 1 and entry.over and not top and step not in entry.over:
+            made |= {key: None for key in entry.over if key in members}
+        return made | {step: self._nest(entry, members.get(step), rest, text)}
+
+    def _out(self, kind: str, event: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        counted = self._stream.counted
+        if counted and counted in event:
+            event[counted] = self._sent
+            self._sent += 1
+        return kind, event
+
+
+_ERROR = frozenset({"error", "message", "code", "detail", "error_type", "param"})
+"""What an event that tells an error may carry beside constants."""
+
+
+def _whose(entry: Event, event: dict[str, Any]) -> Path:
+    who: list[str | int] = [entry.channel] if entry.channel else []
+    for key in entry.whose:
+        value = event.get(key)
+        if isinstance(value, str) and plain(value):
+            who.append(value)
+        else:
+            who.append(_index(value or 0))
+    return tuple(who)
+
+
+def _says_over(entry: Event, node: dict[str, Any]) -> bool:
+    """Whether an event, or an item of one, says that its texts end; raises ChunkError where that is no constant."""
+    over = False
+    for key in entry.over:
+        reason = node.get(key)
+        if reason is None or reason is False:
+            continue
+        if isinstance(reason, str) and not plain(reason):
+            raise ChunkError(key)
+        over = over or bool(reason)
+    return over
+
+
+def _place_of(speaker: _Speaker, path: Path) -> Path:
+    below = path[speaker.base :]
+    return below[1:] if speaker.entry.under and below[:1] == (speaker.entry.under,) else below
+
+
+def _index(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _MAX_CHANNELS:
+        raise ChunkError("index")
+    return value
+
+
+def _place(item: Any, position: int) -> int:
+    own = item.get("index") if isinstance(item, dict) else None
+    return position if own is None else _index(own)

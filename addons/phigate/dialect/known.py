@@ -1,0 +1,19 @@
+"""The dialects that the gateway speaks, and all their routes. A new dialect is a table of its own and a line here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from phigate.dialect import openai
+
+if TYPE_CHECKING:
+    from phigate.dialect.table import Dialect
+
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (openai.DIALECT,)}
+
+ROUTES = tuple(route for dialect in DIALECTS.values() for route in dialect.routes)
+
+
+def dialect_of(name: str | None) -> Dialect:
+    """The dialect that a route speaks; OpenAI's where no route is known, for its errors are read most widely."""
+    return DIALECTS.get(name or "", openai.DIALECT)

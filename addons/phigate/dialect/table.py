@@ -1,0 +1,66 @@
+"""What a dialect is: routes, where text comes in and goes out, and how an error looks. A table; nothing here acts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from phigate.dialect.routes import Route
+    from phigate.dialect.tree import Fields
+
+
+def _nothing(_request: Any) -> bool:
+    return False
+
+
+def _no_members(_request: Any) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One protocol.
+
+    `request` and `answer` say which keys of a message are not plain text. `error` makes the body of an error that its
+    clients show, from (status, code, message, further members). `unreadable` tells whether a request holds or asks for
+    content that is no text; `stored` whether it speaks of what the server kept of other exchanges; `steers` which of
+    its members decide what the model writes, so that an identifier can be asked out of it in pieces.
+    `usage` are the paths to the counts of tokens that came in and went out. `credential` is the field in which the
+    model's own credential is shown to it, `head` what else goes upstream with every request, `lists` whether an answer
+    may be a list. `passes` are fields of a request's and of an answer's head that go on, where they are plain words.
+    """
+
+    name: str
+    routes: tuple[Route, ...]
+    request: Fields
+    answer: Fields
+    error: Callable[[int, str, str, Mapping[str, Any] | None], bytes]
+    unreadable: Callable[[Any], bool] = _nothing
+    stored: Callable[[Any], bool] = _nothing
+    steers: Callable[[Any], tuple[str, ...]] = _no_members
+    usage: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    credential: bytes = b"authorization"
+    head: tuple[tuple[bytes, bytes], ...] = ()
+    lists: bool = False
+    passes: frozenset[bytes] = frozenset()
+
+    @property
+    def shown(self) -> Fields:
+        """A request as bystanders see it: the model's name is the caller's own words too."""
+        return self.request.without_constant("model")
+
+    def used(self, answer: Any) -> dict[str, int]:
+        """Token counts of an answer or an event, `{"input": n, "output": n}`; empty where it carries none."""
+        counts = {name: _at(answer, path) for name, path in zip(("input", "output"), self.usage, strict=True)}
+        return {name: count for name, count in counts.items() if isinstance(count, int) and not isinstance(count, bool)}
+
+
+def _at(node: Any, path: tuple[str, ...]) -> Any:
+    for step in path:
+        if not isinstance(node, dict):
+            return None
+        node = node.get(step)
+    return node if path else None

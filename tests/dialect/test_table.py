@@ -1,0 +1,22 @@
+"""What a dialect's table says of an answer."""
+
+import pytest
+
+from phigate.dialect import openai
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"usage": {"prompt_tokens": 3, "completion_tokens": 4}}, {"input": 3, "output": 4}),
+        ({"usage": {"prompt_tokens": True, "completion_tokens": "4"}}, {}),
+        ({"usage": None}, {}),
+        ([], {}),
+    ],
+)
+def test_counts_of_tokens_are_read_where_the_table_says(answer, expected):
+    assert openai.DIALECT.used(answer) == expected
+
+
+def test_bystanders_do_not_see_the_caller_s_name_of_a_model_as_a_constant():
+    assert openai.DIALECT.request.constant - openai.DIALECT.shown.constant == {"model"}
