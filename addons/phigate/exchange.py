@@ -119,6 +119,9 @@ class Exchange:
     names: Any = None
     """masking.memory: the names that the prompt shows, to be found again in the answer."""
 
+    stand_ins: Any = None
+    """masking.restore: what the prompt's values were replaced with, to be put back in the answer."""
+
     recorded: bool = False
     """The request record is durable."""
     contacted: bool = False

@@ -327,7 +327,7 @@ class House:
         route = _ROUTES.get(exchange.route or "", "")
         paths = self.paths_of(exchange.target, route, "answer" if answering else "request")
         caller = self._for(exchange, mask) if mask else None
-        return Sight(self.sources.detectors, self.secrets, caller, shown, names, paths)
+        return Sight(self.sources.detectors, self.secrets, caller, shown, names, paths, exchange.stand_ins)
 
     def _for(self, exchange: Exchange, mask: Mask) -> Transformer:
         subject = exchange.subject

@@ -9,7 +9,7 @@ from phigate.exchange import Refusal
 from phigate.masking import addon
 from phigate.masking.addon import Masking
 from phigate.policy.decide import Deny
-from tests.stage import answered, asking, entered, meet, permitted, released
+from tests.stage import answered, asking, entered, furnished, meet, permitted, policy_text, released
 from tests.traffic import CANARY_TEXT, chat, completion, events, leaks, said
 
 ASKED = chat(CANARY_TEXT)
@@ -272,3 +272,33 @@ async def test_a_flow_that_never_entered_is_left_alone(house, hook):
     if waiting is not None:
         await waiting
     assert flow.response is upstream
+
+
+# -- what the prompt's values were replaced with -----------------------------------------------------------------------
+
+RESTORING = "{name: blind, permit: [researcher], to: [chat], models: ['*'], prompt: stand, mask: years, restore: true}"
+WITH_STAND_INS = policy_text(RESTORING).replace("masks: {", "masks: {stand: {OTHER: surrogate, US_SSN: hash}, ")
+
+
+async def test_the_caller_s_own_values_come_back_and_no_others(tmp_path):
+    house = furnished(tmp_path, WITH_STAND_INS)
+    flow = asking(ASKED)
+    passage = permitted(flow, house, "researcher")
+    masking = Masking(house)
+    await meet(masking, "request", flow)
+    assert leaks(passage.onward_body) == []
+    read = content_of(json.loads(passage.onward_body))
+    passage.plan, passage.raw = "whole", completion(f"{read} Nobody else, least of all SSN 219-09-9999.")
+    await meet(masking, "response", flow)
+    told = json.loads(passage.answer)["choices"][0]["message"]["content"]
+    assert CANARY_TEXT in told
+    assert "219-09-9999" not in told
+    assert leaks(json.dumps(passage.answer_shown)) == []
+    house.journal.close("over")
+
+
+async def test_without_restore_nothing_comes_back(house):
+    flow = asking(ASKED)
+    passage = permitted(flow, house, "researcher")
+    await meet(Masking(house), "request", flow)
+    assert passage.exchange.stand_ins is None

@@ -50,6 +50,7 @@ GOOD = {"rules": [RULE], "roles": {"clinician": ["ward"]}, "masks": {"lean": {"O
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "one_verb_each": (GOOD | {"rules": [{"name": "x"}]}, "needs a verb"),
     "keys_fit_the_verb": (GOOD | {"rules": [RULE | {"wait": "PT1M"}]}, "means nothing"),
+    "restoring_needs_a_masked_prompt": (GOOD | {"rules": [RULE | {"restore": "true"}]}, "without `prompt`"),
     "content_is_masked": (GOOD | {"rules": [{k: v for k, v in RULE.items() if k != "mask"}]}, "needs `mask`"),
     "every_action_only_in_a_deny": (GOOD | {"rules": [RULE | {"to": ["*"]}]}, "`deny` only"),
     "star_stands_alone": (GOOD | {"rules": [RULE | {"models": ["*", "m"]}]}, "stands alone"),

@@ -257,3 +257,14 @@ def test_more_matching_permits_never_show_more(of: list[str], question: dict[str
     if isinstance(one, Permit):
         for entity in ("PERSON", "DATE_TIME", "MRN"):
             assert all_of_them.mask.of(entity).strictness <= one.mask.of(entity).strictness
+
+
+def test_restore_needs_every_matching_permit_and_a_masked_prompt() -> None:
+    back = "{name: back, permit: [researcher], to: [chat], models: ['*'], mask: lean, prompt: lean, restore: true}"
+    plain = "{name: plain, permit: [clinician], to: [chat], models: ['*'], mask: lean}"
+    alone = ask(policy(back, plain), "researcher")
+    assert isinstance(alone, Permit)
+    assert alone.restore
+    both = ask(policy(back, plain), "researcher", "clinician")
+    assert isinstance(both, Permit)
+    assert not both.restore

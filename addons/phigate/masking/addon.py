@@ -17,6 +17,7 @@ from phigate.exchange import Refusal
 from phigate.gate import headers, replies
 from phigate.host import lockdown, logs
 from phigate.masking.answer import MaskedStream, broken_off, failure, whole
+from phigate.masking.restore import StandIns
 from phigate.policy.decide import Permit
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Masking:
     def _prompt(self, passage: flows.Passage) -> None:
         exchange, decision = passage.exchange, passage.exchange.decision
         permit = decision if isinstance(decision, Permit) and exchange.refusal is None else None
+        exchange.stand_ins = StandIns() if permit and permit.restore else None
         sight = self.house.sight(exchange, permit.prompt if permit else None)
         passage.model_shown = sight.for_bystanders(exchange.target) if exchange.target else None
         route = passage.route
@@ -64,6 +66,8 @@ class Masking:
                 onward = sight.tree_for_caller(exchange.request, dialect.request)
             codec = route.reads[media_of(passage.fields)[0]]
             passage.onward_body, passage.onward_head = codec.write(onward)
+        if exchange.stand_ins:
+            exchange.stand_ins.teach(sight.names)
         exchange.names = sight.names
         exchange.found_in = sight.found
         exchange.identifiers |= sight.identifiers

@@ -60,6 +60,12 @@ class Detectors:
     def __init__(self, rows: tuple[Detector, ...] = DETECTORS, sources: Sequence[Source] = ()) -> None:
         self.sources: tuple[Source, ...] = (*((compiled(rows),) if rows else ()), *sources)
 
+    def beside(self, source: Source) -> Detectors:
+        """The same, and one source more."""
+        other = Detectors(())
+        other.sources = (*self.sources, source)
+        return other
+
     def scanner(self, names: Memory | None = None) -> Scanner:
         """For one text that may be growing; `names` are known before it begins, and those that it shows are added."""
         return Scanner(self.sources, names)

@@ -17,6 +17,7 @@ from phigate.masking.detect import Piece
 from phigate.masking.evidence import Hit
 from phigate.masking.identifiers import identifier
 from phigate.masking.memory import Memory
+from phigate.masking.restore import STAND_IN, Standing
 from phigate.masking.structure import Growing, Structure, parts, pieces
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from phigate.dialect.tree import Fields
     from phigate.masking.detect import Detectors, Whole
+    from phigate.masking.restore import StandIns
     from phigate.masking.structure.paths import Paths
     from phigate.masking.transforms import Secrets, Transformer
 
@@ -39,17 +41,20 @@ class Sight:
         shown: Transformer,
         names: Memory | None = None,
         paths: Paths | None = None,
+        stand_ins: StandIns | None = None,
     ) -> None:
         """`caller` None hides nothing from the caller; `paths` are what the policy's `fields` say of this side.
 
         An answer's sight has the `names` that its prompt showed, and reads every text as if it were still growing, so
         that it is masked alike whole and streamed. A prompt's has none, and reads each text knowing all the others
-        (see `study`).
+        (see `study`). A prompt's `stand_ins` collect what its values are replaced with; an answer's are put back.
         """
         self._causal = names is not None
         self.names = names or Memory()
         self._read: dict[str, Whole] = {}
-        self._detectors = detectors
+        self._collected = stand_ins if not self._causal else None
+        self._originals = stand_ins.originals if stand_ins and self._causal else {}
+        self._detectors = detectors.beside(Standing(self._originals)) if self._originals else detectors
         self._secrets = secrets
         self._caller = caller
         self._shown = shown
@@ -193,13 +198,36 @@ class Sight:
             if entity is None:
                 caller.append(text)
                 shown.append(text)
+                continue
+            if entity == STAND_IN:
+                caller.append(self._put_back(piece, shown))
             else:
-                caller.append(self._caller.render(piece) if self._caller else text)
+                caller.append(self._hidden_from_caller(piece))
                 shown.append(self._shown.render(piece))
                 if self._shown.finds(piece) or (self._caller and self._caller.finds(piece)):
                     self.found[entity] += 1
                     self.identifiers.add(identifier(entity, text, self._secrets))
         return "".join(caller), "".join(shown)
+
+    def _hidden_from_caller(self, piece: Piece) -> str:
+        if self._caller is None:
+            return piece.text
+        text = self._caller.render(piece)
+        if self._collected is not None and piece.entity and self._caller.tells_apart(piece):
+            self._collected.add(text, piece.text, piece.entity)
+        return text
+
+    def _put_back(self, piece: Piece, shown: list[str]) -> str:
+        """The original of a stand-in, which the caller wrote; one that is written otherwise is told to nobody."""
+        original = self._originals.get(piece.text)
+        real = (
+            Piece(original.text, original.entity, "stand-in", 1.0) if original else piece._replace(entity="UNIQUE_ID")
+        )
+        shown.append(self._shown.render(real))
+        entity = str(real.entity)
+        self.found[entity] += 1
+        self.identifiers.add(identifier(entity, real.text, self._secrets))
+        return original.text if original else shown[-1]
 
     def channel(self, shown: list[str]) -> TextChannel:
         return TextChannel(self, self._detectors, shown)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from phigate.masking.calendar import moved, read
 from phigate.masking.encoded import UNDECODABLE
 from phigate.masking.identifiers import normal
+from phigate.masking.restore import ONE_TO_ONE
 from phigate.masking.reversible import encrypt as token_of
 from phigate.masking.secrets import Secrets
 from phigate.masking.states import state_of
@@ -267,6 +268,10 @@ class Transformer:
     def hides(self, piece: Piece) -> bool:
         """Whether the piece is an identifier for this mask, and not one that it keeps."""
         return piece.entity is not None and self.finds(piece) and self._mask.of(piece.entity).name != "keep"
+
+    def tells_apart(self, piece: Piece) -> bool:
+        """Whether what stands for the piece tells which value it stands for."""
+        return self.hides(piece) and self._mask.of(str(piece.entity)).name in ONE_TO_ONE
 
     def render(self, piece: Piece) -> str:
         """A piece's text as this mask shows it."""

@@ -30,6 +30,7 @@ KEY_VERBS = {
     "mask": _PERMITTING,
     "prompt": _PERMITTING,
     "opaque": ("permit",),
+    "restore": ("permit",),
     "steering": ("permit",),
     "message": ("deny", "hold"),
     "approvers": ("hold",),
@@ -63,6 +64,12 @@ def one_verb_each(policy: dict[str, Any]) -> Found:
             yield path, "needs a verb: " + ", ".join(map(quoted, VERBS[:-1])) + f" or {quoted(VERBS[-1])}"
         elif len(verbs) > 1:
             yield path, f"has both {quoted(verbs[0])} and {quoted(verbs[1])}: a rule has one verb"
+
+
+def restoring_needs_a_masked_prompt(policy: dict[str, Any]) -> Found:
+    for path, rule in _rules(policy):
+        if "restore" in rule and "prompt" not in rule:
+            yield (*path, "restore"), "means nothing without `prompt`: only what was replaced there is put back"
 
 
 def keys_fit_the_verb(policy: dict[str, Any]) -> Found:
@@ -214,6 +221,7 @@ def sealing_is_not_here(policy: dict[str, Any]) -> Found:
 CHECKS: tuple[Check, ...] = (
     one_verb_each,
     keys_fit_the_verb,
+    restoring_needs_a_masked_prompt,
     content_is_masked,
     every_action_only_in_a_deny,
     star_stands_alone,

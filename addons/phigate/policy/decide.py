@@ -55,6 +55,7 @@ class Permit:
     mask: Mask
     prompt: Mask | None = None
     purpose: str | None = None
+    restore: bool = False
     opaque: bool = False
     steering: bool = False
 
@@ -206,6 +207,7 @@ class _Index:
             mask=self._mask(matched),
             prompt=strictest(prompts) if prompts else None,
             purpose="+".join(sorted({rule.purpose for rule in rules if rule.purpose})) or None,
+            restore=bool(prompts) and all(rule.restore for rule in rules),
             opaque=all(rule.opaque == "permit" for rule in rules),
             steering=all(rule.steering == "permit" for rule in rules),
         )

@@ -328,6 +328,16 @@ def _version(value: Any) -> Any:
 
 Version = Annotated[int, BeforeValidator(_version), Says("`1`")]
 Bodies = Annotated[str, one_of("word", {"none", "masked", "sealed"}), Says("`none`, `masked` or `sealed`")]
+
+
+def _yes(value: Any) -> Any:
+    known = {"true": True, "false": False, True: True, False: False}
+    if not isinstance(value, str | bool) or value not in known:
+        raise fault("is empty" if value == "" else f"must be `true` or `false`, not {_shown(value)}")
+    return known[value]
+
+
+Yes = Annotated[bool, BeforeValidator(_yes), Says("`true` or `false`")]
 Opacity = Annotated[str, one_of("word", {"never", "permit"}), Says("`never` or `permit`")]
 Grantable = Annotated[str, one_of("word", {"request"}), Says("`request`")]
 RouteMatch = Annotated[

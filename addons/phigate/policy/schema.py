@@ -71,6 +71,7 @@ from phigate.policy.fields import (
     Version,
     Wanted,
     Whole,
+    Yes,
 )
 from phigate.policy.fields import (
     Issuer as IssuerUrl,
@@ -208,6 +209,11 @@ class Rule(Section):
         default=None, description="how the answer is masked: one of `masks`, or `reveal`; needed where there is content"
     )
     prompt: MaskName | None = Field(default=None, description="how the prompt is masked before the model sees it")
+    restore: Yes = Field(
+        default=False,
+        description="`true` puts back, in the caller's answer, what `prompt` replaced by something that tells values "
+        "apart (surrogate, shift, hash, encrypt)",
+    )
     opaque: Opacity = Field(default="never", description="`permit` lets content through that cannot be read")
     steering: Opacity = Field(
         default="never",
