@@ -1,4 +1,4 @@
-"""`scripts/bench [gateway|identity|masking] [--quick] ...`: one sub-command a benchmark."""
+"""`scripts/bench [gateway|identity|masking|streams] [--quick] ...`: one sub-command a benchmark."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from bench import gateway, identity, masking
+from bench import gateway, identity, masking, streams
 from bench.cases import CASES
 from bench.gateway import Plan
 from processes import NotReady
@@ -19,7 +19,7 @@ def stop(*_: object) -> NoReturn:
 
 def main() -> None:
     options = argparse.ArgumentParser(prog="scripts/bench", description="Benchmarks of the gateway, told as ratios.")
-    options.add_argument("which", nargs="?", default="gateway", choices=["gateway", "identity", "masking"])
+    options.add_argument("which", nargs="?", default="gateway", choices=["gateway", "identity", "masking", "streams"])
     options.add_argument("--quick", action="store_true", help="a smoke run: one short round; its figures mean nothing")
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=float, help="of each turn in a round; gateway: 2, identity: 0.5")
@@ -38,6 +38,8 @@ def main() -> None:
             identity.run(
                 identity.Plan(1, 0.02) if chosen.quick else identity.Plan(chosen.rounds, chosen.seconds or 0.5)
             )
+        elif chosen.which == "streams":
+            streams.run(streams.Plan(1, (2,), 20) if chosen.quick else streams.Plan(chosen.rounds))
         elif chosen.which == "masking" and chosen.data:
             masking.run_data(chosen.data, with_presidio=not chosen.without_presidio)
         elif chosen.which == "masking":

@@ -95,8 +95,14 @@ class Helper:
         return line
 
     def order(self, order: Order) -> Any:
+        return self._asked(written(order))
+
+    def told(self, order: dict[str, Any]) -> Any:
+        return self._asked(json.dumps(order))
+
+    def _asked(self, line: str) -> Any:
         assert self.process.stdin is not None
-        self.process.stdin.write(written(order) + "\n")
+        self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         return json.loads(self.line())
 
@@ -196,11 +202,11 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def bare(upstream: str, folder: Path) -> tuple[Child, int]:
+def bare(upstream: str, folder: Path, *more: str) -> tuple[Child, int]:
     """Return a plain reverse proxy: what anybody would start without the gateway."""
     port = free_port()
     listen = ["--listen-host", HOST, "--listen-port", str(port)]
-    command = [MITMDUMP, "-q", "--mode", f"reverse:{upstream}", *listen, *settings(confdir=folder / "bare")]
+    command = [MITMDUMP, "-q", "--mode", f"reverse:{upstream}", *listen, *settings(confdir=folder / "bare"), *more]
     return Child("mitmdump", [*pinned(0), *command], folder / "bare.log"), port
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 import patients
+from bench import streaming
 from bench.cases import CASES, Case
 from bench.gateway import Turn, pair, ratio
 from bench.load import Order, percentile, read, run, written
@@ -17,6 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SMALL, LARGE, STREAM, PACED = CASES
+
+
+async def test_streams_at_a_pace_arrive_whole_and_in_time() -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(streaming.Server, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    result = await streaming.take(streaming.StreamOrder(port, "abc", streams=3, tokens=5, pause=0.01))
+    server.close()
+    assert (result.events, result.faults) == (3 * 6, 0)
+    assert 0 < result.late_p50 <= result.late_p99
+    assert result.first_p50 > 0
 
 
 @pytest.fixture
