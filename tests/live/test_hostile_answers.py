@@ -28,6 +28,10 @@ WHOLE = [
     ("JSON that is no object", Answer(json.dumps([CANARY_TEXT]).encode(), headers=JSON)),
     ("JSON in another encoding", Answer(json.dumps({"a": CANARY_TEXT}).encode("utf-16"), headers=JSON)),
     ("compressed JSON", Answer(gzip.compress(completion()), headers=JSON | {"content-encoding": "gzip"})),
+    (
+        "two compressed bodies in one",
+        Answer(gzip.compress(b"{}") + gzip.compress(completion()), headers=JSON | {"content-encoding": "gzip"}),
+    ),
     ("an encoding that is none", Answer(completion(), headers=JSON | {"content-encoding": "zebra"})),
     ("a created status", Answer(completion(), status=201, headers=JSON)),
     ("a partial answer", Answer(completion(), status=206, headers=JSON)),
@@ -177,3 +181,15 @@ def test_an_upstream_that_is_down_is_502(issuer, policy, bearers, tmp_path):
     assert [record["outcome"] for record in records(gateway.journal) if record["kind"] == "response"] == [
         "upstream-broke"
     ]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_compressed_answer_is_decoded_and_masked(gateway, bearers, model, stream):
+    plain = b"".join(events(CANARY_TEXT, 5)) if stream else completion()
+    media = {"content-type": "text/event-stream"} if stream else JSON
+    model.script = Answer(gzip.compress(plain), headers=media | {"content-encoding": "gzip"})
+    got = exchange(gateway, bearers["dr.okafor"], chat(stream=stream))
+    model.forget()
+    assert got.split(b" ")[1] == b"200"
+    assert leaks(got) == []
+    assert b"furosemide 40 mg" in (got if not stream else said(got.partition(b"\r\n\r\n")[2]).encode())

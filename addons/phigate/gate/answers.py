@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from phigate.dialect import encodings
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -12,9 +14,9 @@ def plan(status: int, headers: Mapping[str, str], *, answers: Collection[str], s
     """`whole` (one of `answers`), `stream` (events of this media type), `error` (a 4xx or 5xx), or None.
 
     Everything else would need knowledge that no dialect has: informational and partial answers, redirects,
-    encodings that were not asked for, types that are no text (RFC 9110, 15).
+    encodings that nobody decodes, types that are no text (RFC 9110, 15).
     """
-    if headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+    if not encodings.known(headers.get("content-encoding", "")):
         return None
     media = headers.get("content-type", "").partition(";")[0].strip().lower()
     if 400 <= status <= 599:

@@ -11,6 +11,7 @@ from mitmproxy import ctx
 
 from phigate import flows
 from phigate.capture.journal import JournalDown
+from phigate.dialect import encodings
 from phigate.dialect.codecs import media_of
 from phigate.dialect.known import dialect_of
 from phigate.exchange import Refusal
@@ -105,6 +106,7 @@ class Masking:
         exchange, dialect = passage.exchange, dialect_of(passage.exchange.dialect)
         sight = self.house.sight(exchange, permit.mask, answering=True)
         try:
+            passage.raw = encodings.decoded(_encoding(passage), passage.raw)
             if passage.plan == "error":
                 passage.answer, passage.answer_shown = failure(passage.raw, passage.upstream_status, sight, dialect)
                 passage.status, passage.outcome = passage.upstream_status, "refused-by-upstream"
@@ -134,6 +136,7 @@ class Guard:
         self._sight = house.sight(passage.exchange, permit.mask, answering=True)
         self._stream = stream
         self._masked = MaskedStream(self._sight, dialect_of(passage.exchange.dialect), stream, opaque=permit.opaque)
+        self._decoder = encodings.decoder(_encoding(passage))
         self._parts = 0
         self._shown: list[str] = []
         self._broken = False
@@ -142,7 +145,7 @@ class Guard:
         if self._broken:
             return []
         try:
-            out = self._masked.feed(data) if data else self._masked.finish()
+            out = self._masked.feed(self._decoder.feed(data)) if data else self._finish()
             self._record()
         except JournalDown:
             return self._break_off("unrecorded")
@@ -154,6 +157,10 @@ class Guard:
         if out and not self._passage.first_at:
             self._passage.first_at = time.time()
         return out or []
+
+    def _finish(self) -> bytes:
+        self._decoder.close()
+        return self._masked.finish()
 
     def settle(self) -> None:
         """Hand over what was found and shown, once nothing more comes."""
@@ -180,6 +187,10 @@ class Guard:
         self._passage.outcome = outcome
         lockdown.cut_upstream(ctx.master, self._flow)
         return broken_off(self._stream, *BROKEN_OFF)
+
+
+def _encoding(passage: flows.Passage) -> str:
+    return passage.answer_fields.get(b"content-encoding", b"").decode("latin-1")
 
 
 def _passed(passage: flows.Passage) -> list[tuple[bytes, bytes]]:
