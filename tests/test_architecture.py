@@ -43,7 +43,14 @@ FLOORS = {
 
 ADDON = re.compile(r"\w+\.addon")
 KNOW_THE_WORLD = {
-    *("policy.load", "policy.reference", "masking.roster", "masking.tagger.lexicon", "masking.tagger.model"),
+    *(
+        "policy.load",
+        "dialect.reference",
+        "policy.reference",
+        "masking.roster",
+        "masking.tagger.lexicon",
+        "masking.tagger.model",
+    ),
     *("identity.fetch", "identity.keys", "identity.verify"),
     *("identity.follow", "identity.introspect", "identity.keyring"),
     *("ledger.bounded", "ledger.engines", "ledger.ledger", "ledger.opening", "ledger.spending"),
