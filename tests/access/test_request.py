@@ -1,5 +1,7 @@
 """What a body asks for, or why it cannot be a request."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,3 +85,10 @@ def test_a_route_without_a_body_asks_for_nothing_more():
 @given(st.binary(max_size=80))
 def test_any_bytes_are_read_or_refused(content):
     assert isinstance(read(CHAT, content), Asked | Refusal)
+
+
+def test_what_a_route_omits_does_not_go_on_and_what_it_sets_does():
+    route = replace(CHAT, omits=frozenset({"logprobs"}), sets={"store": False})
+    asked = read(route, b'{"model":"m","logprobs":true,"store":true}')
+    assert isinstance(asked, Asked)
+    assert asked.tree == {"model": "m", "store": False}

@@ -64,6 +64,7 @@ def read(
     dialect = dialect_of(route.dialect)
     if dialect.stored(tree):
         return fault(400, "stored-state")
+    tree = {key: value for key, value in tree.items() if key not in route.omits} | dict(route.sets)
     return Asked(route, tree, model, streaming=streaming, readable=not dialect.unreadable(tree))
 
 

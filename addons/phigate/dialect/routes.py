@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from phigate.dialect.codecs import JSON
 
@@ -26,6 +26,7 @@ _FORMS = {
     "id": r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}",
 }
 _JSON: Mapping[str, Codec] = MappingProxyType({"application/json": JSON})
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Route:
     `reads` and `answers` are the media types of a request's and an answer's body and how they are read. `stream` is how
     a streamed answer is read, None where the route knows none; `asks` says when a request wants one: `stream` (the
     member is true), `unless` (the member is not false), `always`. Of routes with one path, the first counts whose
-    `when` is a member of the body.
+    `when` is a member of the body. `sets` are members that every request goes on with, whatever the caller wrote there;
+    `omits` are those it goes on without: what they ask for never goes out.
     """
 
     name: str
@@ -51,6 +53,8 @@ class Route:
     when: str | None = None
     reads: Mapping[str, Codec] = field(default=_JSON)
     answers: Mapping[str, Codec] = field(default=_JSON)
+    sets: Mapping[str, Any] = field(default=_NOTHING)
+    omits: frozenset[str] = frozenset()
 
     @property
     def names_model(self) -> bool:
