@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from phigate.capture.journal import Journal, JournalFault, open_journal
 from phigate.capture.record import policy_record
-from phigate.dialect.known import DIALECTS, ROUTES
+from phigate.dialect.known import PROTOCOLS, ROUTES
 from phigate.host.addresses import Addresses
 from phigate.identity.follow import Follow
 from phigate.identity.keyring import Keyring, KeyringFault, open_keyring
@@ -187,7 +187,7 @@ class House:
                 tuple(f"{self._policy_path}: fields: no server has the route `{each}`" for each in unknown)
             )
         for name, model in (policy.models or {}).items():
-            if strange := sorted(set(model.speaks) - DIALECTS.keys()):
+            if strange := sorted(set(model.speaks) - PROTOCOLS):
                 raise PolicyFaults((f"{self._policy_path}: models.{name}.speaks: no dialect is called `{strange[0]}`",))
         self.providers = providers_of(policy)
         if sources is None:

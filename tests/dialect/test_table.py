@@ -1,5 +1,7 @@
 """What a dialect's table says of an answer."""
 
+from dataclasses import replace
+
 import pytest
 
 from phigate.dialect import openai
@@ -20,3 +22,8 @@ def test_counts_of_tokens_are_read_where_the_table_says(answer, expected):
 
 def test_bystanders_do_not_see_the_caller_s_name_of_a_model_as_a_constant():
     assert openai.DIALECT.request.constant - openai.DIALECT.shown.constant == {"model"}
+
+
+def test_several_tables_may_describe_one_protocol_which_the_policy_knows_by_one_name():
+    part = replace(openai.DIALECT, name="openai-novel", part_of="openai")
+    assert (part.protocol, openai.DIALECT.protocol) == ("openai", "openai")

@@ -69,10 +69,11 @@ class Access:
     def _address(self, passage: flows.Passage, asked: Asked) -> Refusal | None:
         """Which model of the policy the name means, and where it stands."""
         exchange, policy = passage.exchange, self.house.policy
+        protocol = dialect_of(asked.route.dialect).protocol
         if asked.model is not None:
-            target = policy.resolve(asked.model, asked.route.dialect)
+            target = policy.resolve(asked.model, protocol)
         elif asked.tree is not None or asked.route.action not in MODEL_FREE_ACTIONS:
-            target = policy.targets.speaking(asked.route.dialect)
+            target = policy.targets.speaking(protocol)
         else:
             return None
         if not isinstance(target, Target):

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (openai.DIALECT,)}
 
+PROTOCOLS = frozenset(dialect.protocol for dialect in DIALECTS.values())
+"""What a policy may say that a model's server speaks."""
+
 ROUTES = tuple(route for dialect in DIALECTS.values() for route in dialect.routes)
 
 

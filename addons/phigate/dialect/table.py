@@ -31,6 +31,7 @@ class Dialect:
     `usage` are the paths to the counts of tokens that came in and went out. `credential` is the field in which the
     model's own credential is shown to it, `head` what else goes upstream with every request, `lists` whether an answer
     may be a list. `passes` are fields of a request's and of an answer's head that go on, where they are plain words.
+    `part_of` is the protocol that a policy's `speaks` names, where several tables describe one.
     """
 
     name: str
@@ -46,6 +47,12 @@ class Dialect:
     head: tuple[tuple[bytes, bytes], ...] = ()
     lists: bool = False
     passes: frozenset[bytes] = frozenset()
+    part_of: str = ""
+
+    @property
+    def protocol(self) -> str:
+        """The name by which a policy calls it."""
+        return self.part_of or self.name
 
     @property
     def shown(self) -> Fields:
