@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phigate.dialect.channels import MOST_HELD, ChunkError
-from phigate.dialect.events import Events
+from phigate.dialect.events import Event, Events, Stream
 from phigate.dialect.openai import ANSWER, STREAM
 
 
@@ -259,3 +259,54 @@ def test_the_rest_of_a_text_that_an_error_cut_does_not_go_out():
     made.feed(delta(content="536-22-"))
     out = made.feed(delta(content="8145") | {"error": {"message": "broken"}}) + made.close()
     assert "8145" not in json.dumps(out)
+
+
+BLOCKS = Stream(
+    "text/event-stream",
+    {
+        "start": Event(
+            whose=("index",),
+            under="block",
+            begins={("text",): ("piece", {"delta": {"type": "text"}}, ("delta", "text"))},
+        ),
+        "piece": Event(whose=("index",), under="delta"),
+        "stop": Event(whose=("index",), whole=True, ends="own"),
+        "open": Event(whole=True, bare=("message", "content")),
+    },
+    lambda code, message: ("error", {"error": {"code": code, "message": message}}),
+    kind="type",
+)
+
+
+def blocks(*events):
+    made = Events(BLOCKS, ANSWER, Upper, lambda make: make(str.upper), str)
+    return [out for event in events for _, out in made.feed(event)]
+
+
+def test_a_text_may_begin_where_its_block_starts_and_its_rest_is_told_as_a_piece():
+    start = {"type": "start", "index": 0, "block": {"type": "text", "text": "one two", "title": "al l"}}
+    stop = {"type": "stop", "index": 0}
+    assert blocks(start, stop) == [
+        start | {"block": {"type": "text", "text": "ONE ", "title": "AL L"}},
+        {"type": "piece", "index": 0, "delta": {"type": "text", "text": "TWO"}},
+        stop,
+    ]
+    piece = {"type": "piece", "index": 0, "delta": {"type": "text", "text": "three"}}
+    assert [out.get("delta", {}).get("text") for out in blocks(start, piece, stop)] == [None, "TWOTHREE", None]
+
+
+def test_a_block_starts_even_where_its_text_is_held_back():
+    start = {"type": "start", "index": 0, "block": {"type": "text", "text": "one"}}
+    assert blocks(start) == [start | {"block": {"type": "text", "text": ""}}]
+
+
+def test_a_text_before_its_place_is_an_error():
+    assert blocks({"type": "open", "message": {"content": []}}) == [{"type": "open", "message": {"content": []}}]
+    with pytest.raises(ChunkError):
+        blocks({"type": "open", "message": {"content": ["536-22-"]}})
+
+
+@pytest.mark.parametrize("index", ["0", "a", 1.0, True])
+def test_whose_text_it_is_is_told_by_a_number(index):
+    with pytest.raises(ChunkError):
+        blocks({"type": "piece", "index": index, "delta": {"text": "536-22-"}})

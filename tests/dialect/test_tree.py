@@ -1,12 +1,14 @@
 """Every string of a message that is not the protocol's own is text, wherever it stands."""
 
+import json
+
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from phigate.dialect.openai import ANSWER, REQUEST
-from phigate.dialect.tree import embedded, rewrite, texts
+from phigate.dialect.tree import TreeError, document, embedded, rewrite, texts
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
@@ -52,6 +54,26 @@ def test_json_in_a_string_is_rendered_inside_and_stays_json():
         "<ssn>": "<123456789>",
         "<list>": ["<a>", True],
     }
+
+
+@given(JSON)
+def test_a_value_is_rendered_as_if_a_string_held_it(tree):
+    assert document(tree, mark) == json.loads(embedded(json.dumps(tree), mark))
+
+
+def test_a_value_is_seen_as_a_whole_first():
+    def hide(text: str) -> str:
+        return text.replace('"jane"', '"[PERSON]"') if '"kind":"person"' in text else text
+
+    assert document({"kind": "person", "name": "jane"}, hide) == {"kind": "person", "name": "[PERSON]"}
+
+
+def test_a_value_deeper_than_anybody_reads_is_an_error():
+    deep: list = []
+    for _ in range(400):
+        deep = [deep]
+    with pytest.raises(TreeError):
+        document(deep, mark)
 
 
 def test_a_string_that_holds_no_json_is_text():

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from phigate.dialect.channels import Channel, ChunkError, Growing, JoinedJson, Labelled
@@ -20,10 +21,10 @@ from phigate.dialect.tree import (
     TELLING,
     constant,
     counts,
+    document,
     number,
     plain,
     rewrite,
-    values,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class Event:
     `ends` says that an event of this kind ends texts whatever its members: those of the same `whose`, or `all`.
     `whole` tells that texts are not told in pieces; `told` are the keys whose text is whole in any event, `grows`
     those that are told anew and longer each time. `json` are keys whose pieces join to JSON.
+    `begins` are the places at which a text may begin in such an event, each with the event in which its rest is told:
+    its kind, its members beside those that say whose it is, and the text's path; all other texts of such an event are
+    whole.
+    `bare` are the steps to a member that says nothing in such an event: texts in it would join with later pieces.
     `keep` are the members that every event of a text repeats. `fails` says that nothing follows. `opaque` is content
     that cannot be read. `at` is where a whole answer has what the event carries: names of steps, those of `whose` stand
     for what they say.
@@ -66,6 +71,8 @@ class Event:
     told: frozenset[str] = frozenset()
     grows: frozenset[str] = frozenset()
     json: frozenset[str] = frozenset()
+    begins: Mapping[Path, tuple[str, Mapping[str, Any], Path]] = MappingProxyType({})
+    bare: tuple[str, ...] = ()
     keep: frozenset[str] = frozenset({"index", "type"})
     fails: bool = False
     opaque: bool = False
@@ -167,6 +174,8 @@ class Events:
             raise ChunkError("a kind of event that nobody knows")
         if entry.opaque:
             return self._unread(kind, event)
+        if entry.bare and _at(event, entry.bare):
+            raise ChunkError("a text before its place")
         if entry.whole:
             return [*self._ended(entry, event), self._out(kind, self._whole(event))]
         return self._spoken(kind, entry, event)
@@ -218,7 +227,7 @@ class Events:
             if each in event:
                 made[each] = self._items(kind, entry, event, speakers)
         before = [sent for speaker in speakers if speaker.over for sent in self._end(speaker)]
-        tells = any(speaker.says or speaker.over for speaker in speakers)
+        tells = bool(entry.begins) or any(speaker.says or speaker.over for speaker in speakers)
         if not tells and any(speaker.swallowed for speaker in speakers):
             return before
         return [*before, self._out(kind, made)]
@@ -262,6 +271,8 @@ class Events:
         if len(path) > MAX_DEPTH:
             raise ChunkError("nested too deep")
         if isinstance(node, str):
+            if speaker.entry.begins and _place_of(speaker, path) not in speaker.entry.begins:
+                return self._told(speaker, path[-1], node)
             return self._piece(speaker, path, node)
         if isinstance(node, dict):
             return {key: self._member(speaker, path, key, value) for key, value in node.items() if self._kept(key)}
@@ -283,8 +294,7 @@ class Events:
         if key in self._fields.blank:
             return self._fields.blank[key]
         if key in speaker.entry.told and value is not None:
-            speaker.says = True
-            return self._twice(lambda render: rewrite({key: value}, self._fields, render)[key])
+            return self._told(speaker, key, value)
         whole = key in self._fields.json and not isinstance(value, str)
         fixed = key in self._fields.constant and plain(value)
         if whole or fixed or isinstance(value, int | float):
@@ -293,8 +303,15 @@ class Events:
                 return said[0]
             if fixed:
                 return self._joined(speaker, here, value)
-            return self._twice(lambda render: (values if whole else number)(value, render, key))
+            return self._twice(lambda render: (document if whole else number)(value, render, key))
         return self._walk(speaker, here, value)
+
+    def _told(self, speaker: _Speaker, key: str | int, value: Any) -> Any:
+        """A value that is no piece of anything."""
+        speaker.says = True
+        if isinstance(key, int):
+            return self._twice(partial(rewrite, value, self._fields))
+        return self._twice(lambda render: rewrite({key: value}, self._fields, render)[key])
 
     def _joined(self, speaker: _Speaker, path: Path, value: Any) -> Any:
         """A constant of a stream: clients join strings, so one that changes must not join to an identifier."""
@@ -337,6 +354,10 @@ class Events:
             texts[place] = open_ = _Open(channel, speaker.entry, speaker.kind, speaker.event, path)
         else:
             open_.entry, open_.kind, open_.event, open_.path = speaker.entry, speaker.kind, speaker.event, path
+        if place in speaker.entry.begins:
+            open_.kind, members, open_.path = speaker.entry.begins[place]
+            who = {key: speaker.event[key] for key in speaker.entry.whose if key in speaker.event}
+            open_.event = {self._stream.kind: open_.kind, **who, **members}
         return open_.channel.feed(text)
 
     def _usual(self, entry: Event, key: str | int) -> Channel:
@@ -400,11 +421,17 @@ _ERROR = frozenset({"error", "message", "code", "detail", "error_type", "param"}
 """What an event that tells an error may carry beside constants."""
 
 
+def _at(node: Any, steps: Path) -> Any:
+    for step in steps:
+        node = node.get(step) if isinstance(node, dict) else None
+    return node
+
+
 def _whose(entry: Event, event: dict[str, Any]) -> Path:
     who: list[str | int] = [entry.channel] if entry.channel else []
     for key in entry.whose:
         value = event.get(key)
-        if isinstance(value, str) and plain(value):
+        if isinstance(value, str) and plain(value) and not key.endswith("index"):  # "0" is 0 to some clients
             who.append(value)
         else:
             who.append(_index(value or 0))

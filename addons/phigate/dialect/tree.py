@@ -109,7 +109,7 @@ def _member(key: str, value: Any, fields: Fields, render: Callable[[str], str], 
     if key in fields.constant and plain(value):
         return constant(value, render, key)
     if key in fields.json:
-        return embedded(value, render, depth) if isinstance(value, str) else values(value, render, key, depth)
+        return embedded(value, render, depth) if isinstance(value, str) else document(value, render, key, depth)
     if isinstance(value, str) and key not in fields.prose:
         return labelled(key, value, render)
     if _long(value):
@@ -163,6 +163,17 @@ def embedded(text: str, render: Callable[[str], str], depth: int = 0) -> str:
         return render(text)
     seen = _loaded(render(text)) if isinstance(inner, dict | list) else inner
     return orjson.dumps(_left(inner, seen, render, "", depth)).decode()
+
+
+def document(value: Any, render: Callable[[str], str], key: str = "", depth: int = 0) -> Any:
+    """A JSON value that stands by itself in a tree, rendered as if a string held it."""
+    if not isinstance(value, dict | list) or not value:
+        return values(value, render, key, depth)
+    try:
+        text = orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        raise TreeError("nested too deep") from None
+    return _left(value, _loaded(render(text)), render, "", depth)
 
 
 def _loaded(text: str) -> Any:
