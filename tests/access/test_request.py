@@ -13,7 +13,7 @@ from phigate.dialect.routes import Match
 from phigate.exchange import Refusal
 from tests.stage import ROUTES
 
-CHAT, EMBED, MODELS = ROUTES["openai-chat"], ROUTES["openai-embeddings"], ROUTES["openai-models"]
+CHAT, MODELS = ROUTES["openai-chat"], ROUTES["openai-models"]
 
 
 def read(route, content):
@@ -67,9 +67,9 @@ def test_what_is_no_request_is_refused(sentence, content, status, reason):
 
 
 def test_what_goes_on_is_the_tree_that_was_read():
-    asked = read(EMBED, b'{"model":"m","input":"a","input":"b"}')
+    asked = read(CHAT, b'{"model":"m","user":"a","user":"b"}')
     assert isinstance(asked, Asked)
-    assert asked.tree == {"model": "m", "input": "b"}
+    assert asked.tree == {"model": "m", "user": "b"}
 
 
 def test_content_that_is_no_text_is_noticed():

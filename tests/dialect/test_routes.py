@@ -2,10 +2,11 @@
 
 import pytest
 
-from phigate.dialect import openai
+from phigate.dialect import openai, openai_lists
 from phigate.dialect.routes import Match, Route, RouteTable
 
-TABLE = RouteTable(openai.ROUTES)
+ROUTES = (*openai.ROUTES, *openai_lists.ROUTES)
+TABLE = RouteTable(ROUTES)
 
 UNKNOWN = [
     "/",
@@ -29,7 +30,7 @@ UNKNOWN = [
 
 
 def test_every_entry_is_found_by_its_own_path():
-    for route in openai.ROUTES:
+    for route in ROUTES:
         path = route.path.replace("{model}", "llama3:8b")
         found = TABLE.find(route.method, path)
         assert isinstance(found, Match)
@@ -48,7 +49,7 @@ def test_every_other_path_is_unknown(path):
     assert TABLE.find("POST", path) is None
 
 
-@pytest.mark.parametrize("route", openai.ROUTES, ids=lambda route: route.name)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 @pytest.mark.parametrize("method", ["DELETE", "PUT", "get", "HEAD", "OPTIONS", ""])
 def test_another_method_is_told_apart(route, method):
     assert TABLE.find(method, route.path.replace("{model}", "m")) is False

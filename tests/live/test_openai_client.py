@@ -49,6 +49,17 @@ def test_completions(connect, bearers, model):
     assert isinstance(answer.choices[0].text, str)
 
 
+def test_embeddings(connect, bearers, model):
+    """The client asks for base64 by itself, and takes numbers as well."""
+    vector = {"object": "embedding", "index": 0, "embedding": [0.25, -1.0], "text": CANARY_TEXT}
+    answer = {"object": "list", "data": [vector], "model": "ward-embedder", "usage": {"prompt_tokens": 9}}
+    model.script = Answer.json(answer)
+    made = connect(bearers["dr.okafor"]).embeddings.create(model="ward-embedder", input="How is the patient?")
+    assert made.data[0].embedding == [0.25, -1.0]
+    assert leaks(made.model_dump_json()) == []
+    assert model.requests[-1].json()["encoding_format"] == "float"
+
+
 def test_models(connect, bearers, model):
     assert "ward-assistant" in [each.id for each in connect(bearers["dr.okafor"]).models.list()]
 

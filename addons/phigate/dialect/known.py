@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from phigate.dialect import openai
+from phigate.dialect import openai, openai_lists
 
 if TYPE_CHECKING:
     from phigate.dialect.table import Dialect
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (openai.DIALECT,)}
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (openai.DIALECT, openai_lists.DIALECT)}
 
 PROTOCOLS = frozenset(dialect.protocol for dialect in DIALECTS.values())
 """What a policy may say that a model's server speaks."""

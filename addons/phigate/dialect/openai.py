@@ -1,4 +1,4 @@
-"""The OpenAI dialect: its routes, which fields are text, how its streams carry text, and its error shape."""
+"""The OpenAI dialect: chat and completions, which fields are text, how streams carry text, and the error shape."""
 
 from __future__ import annotations
 
@@ -8,43 +8,45 @@ import orjson
 
 from phigate.dialect.events import Event, Stream
 from phigate.dialect.routes import Route
+from phigate.dialect.steering import narrows, tiny
 from phigate.dialect.table import Dialect
 from phigate.dialect.tree import Fields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 NAME = "openai"
 
 PROSE = frozenset(
     {"content", "text", "reasoning", "reasoning_content", "refusal", "thinking", "message", "prompt", "input"}
+    | {"summary", "transcript", "prompt_text"}
 )
 
 ANSWER = Fields(
     constant=frozenset(
         {"id", "object", "created", "model", "index", "finish_reason", "role", "type", "system_fingerprint"}
-        | {"name", "service_tier", "owned_by", "parent", "root", "tool_call_id", "encoding_format"}
+        | {"name", "service_tier", "tool_call_id", "expires_at"}
     ),
     drop=frozenset(
         {"logprobs", "prompt_logprobs", "token_ids", "prompt_token_ids", "kv_transfer_params", "top_logprobs"}
-        | {"bytes", "tokens", "obfuscation", "stop_reason", "audio"}
+        | {"bytes", "tokens", "obfuscation", "stop_reason", "signature", "hidden_states"}
         | {"images", "image", "image_url", "b64_json", "video", "video_url"}
     ),
     json=frozenset({"arguments"}),
     prose=PROSE,
+    blank={"data": ""},
 )
 """Keys of an answer that are not plain text. Per-token lists repeat the text in pieces too small to find
-anything in; `stop_reason` may be a string that was generated (vLLM); audio and
-images cannot be masked."""
+anything in; `stop_reason` may be a string that was generated (vLLM); images cannot be masked, nor can `data`: the sound
+beside a transcript, or reasoning that is encrypted."""
 
 REQUEST = Fields(
-    constant=frozenset(
-        {"model", "role", "type", "id", "name", "tool_call_id", "encoding_format", "service_tier", "detail"}
-    ),
+    constant=frozenset({"model", "role", "type", "id", "tool_call_id", "encoding_format", "service_tier", "detail"}),
     drop=frozenset(),
     json=frozenset({"arguments"}),
-    prose=PROSE,
+    prose=PROSE | {"name"},
 )
+"""Keys of a request that are not plain text. A `name` may be a tool's or a person's."""
 
 PARTS = frozenset({"text", "refusal", "input_text", "output_text"})
 """Kinds of content part whose whole content is text."""
@@ -55,9 +57,24 @@ MESSAGE_KEYS = frozenset(
 )
 OPAQUE = frozenset(
     {"prompt_embeds", "images", "image", "image_url", "image_data", "input_image", "input_audio", "audio", "audio_url"}
-    | {"video", "video_url", "file", "files", "file_data", "file_ids", "input_file", "multi_modal_data", "modalities"}
+    | {"video", "video_url", "file", "files", "file_data", "input_file", "multi_modal_data"}
 )
 """Members of a request that hold, name or ask for content that is no text."""
+STORED = frozenset({"file_id", "file_ids", "vector_store_ids", "container", "container_id"})
+"""Members, at any depth, that name what the server keeps: texts when they are not the names of a tool's parameters."""
+LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens"})
+CHOOSING = frozenset(
+    {"logit_bias", "logits_processors", "allowed_token_ids", "bad_words", "structured_outputs", "guided_json"}
+    | {"guided_regex", "guided_choice", "guided_grammar", "guided_decoding", "grammar", "json_schema", "ebnf", "regex"}
+)
+"""Members by which a request chooses what the model may write (vLLM, SGLang, llama.cpp)."""
+FORMS = frozenset({"text", "json_object", "json_schema"})
+"""Forms of an answer that do not choose its words, as long as a schema does not."""
+PER_TOKEN = frozenset(
+    {"logprobs", "top_logprobs", "prompt_logprobs", "return_token_ids", "return_tokens_as_token_ids"}
+    | {"return_hidden_states", "kv_transfer_params"}
+)
+"""Members that ask for the text again token by token."""
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
@@ -72,16 +89,23 @@ def unreadable(request: Any) -> bool:
     """Whether a request holds content that no text detector can read: parts other than text, token-id prompts."""
     if not isinstance(request, dict) or not OPAQUE.isdisjoint(request):
         return True
-    messages = request.get("messages")
+    messages, predicted = request.get("messages"), request.get("prediction")
     if messages is not None and (not isinstance(messages, list) or any(map(_opaque_message, messages))):
         return True
-    return any(_token_ids(request.get(key)) for key in ("prompt", "input"))
+    if isinstance(predicted, dict) and _opaque_content(predicted.get("content")):
+        return True
+    if request.get("modalities") not in (None, ["text"]):
+        return True
+    return any(token_ids(request.get(key)) for key in ("prompt", "input"))
 
 
 def _opaque_message(message: Any) -> bool:
-    if not isinstance(message, dict) or not message.keys() <= MESSAGE_KEYS:
-        return True
-    content = message.get("content")
+    return (
+        not isinstance(message, dict) or not message.keys() <= MESSAGE_KEYS or _opaque_content(message.get("content"))
+    )
+
+
+def _opaque_content(content: Any) -> bool:
     if isinstance(content, list):
         return any(map(_opaque_part, content))
     return not (content is None or isinstance(content, str))
@@ -94,10 +118,68 @@ def _opaque_part(part: Any) -> bool:
     return not isinstance(kind, str) or kind not in PARTS
 
 
-def _token_ids(value: Any) -> bool:
+def token_ids(value: Any) -> bool:
+    """Whether a prompt is told as numbers of tokens, or some of several prompts are."""
     if not isinstance(value, list):
         return False
     return any(isinstance(item, int) or (isinstance(item, list) and item) for item in value)
+
+
+def stored(request: Any) -> bool:
+    """Whether a request names what the server keeps of other exchanges: files, sound, containers."""
+    if not isinstance(request, dict):
+        return False
+    messages = request.get("messages")
+    said = isinstance(messages, list) and any(
+        isinstance(message, dict) and isinstance(message.get("audio"), dict) for message in messages
+    )
+    return said or names_stored({key: value for key, value in request.items() if key != "metadata"})
+
+
+def names_stored(node: Any) -> bool:
+    """Whether something in a tree is named by where the server keeps it."""
+    if isinstance(node, list):
+        return any(map(names_stored, node))
+    if not isinstance(node, dict):
+        return False
+    named = any(isinstance(node[key], str | list) and node[key] for key in STORED & node.keys())
+    return named or any(map(names_stored, node.values()))
+
+
+def steers(request: Any) -> tuple[str, ...]:
+    """The members of a request that cut what the model writes into pieces, or leave it certain words only."""
+    if not isinstance(request, dict):
+        return ()
+    found = [key for key in sorted(LIMITS) if tiny(request.get(key))]
+    found += [key for key in sorted(CHOOSING) if request.get(key)]
+    found += ["response_format"] if chooses(request.get("response_format")) else []
+    return (*found, *tools_that_choose(request))
+
+
+def chooses(form: Any) -> bool:
+    """Whether the form asked of an answer (`response_format`, `text.format`) chooses its words."""
+    return isinstance(form, dict) and (form.get("type", "text") not in FORMS or narrows(form))
+
+
+def tools_that_choose(request: dict[str, Any]) -> Iterable[str]:
+    """`tools` and `functions`, where the model must write what a schema or a grammar of theirs chooses."""
+    choice = request.get("tool_choice") or request.get("function_call")
+    forced = choice == "required" or isinstance(choice, dict)
+    for key in ("tools", "functions"):
+        listed = request.get(key)
+        if isinstance(listed, list) and any(_tool_chooses(tool, forced=forced) for tool in listed):
+            yield key
+
+
+def _tool_chooses(tool: Any, *, forced: bool) -> bool:
+    """A grammar always counts, a schema where the model is bound to it."""
+    if not isinstance(tool, dict):
+        return False
+    told = next((inner for key in ("function", "custom") if isinstance(inner := tool.get(key), dict)), tool)
+    form = told.get("format")
+    if isinstance(form, dict) and form.get("type") == "grammar":
+        return True
+    return (forced or bool(told.get("strict"))) and narrows(told.get("parameters"))
 
 
 def failure(code: str, message: str) -> tuple[str, dict[str, Any]]:
@@ -105,19 +187,15 @@ def failure(code: str, message: str) -> tuple[str, dict[str, Any]]:
     return "", {"error": {"message": message, "type": "gateway_error", "param": None, "code": code}}
 
 
-STREAM = Stream(
-    "text/event-stream",
-    {"": Event(each="choices", over=("finish_reason",))},
-    failure,
-    done="[DONE]",
-)
+CHOICES = Event(each="choices", over=("finish_reason",))
+STREAM = Stream("text/event-stream", {"": CHOICES}, failure, done="[DONE]")
+
+_OMITTED = PER_TOKEN | {"store"}
+"""What would be kept is not asked for either: there is no route on which it could be had again."""
 
 ROUTES = (
-    Route("openai-chat", "POST", "/v1/chat/completions", "chat", NAME, stream=STREAM),
-    Route("openai-completions", "POST", "/v1/completions", "complete", NAME, stream=STREAM),
-    Route("openai-embeddings", "POST", "/v1/embeddings", "embed", NAME),
-    Route("openai-models", "GET", "/v1/models", "list-models", NAME, has_body=False, model_key=None),
-    Route("openai-model", "GET", "/v1/models/{model}", "list-models", NAME, has_body=False, model_key=None),
+    Route("openai-chat", "POST", "/v1/chat/completions", "chat", NAME, stream=STREAM, omits=_OMITTED),
+    Route("openai-completions", "POST", "/v1/completions", "complete", NAME, stream=STREAM, omits=_OMITTED),
 )
 
 DIALECT = Dialect(
@@ -127,5 +205,7 @@ DIALECT = Dialect(
     answer=ANSWER,
     error=error_body,
     unreadable=unreadable,
+    stored=stored,
+    steers=steers,
     usage=(("usage", "prompt_tokens"), ("usage", "completion_tokens")),
 )
