@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from phigate.dialect import openai, openai_lists
+from phigate.dialect import (
+    anthropic,
+    openai,
+    openai_lists,
+)
 
 if TYPE_CHECKING:
     from phigate.dialect.table import Dialect
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (openai.DIALECT, openai_lists.DIALECT)}
+TABLES = (
+    anthropic,
+    openai,
+    openai_lists,
+)
+
+DIALECTS: dict[str, Dialect] = {table.DIALECT.name: table.DIALECT for table in TABLES}
 
 PROTOCOLS = frozenset(dialect.protocol for dialect in DIALECTS.values())
 """What a policy may say that a model's server speaks."""
