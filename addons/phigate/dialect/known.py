@@ -8,6 +8,7 @@ from phigate.dialect import (
     anthropic,
     openai,
     openai_lists,
+    table,
 )
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ TABLES = (
     anthropic,
     openai,
     openai_lists,
+    table,
 )
 
 DIALECTS: dict[str, Dialect] = {table.DIALECT.name: table.DIALECT for table in TABLES}
