@@ -51,6 +51,19 @@ async def test_any_other_bearer_is_401_and_the_reason_stays_inside(house, senten
     assert detail is None or detail not in refusal.message + str(headers)
 
 
+async def test_where_the_protocol_has_a_field_of_its_own_the_bearer_may_stand_there(house):
+    said = bearer(*WARD)
+    flow = asking(x_api_key=said)
+    passage = entered(flow, route="anthropic-messages")
+    await Identity(house).request(flow)
+    assert (passage.exchange.refusal, passage.exchange.subject.id) == (None, "ada")
+    assert (await identified(house, asking(x_api_key=said))).refusal.reason == "bearer-missing"
+    both = asking(said=said, x_api_key=said)
+    passage = entered(both, route="anthropic-messages")
+    await Identity(house).request(both)
+    assert passage.exchange.refusal.detail == "two-credentials"
+
+
 async def test_an_earlier_refusal_stays_and_the_bearer_is_not_even_read(house):
     flow = asking(said=bearer(*WARD))
     exchange = entered(flow).exchange

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from mitmproxy import ctx
 
 from phigate import flows
+from phigate.dialect.known import dialect_of
 from phigate.exchange import Refusal, Subject
 from phigate.host import lockdown, logs
 from phigate.identity.proof import PROOF_ALGORITHMS, Presented
@@ -54,7 +55,8 @@ class Identity:
             return
         exchange, house = passage.exchange, self.house
         now = time.time()
-        outcome = await house.verifier.verify(flow.request.data.headers.fields, self._presented(flow, passage), now)
+        fields, own = flow.request.data.headers.fields, own_field(passage.exchange.dialect)
+        outcome = await house.verifier.verify(fields, self._presented(flow, passage), now, own)
         if isinstance(outcome, Subject):
             exchange.subject = outcome
             exchange.session = session_of(outcome, passage.fields.get(b"phi-session", b""))
@@ -150,6 +152,12 @@ def refusal_of(outcome: Refused | Unavailable, metadata: str | None = None, *, d
     challenge = f'Bearer realm="phigate", error="invalid_token"{where}'
     message = "The bearer is not believed."
     return Refusal(401, outcome.public, message, detail=outcome.reason, headers={"www-authenticate": challenge})
+
+
+def own_field(dialect: str | None) -> str | None:
+    """The field in which this protocol's clients may show a bearer, beside Authorization."""
+    field = dialect_of(dialect).credential
+    return None if field == b"authorization" else field.decode()
 
 
 def session_of(subject: Subject, stated: bytes) -> str:
