@@ -2,6 +2,7 @@
 
 import json
 from collections import deque
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -310,3 +311,14 @@ def test_a_text_before_its_place_is_an_error():
 def test_whose_text_it_is_is_told_by_a_number(index):
     with pytest.raises(ChunkError):
         blocks({"type": "piece", "index": index, "delta": {"text": "536-22-"}})
+
+
+def test_a_place_of_an_event_is_looked_up_where_a_whole_answer_has_it():
+    piece = Event(
+        whose=("index",), under="delta", told=frozenset({"note"}), at=("all", "index"), ways={("part",): ("whole",)}
+    )
+    asked: list = []
+    stream = replace(BLOCKS, events={"piece": piece})
+    made = Events(stream, ANSWER, Upper, lambda make: make(str.upper), str, said=lambda way, _: asked.append(way))
+    made.feed({"type": "piece", "index": 2, "delta": {"part": 7, "more": {"deep": 7}, "note": {"a": "b"}}})
+    assert asked == [("all", 2, "whole"), ("all", 2, "more", "deep"), ("all", 2, "note")]

@@ -20,6 +20,12 @@ def test_counts_of_tokens_are_read_where_the_table_says(answer, expected):
     assert openai.DIALECT.used(answer) == expected
 
 
+def test_counts_of_tokens_are_read_in_the_frames_of_an_answer_too():
+    table = replace(openai.DIALECT, frames=("delta", "response"))
+    told = {"usage": {"prompt_tokens": 1}, "response": {"usage": {"completion_tokens": 4}}, "delta": "text"}
+    assert table.used(told) == {"input": 1, "output": 4}
+
+
 def test_bystanders_do_not_see_the_caller_s_name_of_a_model_as_a_constant():
     assert openai.DIALECT.request.constant - openai.DIALECT.shown.constant == {"model"}
 

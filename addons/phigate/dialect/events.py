@@ -58,7 +58,7 @@ class Event:
     `bare` are the steps to a member that says nothing in such an event: texts in it would join with later pieces.
     `keep` are the members that every event of a text repeats. `fails` says that nothing follows. `opaque` is content
     that cannot be read. `at` is where a whole answer has what the event carries: names of steps, those of `whose` stand
-    for what they say.
+    for what they say. `ways` are the places that a whole answer has elsewhere below that.
     """
 
     each: str | None = None
@@ -77,6 +77,7 @@ class Event:
     fails: bool = False
     opaque: bool = False
     at: tuple[str, ...] = ()
+    ways: Mapping[Path, Path] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +273,7 @@ class Events:
             raise ChunkError("nested too deep")
         if isinstance(node, str):
             if speaker.entry.begins and _place_of(speaker, path) not in speaker.entry.begins:
-                return self._told(speaker, path[-1], node)
+                return self._told(speaker, path, node)
             return self._piece(speaker, path, node)
         if isinstance(node, dict):
             return {key: self._member(speaker, path, key, value) for key, value in node.items() if self._kept(key)}
@@ -294,7 +295,7 @@ class Events:
         if key in self._fields.blank:
             return self._fields.blank[key]
         if key in speaker.entry.told and value is not None:
-            return self._told(speaker, key, value)
+            return self._told(speaker, here, value)
         whole = key in self._fields.json and not isinstance(value, str)
         fixed = key in self._fields.constant and plain(value)
         if whole or fixed or isinstance(value, int | float):
@@ -306,9 +307,12 @@ class Events:
             return self._twice(lambda render: (document if whole else number)(value, render, key))
         return self._walk(speaker, here, value)
 
-    def _told(self, speaker: _Speaker, key: str | int, value: Any) -> Any:
+    def _told(self, speaker: _Speaker, path: Path, value: Any) -> Any:
         """A value that is no piece of anything."""
         speaker.says = True
+        if said := self._said(self._way(speaker, path), value):
+            return said[0]
+        key = path[-1]
         if isinstance(key, int):
             return self._twice(partial(rewrite, value, self._fields))
         return self._twice(lambda render: rewrite({key: value}, self._fields, render)[key])
@@ -375,8 +379,9 @@ class Events:
             return (*path[: speaker.base], *("message" if step == "delta" else step for step in below))
         if below[:1] == (entry.under,):
             below = below[1:]
-        at = (speaker.event.get(step, step) if step in entry.whose else step for step in entry.at)
-        return (*(step for step in at if isinstance(step, str | int)), *below)
+        known = (*entry.at, *entry.ways.get(below, ()))
+        at = (speaker.event.get(step, step) if step in entry.whose else step for step in known)
+        return (*(step for step in at if isinstance(step, str | int)), *(() if below in entry.ways else below))
 
     # -- what is sent -----------------------------------------------------------------------------------------------
 

@@ -28,7 +28,8 @@ class Dialect:
     clients show, from (status, code, message, further members). `unreadable` tells whether a request holds or asks for
     content that is no text; `stored` whether it speaks of what the server kept of other exchanges; `steers` which of
     its members decide what the model writes, so that an identifier can be asked out of it in pieces.
-    `usage` are the paths to the counts of tokens that came in and went out. `credential` is the field in which the
+    `usage` are the paths to the counts of tokens that came in and went out, from the top of an answer or from the
+    members of an event that are `frames` of one. `credential` is the field in which the
     model's own credential is shown to it, `head` what else goes upstream with every request, `lists` whether an answer
     may be a list. `passes` are fields of a request's and of an answer's head that go on, where they are plain words.
     `part_of` is the protocol that a policy's `speaks` names, where several tables describe one.
@@ -43,6 +44,7 @@ class Dialect:
     stored: Callable[[Any], bool] = _nothing
     steers: Callable[[Any], tuple[str, ...]] = _no_members
     usage: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    frames: tuple[str, ...] = ()
     credential: bytes = b"authorization"
     head: tuple[tuple[bytes, bytes], ...] = ()
     lists: bool = False
@@ -61,8 +63,14 @@ class Dialect:
 
     def used(self, answer: Any) -> dict[str, int]:
         """Token counts of an answer or an event, `{"input": n, "output": n}`; empty where it carries none."""
-        counts = {name: _at(answer, path) for name, path in zip(("input", "output"), self.usage, strict=True)}
-        return {name: count for name, count in counts.items() if isinstance(count, int) and not isinstance(count, bool)}
+        inner = (_at(answer, (frame,)) for frame in self.frames)
+        found: dict[str, int] = {}
+        for told in (answer, *inner):
+            counts = {name: _at(told, path) for name, path in zip(("input", "output"), self.usage, strict=True)}
+            found |= {
+                name: count for name, count in counts.items() if isinstance(count, int) and not isinstance(count, bool)
+            }
+        return found
 
 
 def _at(node: Any, path: tuple[str, ...]) -> Any:

@@ -85,7 +85,8 @@ class MaskedStream:
     def _said(self, way: Path, value: Any) -> tuple[Any] | None:
         """What the policy's `fields` make of a value that is no piece of a text."""
         paths = self._sight.paths
-        if value is None or not paths or not paths.treats(*way):
+        fits = paths and (paths.speaks_of if isinstance(value, dict | list) else paths.treats)
+        if value is None or not fits or not fits(*way):
             return None
         caller, shown = self._sight.standing(way, value, self._dialect.answer)
         self._show(shown)
@@ -114,7 +115,7 @@ class MaskedStream:
         self._id = self._sight.for_caller(own) if own else self._id
         event = orjson.loads(data)
         out = self._send(self._events.feed(event))
-        self.usage = self._dialect.used(event) or self.usage
+        self.usage |= self._dialect.used(event)
         return out
 
     def _send(self, events: list[tuple[str, dict[str, Any]]]) -> bytes:
