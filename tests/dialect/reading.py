@@ -17,20 +17,20 @@ SECRETS = Secrets(key=b"k" * 32, epoch="1")
 REDACT = Mask("redact", {"OTHER": Transform("redact")})
 
 
-def sight(names=None):
+def sight(paths=None):
     redact = Transformer(REDACT, SECRETS, "ada")
-    return Sight(DETECTORS, SECRETS, redact, redact, names or Memory())
+    return Sight(DETECTORS, SECRETS, redact, redact, Memory(), paths)
 
 
-def whole(tree, dialect):
+def whole(tree, dialect, paths=None):
     """(tree for the caller, tree for bystanders, usage) of a whole answer."""
-    body, _, shown, usage = whole_of(orjson.dumps(tree), sight(), dialect, JSON, {})
+    body, _, shown, usage = whole_of(orjson.dumps(tree), sight(paths), dialect, JSON, {})
     return json.loads(body), shown, usage
 
 
-def streamed(parts, dialect, stream, **more):
+def streamed(parts, dialect, stream, paths=None, **more):
     """(bytes for the caller, text for bystanders) of a stream that arrives in these parts."""
-    masked = MaskedStream(sight(), dialect, stream, **more)
+    masked = MaskedStream(sight(paths), dialect, stream, **more)
     out = b"".join(map(masked.feed, parts)) + masked.finish()
     return out, masked.take_shown()
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from phigate.dialect import anthropic
 from phigate.dialect.anthropic import DIALECT, STREAM
-from phigate.masking.answer import broken_off, failure
+from phigate.masking.answer import MaskedStream, broken_off, failure
+from phigate.masking.structure.paths import Paths
 from tests.dialect.reading import asked, cut, events_in, pieces, sight, sse, streamed, traces, whole
 from tests.traffic import CANARY_MRN, CANARY_NAME, CANARY_SSN, CANARY_TEXT
 
@@ -143,6 +144,31 @@ def test_blocks_that_interleave_are_kept_apart():
     woven = [event for pair in itertools.zip_longest(*deltas) for event in pair if event]
     raw, _ = streamed([sse(start, *starts, *woven, *stops, delta, stop)], DIALECT, STREAM)
     assert gathered(raw) == whole(message(one, two), DIALECT)[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "entity"),
+    [
+        ("$.content[*].text", "LOCATION"),
+        ("$.content[0].thinking", "LOCATION"),
+        ("$.content[*].input.notes[*].ssn", "MRN"),
+        ("$.content[*].citations[*].document_title", "PERSON"),
+        ("$.content[*].content[*].title", "LOCATION"),
+        ("$..patient_name", "UNIQUE_ID"),
+    ],
+)
+def test_the_fields_of_a_policy_mean_the_same_whole_and_streamed(path, entity):
+    caller, _, _ = whole(ALL, DIALECT, Paths([(path, entity)]))
+    raw, shown = streamed([sse(*events(ALL, 5))], DIALECT, STREAM, Paths([(path, entity)]))
+    assert gathered(raw) == caller != CALLER
+    assert f"[{entity}]" in shown
+
+
+def test_tokens_are_counted_where_a_stream_tells_of_them():
+    masked = MaskedStream(sight(), DIALECT, STREAM)
+    start, *_ = events(message() | {"usage": {"input_tokens": 20177, "output_tokens": 1}})
+    masked.feed(sse(start, {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 12}}))
+    assert masked.usage == {"input": 20177, "output": 12}
 
 
 def test_what_the_model_stopped_at_is_not_told():
