@@ -8,7 +8,6 @@ from phigate.dialect import (
     anthropic,
     openai,
     openai_lists,
-    table,
 )
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ TABLES = (
     anthropic,
     openai,
     openai_lists,
-    table,
 )
 
 DIALECTS: dict[str, Dialect] = {table.DIALECT.name: table.DIALECT for table in TABLES}
