@@ -2,7 +2,7 @@
 
 import pytest
 
-from phigate.dialect.codecs import JSON, TEXT, media_of
+from phigate.dialect.codecs import JSON, NOTHING, TEXT, media_of
 
 
 def test_json_is_read_and_written():
@@ -14,7 +14,13 @@ def test_text_is_read_and_written():
     assert TEXT.write(TEXT.read("é\n".encode(), {}))[0] == "é\n".encode()
 
 
-@pytest.mark.parametrize(("codec", "content"), [(JSON, b"{"), (JSON, b'"\xff"'), (JSON, b"NaN"), (TEXT, b"\xff")])
+def test_nothing_is_read_and_written():
+    assert NOTHING.write(NOTHING.read(b"", {})) == (b"", [])
+
+
+@pytest.mark.parametrize(
+    ("codec", "content"), [(JSON, b"{"), (JSON, b'"\xff"'), (JSON, b"NaN"), (TEXT, b"\xff"), (NOTHING, b"ok")]
+)
 def test_what_cannot_be_read_is_an_error_that_tells_nothing_of_it(codec, content):
     with pytest.raises(ValueError, match=r"\A[ -~]*\Z"):
         codec.read(content, {})

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from phigate.dialect.channels import MOST_HELD, ChunkError
 from phigate.dialect.events import Event, Events, Stream
 from phigate.dialect.openai import ANSWER, STREAM
+from phigate.dialect.tree import TIME, Fields
 
 
 class Upper:
@@ -322,3 +323,68 @@ def test_a_place_of_an_event_is_looked_up_where_a_whole_answer_has_it():
     made = Events(stream, ANSWER, Upper, lambda make: make(str.upper), str, said=lambda way, _: asked.append(way))
     made.feed({"type": "piece", "index": 2, "delta": {"part": 7, "more": {"deep": 7}, "note": {"a": "b"}}})
     assert asked == [("all", 2, "whole"), ("all", 2, "more", "deep"), ("all", 2, "note")]
+
+
+# -- ends, marks and members that stand in for others ---------------------------------------------------------------
+
+TOKENS = Fields(
+    constant=frozenset({"model"}),
+    drop=frozenset(),
+    json=frozenset(),
+    prose=frozenset({"text", "all"}),
+    blank={"id": 0},
+    forms={"at": TIME},
+)
+NOON = "2026-01-01T12:00:00Z"
+
+
+def tokens(**how):
+    entry = Event(keep=frozenset({"id", "special"}), silent="special", **how)
+    stream = Stream("text/event-stream", {"": entry}, lambda code, message: ("", {"error": message}))
+    return Plain(stream, TOKENS, Upper, lambda make: make(str.upper), lambda text: text)
+
+
+def token(text, *, special=False, **more):
+    return {"model": "m", "at": NOON, "token": {"id": 450, "text": text, "special": special}, **more}
+
+
+def test_a_mark_is_no_piece_of_the_text_that_goes_on_after_it():
+    out = run(tokens(), [token("on"), token("</s> 536", special=True), token("e")])
+    assert "".join(event["token"]["text"] for event in out) == "ONE"
+    assert [event["token"]["special"] for event in out] == [True, False]
+
+
+def test_an_event_that_carries_the_rest_of_a_text_has_what_stands_in_for_others_and_what_has_a_form():
+    (out,) = run(tokens(), [token("one")])
+    assert out == {"model": "m", "at": NOON, "token": {"id": 0, "text": "ONE", "special": False}}
+
+
+def test_the_text_as_a_whole_says_that_its_pieces_are_over():
+    given = [token("a b"), token("", special=True, all="a b"), token("more")]
+    made = tokens(over=("all",), told=frozenset({"all"}))
+    out = [event for each in given[:2] for event in made.feed(each)]
+    assert [event["token"]["text"] for event in out] == ["A ", "B", ""]
+    assert out[-1]["all"] == "A B"
+    with pytest.raises(ChunkError):
+        made.feed(given[2])
+
+
+def test_a_text_as_a_whole_that_is_empty_is_an_end_as_well():
+    made = tokens(over=("all",), told=frozenset({"all"}))
+    assert made.feed(token("", all=""))
+    with pytest.raises(ChunkError):
+        made.feed(token("more"))
+
+
+@pytest.mark.parametrize("reason", ["stop", {"type": "stop"}])
+def test_a_member_s_member_says_that_a_text_is_over(reason):
+    made = tokens(over=("info.reason",))
+    out = [event for each in (token("on", info={"reason": None}), token("e", info={})) for event in made.feed(each)]
+    assert out == []
+    (last,) = made.feed(token("", info={"reason": reason}))
+    assert last["token"]["text"] == "ONE"
+
+
+def test_a_reason_that_is_a_text_is_an_error():
+    with pytest.raises(ChunkError):
+        tokens(over=("info.reason",)).feed(token("a", info={"reason": "because of jane"}))

@@ -1,6 +1,7 @@
 """Every string of a message that is not the protocol's own is text, wherever it stands."""
 
 import json
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phigate.dialect.openai import ANSWER, REQUEST
-from phigate.dialect.tree import TreeError, document, embedded, rewrite, texts
+from phigate.dialect.tree import DIGEST, TIME, TreeError, document, embedded, rewrite, texts
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
@@ -99,3 +100,14 @@ def test_texts_are_what_would_be_rendered(tree):
 
     rewrite(tree, ANSWER, keep)
     assert list(texts(tree, ANSWER)) == seen
+
+
+def test_what_has_the_server_s_own_form_is_kept_and_everything_else_under_its_key_is_text():
+    fields = replace(ANSWER, forms={"created_at": TIME, "digest": DIGEST})
+    kept = {"created_at": "2026-01-01T00:00:00.123456789Z", "digest": "sha256:" + "8e" * 32}
+    assert rewrite({"a": [kept]}, fields, mark) == {"a": [kept]}
+    for value in ("2026-01-01", "2026-01-01T00:00:00Z jane", "", "8e", " " + kept["digest"]):
+        made = rewrite({"created_at": value, "digest": value}, fields, str.upper)
+        assert made == {"created_at": value.upper(), "digest": value.upper()}
+    assert not fields.formed("created_at", 7)
+    assert not fields.formed("text", kept["digest"])

@@ -51,8 +51,23 @@ class Text:
         return str(tree).encode(), [(b"content-type", b"text/plain; charset=utf-8")]
 
 
+class Nothing:
+    """No body, and no word of its type: how some servers say that they are well."""
+
+    media = ""
+
+    def read(self, content: bytes, _head: Mapping[bytes, bytes]) -> Any:
+        if content:
+            raise ValueError("a body of no type")
+        return ""
+
+    def write(self, _tree: Any) -> tuple[bytes, Head]:
+        return b"", []
+
+
 JSON = Json()
 TEXT = Text()
+NOTHING = Nothing()
 
 
 def media_of(head: Mapping[bytes, bytes]) -> tuple[str, str]:

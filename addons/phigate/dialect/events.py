@@ -48,7 +48,8 @@ class Event:
     `each` is the member that lists what speaks apart, by its items' `index` (choices); `whose` are the members that say
     whose text it is, where the event as a whole speaks; `under` is the member below which a text's place counts, so
     that events that carry it at different depths mean the same text; `channel` names a text that kinds share.
-    `over` are the members that say, when they say something, that the texts end: of the item, or of the whole event;
+    `over` are the members that say, when they say something, that the texts end: of the item, or of the whole event
+    (`a.b` is a member's member; one that is `told` may be the text as a whole);
     `ends` says that an event of this kind ends texts whatever its members: those of the same `whose`, or `all`.
     `whole` tells that texts are not told in pieces; `told` are the keys whose text is whole in any event, `grows`
     those that are told anew and longer each time. `json` are keys whose pieces join to JSON.
@@ -58,7 +59,8 @@ class Event:
     `bare` are the steps to a member that says nothing in such an event: texts in it would join with later pieces.
     `keep` are the members that every event of a text repeats. `fails` says that nothing follows. `opaque` is content
     that cannot be read. `at` is where a whole answer has what the event carries: names of steps, those of `whose` stand
-    for what they say. `ways` are the places that a whole answer has elsewhere below that.
+    for what they say. `ways` are the places that a whole answer has elsewhere below that. `silent` is the member that
+    says, where it is true, that what stands beside it is a mark (`</s>`) and no piece of any text: such strings go out empty.
     """
 
     each: str | None = None
@@ -78,6 +80,7 @@ class Event:
     opaque: bool = False
     at: tuple[str, ...] = ()
     ways: Mapping[Path, Path] = MappingProxyType({})
+    silent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +279,12 @@ class Events:
                 return self._told(speaker, path, node)
             return self._piece(speaker, path, node)
         if isinstance(node, dict):
-            return {key: self._member(speaker, path, key, value) for key, value in node.items() if self._kept(key)}
+            silent = speaker.entry.silent is not None and node.get(speaker.entry.silent) is True
+            return {
+                key: "" if silent and isinstance(value, str) else self._member(speaker, path, key, value)
+                for key, value in node.items()
+                if self._kept(key)
+            }
         if isinstance(node, list):
             return [self._walk(speaker, (*path, _place(item, at)), item) for at, item in enumerate(node)]
         said = self._said(self._way(speaker, path), node)
@@ -292,6 +300,8 @@ class Events:
 
     def _member(self, speaker: _Speaker, path: Path, key: str, value: Any) -> Any:
         here = (*path, key)
+        if self._fields.formed(key, value):
+            return value
         if key in self._fields.blank:
             return self._fields.blank[key]
         if key in speaker.entry.told and value is not None:
@@ -406,10 +416,11 @@ class Events:
         kept = self._fields.constant if top else entry.keep
         members = node if isinstance(node, dict) else {}
         made = {
-            key: constant(value, self._look, key)
+            key: self._fields.blank[key] if key in self._fields.blank else constant(value, self._look, key)
             for key, value in members.items()
             if key in kept and key != step and plain(value)
         }
+        made |= {key: value for key, value in members.items() if self._fields.formed(key, value)}
         if entry.each and len(path) > 1 and entry.over and not top and step not in entry.over:
             made |= {key: None for key in entry.over if key in members}
         return made | {step: self._nest(entry, members.get(step), rest, text)}
@@ -447,12 +458,14 @@ def _says_over(entry: Event, node: dict[str, Any]) -> bool:
     """Whether an event, or an item of one, says that its texts end; raises ChunkError where that is no constant."""
     over = False
     for key in entry.over:
-        reason = node.get(key)
+        reason: Any = node
+        for step in key.split("."):
+            reason = reason.get(step) if isinstance(reason, dict) else None
         if reason is None or reason is False:
             continue
-        if isinstance(reason, str) and not plain(reason):
+        if isinstance(reason, str) and not plain(reason) and key not in entry.told:
             raise ChunkError(key)
-        over = over or bool(reason)
+        over = over or bool(reason) or key in entry.told
     return over
 
 

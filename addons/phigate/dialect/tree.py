@@ -24,6 +24,10 @@ TELLING = re.compile(r"[0-9]{2}|@")
 """What a constant must hold before it can be an identifier at all."""
 _KIND = re.compile(r"[A-Za-z]+[-_]")
 _LABEL = re.compile(r"[_\W]+|(?<=[a-z])(?=[A-Z])")
+TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
+"""When a server did something (RFC 3339, 5.6), to the second."""
+DIGEST = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
+"""The SHA-256 of a file."""
 _DOCUMENT = re.compile(r"\s{0,100}(?:[{\[]|MSH)")
 """How a text begins that says itself what is in it."""
 MAX_DEPTH = 100
@@ -47,7 +51,8 @@ class Fields:
     same. `drop`: the same text again in a form that cannot be masked (token ids, per-token lists, audio): left out.
     `json`: any JSON value, or a string that holds one. `prose`: text that is read as it stands; every other text is
     read together with its key, which may say what it is (`"mrn": "77310"`). `blank`: members that clients need and
-    whose content cannot be masked, and what stands there instead.
+    whose content cannot be masked, and what stands there instead. `forms`: set by the server in one form that its
+    clients parse (a time, a digest): kept as it stands where it has that form, text where it has not.
     """
 
     constant: frozenset[str]
@@ -55,11 +60,18 @@ class Fields:
     json: frozenset[str]
     prose: frozenset[str] = frozenset()
     blank: Mapping[str, Any] = field(default=_NONE)
+    forms: Mapping[str, re.Pattern[str]] = field(default=_NONE)
     known: frozenset[str] = field(init=False)
     """All keys of the table: names that need no look."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "known", self.constant | self.drop | self.json | self.prose | self.blank.keys())
+        listed = self.constant | self.drop | self.json | self.prose
+        object.__setattr__(self, "known", listed | self.blank.keys() | self.forms.keys())
+
+    def formed(self, key: str | int, value: Any) -> bool:
+        """Whether a value has the form that the server's own has under this key."""
+        form = self.forms.get(key) if self.forms and isinstance(key, str) else None
+        return form is not None and isinstance(value, str) and form.fullmatch(value) is not None
 
     def without_constant(self, *names: str) -> Fields:
         """The same table, in which these are text."""
@@ -106,6 +118,8 @@ def _small(value: Any) -> bool:
 def _member(key: str, value: Any, fields: Fields, render: Callable[[str], str], depth: int) -> Any:
     if key in fields.blank:
         return fields.blank[key]
+    if fields.formed(key, value):
+        return value
     if key in fields.constant and plain(value):
         return constant(value, render, key)
     if key in fields.json:
