@@ -60,7 +60,8 @@ class Event:
     `keep` are the members that every event of a text repeats. `fails` says that nothing follows. `opaque` is content
     that cannot be read. `at` is where a whole answer has what the event carries: names of steps, those of `whose` stand
     for what they say. `ways` are the places that a whole answer has elsewhere below that. `silent` is the member that
-    says, where it is true, that what stands beside it is a mark (`</s>`) and no piece of any text: such strings go out empty.
+    says, where it is true, that what stands beside it is a mark (`</s>`) and no piece of any text: such strings go out
+    empty.
     """
 
     each: str | None = None
