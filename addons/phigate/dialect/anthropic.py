@@ -8,7 +8,7 @@ import orjson
 
 from phigate.dialect.events import Event, Stream
 from phigate.dialect.routes import Route
-from phigate.dialect.steering import narrows, tiny
+from phigate.dialect.steering import few, picks
 from phigate.dialect.table import Dialect
 from phigate.dialect.tree import Fields
 
@@ -146,8 +146,8 @@ def steers(request: Any) -> tuple[str, ...]:
     """The members of a request that cut what the model writes into pieces, or leave it certain texts only."""
     if not isinstance(request, dict):
         return ()
-    found = ["max_tokens"] if tiny(request.get("max_tokens")) else []
-    found += [key for key in ("output_config", "output_format") if narrows(request.get(key))]
+    found = ["max_tokens"] if few(request.get("max_tokens")) else []
+    found += [key for key in ("output_config", "output_format") if picks(request.get(key))]
     choice, tools = request.get("tool_choice"), request.get("tools")
     forced = isinstance(choice, dict) and choice.get("type") in {"any", "tool"}
     bound = (
@@ -155,7 +155,7 @@ def steers(request: Any) -> tuple[str, ...]:
         if isinstance(tools, list)
         else []
     )
-    found += ["tools"] if any(narrows(tool.get("input_schema")) for tool in bound) else []
+    found += ["tools"] if any(picks(tool.get("input_schema")) for tool in bound) else []
     return tuple(found)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from phigate.dialect import (
     anthropic,
+    ollama,
     openai,
     openai_lists,
 )
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 TABLES = (
     anthropic,
+    ollama,
     openai,
     openai_lists,
 )

@@ -8,7 +8,7 @@ import orjson
 
 from phigate.dialect.events import Event, Stream
 from phigate.dialect.routes import Route
-from phigate.dialect.steering import narrows, tiny
+from phigate.dialect.steering import few, picks
 from phigate.dialect.table import Dialect
 from phigate.dialect.tree import Fields
 
@@ -150,7 +150,7 @@ def steers(request: Any) -> tuple[str, ...]:
     """The members of a request that cut what the model writes into pieces, or leave it certain words only."""
     if not isinstance(request, dict):
         return ()
-    found = [key for key in sorted(LIMITS) if tiny(request.get(key))]
+    found = [key for key in sorted(LIMITS) if few(request.get(key))]
     found += [key for key in sorted(CHOOSING) if request.get(key)]
     found += ["response_format"] if chooses(request.get("response_format")) else []
     return (*found, *tools_that_choose(request))
@@ -158,7 +158,7 @@ def steers(request: Any) -> tuple[str, ...]:
 
 def chooses(form: Any) -> bool:
     """Whether the form asked of an answer (`response_format`, `text.format`) chooses its words."""
-    return isinstance(form, dict) and (form.get("type", "text") not in FORMS or narrows(form))
+    return isinstance(form, dict) and (form.get("type", "text") not in FORMS or picks(form))
 
 
 def tools_that_choose(request: dict[str, Any]) -> Iterable[str]:
@@ -179,7 +179,7 @@ def _tool_chooses(tool: Any, *, forced: bool) -> bool:
     form = told.get("format")
     if isinstance(form, dict) and form.get("type") == "grammar":
         return True
-    return (forced or bool(told.get("strict"))) and narrows(told.get("parameters"))
+    return (forced or bool(told.get("strict"))) and picks(told.get("parameters"))
 
 
 def failure(code: str, message: str) -> tuple[str, dict[str, Any]]:
