@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 from phigate.dialect import (
     anthropic,
+    llamacpp,
     ollama,
     openai,
     openai_lists,
+    sglang,
+    tgi,
+    vllm,
 )
 
 if TYPE_CHECKING:
@@ -16,9 +20,13 @@ if TYPE_CHECKING:
 
 TABLES = (
     anthropic,
+    llamacpp,
     ollama,
     openai,
     openai_lists,
+    sglang,
+    tgi,
+    vllm,
 )
 
 DIALECTS: dict[str, Dialect] = {table.DIALECT.name: table.DIALECT for table in TABLES}

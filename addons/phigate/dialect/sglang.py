@@ -1,0 +1,137 @@
+"""SGLang's own protocol (docs.sglang.io, native API): each event of a stream tells the text anew and longer.
+
+Its `/v1/` routes are OpenAI's. What tells the server's settings, keeps its cache, its sessions and its weights is no
+route at all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from phigate.dialect import openai
+from phigate.dialect.events import Event, Stream
+from phigate.dialect.routes import Route
+from phigate.dialect.steering import few, picks
+from phigate.dialect.table import Dialect
+from phigate.dialect.tree import Fields
+
+NAME = "sglang"
+
+ANSWER = Fields(
+    constant=frozenset(
+        {
+            "id",
+            "index",
+            "type",
+            "prompt_tokens",
+            "completion_tokens",
+            "cached_tokens",
+            "weight_version",
+            "is_generation",
+        }
+        | {"model_path", "tokenizer_path", "e2e_latency"}
+    ),
+    drop=frozenset(
+        {
+            "output_ids",
+            "input_ids",
+            "prompt_token_ids",
+            "token_ids",
+            "hidden_states",
+            "routed_experts",
+            "output_token_entropy",
+        }
+        | {f"{side}_{what}" for side in ("input", "output") for what in ("token_logprobs", "top_logprobs")}
+        | {f"{side}_token_ids_logprobs" for side in ("input", "output")}
+    ),
+    json=frozenset(),
+    prose=frozenset({"text"}),
+)
+"""Keys of an answer that are not plain text: what is told token by token repeats the text."""
+
+REQUEST = Fields(
+    constant=frozenset({"model", "rid", "lora_path"}),
+    drop=frozenset(),
+    json=frozenset(),
+    prose=frozenset({"text"}),
+)
+
+OPAQUE = frozenset(
+    {"input_ids", "input_embeds", "image_data", "video_data", "audio_data", "positional_embed_overrides"}
+    | {"custom_logit_processor", "modalities", "mm_hashes"}
+)
+"""Members of a request that hold what is no text: token ids, vectors, images, code."""
+STORED = frozenset({"session_params", "bootstrap_host", "bootstrap_room", "kv_router_hint", "encoder_urls"})
+"""Members by which a request goes on with what the server keeps of others."""
+
+_LIMITS = ("max_new_tokens", "max_tokens")
+_SPELLED = ("regex", "ebnf", "structural_tag", "logit_bias", "stop_regex", "custom_params")
+
+
+def unreadable(request: Any) -> bool:
+    """Whether a request holds what no text detector can read."""
+    if not isinstance(request, dict) or any(request.get(key) for key in OPAQUE):
+        return True
+    text = request.get("text")
+    return not all(isinstance(each, str) for each in (text if isinstance(text, list) else [text or ""]))
+
+
+def stored(request: Any) -> bool:
+    """Whether a request goes on with what the server keeps of other exchanges."""
+    return isinstance(request, dict) and any(request.get(key) is not None for key in STORED)
+
+
+def steers(request: Any) -> tuple[str, ...]:
+    """Which sampling parameters decide what the model writes, of whichever text of a batch."""
+    given = request.get("sampling_params") if isinstance(request, dict) else None
+    found: dict[str, None] = {}
+    for each in given if isinstance(given, list) else [given]:
+        if isinstance(each, dict):
+            found |= dict.fromkeys(key for key in _LIMITS if few(each.get(key)))
+            found |= dict.fromkeys(key for key in _SPELLED if each.get(key))
+            found |= dict.fromkeys(key for key in ("json_schema",) if each.get(key) and picks(each[key]))
+    return tuple(found)
+
+
+STREAM = Stream(
+    "text/event-stream",
+    {
+        "": Event(
+            whose=("index",),
+            over=("meta_info.finish_reason",),
+            grows=frozenset({"text"}),
+            told=frozenset({"finish_reason"}),
+        )
+    },
+    openai.failure,
+    done="[DONE]",
+)
+
+
+def _of_text(name: str, path: str, action: str, when: str, stream: Stream | None = None) -> Route:
+    return Route(f"sglang-{name}", "POST", path, action, NAME, model_key=None, when=when, stream=stream)
+
+
+ROUTES = (
+    _of_text("generate", "/generate", "complete", "text", STREAM),
+    _of_text("generate-ids", "/generate", "complete", "input_ids", STREAM),
+    _of_text("encode", "/encode", "embed", "text"),
+    _of_text("classify", "/classify", "predict", "text"),
+    *(
+        Route(f"sglang-{name}", "GET", f"/{name}", "list-models", NAME, has_body=False, model_key=None)
+        for name in ("get_model_info", "model_info")
+    ),
+)
+
+DIALECT = Dialect(
+    NAME,
+    ROUTES,
+    request=REQUEST,
+    answer=ANSWER,
+    error=openai.error_body,
+    unreadable=unreadable,
+    stored=stored,
+    steers=steers,
+    usage=(("meta_info", "prompt_tokens"), ("meta_info", "completion_tokens")),
+    lists=True,
+)
