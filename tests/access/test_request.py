@@ -38,6 +38,27 @@ def test_a_request_says_which_model_and_whether_it_streams(sentence, content, mo
     assert (asked.model, asked.streaming, asked.readable) == (model, streaming, True)
 
 
+SHARED = [
+    ("a member of the first", b'{"text":"a"}', "sglang-generate"),
+    ("a member of the second", b'{"inputs":"a"}', "tgi-generate"),
+    ("two members of one protocol", b'{"text":"a","input_ids":null}', "sglang-generate"),
+    ("members of two protocols", b'{"text":"a","inputs":"b"}', None),
+    ("no member of any", b'{"prompt":"a"}', None),
+]
+
+
+@pytest.mark.parametrize(("sentence", "content", "name"), SHARED, ids=[case[0] for case in SHARED])
+def test_of_the_routes_of_one_path_the_body_tells_which_is_meant(sentence, content, name):
+    routes = tuple(route for route in ROUTES.values() if route.path == "/generate")
+    asked = read_of(Match(routes), content, {b"content-type": b"application/json"}, dialect_of)
+    if name is None:
+        assert isinstance(asked, Refusal)
+        assert (asked.status, asked.reason) == (400, "malformed")
+    else:
+        assert isinstance(asked, Asked)
+        assert asked.route.name == name
+
+
 REFUSED = [
     ("nothing", b"", 400, "malformed"),
     ("no JSON", b"{", 400, "malformed"),

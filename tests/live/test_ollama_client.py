@@ -168,11 +168,12 @@ def test_a_stream_that_cannot_be_read_is_an_error_of_the_client_s_own(client, mo
         list(client.chat("ward-assistant", MESSAGES, stream=True))
 
 
+ONE = {"num_predict": 1}
 REFUSED = [
     ("no believed bearer", lambda connect, _: connect("none").chat("m", MESSAGES), 401, "bearer"),
     ("no rule", lambda connect, b: connect(b["priya.raman"]).chat("m", MESSAGES), 403, "No rule"),
     ("an image", lambda connect, b: connect(b["dr.okafor"]).generate("m", "x", images=[b"x"]), 415, "cannot read"),
-    ("one token", lambda connect, b: connect(b["dr.okafor"]).generate("m", "x", options={"num_predict": 1}), 400, "decide"),
+    ("one token", lambda connect, b: connect(b["dr.okafor"]).generate("m", "x", options=ONE), 400, "decide"),
     ("a choice", lambda connect, b: connect(b["dr.okafor"]).generate("m", "x", format={"enum": ["a"]}), 400, "decide"),
     ("fetching a model", lambda connect, b: connect(b["dr.okafor"]).pull("m"), 403, "No rule"),
     ("fetching a model with a yes", lambda connect, b: connect(b["priya.raman"]).pull("m"), 403, "approve"),

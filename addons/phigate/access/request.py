@@ -52,7 +52,7 @@ def read(
     if not isinstance(tree, dict) or too_deep(tree):
         return fault(400, "malformed")
     fitting = [each for each in match.routes if each.when is None or each.when in tree]
-    if not fitting:
+    if len({each.dialect for each in fitting}) != 1:  # of two, nobody knows which one the server reads
         return fault(400, "malformed")
     route = fitting[0]
     model = tree.get(route.model_key) if route.model_key else match.model
