@@ -388,3 +388,32 @@ def test_a_member_s_member_says_that_a_text_is_over(reason):
 def test_a_reason_that_is_a_text_is_an_error():
     with pytest.raises(ChunkError):
         tokens(over=("info.reason",)).feed(token("a", info={"reason": "because of jane"}))
+
+
+EITHER = Stream("text/event-stream", {"": Event(either=True)}, lambda code, _: ("", {"error": code}))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "texts", "key", "expected"),
+    [
+        ("pieces", ["one ", "two ", "th", "ree"], "content", ["ONE TWO ", "THREE"]),
+        ("growing", ["o", "one ", "one tw", "one two ", "one two three"], "content", None),
+        ("a key of its own", ["o", "n", "e"], "unheard_of", ["ONE"]),
+        ("a known key in capitals", ["one ", "two"], "TEXT", ["ONE ", "TWO"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_server_may_tell_pieces_or_all_of_it_anew(sentence, texts, key, expected):
+    fields = replace(ANSWER, prose=ANSWER.prose | {"TEXT"})
+    made = Plain(EITHER, fields, Upper, lambda make: make(str.upper), lambda text: text)
+    out = [event[key] for event in run(made, [{key: text} for text in texts])]
+    assert out == (expected or ["ONE ", "ONE TWO ", "ONE TWO ", "ONE TWO THREE"])
+
+
+def test_a_text_that_grows_ends_with_all_of_it():
+    made = Plain(
+        replace(EITHER, events={"": Event(either=True, over=("done",))}), ANSWER, Upper,
+        lambda make: make(str.upper), lambda text: text,
+    )  # fmt: skip
+    given_ = [{"content": text} for text in ("o", "one ", "one tw")] + [{"content": "one two", "done": True}]
+    assert run(made, given_)[-1] == {"content": "ONE TWO", "done": True}

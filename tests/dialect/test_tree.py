@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phigate.dialect.openai import ANSWER, REQUEST
-from phigate.dialect.tree import DIGEST, TIME, TreeError, document, embedded, rewrite, texts
+from phigate.dialect.tree import DIGEST, TIME, Fields, TreeError, document, embedded, rewrite, texts
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
@@ -111,3 +111,17 @@ def test_what_has_the_server_s_own_form_is_kept_and_everything_else_under_its_ke
         assert made == {"created_at": value.upper(), "digest": value.upper()}
     assert not fields.formed("created_at", 7)
     assert not fields.formed("text", kept["digest"])
+
+
+def test_what_is_named_beside_it_is_read_together_with_its_name():
+    fields = Fields(frozenset({"name"}), frozenset(), frozenset(), prose=frozenset({"text"}), named={"data": "name"})
+
+    def hide(text):
+        return text.replace("mrn: 7731", "mrn: [MRN]").replace("7731", "7731?")
+
+    tree = [{"name": name, "data": [["7731"], 0.5]} for name in ("mrn", "Text", None)]
+    assert [each["data"] for each in rewrite(tree, fields, hide)] == [
+        [["[MRN]"], 0.5],
+        [["7731?"], 0.5],
+        [["7731?"], 0.5],
+    ]

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -418,3 +419,17 @@ def test_a_tools_name_is_written_by_the_model(name):
     _, _, raw = streamed([b"data: " + orjson.dumps(chunk) + b"\n\n"], sight())
     assert b"536-22-8145" not in raw
     assert b"call_536228145" in raw
+
+
+# -- what the dialect says is no text -------------------------------------------------------------------------------
+
+
+def test_an_answer_that_is_no_text_passes_only_where_the_rule_says_so():
+    dialect = replace(openai.DIALECT, unclear=lambda tree: "picture" in tree)
+    body, event = orjson.dumps({"picture": 1}), b'data: {"picture": 1}\n\n'
+    assert whole_of(body, sight(), dialect, JSON, {}, opaque=True)[0] == b'{"picture":1}'
+    assert MaskedStream(sight(), dialect, openai.STREAM, opaque=True).feed(event) == b'data: {"picture":1}\n\n'
+    with pytest.raises(ValueError, match="cannot be read"):
+        whole_of(body, sight(), dialect, JSON, {})
+    with pytest.raises(ValueError, match="cannot be read"):
+        MaskedStream(sight(), dialect, openai.STREAM).feed(event)

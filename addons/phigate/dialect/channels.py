@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 MOST_HELD = 1024 * 1024
 """Characters of a text of which nothing goes out before it is whole."""
+HALF = "\ufffd"
+"""What a decoder puts for half a sign."""
+GROWN = 3
+"""Events of one text, each longer than that before and beginning with all of it, that are no chance."""
 
 type Render = Callable[[str], str]
 type Twice = Callable[[Callable[[Render], Any]], Any]
@@ -75,16 +79,14 @@ class Labelled(Held):
 class Growing:
     """A text that is told anew and longer in each event; what was given out of it never changes.
 
-    Servers of one protocol differ in this: pieces that do not start with what was said before are taken as pieces.
+    Raises ChunkError when what was said changes.
     """
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._said = self._given = ""
-        self._events = 0
 
     def feed(self, text: str) -> str:
-        self._events += 1
         if not text.startswith(self._said):
             raise ChunkError("a text that changes")
         self._given += self._channel.feed(text[len(self._said) :])
@@ -94,3 +96,54 @@ class Growing:
     def close(self) -> str:
         self._given += self._channel.close()
         return self._given
+
+
+class Either:
+    """A text that arrives in pieces or grows from event to event: servers of one protocol do the one or the other.
+
+    What does not begin with all that was said before is a piece, and so is all that follows. What begins so three
+    times, longer each time, grows, and breaks the stream off when it no longer does. In between nothing goes out, so
+    that the first pieces are read together whatever they turn out to be; a text that ends undecided is taken to grow.
+    A server's decoder marks half a sign with U+FFFD at the end and mends it with the next event: it is not compared.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._pieces = False
+        self._grown: Growing | None = None
+        self._said: list[str] = []
+        """What came, while both are possible; afterwards the last of a text that grows."""
+        self._steps = self._size = 0
+
+    @property
+    def grows(self) -> bool:
+        return self._grown is not None
+
+    def feed(self, text: str) -> str:
+        if self._pieces:
+            return self._channel.feed(text)
+        before, self._said = self._said, [*self._said, text]
+        if self._grown:
+            self._said = [text]
+            return self._grown.feed(text.rstrip(HALF))
+        if before and not text.startswith(before[-1].rstrip(HALF)):
+            self._pieces, said, self._said = True, self._said, []
+            return "".join(map(self._channel.feed, said))
+        return self._wait(text, len(before[-1].rstrip(HALF)) if before else 0)
+
+    def _wait(self, text: str, before: int) -> str:
+        self._size += len(text)
+        if self._size > MOST_HELD:
+            raise ChunkError("too long to be held")
+        self._steps += len(text.rstrip(HALF)) > before
+        if self._steps < GROWN:
+            return ""
+        self._grown, self._said = Growing(self._channel), [text]
+        return self._grown.feed(text.rstrip(HALF))
+
+    def close(self) -> str:
+        last = self._said[-1:]
+        if self._grown:
+            self._grown.feed(*last)
+            return self._grown.close()
+        return "".join(map(self._channel.feed, last)) + self._channel.close()

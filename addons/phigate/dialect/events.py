@@ -14,7 +14,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from phigate.dialect.channels import Channel, ChunkError, Growing, JoinedJson, Labelled
+from phigate.dialect.channels import Channel, ChunkError, Either, Growing, JoinedJson, Labelled
 from phigate.dialect.tree import (
     MAX_DEPTH,
     NAME,
@@ -52,7 +52,8 @@ class Event:
     (`a.b` is a member's member; one that is `told` may be the text as a whole);
     `ends` says that an event of this kind ends texts whatever its members: those of the same `whose`, or `all`.
     `whole` tells that texts are not told in pieces; `told` are the keys whose text is whole in any event, `grows`
-    those that are told anew and longer each time. `json` are keys whose pieces join to JSON.
+    those that are told anew and longer each time; `either` says that servers do the one or the other. `json` are keys
+    whose pieces join to JSON.
     `begins` are the places at which a text may begin in such an event, each with the event in which its rest is told:
     its kind, its members beside those that say whose it is, and the text's path; all other texts of such an event are
     whole.
@@ -79,6 +80,7 @@ class Event:
     keep: frozenset[str] = frozenset({"index", "type"})
     fails: bool = False
     opaque: bool = False
+    either: bool = False
     at: tuple[str, ...] = ()
     ways: Mapping[Path, Path] = MappingProxyType({})
     silent: str | None = None
@@ -295,7 +297,7 @@ class Events:
         """A key that is no field's name would be text of its own, given out piece by piece."""
         return (
             key not in self._fields.drop
-            and bool(NAME.match(key))
+            and (key in self._fields.known or bool(NAME.match(key)))
             and (not TELLING.search(key) or self._look(key) == key)
         )
 
@@ -349,7 +351,7 @@ class Events:
         if speaker.over:
             open_ = self._texts[speaker.whose].pop(place)
             rest = open_.channel.close()
-            out = rest if isinstance(open_.channel, Growing) else out + rest
+            out = rest if _tells_all(open_.channel) else out + rest
         if out:
             speaker.says = True
         else:
@@ -380,7 +382,9 @@ class Events:
             return JoinedJson(self._twice)
         if key in entry.grows:
             return Growing(self._new())
-        return Labelled(self._twice, key) if isinstance(key, str) and key not in self._fields.prose else self._new()
+        labelled = isinstance(key, str) and key not in self._fields.prose
+        channel = Labelled(self._twice, str(key)) if labelled else self._new()
+        return Either(channel) if entry.either else channel
 
     @staticmethod
     def _way(speaker: _Speaker, path: Path) -> Path:
@@ -442,6 +446,11 @@ def _at(node: Any, steps: Path) -> Any:
     for step in steps:
         node = node.get(step) if isinstance(node, dict) else None
     return node
+
+
+def _tells_all(channel: Channel) -> bool:
+    """Whether what a channel gives out begins with all it gave out before."""
+    return isinstance(channel, Growing) or (isinstance(channel, Either) and channel.grows)
 
 
 def _whose(entry: Event, event: dict[str, Any]) -> Path:

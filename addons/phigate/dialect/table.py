@@ -26,8 +26,9 @@ class Dialect:
 
     `request` and `answer` say which keys of a message are not plain text. `error` makes the body of an error that its
     clients show, from (status, code, message, further members). `unreadable` tells whether a request holds or asks for
-    content that is no text; `stored` whether it speaks of what the server kept of other exchanges; `steers` which of
-    its members decide what the model writes, so that an identifier can be asked out of it in pieces.
+    content that is no text, `unclear` whether an answer or an event of one holds some; `stored` whether a request
+    speaks of what the server kept of other exchanges; `steers` which of its members decide what the model writes, so
+    that an identifier can be asked out of it in pieces.
     `usage` are the paths to the counts of tokens that came in and went out, from the top of an answer or from the
     members of an event that are `frames` of one. `credential` is the field in which the
     model's own credential is shown to it, `head` what else goes upstream with every request, `lists` whether an answer
@@ -43,6 +44,7 @@ class Dialect:
     unreadable: Callable[[Any], bool] = _nothing
     stored: Callable[[Any], bool] = _nothing
     steers: Callable[[Any], tuple[str, ...]] = _no_members
+    unclear: Callable[[Any], bool] = _nothing
     usage: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     frames: tuple[str, ...] = ()
     credential: bytes = b"authorization"

@@ -52,7 +52,9 @@ class Fields:
     `json`: any JSON value, or a string that holds one. `prose`: text that is read as it stands; every other text is
     read together with its key, which may say what it is (`"mrn": "77310"`). `blank`: members that clients need and
     whose content cannot be masked, and what stands there instead. `forms`: set by the server in one form that its
-    clients parse (a time, a digest): kept as it stands where it has that form, text where it has not.
+    clients parse (a time, a digest): kept as it stands where it has that form, text where it has not. `named`: members
+    that are read together with what a member beside them says of them (`{"name": "mrn", "data": [...]}`), by their
+    keys.
     """
 
     constant: frozenset[str]
@@ -61,12 +63,14 @@ class Fields:
     prose: frozenset[str] = frozenset()
     blank: Mapping[str, Any] = field(default=_NONE)
     forms: Mapping[str, re.Pattern[str]] = field(default=_NONE)
+    named: Mapping[str, str] = field(default=_NONE)
     known: frozenset[str] = field(init=False)
     """All keys of the table: names that need no look."""
 
     def __post_init__(self) -> None:
         listed = self.constant | self.drop | self.json | self.prose
-        object.__setattr__(self, "known", listed | self.blank.keys() | self.forms.keys())
+        others = self.blank.keys() | self.forms.keys() | self.named.keys()
+        object.__setattr__(self, "known", listed | others)
 
     def formed(self, key: str | int, value: Any) -> bool:
         """Whether a value has the form that the server's own has under this key."""
@@ -91,6 +95,8 @@ def rewrite(node: Any, fields: Fields, render: Callable[[str], str], depth: int 
                 value
                 if _says_nothing(value) and key not in fields.blank
                 else _member(key, value, fields, render, depth)
+                if key not in fields.named
+                else values(value, render, _said_of(node.get(fields.named[key]), fields), depth)
             )
             for key, value in node.items()
             if key not in drop
@@ -100,6 +106,11 @@ def rewrite(node: Any, fields: Fields, render: Callable[[str], str], depth: int 
             return node  # a vector
         return [rewrite(item, fields, render, depth + 1) for item in node]
     return number(node, render)
+
+
+def _said_of(name: Any, fields: Fields) -> str:
+    """What a name says of what it names; nothing where it only says that it is text."""
+    return name if isinstance(name, str) and name.lower() not in fields.prose else ""
 
 
 def _is_name(key: str) -> bool:

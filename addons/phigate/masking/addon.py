@@ -112,7 +112,7 @@ class Masking:
                 passage.status, passage.outcome = passage.upstream_status, "refused-by-upstream"
             else:
                 passage.answer, head, passage.answer_shown, exchange.usage = whole(
-                    passage.raw, sight, dialect, passage.answer_codec, passage.answer_fields
+                    *(passage.raw, sight, dialect, passage.answer_codec, passage.answer_fields), opaque=permit.opaque
                 )
                 passage.answer_head = [*head, *_passed(passage)]
         except ValueError:

@@ -29,15 +29,17 @@ _LONGEST = 4000
 
 
 def whole(
-    body: bytes, sight: Sight, dialect: Dialect, codec: Codec, head: dict[bytes, bytes]
+    body: bytes, sight: Sight, dialect: Dialect, codec: Codec, head: dict[bytes, bytes], *, opaque: bool = False
 ) -> tuple[bytes, Head, Any, dict[str, int]]:
     """A whole answer: (bytes for the caller, fields of their head, tree for bystanders, usage).
 
-    Raises ValueError when it is unreadable.
+    Raises ValueError when it is unreadable. `opaque` lets pass what the dialect says cannot be read.
     """
     tree = codec.read(body, head)
     if not isinstance(tree, dict | str) and not (dialect.lists and isinstance(tree, list)):
         raise ValueError("not an object")
+    if not opaque and dialect.unclear(tree):
+        raise ValueError("content that cannot be read")
     caller, shown = sight.both(tree, dialect.answer)
     return *codec.write(caller), shown, dialect.used(tree)
 
@@ -52,7 +54,7 @@ class MaskedStream:
     def __init__(self, sight: Sight, dialect: Dialect, stream: Stream, *, opaque: bool = False) -> None:
         self._sight, self._dialect, self._stream = sight, dialect, stream
         self._shown: list[str] = []
-        self._framing = FRAMINGS[stream.media]
+        self._framing, self._unread = FRAMINGS[stream.media], opaque
         self._reader = self._framing.reader()
         channel = partial(sight.channel, self._shown)
         self._events = Events(
@@ -114,6 +116,8 @@ class MaskedStream:
             return self._send(self._events.close()) + self._framing.write(self._stream.done.encode(), "", "")
         self._id = self._sight.for_caller(own) if own else self._id
         event = orjson.loads(data)
+        if not self._unread and self._dialect.unclear(event):
+            raise ValueError("content that cannot be read")
         out = self._send(self._events.feed(event))
         self.usage |= self._dialect.used(event)
         return out
