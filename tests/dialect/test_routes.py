@@ -92,3 +92,10 @@ def test_a_query_is_part_of_a_path():
     table = RouteTable([route("/v1/messages"), route("/v1/messages?beta=true")])
     assert isinstance(table.find("POST", "/v1/messages?beta=true"), Match)
     assert table.find("POST", "/v1/messages?beta=false") is None
+
+
+def test_a_path_that_says_more_comes_before_one_that_says_less():
+    model, config = route("/v2/models/{model}"), route("/v2/models/{model}/config")
+    table = RouteTable([model, config])
+    found = [table.find("POST", path) for path in ("/v2/models/a/config", "/v2/models/a/b")]
+    assert [(each.route, each.model) for each in found] == [(config, "a"), (model, "a/b")]

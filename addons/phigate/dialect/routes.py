@@ -86,6 +86,8 @@ class RouteTable:
             else:
                 by_method = self._exact.setdefault(route.path, {})
             by_method[route.method] = (*by_method.get(route.method, ()), route)
+        ordered = sorted(self._patterns.items(), key=lambda item: -len(_PLACE.sub("", item[0])))
+        self._patterns = dict(ordered)  # `/models/{model}/config` says more than `/models/{model}`
 
     def find(self, method: str, path: str) -> Match | bool | None:
         """The match; None where no route has this path; False where one has, but not with this method."""
