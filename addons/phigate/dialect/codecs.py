@@ -29,7 +29,7 @@ class Json:
 
     media = "application/json"
 
-    def read(self, content: bytes, _head: Mapping[bytes, bytes]) -> Any:
+    def read(self, content: bytes, head: Mapping[bytes, bytes]) -> Any:  # noqa: ARG002 -- others need it
         return orjson.loads(content)
 
     def write(self, tree: Any) -> tuple[bytes, Head]:
@@ -65,9 +65,19 @@ class Nothing:
         return b"", []
 
 
+class Bare(Json):
+    """A body that no media type is said of: JSON, or nothing, which is read as an object without members."""
+
+    media = ""
+
+    def read(self, content: bytes, head: Mapping[bytes, bytes]) -> Any:
+        return super().read(content or b"{}", head)
+
+
 JSON = Json()
 TEXT = Text()
 NOTHING = Nothing()
+BARE = Bare()
 
 
 def media_of(head: Mapping[bytes, bytes]) -> tuple[str, str]:

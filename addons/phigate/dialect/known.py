@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from phigate.dialect import (
     anthropic,
+    kserve,
     llamacpp,
     ollama,
     openai,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 TABLES = (
     anthropic,
+    kserve,
     llamacpp,
     ollama,
     openai,

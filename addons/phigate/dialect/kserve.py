@@ -1,0 +1,232 @@
+"""KServe's inference protocol v2 over REST, as Triton, MLServer and KServe serve it, and Triton's generate routes.
+
+Tensors of BYTES are text whatever they are called, and a tensor's name says what its text is (`mrn`). Numbers pass
+where they cannot be text (see tensors.py). What lies in memory that server and client share passes no gateway, so
+nothing that speaks of it does; its routes, tracing, logging and `/metrics` are unknown.
+(kserve/open-inference-protocol; triton-inference-server/server, docs/protocol)
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from phigate.dialect.codecs import BARE, JSON, TEXT
+from phigate.dialect.events import Event, Stream
+from phigate.dialect.routes import Route
+from phigate.dialect.table import Dialect
+from phigate.dialect.tensors import TENSORS, Unread, spelled, unread
+from phigate.dialect.tree import Fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from phigate.dialect.codecs import Codec
+
+NAME = "kserve"
+
+_PLAIN = frozenset(
+    {"text", "text_input", "text_output", "input", "inputs", "output", "outputs", "prompt", "generated_text"}
+    | {"completion", "content", "response", "answer", "result", "message", "prediction", "predictions", "data"}
+    | {"input0", "input_0", "input__0", "output0", "output_0", "output__0", "query", "question", "error", "reason"}
+)
+PROSE = _PLAIN | {name.upper() for name in _PLAIN}
+"""Names of tensors and members that only say that they are text."""
+
+ANSWER = Fields(
+    constant=frozenset(
+        {"id", "name", "model_name", "model_version", "datatype", "version", "versions", "platform", "backend", "state"}
+    ),
+    drop=frozenset(
+        {"token_id", "token_ids", "output_ids", "output_token_ids", "generated_ids", "input_ids", "prompt_token_ids"}
+        | {"tokens", "logprobs", "log_probs", "output_log_probs", "context_logits", "generation_logits"}
+    ),
+    json=frozenset(),
+    prose=PROSE,
+    named=MappingProxyType({"data": "name"}),
+)
+"""Keys of an answer that are not plain text. Triton's generate tells its model's other outputs as members, and token
+ids and per-token numbers repeat the text among them."""
+
+REQUEST = Fields(
+    constant=frozenset({"id", "name", "datatype"}),
+    drop=frozenset(),
+    json=frozenset(),
+    prose=PROSE,
+    named=ANSWER.named,
+)
+
+_REQUEST_KEYS = frozenset({"id", "parameters", "inputs", "outputs"})
+_TENSOR_KEYS = frozenset({"name", "shape", "datatype", "parameters", "data"})
+_OPAQUE = re.compile(r"image|audio|video|multi_modal|embed|^file:", re.IGNORECASE)
+"""Members of a generate or load request that hold or name content that is no text."""
+_SHARED = "shared_memory"
+
+_LIMITS = frozenset(
+    {"max_tokens", "max_new_tokens", "max_output_tokens", "max_completion_tokens", "request_output_len", "max_length"}
+)
+_FEW = 2
+"""Tokens up to which an answer is cut into pieces that nothing is found in."""
+_CHOOSES = re.compile(
+    r"guided|grammar|regex|choice|structured|constrain|bias|bad_words|allowed_token|logits_processor", re.IGNORECASE
+)
+"""Members that say which words a model may write."""
+_SCHEMAS = frozenset({"response_format", "json_schema", "schema"})
+_NARROW = frozenset({"enum", "const", "pattern"})
+"""Members of a JSON Schema that leave certain texts only."""
+
+
+def error_body(_status: int, code: str, message: str, extra: Mapping[str, Any] | None = None) -> bytes:
+    """An error as its clients show it: `error` is the message itself."""
+    return orjson.dumps({"error": message, "code": code, **(extra or {})})
+
+
+def failure(_code: str, message: str) -> tuple[str, dict[str, Any]]:
+    """The event that ends a stream which the gateway breaks off."""
+    return "", {"error": message}
+
+
+def unreadable(request: Any) -> bool:
+    """Whether a request holds what nobody can read: tensors that are no text, token ids, pictures."""
+    if not isinstance(request, dict):
+        return True
+    if "inputs" in request and isinstance(request["inputs"], list):
+        if not request.keys() <= _REQUEST_KEYS:
+            return True
+        inputs = request["inputs"]
+        return any(each.keys() - _TENSOR_KEYS or unread(each, answer=False) for each in inputs)
+    return any(_OPAQUE.search(key) and value for key, value in _members(request)) or spelled(request, floats=False)
+
+
+def unclear(answer: Any) -> bool:
+    """Whether an answer, or an event, holds what nobody can read."""
+    if not isinstance(answer, dict):
+        return False
+    if "name" in answer and "platform" in answer:
+        return False  # about a model: the shapes of its tensors
+    outputs = answer.get("outputs")
+    if isinstance(outputs, list) and any(isinstance(each, dict) and "data" in each for each in outputs):
+        return any(unread(each, answer=True) for each in outputs)
+    return spelled({key: value for key, value in answer.items() if key not in ANSWER.drop})
+
+
+def stored(request: Any) -> bool:
+    """Whether a request speaks of shared memory: what lies there is another's, or goes out past every mask."""
+    return any(key.startswith(_SHARED) for key, _ in _members(request))
+
+
+def steers(request: Any) -> tuple[str, ...]:
+    """Members that decide what the model writes: of the request, its parameters, or tensors of that name."""
+    return tuple(sorted({key for key, value in _members(request) if _decides(key, value)}))
+
+
+def _decides(key: str, value: Any) -> bool:
+    if value is None or value is False or value in ("", [], {}):
+        return False
+    if key in _LIMITS:
+        return any(0 < number <= _FEW for number in _numbers(value))
+    return bool(_CHOOSES.search(key)) or (key in _SCHEMAS and any(each in _NARROW for each, _ in _members(value)))
+
+
+def _numbers(value: Any) -> list[float]:
+    if isinstance(value, Unread):
+        return list(value.numbers())
+    return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, int | float)]
+
+
+def _members(tree: Any) -> Iterator[tuple[str, Any]]:
+    """(key, value) of every member at any depth, also of texts that hold JSON; a tensor's data under its name."""
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            yield from ((str(key), value) for key, value in node.items())
+            if isinstance(node.get("name"), str) and "data" in node:
+                yield node["name"], node["data"]
+            stack += node.values()
+        elif isinstance(node, list):
+            stack += node
+        elif isinstance(node, str) and node.lstrip()[:1] == "{":
+            stack.append(_loaded(node))
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return None
+
+
+STREAM = Stream("text/event-stream", {"": Event(either=True)}, failure)
+"""One event a token, or all of the text anew: backends differ."""
+
+_AS_TENSORS: Mapping[str, Codec] = MappingProxyType({"application/json": TENSORS, "application/octet-stream": TENSORS})
+_FROM_CLIENTS: Mapping[str, Codec] = MappingProxyType({**_AS_TENSORS, "": TENSORS})
+"""Triton's own clients send no media type."""
+_LOOSE: Mapping[str, Codec] = MappingProxyType({"application/json": JSON, "": BARE})
+_ABOUT: Mapping[str, Codec] = MappingProxyType({"application/json": JSON, "": BARE, "text/plain": TEXT})
+
+
+def _infer(name: str, path: str) -> Route:
+    """A route for tensors."""
+    return Route(
+        *(name, "POST", path, "predict", NAME), model_key=None, asks="never", reads=_FROM_CLIENTS, answers=_AS_TENSORS
+    )
+
+
+def _generate(name: str, path: str, stream: Stream | None = None) -> Route:
+    """A route for text."""
+    asks = "always" if stream else "never"
+    return Route(name, "POST", path, "complete", NAME, model_key=None, asks=asks, stream=stream, reads=_LOOSE)
+
+
+def _about(name: str, path: str) -> Route:
+    """A route that tells which models there are, and how they are."""
+    return Route(name, "GET", path, "list-models", NAME, has_body=False, model_key=None, answers=_ABOUT)
+
+
+def _manage(name: str, path: str) -> Route:
+    """A route that loads or unloads models, or tells which could be."""
+    return Route(name, "POST", path, "manage-models", NAME, model_key=None, asks="never", reads=_LOOSE, answers=_ABOUT)
+
+
+_MODEL, _VERSION = "/v2/models/{model}", "/v2/models/{model}/versions/{version}"
+ROUTES = (
+    _infer("kserve-infer", f"{_MODEL}/infer"),
+    _infer("kserve-infer-version", f"{_VERSION}/infer"),
+    _generate("kserve-generate", f"{_MODEL}/generate"),
+    _generate("kserve-generate-version", f"{_VERSION}/generate"),
+    _generate("kserve-generate-stream", f"{_MODEL}/generate_stream", STREAM),
+    _generate("kserve-generate-stream-version", f"{_VERSION}/generate_stream", STREAM),
+    _about("kserve-server", "/v2"),
+    _about("kserve-live", "/v2/health/live"),
+    _about("kserve-ready", "/v2/health/ready"),
+    _about("kserve-statistics", "/v2/models/stats"),
+    _about("kserve-model", _MODEL),
+    _about("kserve-model-version", _VERSION),
+    _about("kserve-model-ready", f"{_MODEL}/ready"),
+    _about("kserve-model-ready-version", f"{_VERSION}/ready"),
+    _about("kserve-model-config", f"{_MODEL}/config"),
+    _about("kserve-model-config-version", f"{_VERSION}/config"),
+    _about("kserve-model-statistics", f"{_MODEL}/stats"),
+    _about("kserve-model-statistics-version", f"{_VERSION}/stats"),
+    _manage("kserve-repository", "/v2/repository/index"),
+    _manage("kserve-load", "/v2/repository/models/{model}/load"),
+    _manage("kserve-unload", "/v2/repository/models/{model}/unload"),
+)
+
+DIALECT = Dialect(
+    NAME,
+    ROUTES,
+    request=REQUEST,
+    answer=ANSWER,
+    error=error_body,
+    unreadable=unreadable,
+    unclear=unclear,
+    stored=stored,
+    steers=steers,
+    lists=True,
+)
