@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from phigate.dialect import (
     anthropic,
+    cohere,
     kserve,
     llamacpp,
     ollama,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 TABLES = (
     anthropic,
+    cohere,
     kserve,
     llamacpp,
     ollama,
