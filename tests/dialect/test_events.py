@@ -417,3 +417,53 @@ def test_a_text_that_grows_ends_with_all_of_it():
     )  # fmt: skip
     given_ = [{"content": text} for text in ("o", "one ", "one tw")] + [{"content": "one two", "done": True}]
     assert run(made, given_)[-1] == {"content": "ONE TWO", "done": True}
+
+
+TALE = Stream(
+    "text/event-stream",
+    {
+        "": Event(each="choices", over=("finish_reason",)),
+        "begin": Event(whole=True, under="item", at=("items", "place"), whose=("place",)),
+        "piece": Event(whose=("place",), under="delta", at=("items", "place", "text")),
+        "end": Event(whole=True, whose=("place",), ends="own"),
+    },
+    lambda code, message: ("", {"error": {"code": code, "message": message}}),
+    kind="type",
+)
+TALE_FIELDS = Fields(
+    frozenset({"type", "place"}), frozenset(), frozenset(), frozenset({"text", "delta"}), {"scores": []}
+)
+
+
+def tale(**looks):
+    return Plain(TALE, TALE_FIELDS, Upper, lambda make: make(str.upper), str, **looks)
+
+
+def test_an_event_that_says_no_kind_is_of_the_kind_without_a_name():
+    assert text_of(run(tale(), [delta(content="a"), delta(finish="stop")]), 0, "delta", "content") == "A"
+
+
+def test_what_clients_insist_on_stands_in_the_event_that_tells_the_rest_as_well():
+    out = run(tale(), [{"type": "piece", "place": 0, "delta": "a", "scores": [1]}, {"type": "end", "place": 0}])
+    assert out[0] == {"type": "piece", "place": 0, "delta": "A", "scores": []}
+
+
+def test_a_text_that_was_told_whole_does_not_go_on_in_pieces_at_its_place():
+    made = tale()
+    made.feed({"type": "begin", "place": 1, "item": {"text": "Zebulon Quarter"}})
+    made.feed({"type": "piece", "place": 0, "delta": "maine"})
+    with pytest.raises(ChunkError):
+        made.feed({"type": "piece", "place": 1, "delta": "maine"})
+
+
+def test_what_stands_at_a_place_of_which_something_is_said_becomes_that_wherever_it_is_told():
+    ways = []
+
+    def said(way, _value):
+        ways.append(way)
+        return ("HIDDEN",) if way == ("items", 1) else None
+
+    made = tale(said=said)
+    told = {"type": "begin", "place": 1, "item": {"text": "a"}}
+    assert made.feed(told) == [{"type": "begin", "place": 1, "item": "HIDDEN"}]
+    assert ways == [("items", 1)]

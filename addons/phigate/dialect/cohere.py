@@ -8,7 +8,7 @@ import orjson
 
 from phigate.dialect.events import Event, Stream
 from phigate.dialect.routes import Route
-from phigate.dialect.steering import narrows, tiny
+from phigate.dialect.steering import few, picks
 from phigate.dialect.table import Dialect
 from phigate.dialect.tree import Fields
 
@@ -102,10 +102,10 @@ def steers(request: Any) -> tuple[str, ...]:
     """The members of a request that cut what the model writes into pieces, or leave it certain texts only."""
     if not isinstance(request, dict):
         return ()
-    found = ["max_tokens"] if tiny(request.get("max_tokens")) else []
-    found += ["response_format"] if narrows(request.get("response_format")) else []
+    found = ["max_tokens"] if few(request.get("max_tokens")) else []
+    found += ["response_format"] if picks(request.get("response_format")) else []
     forced = request.get("strict_tools") or request.get("tool_choice") == "REQUIRED"
-    return (*found, "tools") if forced and narrows(request.get("tools")) else tuple(found)
+    return (*found, "tools") if forced and picks(request.get("tools")) else tuple(found)
 
 
 _CONTENT = ("message", "content")

@@ -28,7 +28,7 @@ from phigate.dialect.tree import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from phigate.dialect.channels import Twice
     from phigate.dialect.tree import Fields
@@ -90,7 +90,7 @@ class Event:
 class Stream:
     """How a streamed answer is read: its media type, its kinds of events, and how it is written anew.
 
-    `kind` is the member that names an event's kind; without one all events are of the kind "". An event of a kind that
+    `kind` is the member that names an event's kind; without one an event is of the kind "". An event of a kind that
     is not in `events` is an error. `named` writes the kind as the event's name, too. `done` is the text that ends the
     stream where it is no event. `counted` is the member that numbers the events. `failure` makes the event that ends a
     stream which the gateway breaks off, from (code, message).
@@ -105,7 +105,7 @@ class Stream:
     counted: str = ""
 
     def kind_of(self, event: dict[str, Any]) -> str:
-        kind = event.get(self.kind) if self.kind else ""
+        kind = event.get(self.kind, "") if self.kind else ""
         return kind if isinstance(kind, str) else "\0"
 
 
@@ -165,6 +165,9 @@ class Events:
         self._made = self._sent = 0
         self._over: set[Path] = set()
         self._constants: dict[tuple[Path, Path], str] = {}
+        self._placed = any(entry.at for entry in stream.events.values())
+        self._told_at: set[Path] = set()
+        """Where texts stand that were told whole: none of them goes on in pieces."""
         self._failed = False
 
     def feed(self, event: Any) -> list[tuple[str, dict[str, Any]]]:
@@ -184,7 +187,7 @@ class Events:
         if entry.bare and _at(event, entry.bare):
             raise ChunkError("a text before its place")
         if entry.whole:
-            return [*self._ended(entry, event), self._out(kind, self._whole(event))]
+            return [*self._ended(entry, event), self._out(kind, self._whole(event, entry))]
         return self._spoken(kind, entry, event)
 
     def close(self) -> list[tuple[str, dict[str, Any]]]:
@@ -205,11 +208,25 @@ class Events:
             raise ChunkError("content that cannot be read")
         return [self._out(kind, event)]
 
-    def _whole(self, event: dict[str, Any]) -> dict[str, Any]:
-        made = self._twice(partial(rewrite, event, self._fields))
+    def _whole(self, event: dict[str, Any], entry: Event | None = None) -> dict[str, Any]:
+        standing = self._standing(entry, event) if entry else {}
+        rest = {key: value for key, value in event.items() if key not in standing} if standing else event
+        made = self._twice(partial(rewrite, rest, self._fields))
         if "usage" in made:
             made["usage"] = counts(made["usage"])
-        return dict(made)
+        return dict(made) | standing
+
+    def _standing(self, entry: Event, event: dict[str, Any]) -> dict[str, Any]:
+        """The members of an event that stand at a place of a whole answer of which something is said."""
+        found = {}
+        told = {entry.under: event[entry.under]} if entry.under and entry.under in event else event
+        for key, value in told.items():
+            way = self._place(entry, event, (key,))
+            if self._placed and entry.ends != "all":
+                self._told_at.update(_texts_at(way, value))
+            if key not in self._fields.drop and key not in self._fields.blank and (said := self._said(way, value)):
+                found[key] = said[0]
+        return found
 
     def _ended(self, entry: Event, event: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         """The rest of the texts that an event of this kind ends, before it."""
@@ -364,6 +381,8 @@ class Events:
         texts = self._texts.setdefault(speaker.whose, {})
         open_ = texts.get(place)
         if open_ is None:
+            if speaker.entry.at and self._way(speaker, path) in self._told_at:
+                raise ChunkError("a text that was told whole goes on")
             self._made += 1
             if self._made > _MAX_CHANNELS:
                 raise ChunkError("too many channels")
@@ -392,10 +411,14 @@ class Events:
         entry, below = speaker.entry, path[speaker.base :]
         if entry.each:
             return (*path[: speaker.base], *("message" if step == "delta" else step for step in below))
+        return Events._place(entry, speaker.event, below)
+
+    @staticmethod
+    def _place(entry: Event, event: dict[str, Any], below: Path) -> Path:
         if below[:1] == (entry.under,):
             below = below[1:]
         known = (*entry.at, *entry.ways.get(below, ()))
-        at = (speaker.event.get(step, step) if step in entry.whose else step for step in known)
+        at = (event.get(step) or 0 if step in entry.whose else step for step in known)
         return (*(step for step in at if isinstance(step, str | int)), *(() if below in entry.ways else below))
 
     # -- what is sent -----------------------------------------------------------------------------------------------
@@ -426,6 +449,8 @@ class Events:
             if key in kept and key != step and plain(value)
         }
         made |= {key: value for key, value in members.items() if self._fields.formed(key, value)}
+        if top:
+            made |= {key: self._fields.blank[key] for key in members if key in self._fields.blank and key != step}
         if entry.each and len(path) > 1 and entry.over and not top and step not in entry.over:
             made |= {key: None for key in entry.over if key in members}
         return made | {step: self._nest(entry, members.get(step), rest, text)}
@@ -451,6 +476,18 @@ def _at(node: Any, steps: Path) -> Any:
 def _tells_all(channel: Channel) -> bool:
     """Whether what a channel gives out begins with all it gave out before."""
     return isinstance(channel, Growing) or (isinstance(channel, Either) and channel.grows)
+
+
+def _texts_at(way: Path, node: Any) -> Iterator[Path]:
+    """Where in a value that stands at a place texts are."""
+    if isinstance(node, str) and node:
+        yield way
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            yield from _texts_at((*way, key), value)
+    elif isinstance(node, list):
+        for at, item in enumerate(node):
+            yield from _texts_at((*way, at), item)
 
 
 def _whose(entry: Event, event: dict[str, Any]) -> Path:

@@ -12,15 +12,16 @@ import orjson
 
 from phigate.dialect.events import Events
 from phigate.dialect.framing import FRAMINGS
-from phigate.dialect.tree import texts
+from phigate.dialect.tree import NAME, plain
 from phigate.masking.sight import HeldChannel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from phigate.dialect.codecs import Codec, Head
     from phigate.dialect.events import Path, Stream
     from phigate.dialect.table import Dialect
+    from phigate.dialect.tree import Fields
     from phigate.masking.sight import Sight
 
 REFUSED = "The model server refused the request."
@@ -87,8 +88,7 @@ class MaskedStream:
     def _said(self, way: Path, value: Any) -> tuple[Any] | None:
         """What the policy's `fields` make of a value that is no piece of a text."""
         paths = self._sight.paths
-        fits = paths and (paths.speaks_of if isinstance(value, dict | list) else paths.treats)
-        if value is None or not fits or not fits(*way):
+        if value is None or not paths or not (paths.speaks_of if _holds(value) else paths.treats)(*way):
             return None
         caller, shown = self._sight.standing(way, value, self._dialect.answer)
         self._show(shown)
@@ -103,8 +103,11 @@ class MaskedStream:
     def _show(self, shown: Any) -> None:
         if isinstance(shown, str):
             self._shown.append(shown)
+            self._sight.told.add(shown)
         elif isinstance(shown, dict | list):
-            self._shown += texts(shown, self._dialect.answer)
+            new = [text for text in _strings(shown, self._dialect.answer) if text not in self._sight.told]
+            self._shown += new
+            self._sight.told.update(new)
 
     def _event(self, data: str | None, own: str) -> bytes:
         if data is None:
@@ -119,6 +122,8 @@ class MaskedStream:
         if not self._unread and self._dialect.unclear(event):
             raise ValueError("content that cannot be read")
         out = self._send(self._events.feed(event))
+        entry = self._stream.events.get(self._stream.kind_of(event))
+        self.usage |= self._dialect.used(event.get(entry.under)) if entry and entry.under else {}
         self.usage |= self._dialect.used(event)
         return out
 
@@ -132,6 +137,26 @@ class MaskedStream:
         if events:
             self._id = ""
         return b"".join(out)
+
+
+def _strings(node: Any, fields: Fields) -> Iterator[str]:
+    """The texts of a tree that is masked already, and the names in it that are no protocol's."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, list):
+        for item in node:
+            yield from _strings(item, fields)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if not NAME.match(key):
+                yield key
+            if not (key in fields.constant and plain(value)):
+                yield from _strings(value, fields)
+
+
+def _holds(value: Any) -> bool:
+    """Whether something may stand in a value, of which the policy's `fields` speak."""
+    return isinstance(value, dict | list) or (isinstance(value, str) and value.lstrip()[:1] in {"{", "["})
 
 
 def broken_off(stream: Stream, code: str, message: str) -> bytes:

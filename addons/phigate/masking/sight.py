@@ -65,6 +65,8 @@ class Sight:
         self._differs = False
         self.found: Counter[str] = Counter()
         self.identifiers: set[str] = set()
+        self.told: set[str] = set()
+        """What bystanders were shown of a stream's whole texts: what a protocol repeats is recorded once."""
 
     def text(self, text: str) -> tuple[str, str]:
         """(for the caller, for bystanders) of one whole text."""
@@ -234,6 +236,7 @@ class Sight:
 
     def repeat(self, text: str, caller: str, shown: str) -> None:
         """Tell what was made of a text that arrived in pieces: told once more as a whole, it becomes the same."""
+        self.told.add(shown)
         if text not in self._seen:
             self._seen[text] = caller, shown
             self._differs = self._differs or caller != shown
