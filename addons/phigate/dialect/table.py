@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class Dialect:
     members of an event that are `frames` of one. `credential` is the field in which the
     model's own credential is shown to it, `head` what else goes upstream with every request, `lists` whether an answer
     may be a list. `passes` are fields of a request's and of an answer's head that go on, where they are plain words.
-    `part_of` is the protocol that a policy's `speaks` names, where several tables describe one.
+    `part_of` is the protocol that a policy's `speaks` names, where several tables describe one. `bytes_in` are members
+    of a request that hold bytes, which nobody is shown.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Dialect:
     lists: bool = False
     passes: frozenset[bytes] = frozenset()
     part_of: str = ""
+    bytes_in: frozenset[str] = frozenset()
 
     @property
     def protocol(self) -> str:
@@ -61,7 +63,8 @@ class Dialect:
     @property
     def shown(self) -> Fields:
         """A request as bystanders see it: the model's name is the caller's own words too."""
-        return self.request.without_constant("model")
+        request = self.request.without_constant("model")
+        return replace(request, drop=request.drop | self.bytes_in)
 
     def used(self, answer: Any) -> dict[str, int]:
         """Token counts of an answer or an event, `{"input": n, "output": n}`; empty where it carries none."""
