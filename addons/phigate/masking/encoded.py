@@ -46,8 +46,10 @@ DIGITS = "zero oh one two three four five six seven eight nine".split()  # noqa:
 _DIGIT = rf"(?:{'|'.join(DIGITS)}|[0-9])(?![^\W_])"
 SPELLED = rf"(?<![^\W_])(?=[efnostzEFNOSTZ0-9])(?i:{_DIGIT}(?:[ ,-]{{1,3}}{_DIGIT}){{5,15}})"
 """Digits as words, or as words and digits."""
+ORDINARY = r"[A-Za-z][a-z]+[ .,;:\n]"
+"""A word as most are: it begins neither a run nor what is turned."""
 CANDIDATE = re.compile(
-    rf"(?<![A-Za-z0-9])(?:(?P<spaced>{SPACED})|(?P<spelled>{SPELLED})|(?P<turned>{TURNED})|(?P<run>{RUN}))"
+    rf"(?<![A-Za-z0-9])(?:(?P<spaced>{SPACED})|(?P<spelled>{SPELLED})|(?!{ORDINARY})(?:(?P<turned>{TURNED})|(?P<run>{RUN})))"
 )
 """None begins within a word: that is seen at once, for all of them."""
 OPEN = re.compile(
@@ -146,7 +148,7 @@ class EncodedReader:
                 end = begin + CAP
                 self._rest = self._rest or (_by_looks(_one_line(text[begin:end])), kind, _line(text, begin))
                 verdict = self._rest[0]
-            elif not last and (_may_go_on(kind, text, end) or _open(text, at) <= begin):
+            elif not last and (_may_go_on(kind, text, end) or _opened(text, at, begin)):
                 at = min(begin, _open(text, at))
                 break
             elif self._rest:
@@ -208,6 +210,11 @@ def _one_line(text: str) -> str:
 
 def _may_go_on(kind: str, text: str, end: int) -> bool:
     return end == len(text) or (len(text) - end <= CAP and bool(BETWEEN[kind].match(text, end)))
+
+
+def _opened(text: str, at: int, begin: int) -> bool:
+    """Whether a candidate may begin at or before `begin`; only what is near the end is looked at (`_open`)."""
+    return begin >= len(text) - CAP and _open(text, at) <= begin
 
 
 def _open(text: str, at: int) -> int:
