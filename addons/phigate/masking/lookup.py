@@ -41,9 +41,29 @@ MISSPELT_WORDS = 2
 """Words that may be a misspelt one beside another: the next and the one behind it."""
 REMEMBERED = 1 << 17
 
-PHRASE, CODE, PREFIX, NAMEISH, ORDINARY, KNOWN = 1, 2, 4, 8, 16, 32
-"""What a token can be: the beginning of a phrase, a number, a surname; a word of a name; and what it is beside that."""
-BEGINS = PHRASE | CODE | PREFIX | NAMEISH
+PHRASE, CODE, PREFIX, NAMEISH, ORDINARY, KNOWN, CLOSE = 1, 2, 4, 8, 16, 32, 64
+"""What a token can be: the beginning of a phrase, a number, a surname; a word of a name; and what it is beside that
+(CLOSE: one edit from a name's word)."""
+UNSEEN = b"\xff"
+"""In the place of the tokens that are not there yet: they may be anything."""
+
+
+def _bytes(wanted: int, but: int = 0) -> bytes:
+    kinds = (kind for kind in range(128) if kind & wanted == wanted and not kind & but)
+    return b"".join(b"\\x%02x" % kind for kind in kinds)
+
+
+_SOMEBODYS = _bytes(NAMEISH | KNOWN)
+_MISSPELT = _bytes(NAMEISH | CLOSE)
+_NOBODYS = _bytes(NAMEISH, PHRASE | CODE | PREFIX | KNOWN | CLOSE)
+BEGINS = re.compile(
+    b"[%b%b%b%b]" % (_bytes(PHRASE), _bytes(CODE), _bytes(PREFIX), _SOMEBODYS)
+    + rb"|[%b](?=.{0,3}[%b%b\xff])" % (_MISSPELT, _SOMEBODYS, _MISSPELT)
+    + rb"|[%b](?=.{0,3}[%b\xff])" % (_NOBODYS, _SOMEBODYS),
+    re.DOTALL,
+)
+"""Of the kinds of a text's tokens those at which something may begin. Nobody is found by two words of which none is a
+name's and not both are one edit from one (people.py); the second is BETWEEN others behind the first at most."""
 
 EXACT, CAPITALISED, SHOUTED, PLAINLY = 0.99, 0.9, 0.45, 0.35
 """Scores of a name as it is; where both words are ordinary ones (Will Young): capitalised, ALL CAPS, in lower case."""
@@ -86,6 +106,8 @@ class Entries(NamedTuple):
             kind |= PREFIX | (NAMEISH if kind & KNOWN else 0)
         elif 2 <= len(word) <= LONGEST_WORD and word.isalpha() and (kind & KNOWN or (len(word) > 2 and not kind)):
             kind |= NAMEISH
+        if kind & NAMEISH and not kind & (KNOWN | ORDINARY) and people.near(word, 1):
+            kind |= CLOSE
         if len(self.kinds) >= REMEMBERED:
             self.kinds.clear()
         self.kinds[word] = kind
@@ -150,14 +172,17 @@ class View:
         growing = bool(words) and not self._gaps[-1] and not ended
         self.whole = len(words) - growing
         self.too_long = growing and self._length(self.whole) > LONGEST
-        kinds = list(map(entries.kinds.get, words[: self.whole]))
-        self._kinds = [entries.kind(words[at]) if kind is None else kind for at, kind in enumerate(kinds)]
+        kinds = list(map(entries.kinds.get, words[: self.whole] if growing else words))
+        if None in kinds:
+            kinds = [entries.kind(words[at]) if kind is None else kind for at, kind in enumerate(kinds)]
+        self._kinds = bytes(kinds)
 
     def hits(self) -> tuple[list[Hit], int]:
         """The hits that are certain, and up to where everything is."""
         found: list[Hit] = []
         free = 0
-        for at in [at for at, kind in enumerate(self._kinds) if kind & BEGINS]:
+        for beginning in BEGINS.finditer(self._kinds if self._ended else self._kinds + UNSEEN):
+            at = beginning.start()
             if at < free:
                 continue
             try:
