@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WORD = re.compile(r"[^\W\d_]+")
 LONG_WORD = re.compile(r"[^\W\d_]{3,}")
+REST = re.compile(r"[^\W\d_]*")
+"""What goes on of a word."""
 LEAST = 3
 """Letters that a word must have."""
 LOOK_BACK = 8
@@ -101,6 +103,9 @@ class Memory:
     def next(self, text: str, at: int, until: int) -> Hit | None:
         """The first known word that begins in [at, until) of a text, in its own offsets."""
         words = self._words
+        listed = LONG_WORD.findall(text, at, _word_end(text, until))
+        if words.keys().isdisjoint(listed) and words.keys().isdisjoint(map(str.casefold, listed)):
+            return None  # as nearly always: seen at once
         for found in LONG_WORD.finditer(text, at):
             begin = found.start()
             if begin >= until:
@@ -113,6 +118,12 @@ class Memory:
                 continue
             return Hit(begin, found.end(), known[0], "memory", known[1])
         return None
+
+
+def _word_end(text: str, at: int) -> int:
+    """The end of the word that a place is in; the place itself where it is in none."""
+    found = REST.match(text, at) if text[at - 1 : at].isalnum() else None
+    return found.end() if found else at
 
 
 def _joined(text: str, begin: int, end: int) -> bool:

@@ -16,6 +16,10 @@ import unicodedata
 from bisect import bisect_right
 from functools import cache
 from itertools import chain
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 INVISIBLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
@@ -37,6 +41,8 @@ UNIT = re.compile(
     r"|(?P<several>[\ufb00-\ufb06\u2026\u33d4\u338e-\u33ff])"
 )
 """What is not read character by character."""
+BEGINS = re.compile(rf"[&\\\r\n\-{INVISIBLE}\ufb00-\ufb06\u2026\u33d4\u338e-\u33ff]")
+"""How one begins: to look for that is ten times faster than to look for a unit at each place."""
 WAITS = re.compile(
     r"(?:&(?:#(?:[0-9]{0,12}|[xX][0-9A-Fa-f]{0,12})|[A-Za-z][A-Za-z0-9]{0,7})?"
     r"|\\(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?"
@@ -162,9 +168,7 @@ class Writing:
         parts: list[str] = []
         at, end = lead, lead + len(text)
         begun = lead - self._line
-        for unit in UNIT.finditer(whole, lead):
-            if unit.start() >= end:
-                break
+        for unit in _units(whole, lead, end):
             kind = unit.lastgroup
             newline = whole.rfind("\n", lead, unit.start()) if kind == "wrap" else -1
             line = unit.start() - (newline + 1 if newline >= 0 else begun)
@@ -188,6 +192,15 @@ class Writing:
         self._read += len(read)
         self._raw += len(raw)
         return read
+
+
+def _units(text: str, at: int, end: int) -> Iterator[re.Match[str]]:
+    """The units that begin in [at, end), one behind the other; they may look around, and end behind it."""
+    while (begin := BEGINS.search(text, at, end)) is not None:
+        unit = UNIT.match(text, begin.start())
+        at = unit.end() if unit else begin.end()
+        if unit:
+            yield unit
 
 
 def _meaning(unit: re.Match[str], kind: str | None, line: int, following: str) -> str | None:
