@@ -108,7 +108,8 @@ class Whole:
     def learn(self, memory: Memory) -> None:
         """Remember the names that this text shows."""
         for group in components(self._hits):
-            memory.learn(settle(group, self._text), self._text)
+            if any(hit.entity == "PERSON" for hit in group):  # where none is, none becomes one
+                memory.learn(settle(group, self._text), self._text)
 
     def pieces(self, memory: Memory) -> list[Piece]:
         """The text in pieces; the memory is read only."""

@@ -51,6 +51,9 @@ def settle(hits: list[Hit], text: str, base: int = 0) -> list[Hit]:
     """
     if len(hits) == 1:
         return hits
+    begin, end, entity, _, _ = hits[0]
+    if all(hit.end == end and hit.begin == begin and hit.entity == entity and hit.score >= SURE for hit in hits):
+        return [max(sorted(hits), key=_score)]  # as mostly: all say the same
     standing: list[Hit] = []
     for hit in sorted(contained(united(named(hits))), key=_rank):
         over = _touched(hit, standing)
@@ -117,6 +120,10 @@ def contained(hits: Iterable[Hit]) -> list[Hit]:
 
 def _begin(hit: Hit) -> int:
     return hit.begin
+
+
+def _score(hit: Hit) -> float:
+    return hit.score
 
 
 def _holds(outer: Hit, inner: Hit) -> bool:
