@@ -89,15 +89,17 @@ class Model:
         word.cid = self._vocabulary.get(word.base, 0)
         return word
 
-    def _near(self, word: Word) -> tuple[int, ...]:
+    def _near(self, word: Word, index: int) -> int:
+        known = word.near[index]
+        if known is not None:
+            return known
         get = self._weights.get
-        sums = tuple(sum(get(name, 0) for name in near(word, place)) for place in PLACES)
-        word.near = sums
-        return sums
+        total = word.near[index] = sum([get(name, 0) for name in near(word, PLACES[index])])
+        return total
 
     def _local(self, word: Word, mode: int) -> int:
         get = self._weights.get
-        total = word.local[mode] = sum(get(name, 0) for name in local(word, mode))
+        total = word.local[mode] = sum([get(name, 0) for name in local(word, mode)])
         return total
 
     def sums(self, words: Sequence[Word], modes: Sequence[int], first: int, end: int) -> list[int]:
@@ -105,24 +107,24 @@ class Model:
         _, _, _, d, e, f, g, h = self._pairs
         around = self._around
         sums = []
+        w2, w1, w0, x1, x2 = words[first - 3 : first + 2]
         for at in range(first, end):
-            w3, w2, w1, w0, x1, x2 = words[at - 3 : at + 3]
+            w3, w2, w1, w0, x1, x2 = w2, w1, w0, x1, x2, words[at + 2]
             mode = modes[at]
             own = w0.local[mode]
             if own is None:
                 own = self._local(w0, mode)
-            c1, c0, n1 = w1.cls, w0.cls, x1.cls
-            left, right = c1 * CLASSES + c0, c0 * CLASSES + n1
-            three = around.get(left * CLASSES + n1)
+            n3, n2, n1, m1, m2 = w3.near[0], w2.near[1], w1.near[2], x1.near[3], x2.near[4]
+            if n3 is None or n2 is None or n1 is None or m1 is None or m2 is None:
+                n3, n2, n1, m1, m2 = [self._near(word, place) for place, word in enumerate((w3, w2, w1, x1, x2))]
+            c1, c0, n = w1.cls, w0.cls, x1.cls
+            left, right = c1 * CLASSES + c0, c0 * CLASSES + n
+            three = around.get(left * CLASSES + n)
             if three is None:
-                three = self._three(left, right, left * CLASSES + n1)
+                three = self._three(left, right, left * CLASSES + n)
             sums.append(
                 own
-                + (w3.near or self._near(w3))[0]
-                + (w2.near or self._near(w2))[1]
-                + (w1.near or self._near(w1))[2]
-                + (x1.near or self._near(x1))[3]
-                + (x2.near or self._near(x2))[4]
+                + (n3 + n2 + n1 + m1 + m2)
                 + three
                 + d.get(w2.cid * 65536 + w1.cid, 0)
                 + e.get(w1.cid * CLASSES + c0, 0)

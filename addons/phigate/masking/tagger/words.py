@@ -78,7 +78,7 @@ class Word:
         body = raw.lstrip(" \t\u00a0")
         self.raw, self.size, self.lead, self.tail = raw, len(raw), len(raw) - len(body), 0
         self.base, self.bits, self.cid = body.casefold() if body != "\n" else "newline", 0, 0
-        self.near: tuple[int, ...] | None = None
+        self.near: list[int | None] = [None] * 5
         self.local: list[int | None] = [None, None, None]
         if body[:1].isalpha():
             self._word(body, blind=blind, joins=joins)
