@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phigate.masking.lookup import LONGEST, REACH
+from phigate.masking.lookup import LONGEST, REACH, View
 from phigate.masking.people import Name
 from phigate.masking.roster import Roster
 
@@ -212,3 +212,23 @@ def test_a_token_without_end_is_nothing_and_is_not_kept() -> None:
         assert reader.feed("brandt") == []
     assert reader.settled >= 590
     assert [hit.entity for hit in (*reader.feed(" Ada Brandt"), *reader.close())] == ["PERSON"]
+
+
+LETTERS = st.sampled_from(["ada", "adda", "brandt", "brant", "berg", "young", "the", "van", "q", "zoo", "anna", "70"])
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(LETTERS, st.sampled_from([" ", "-", ". ", ", ", "\n\n"])), max_size=14))
+def test_words_that_are_passed_over_begin_nobody(words: list[tuple[str, str]]) -> None:
+    text = "".join(word + gap for word, gap in words)
+    assert hits(text) == [hit for _, hit in walked(text)]
+
+
+def walked(text: str) -> list[tuple[int, Hit]]:
+    """What is found where each word is looked at."""
+    view, found = View(ROSTER._entries, text, 0, ended=True), []
+    for at in range(len(view.words)):
+        best = view._at(at, view._kinds[at])
+        if best and (not found or at >= found[-1][0]):
+            found.append((best[1], best[0]))
+    return found

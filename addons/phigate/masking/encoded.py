@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from phigate.masking.evidence import Hit, read_through
+from phigate.masking.evidence import Hit, read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -117,7 +117,7 @@ class Encoded:
         return EncodedReader(self._judge)
 
     def hits(self, text: str) -> list[Hit]:
-        return read_through(self, text)
+        return read_whole(self.reader(), text)
 
 
 class EncodedReader:
@@ -137,6 +137,10 @@ class EncodedReader:
 
     def close(self) -> list[Hit]:
         return self._advance(last=True)
+
+    def close_after(self, text: str) -> list[Hit]:
+        self._text += text
+        return self.close()
 
     def _advance(self, *, last: bool) -> list[Hit]:
         text, at = self._text, self._at

@@ -59,7 +59,20 @@ def blocks(text: str) -> Iterator[str]:
     return (text[at : at + BLOCK] for at in range(0, len(text), BLOCK)) if len(text) > BLOCK else iter((text,))
 
 
-def read_through(source: Source, text: str) -> list[Hit]:
+class Closing(Reader, Protocol):
+    """A reader that need not look at how a text may go on where it is known to end."""
+
+    def close_after(self, text: str) -> list[Hit]:
+        """What `feed` and `close` give together."""
+
+
+def read_whole(reader: Closing, text: str) -> list[Hit]:
     """A source's `hits`, by its reader."""
+    *before, last = blocks(text)
+    return [*(hit for block in before for hit in reader.feed(block)), *reader.close_after(last)]
+
+
+def read_through(source: Source, text: str) -> list[Hit]:
+    """The same by any reader."""
     reader = source.reader()
     return [*(hit for block in blocks(text) for hit in reader.feed(block)), *reader.close()]

@@ -136,6 +136,10 @@ class Lookup:
     def close(self) -> list[Hit]:
         return self._read("", ended=True)
 
+    def close_after(self, text: str) -> list[Hit]:
+        last = max(0, len(text) - SLICE)
+        return [*(self.feed(text[:last]) if last else ()), *self._read(text[last:], ended=True)]
+
     def _read(self, text: str, *, ended: bool) -> list[Hit]:
         self._text += text
         if self._inside:
@@ -172,10 +176,12 @@ class View:
         growing = bool(words) and not self._gaps[-1] and not ended
         self.whole = len(words) - growing
         self.too_long = growing and self._length(self.whole) > LONGEST
-        kinds = list(map(entries.kinds.get, words[: self.whole] if growing else words))
-        if None in kinds:
-            kinds = [entries.kind(words[at]) if kind is None else kind for at, kind in enumerate(kinds)]
-        self._kinds = bytes(kinds)
+        fixed, kinds = words[: self.whole] if growing else words, entries.kinds
+        try:
+            self._kinds = bytes(map(kinds.__getitem__, fixed))
+        except KeyError:  # a word that was not met yet
+            found = ((word, kinds.get(word)) for word in fixed)
+            self._kinds = bytes([entries.kind(word) if kind is None else kind for word, kind in found])
 
     def hits(self) -> tuple[list[Hit], int]:
         """The hits that are certain, and up to where everything is."""

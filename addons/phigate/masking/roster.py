@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from phigate.masking.evidence import Hit, read_through
+from phigate.masking.evidence import Hit, read_whole
 from phigate.masking.lookup import LONGEST, MOST_TOKENS, TOKEN, Entries, Lookup
 from phigate.masking.people import Name, People, fold, words_of
 
@@ -85,7 +85,7 @@ class Roster:
         return Lookup(self._entries)
 
     def hits(self, text: str) -> list[Hit]:
-        return read_through(self, text)
+        return read_whole(self.reader(), text)
 
     def holds(self, text: str) -> bool:
         """Whether somebody's name or value stands in a text as it is in the roster, without typos."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from phigate.masking.evidence import Hit, read_through
+from phigate.masking.evidence import Hit, read_whole
 from phigate.masking.tagger.model import LABELS, Model, shipped
 from phigate.masking.tagger.tokens import cut, split
 from phigate.masking.tagger.words import BARRIER, CORE, JOIN, LINK, MODE, START, STEP
@@ -72,6 +72,11 @@ class Reader:
             self._decide(hits)
         self.settled = self._at
         return hits
+
+    def close_after(self, text: str) -> list[Hit]:
+        """The text ends with this."""
+        self._rest += text
+        return self.close()
 
     def walk(self, words: list[Word]) -> list[Hit]:
         """The text goes on with these words; what they decide."""
@@ -198,7 +203,7 @@ class Tagger:
 
     def hits(self, text: str) -> list[Hit]:
         """What is found in a whole text."""
-        return read_through(self, text)
+        return read_whole(self.reader(), text)
 
 
 @cache
