@@ -125,10 +125,10 @@ def naive(detectors: tuple[Detector, ...], text: str) -> list[tuple[int, int, st
     found, at = [], 0
     while at < len(text):
         for each, alone in rows:
-            hit = next((hit for hit in alone.sources[0].walk(text.encode(), at, at + 1) if hit.start == at), None)
+            hit = next(alone.sources[0].walk(text.encode(), at, at + 1), None)
             if hit:
-                found.append((hit.begin, hit.end, each.name))
-                at = hit.end
+                begin, at, _ = hit
+                found.append((begin, at, each.name))
                 break
         else:
             at += 1

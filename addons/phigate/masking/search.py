@@ -11,7 +11,7 @@ Rules of this file:
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from phigate.masking.evidence import ENCODING, Hit
 from phigate.masking.patterns import (
@@ -43,13 +43,8 @@ CONTINUED = bytes(range(0x80, 0xC0))
 """Bytes that begin no character."""
 
 
-class Match(NamedTuple):
-    """A match in a buffer, in bytes: it begins at `start` with its context; the identifier is [begin, end)."""
-
-    start: int
-    begin: int
-    end: int
-    detector: Detector
+type Match = tuple[int, int, Detector]
+"""A match in a buffer: its identifier is [begin, end), in bytes."""
 
 
 class Patterns:
@@ -106,7 +101,7 @@ class Patterns:
                     if standing:
                         stop = begin + standing(text[begin:stop])
                     if stop > begin:
-                        yield Match(start, begin, stop, detector)
+                        yield begin, stop, detector
                         at, ahead = stop, BIG * width
                         break
             else:
@@ -188,15 +183,14 @@ class PatternReader:
         plain = text.isascii()
         seen, counted = 0, self._base
         while at < undecided:
-            for match in self._patterns.walk(text, at, undecided):
-                begin, end, at = match.begin, match.end, match.end
+            for start, stop, row in self._patterns.walk(text, at, undecided):
                 if plain:
-                    begin, end = begin + self._base, end + self._base
+                    begin, end = start + self._base, stop + self._base
                 else:
-                    begin = counted + characters(text[seen:begin])
-                    end = begin + characters(text[match.begin : at])
-                    seen, counted = at, end
-                row = match.detector
+                    begin = counted + characters(text[seen:start])
+                    end = begin + characters(text[start:stop])
+                    seen, counted = stop, end
+                at = stop
                 hits.append(Hit(begin, end, row.entity, row.name, row.score))
             if at < undecided:
                 at = undecided
