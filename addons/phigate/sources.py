@@ -40,7 +40,9 @@ def read_sources(policy: Policy) -> Sources:
     stamp = stamp_of(policy)
     people, own = _files(policy)
     roster = load_roster(people) if people else None
-    return Sources(stamp, default_detectors(roster, load_detectors(own) if own else NOTHING), roster)
+    detectors = default_detectors(roster, load_detectors(own) if own else NOTHING)
+    detectors.warm()
+    return Sources(stamp, detectors, roster)
 
 
 def _files(policy: Policy) -> tuple[Path | None, Path | None]:

@@ -8,6 +8,7 @@ event loop, where they are the clock's. `everything` is what the gateway does wi
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import platform
@@ -30,6 +31,7 @@ from bench.presidio import Presidio
 from bench.texts import clinical, hostile, roster, tree
 from phigate.evaluation import run as evaluated
 from phigate.exchange import Finding
+from phigate.host.thrift import settle
 from phigate.house import read_secrets
 from phigate.masking import DETECTORS, Detectors, Memory, Sight, Transformer, default_detectors, parse_roster
 from phigate.masking.answer import whole
@@ -264,9 +266,10 @@ async def longest_wait(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def blocking_rows(detectors: Detectors, plan: Plan) -> list[list[str]]:
-    """Mask answers as the gateway does: in a thread from 4 KB on, with its switch interval."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(TURN)
+    """Mask answers as the gateway does: in a thread from 4 KB on, with its switch interval and its rare collections."""
+    before, collected = sys.getswitchinterval(), gc.get_threshold()
+    detectors.warm()
+    settle()
     idle = [asyncio.run(longest_wait(partial(time.sleep, 0.3)))[0] for _ in range(plan.rounds)]
     rows = [["none", spread(idle), "-"]]
     try:
@@ -277,6 +280,8 @@ def blocking_rows(detectors: Detectors, plan: Plan) -> list[list[str]]:
             rows.append([name, spread(wait for wait, _ in waits), spread(took for _, took in waits)])
     finally:
         sys.setswitchinterval(before)
+        gc.set_threshold(*collected)
+        gc.unfreeze()
     return rows
 
 

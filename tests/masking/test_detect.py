@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from phigate.exchange import Finding
 from phigate.masking import DETECTORS, Detector, Detectors, Memory, Piece, parse_roster
-from phigate.masking.detect import LONGEST_WORD
+from phigate.masking.detect import EXAMPLE, LONGEST_WORD
 from phigate.masking.patterns import PatternError
 from tests.masking.rows import MARK
 
@@ -202,6 +202,11 @@ def test_an_empty_chunk_changes_nothing() -> None:
 def test_a_row_that_cannot_run_is_refused_by_name(pattern: str, fault: str) -> None:
     with pytest.raises(PatternError, match="^" + fault):
         Detectors((Detector("odd", "MRN", pattern),))
+
+
+def test_its_example_has_something_for_each_source() -> None:
+    assert {each.entity for each in ALONE.find(EXAMPLE)} >= {"PERSON", "MRN", "DATE_TIME", "PHONE_NUMBER", "LOCATION"}
+    ALONE.warm()
 
 
 @pytest.mark.parametrize(
