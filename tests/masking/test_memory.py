@@ -40,6 +40,13 @@ def test_a_remembered_name(name: str, text: str, words: list[str]) -> None:
     assert found(memory_of(name), text) == words
 
 
+@pytest.mark.parametrize("until", range(4, 9))
+def test_a_word_counts_where_it_begins(until: int) -> None:
+    memory, text = memory_of("Brandt"), "for Brandt."
+    known = memory.next(text, 0, until)
+    assert (known and text[known.begin : known.end]) == ("Brandt" if until > 4 else None)
+
+
 def test_only_sure_names_of_people_are_remembered() -> None:
     assert not memory_of("Ada", score=0.4)
     assert not memory_of("Ada", entity="MRN")

@@ -50,6 +50,13 @@ def test_the_order_in_which_sources_speak_does_not_matter(hits: list[Hit], rando
         assert settle(mixed, TEXT) == settle(group, TEXT)
 
 
+def test_of_hits_that_say_the_same_the_surest_stands() -> None:
+    same = [Hit(0, 6, "PERSON", name, score) for name, score in (("c", 0.7), ("b", 0.9), ("a", 0.9), ("tagger", 0.8))]
+    assert settle(same, TEXT) == [Hit(0, 6, "PERSON", "a", 0.9)]
+    unsure = Hit(0, 6, "PERSON", "unsure", 0.3)
+    assert settle([*same, unsure], TEXT) == settle(same, TEXT)
+
+
 @given(HITS)
 def test_no_more_sure_than_the_surest(hits: list[Hit]) -> None:
     assert all(each.score <= max(hit.score for hit in hits) for each in standing(hits))
