@@ -32,6 +32,7 @@ FLOORS = {
     "gate.sentinel": GLUE,
     "console": ROOF,
     "cli": ROOF,
+    "conformance": ROOF,
     "evaluation": ROOF,
     "filters": ROOF,
     "streams": ROOF,

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from phigate import __version__, text
 from phigate.capture import read, sessions, show
+from phigate.conformance.command import conformance
 from phigate.house import ROOT
 from phigate.identity import grants
 from phigate.identity.bearer import check as check_bearer
@@ -266,7 +267,7 @@ def _post(url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
 
 # -- text -----------------------------------------------------------------------------------------------------------
 
-for command in (text.scan, text.mask, text.evaluate):
+for command in (text.scan, text.mask, text.evaluate, conformance):
     app.command()(command)
 
 

@@ -1,0 +1,56 @@
+"""What a gateway makes of a case, without one: everything passed on, perfectly masked, cut off, emptied."""
+
+import gzip
+import json
+import re
+
+from phigate.conformance import probe, wire
+from phigate.conformance.cuts import cuts
+from phigate.conformance.judge import Seen, judge
+
+HIDDEN = "[HIDDEN]"
+NUMBER = re.compile(r"\d{8,}")
+
+
+def hidden(text):
+    """A text with what is hidden, read as JSON where it is JSON, all the way down."""
+    if text[:1] in ("{", "["):
+        return json.dumps(_hidden(json.loads(text)), ensure_ascii=False)
+    for value in probe.IDENTIFIERS.values():
+        text = text.replace(value, HIDDEN)
+    return NUMBER.sub(HIDDEN, text)
+
+
+def _hidden(node):
+    if isinstance(node, dict):
+        return {key: _hidden(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_hidden(item) for item in node]
+    return hidden(node if isinstance(node, str) else json.dumps(node))
+
+
+def received(case, cut, spoken=None):
+    """What a client sees of an answer that nobody touched, or in which `spoken` is said instead."""
+    sent = wire.answer(case, at=cut.text, spoken=spoken)
+    body = gzip.decompress(sent.body) if case.encoding else sent.body
+    return Seen(sent.status, sent.headers, body)
+
+
+def verdicts(case, make=lambda seen: seen, spoken=None, limit=1):
+    """The verdict at each of a few cuts on what `make` leaves of the answer."""
+    return {judge(case, make(received(case, cut, spoken))).kind for cut in cuts(case, limit)}
+
+
+def passed_on(case):
+    """Verdicts on a gateway that lets everything through."""
+    return verdicts(case)
+
+
+def masked(case):
+    """Verdicts on a gateway that hides all identifiers and nothing else."""
+    return verdicts(case, spoken=hidden(case.spoken))
+
+
+def emptied(case):
+    """Verdicts on a gateway that leaves nothing of the channel's text."""
+    return verdicts(case, spoken="{}" if case.spoken[:1] == "{" else "")
