@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+from dataclasses import replace
 
 from phigate.conformance import probe, wire
 from phigate.conformance.cuts import cuts
@@ -38,7 +39,8 @@ def received(case, cut, spoken=None):
 
 def verdicts(case, make=lambda seen: seen, spoken=None, limit=1):
     """The verdict at each of a few cuts on what `make` leaves of the answer."""
-    return {judge(case, make(received(case, cut, spoken))).kind for cut in cuts(case, limit)}
+    texts = {cut.text: cut for cut in cuts(case, limit)}  # where the bytes are cut makes no difference here
+    return {judge(case, make(received(case, cut, spoken))).kind for cut in texts.values()}
 
 
 def passed_on(case):
@@ -54,3 +56,11 @@ def masked(case):
 def emptied(case):
     """Verdicts on a gateway that leaves nothing of the channel's text."""
     return verdicts(case, spoken="{}" if case.spoken[:1] == "{" else "")
+
+
+def cut_short(case):
+    """Verdicts on a gateway that hides everything, and loses the end of it."""
+    cut = next(cuts(case, 1))
+    sent = wire.answer(replace(case, encoding=""), at=cut.text, spoken=hidden(case.spoken))
+    body = b"".join(sent.parts[:-1]) if len(sent.parts) > 1 else sent.body[:-5]
+    return judge(case, Seen(sent.status, sent.headers, body)).kind

@@ -10,10 +10,13 @@ HOST = "127.0.0.1"
 
 
 class Relay:
-    """In front of a model server: reads its whole answer, and sends what `make(head, body)` returns."""
+    """In front of a model server: reads its whole answer, and sends what `make(head, body)` returns.
 
-    def __init__(self, upstream_port, make=lambda head, body: head + body):
-        self._upstream_port, self._make = upstream_port, make
+    `saw` is given each request.
+    """
+
+    def __init__(self, upstream_port, make=lambda head, body: head + body, saw=lambda request: None):
+        self._upstream_port, self._make, self._saw = upstream_port, make, saw
 
     async def __aenter__(self):
         self._server = await asyncio.start_server(self._talk, HOST, 0)
@@ -29,7 +32,9 @@ class Relay:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             upstream, onward = await asyncio.open_connection(HOST, self._upstream_port)
-            onward.write(head + await reader.readexactly(length_of(head)))
+            request = head + await reader.readexactly(length_of(head))
+            self._saw(request)
+            onward.write(request)
             answer = await upstream.readuntil(b"\r\n\r\n")
             chunks = b"".join([chunk async for chunk in chunked(upstream)]) if b"chunked" in answer else None
             body = await upstream.readexactly(length_of(answer)) if chunks is None else chunks

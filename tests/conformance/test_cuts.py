@@ -1,5 +1,7 @@
 """Where answers are cut."""
 
+from dataclasses import replace
+
 from phigate.conformance import probe, wire
 from phigate.conformance.cases import PIECE, WHOLE, Ask, Case
 from phigate.conformance.cuts import Cut, cuts, middles
@@ -34,9 +36,15 @@ def test_some_places_are_those_within_identifiers_first_and_the_same_each_time()
 
 
 def test_few_places_are_still_all_kinds_of_cuts():
-    kinds = [cut.name.rpartition(" ")[0] for cut in cuts(STREAMED, 1)]
-    assert kinds == ["text at every", "text at character", "bytes at every", "bytes at byte"]
+    kinds = [cut.name.rpartition(" ")[0] for cut in cuts(STREAMED, 2)]
+    assert kinds == ["text at every", *["text at character"] * 2, "bytes at every", "bytes at byte"]
+    assert [cut.name for cut in cuts(WHOLE_CASE, 1)] == ["bytes at every byte"]
 
 
 def test_the_middle_of_what_spells_no_identifier_is_its_middle():
     assert middles("abcdef") == [3]
+
+
+def test_an_event_that_carries_one_character_is_given_no_more():
+    case = replace(STREAMED, letters=True)
+    assert {len(cut.text) for cut in cuts(case)} == {len(probe.TEXT) - 1}

@@ -56,8 +56,12 @@ VERDICTS = [
     ("something behind the end", STREAM, stream({"a": TEXT}, *END, {"a": ""}), BROKEN, "no [DONE]"),
     ("an empty stream", STREAM, stream(), BROKEN, "an empty answer"),
     ("a stream ended by an error", STREAM, stream({"a": "x"}, {"error": {"message": "no"}}), REFUSED, "an error"),
+    ("an error, then cut off", STREAM, stream({"a": "x"}, {"error": "no"}, fault="cut off (X)"), REFUSED, "an error"),
+    ("an error, then nothing", STREAM, stream({"a": "x"}, {"error": "no"}, fault="hung"), BROKEN, "hung"),
     ("a stream in pieces", STREAM, stream(*({"a": letter} for letter in probe.TEXT), *END), LEAK, "MRN, SSN, e-mail"),
     ("an error masked", ERROR, whole(500, error=TEXT), MASKED, ""),
+    ("an error of the gateway's own", ERROR, Seen(404, JSON, b"{}", asked=False), REFUSED, "404"),
+    ("an answer of its own", CASE, Seen(200, JSON, b"{}", asked=False), BROKEN, "without asking"),
     ("an error in other words", ERROR, whole(502, error="something went wrong"), DROPPED, ""),
     (
         "JSON in a string",

@@ -4,7 +4,7 @@ import pytest
 
 from phigate.conformance import tables
 from phigate.conformance.prober import Probing, probe
-from phigate.conformance.upstream import Upstream
+from phigate.conformance.upstream import Armed, Upstream
 from tests.conformance import relay
 
 NAMED = {case.name: case for case in tables.CASES}
@@ -30,11 +30,25 @@ async def test_a_gateway_that(sentence, make, kinds):
 
 
 async def test_a_gateway_that_answers_by_itself_is_told():
-    (cell,) = await probed(lambda head, body: head + body, CONTENT[:1], bearer="b")
-    assert cell.verdicts.total() == 2
-    async with Upstream() as upstream, relay.Relay(upstream.port) as gateway, Upstream() as other:
-        (told,) = await probe(Probing(gateway.url, limit=1), other, CONTENT[:1])
-    assert told.kind == "refused"
+    async with Upstream() as upstream, Upstream() as other, relay.Relay(other.port) as gateway:
+        (refused,) = await probe(Probing(gateway.url, limit=1), upstream, CONTENT[:1])
+    assert (refused.kind, refused.verdicts.total()) == ("refused", 1)
+    async with Upstream() as upstream, Upstream() as other, relay.Relay(other.port) as gateway:
+        other.arm(CONTENT[0].ask.path, Armed(200, {"content-type": "application/json"}, (b"{}",)))
+        (broken,) = await probe(Probing(gateway.url, limit=1), upstream, CONTENT[:1])
+    assert broken.examples["BROKEN"] == "bytes at every byte: answered without asking the model server"
+
+
+async def test_the_bearer_and_the_model_are_sent():
+    requests = []
+    audio = NAMED["openai audio / json text / whole"]
+    async with Upstream() as upstream, relay.Relay(upstream.port, saw=requests.append) as gateway:
+        await probe(Probing(gateway.url, bearer="invented", model="nurse", limit=1), upstream, [*CONTENT[:1], audio])
+    sent = b"".join(requests)
+    assert sent.count(b"authorization: Bearer invented\r\n") == 2
+    assert sent.count(b"multipart/form-data") == 1
+    assert b'"model": "nurse"' in sent
+    assert b'name="model"\r\n\r\nnurse\r\n' in sent
 
 
 async def test_a_gateway_that_is_not_there_is_broken():

@@ -1,6 +1,7 @@
 """The matrix against the real gateway: every channel of every protocol, a few cuts of each."""
 
 import asyncio
+import re
 from collections import Counter
 
 import pytest
@@ -8,18 +9,19 @@ import pytest
 from phigate.conformance import matrix, tables
 from phigate.conformance.prober import Probing, probe
 from phigate.conformance.upstream import Upstream
-from processes import Gateway, free_port
+from processes import ROOT, Gateway, free_port
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
-SPOKEN = ("openai chat",)
+SPOKEN = ("openai chat", "openai completions", "openai embeddings")
 """The protocols that the gateway speaks: their channels are masked or left out, not refused."""
 REFUSED = {"content, gzip"}
 """Channels of these that it refuses all the same."""
+COUNTED = re.compile(r"(?<=[A-Za-z]) \d+/\d+(?= \|)")
+SHOWN = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
 KNOWN = {
     "openai chat / id / whole: LEAK",  # an identifier behind `chatcmpl-` is taken for a part of the id
-    "openai chat / tool_calls name / stream: LEAK",  # a name in single characters, some of which are no word's
-    "openai chat / tool_calls name / stream: BROKEN",
+    "openai chat / tool_calls name / stream: LEAK",  # of a name in single characters the first go out
 }
 """What is wrong and known to be: nothing else may be."""
 
@@ -48,6 +50,13 @@ def test_the_channels_of_a_spoken_protocol_are_masked_or_left_out(cells):
     assert not {name for name in SPOKEN if not [cell for cell in spoken if cell.case.dialect == name]}
 
 
-def test_what_is_refused_reaches_no_model_server_or_is_an_answer_that_cannot_be_read(cells):
-    refused = Counter(cell.examples["refused"].rpartition(" ")[2] for cell in cells if cell.kind == "refused")
-    assert refused.keys() <= {"404", "502"}
+def test_the_page_shows_what_the_gateway_does(cells):
+    """Of each channel the kind of its verdict; the runs that are counted beside it depend on the cuts."""
+    shown = {tuple(row[:2]): row for row in map(_row, SHOWN.splitlines()) if len(row) == len(matrix.COLUMNS)}
+    rows = [_row(line) for line in matrix.markdown(cells).splitlines()]
+    assert [row for row in rows if row[0] in SPOKEN and row != shown.get(tuple(row[:2]))] == []
+    assert [row for row in rows if tuple(row[:2]) not in shown] == []
+
+
+def _row(line):
+    return [cell.strip() for cell in COUNTED.sub("", line).strip("|").split(" | ")]

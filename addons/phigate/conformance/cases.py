@@ -67,7 +67,8 @@ class Case:
 
     `spoken` is the channel's text as it is cut into pieces; `innocent` what must be left of it. `ends` are pairs of a
     path and the value that some event must hold there, None for any but null; the last is in the last event. `embedded`
-    names the keys whose text is JSON. `agree`: every repeat of the text must say the same.
+    names the keys whose text is JSON. `agree`: every repeat of the text must say the same. `letters`: an
+    event carries one character, not more.
     """
 
     dialect: str
@@ -84,6 +85,7 @@ class Case:
     ends: tuple[tuple[str, Any], ...] = ()
     embedded: frozenset[str] = frozenset()
     agree: bool = False
+    letters: bool = False
     escaped: bool = False
     encoding: str = ""
     transport: str = "http"

@@ -19,18 +19,24 @@ EMPTIED: Final = "emptied"
 REFUSED: Final = "refused"
 BROKEN: Final = "BROKEN"
 LEAK: Final = "LEAK"
+CUT: Final = "cut off"
+"""How a fault begins that is the connection's end: behind an error that says so, it is a refusal."""
 KINDS: Final = (MASKED, DROPPED, REFUSED, EMPTIED, BROKEN, LEAK)
 """From the best to the worst."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a client received; header names in lower case; `fault` says how the exchange broke, if it did."""
+    """What a client received; header names in lower case; `fault` says how the exchange broke, if it did.
+
+    `asked`: the model server was.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     fault: str = ""
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +59,16 @@ def judge(case: Case, seen: Seen) -> Verdict:
     leaked = probe.found([*raw, *read.together(found)])
     if leaked:
         return Verdict(LEAK, ", ".join(sorted(leaked)))
-    if seen.fault:
+    told = not _is_error(case) and any(_error(message) for message in found)
+    if seen.fault and not (told and seen.fault.startswith(CUT)):
         return Verdict(BROKEN, seen.fault)
-    if seen.status >= 400 > case.status:
+    if seen.status < 400 and not seen.asked:
+        return Verdict(BROKEN, "answered without asking the model server")
+    if seen.status >= 400 and (case.status < 400 or not seen.asked):
         return Verdict(REFUSED, str(seen.status)) if not fault or not seen.body.strip() else Verdict(BROKEN, fault)
     if fault:
         return Verdict(BROKEN, fault)
-    if not _is_error(case) and any(_error(message) for message in found):
+    if told:
         return Verdict(REFUSED, "an error in the answer")
     if fault := _ends(case, found) or _embedded(case, found) or _disagree(case, found):
         return Verdict(BROKEN, fault)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -42,11 +43,13 @@ _SQUEEZED: Final = {_NO_WORD.sub("", value): name for name, value in IDENTIFIERS
 
 def found(texts: Iterable[str]) -> set[str]:
     """Which identifiers stand in some texts: as they are, escaped, percent-encoded, in base64, or pulled apart."""
-    names: set[str] = set()
-    for text in texts:
-        for spelling in spellings(text):
-            names |= _in(spelling)
-    return names
+    return set().union(*map(_in_each, texts))
+
+
+@lru_cache(maxsize=4096)
+def _in_each(text: str) -> frozenset[str]:
+    """Most texts of a stream are said in every event of it."""
+    return frozenset().union(*map(_in, spellings(text)))
 
 
 def spellings(text: str) -> list[str]:

@@ -6,19 +6,19 @@ import asyncio
 import itertools
 import json
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
 from phigate.conformance import wire
 from phigate.conformance.cases import fill
 from phigate.conformance.cuts import SOME, cuts
-from phigate.conformance.judge import KINDS, Seen, judge
+from phigate.conformance.judge import CUT, KINDS, Seen, judge
 from phigate.conformance.upstream import Armed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from phigate.conformance.cases import Case
     from phigate.conformance.cuts import Cut
@@ -53,7 +53,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Probing:
-    """How to ask: `limit` places of each kind of cut, None for all; `pause` seconds between two pieces."""
+    """How to ask: `limit` places at which texts are cut, None for all; `pause` seconds between two pieces."""
 
     url: str
     bearer: str = ""
@@ -88,13 +88,11 @@ class Prober:
         pause = probing.pause if len(parts) <= _SLOW else 0.0
         armed = Armed(answer.status, answer.headers, parts, chunked=case.streamed, pause=pause)
         self._upstream.arm(path, armed)
-        body = ask.body if isinstance(ask.body, bytes | None) else json.dumps(fill(ask.body, words)).encode()
+        body = _body(ask.body, words)
         headers = {"content-type": "application/json"} if ask.body is not None else {}
         headers |= {"authorization": f"Bearer {probing.bearer}"} if probing.bearer else {}
         seen = await self._exchange(ask.method, path, headers | dict(ask.headers), body)
-        if seen.status < 400 and not seen.fault and not armed.asked:
-            return Seen(seen.status, seen.headers, seen.body, "answered without asking the model server")
-        return seen
+        return replace(seen, asked=armed.asked > 0)
 
     async def _exchange(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> Seen:
         status, fields, raw, fault = 0, {}, bytearray(), ""
@@ -112,8 +110,14 @@ class Prober:
         except TimeoutError:
             fault = "hung"
         except (httpx.HTTPError, OSError) as error:
-            fault = f"cut off ({type(error).__name__})"
+            fault = f"{CUT} ({type(error).__name__})"
         return Seen(status, fields, bytes(raw), fault)
+
+
+def _body(body: Any, words: Mapping[str, str]) -> bytes | None:
+    if isinstance(body, bytes):
+        return body.replace(b"{model}", words["model"].encode())
+    return None if body is None else json.dumps(fill(body, words)).encode()
 
 
 async def probe(

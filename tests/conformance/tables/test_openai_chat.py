@@ -24,3 +24,9 @@ def test_a_channel_without_its_text_is_told_from_a_masked_one(case):
         assert proof.emptied(case) in ({"dropped"}, {"emptied"})
     else:
         assert proof.emptied(case) == {"masked"}
+
+
+@each_case
+def test_an_answer_without_its_end_is_broken(case):
+    if case.ends:
+        assert proof.cut_short(case) == "BROKEN"
