@@ -11,6 +11,7 @@ try:
     from phigate.house import House
     from phigate.identity.addon import Identity
     from phigate.masking.addon import Masking
+    from phigate.rpc.addon import Rpc
 except Exception as error:  # noqa: BLE001 -- mitmproxy would go on without us, as a plain proxy
     sys.exit(f"phigate: cannot be loaded ({type(error).__name__}: {getattr(error, 'name', '')})")
 
@@ -25,5 +26,6 @@ addons = [
     Approval(house),  # or must someone say yes first?
     Capture(house),  # what do we remember?
     Console(house),  # the people's side, on its own port
+    Rpc(house),  # all of that for gRPC, on its own port
     Release(house),  # open, if nothing above said no or broke
 ]

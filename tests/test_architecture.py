@@ -30,6 +30,7 @@ FLOORS = {
     "metrics": GLUE,
     "host": GLUE,
     "gate.sentinel": GLUE,
+    "rpc": GLUE,
     "console": ROOF,
     "cli": ROOF,
     "conformance": ROOF,

@@ -94,7 +94,7 @@ async def chain(seams, tmp_path, monkeypatch):
         yield made
 
 
-ORDER = ["Refuse", "Identity", "Access", "Masking", "Approval", "Capture", "Console", "Release"]
+ORDER = ["Refuse", "Identity", "Access", "Masking", "Approval", "Capture", "Console", "Rpc", "Release"]
 
 
 async def test_the_rooms_stand_in_the_order_of_the_script(chain):

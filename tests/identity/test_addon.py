@@ -1,14 +1,13 @@
 """Who is asking? From a flow's credential to a subject, or to a refusal that tells nothing."""
 
-import re
 import time
 
 import pytest
 
-from phigate.exchange import Refusal, Subject
+from phigate.exchange import Refusal
 from phigate.identity import addon
 from phigate.identity.addon import Identity
-from phigate.identity.outcome import Refused, Unavailable
+from phigate.identity.replies import session_of
 from phigate.ledger import LedgerDown, Revocation
 from tests.stage import ISSUER, asking, bearer, entered, until
 
@@ -76,67 +75,10 @@ async def test_a_flow_that_never_entered_is_left_alone(house):
     await Identity(house).request(asking(said=bearer(*WARD)))
 
 
-def test_keys_that_cannot_be_had_are_nobodys_fault():
-    refusal = addon.refusal_of(Unavailable(ISSUER, retry_after=7))
-    assert (refusal.status, refusal.reason, refusal.retry_after) == (503, "keys-unavailable", 7)
-    assert refusal.headers == {}
-
-
-def test_a_gateway_that_does_not_know_its_address_names_none():
-    assert addon.refusal_of(Refused("expired")).headers == {
-        "www-authenticate": 'Bearer realm="phigate", error="invalid_token"'
-    }
-
-
-def test_where_bearers_are_bound_to_keys_the_challenge_says_how():
-    said = addon.refusal_of(Refused("proof-missing"), "https://ai.example/m", dpop=True).headers["www-authenticate"]
-    assert said.startswith('Bearer realm="phigate", error="invalid_token", resource_metadata="https://ai.example/m", ')
-    assert re.search(r", DPoP algs=\"[A-Za-z0-9 ]+\"$", said)
-
-
-def test_two_credentials_are_refused_like_any_wrong_one():
-    assert addon.refusal_of(Refused("two-credentials")).reason == "bearer-refused"
-
-
-def subject(issuer=ISSUER, who="ada", expires=1.0, jti=None):
-    return Subject(issuer, who, (), frozenset(), expires, jti)
-
-
-SAME = [
-    ("the same bearer", subject(jti="1"), b"", subject(jti="1", expires=2.0), b""),
-    ("bearers without an id that end together", subject(), b"", subject(), b""),
-    ("the same stated session on two bearers", subject(jti="1"), b"round", subject(jti="2"), b"round"),
-]
-OTHER = [
-    ("two bearers", subject(jti="1"), b"", subject(jti="2"), b""),
-    ("two people", subject(jti="1"), b"round", subject(who="bob", jti="1"), b"round"),
-    ("two issuers", subject(), b"round", subject(issuer="https://other.example"), b"round"),
-    ("two stated sessions", subject(), b"round", subject(), b"visit"),
-    ("a stated one and none", subject(jti="1"), b"1", subject(jti="1"), b""),
-]
-
-
-@pytest.mark.parametrize(("sentence", "one", "stated", "two", "also"), SAME, ids=[case[0] for case in SAME])
-def test_one_session(sentence, one, stated, two, also):
-    assert addon.session_of(one, stated) == addon.session_of(two, also)
-
-
-@pytest.mark.parametrize(("sentence", "one", "stated", "two", "also"), OTHER, ids=[case[0] for case in OTHER])
-def test_two_sessions(sentence, one, stated, two, also):
-    assert addon.session_of(one, stated) != addon.session_of(two, also)
-
-
-def test_a_session_tells_nothing_of_what_the_caller_called_it():
-    made = addon.session_of(subject(), b"Quartermaine")
-    assert made.startswith("se-")
-    assert len(made) == 27
-    assert "Quartermaine" not in made
-
-
 async def test_what_was_stated_in_the_request_names_the_session(house):
     said = bearer(*WARD)
     stated = await identified(house, asking(said=said, phi_session="round"))
-    assert stated.session == addon.session_of(stated.subject, b"round")
+    assert stated.session == session_of(stated.subject, b"round")
     assert stated.subject.expires > time.time()
 
 

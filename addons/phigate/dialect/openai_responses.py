@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from phigate.dialect import openai
 from phigate.dialect.events import Event, Stream
 from phigate.dialect.routes import Route
-from phigate.dialect.steering import tiny
+from phigate.dialect.steering import few
 from phigate.dialect.table import Dialect
 from phigate.dialect.tree import Fields
 
@@ -119,7 +119,7 @@ def steers(request: Any) -> tuple[str, ...]:
     if not isinstance(request, dict):
         return ()
     text = request.get("text")
-    found = [key for key in sorted(openai.LIMITS) if tiny(request.get(key))]
+    found = [key for key in sorted(openai.LIMITS) if few(request.get(key))]
     found += [key for key in sorted(openai.CHOOSING) if request.get(key)]
     found += ["text"] if isinstance(text, dict) and openai.chooses(text.get("format")) else []
     return (*found, *openai.tools_that_choose(request))

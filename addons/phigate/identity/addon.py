@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from mitmproxy import ctx
 
 from phigate import flows
 from phigate.dialect.known import dialect_of
-from phigate.exchange import Refusal, Subject
+from phigate.exchange import Subject
 from phigate.host import lockdown, logs
-from phigate.identity.proof import PROOF_ALGORITHMS, Presented
-from phigate.identity.verify import Refused, Unavailable
+from phigate.identity.proof import Presented
+from phigate.identity.replies import REVOKED, UNKNOWN, over, refusal_of, session_of
 from phigate.ledger import LedgerDown, LedgerFault
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 LOOK: float = 1.0
 """Seconds between two looks at the ledger."""
-REVOKED = Refusal(401, "bearer-refused", "The bearer is not believed.", detail="revoked")
-UNKNOWN = Refusal(503, "ledger-unavailable", "Bearers cannot be verified at the moment.", retry_after=1)
 
 
 class Identity:
@@ -90,7 +87,7 @@ class Identity:
         passage = flows.passage_of(flow)
         if passage is None or not passage.exchange.contacted or passage.exchange.refusal is not None:
             return
-        outcome = self._over(passage.exchange.subject)
+        outcome = over(passage.exchange.subject, self.house.follow)
         if outcome is not None:
             passage.outcome, passage.exchange.refusal = outcome, REVOKED if outcome == "revoked" else UNKNOWN
 
@@ -123,44 +120,13 @@ class Identity:
         """
         for flow in list(self.house.contacted.values()):
             passage = flows.passage_of(flow)
-            outcome = self._over(passage.exchange.subject) if passage else None
+            outcome = over(passage.exchange.subject, self.house.follow) if passage else None
             if passage and outcome is not None:
                 passage.outcome = outcome
                 lockdown.cut_upstream(ctx.master, flow)
-
-    def _over(self, subject: Subject | None) -> Literal["revoked", "interrupted"] | None:
-        """Why this subject's exchanges do not go on."""
-        if subject is None or self.house.follow.revoked.covers(subject):
-            return "revoked"
-        return None if self.house.follow.current else "interrupted"
-
-
-def refusal_of(outcome: Refused | Unavailable, metadata: str | None = None, *, dpop: bool = False) -> Refusal:
-    """401 with the public reason alone; 503 where it could not be settled (nobody is refused for that).
-
-    `metadata` is the address of the protected resource's metadata (RFC 9728, 5.1); `dpop` says that the policy wants
-    bearers bound to a key (RFC 9449, 7.1).
-    """
-    if isinstance(outcome, Unavailable):
-        message = "Bearers cannot be verified at the moment."
-        return Refusal(503, outcome.reason, message, retry_after=outcome.retry_after)
-    where = f', resource_metadata="{metadata}"' if metadata else ""
-    where += f', DPoP algs="{" ".join(sorted(PROOF_ALGORITHMS))}"' if dpop else ""
-    if outcome.public == "bearer-missing":
-        challenge = f'Bearer realm="phigate"{where}'
-        return Refusal(401, outcome.public, "A bearer is needed.", headers={"www-authenticate": challenge})
-    challenge = f'Bearer realm="phigate", error="invalid_token"{where}'
-    message = "The bearer is not believed."
-    return Refusal(401, outcome.public, message, detail=outcome.reason, headers={"www-authenticate": challenge})
 
 
 def own_field(dialect: str | None) -> str | None:
     """The field in which this protocol's clients may show a bearer, beside Authorization."""
     field = dialect_of(dialect).credential
     return None if field == b"authorization" else field.decode()
-
-
-def session_of(subject: Subject, stated: bytes) -> str:
-    """A subject's session: by the caller's own `phi-session`, else all exchanges of the subject on one bearer."""
-    own = f"own:{stated.hex()}" if stated else f"bearer:{subject.jti or subject.expires}"
-    return "se-" + hashlib.sha256(f"{subject.issuer}\0{subject.id}\0{own}".encode()).hexdigest()[:24]

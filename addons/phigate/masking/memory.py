@@ -83,6 +83,12 @@ class Memory:
         other._words = dict(self._words)
         return other
 
+    def join(self, other: Memory) -> None:
+        """Remember what another remembers, too."""
+        for word, known in other._words.items():
+            if len(self._words) < MOST:
+                self._words.setdefault(word, known)
+
     def learn(self, hits: Iterable[Hit], text: str, base: int = 0) -> None:
         """Remember the names among hits of a text that begins at the offset `base`."""
         for hit in hits:

@@ -186,6 +186,7 @@ Issuer = Annotated[Text, AfterValidator(urls.issuer), Says("https URL (http on l
 KeySource = Annotated[Text, AfterValidator(urls.keys), Says("`discover`, JWKS URL or `file:PATH`")]
 Endpoint = Annotated[Text, AfterValidator(urls.endpoint), Says("https URL (http on loopback)")]
 UpstreamUrl = Annotated[Text, AfterValidator(urls.upstream), Says("`http(s)://HOST:PORT`")]
+GrpcUrl = Annotated[Text, AfterValidator(urls.grpc), Says("`grpc(s)://HOST:PORT`")]
 Credential = Annotated[Text, AfterValidator(urls.credential), Says("`env:NAME`")]
 
 

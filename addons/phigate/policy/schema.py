@@ -41,6 +41,7 @@ from phigate.policy.fields import (
     Glob,
     Grantable,
     GroupsAs,
+    GrpcUrl,
     HiddenAs,
     KeyLife,
     KeySource,
@@ -168,6 +169,7 @@ class Tokens(Section):
 
 class Model(Section):
     url: UpstreamUrl | None = Field(default=None, description="its server; without it mitmproxy's reverse target")
+    grpc: GrpcUrl | None = Field(default=None, description="its server for gRPC; without it option `phi_grpc_upstream`")
     names: Some[Glob] = Field(default=(), description="the names callers use for it; without it the entry's own name")
     credential: Credential | None = Field(default=None, description="what the gateway shows the server for itself")
     speaks: Some[Name] = Field(

@@ -22,13 +22,17 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A model by the policy's name; `url` None is mitmproxy's reverse target, `credential` is `env:NAME`."""
+    """A model by the policy's name, and where it stands.
+
+    `url` None is mitmproxy's reverse target, `grpc` None option `phi_grpc_upstream`; `credential` is `env:NAME`.
+    """
 
     name: str
     url: str | None = None
     credential: str | None = None
     speaks: frozenset[str] = frozenset()
     """The dialects that its server speaks; an empty set limits nothing."""
+    grpc: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Targets:
         self._globs: list[tuple[Any, Target]] = []
         self._all: list[Target] = []
         for name, model in (models or {}).items():
-            target = Target(name, model.url, model.credential, frozenset(model.speaks))
+            target = Target(name, model.url, model.credential, frozenset(model.speaks), model.grpc)
             self._all.append(target)
             for known in model.names or (name,):
                 self._add(known, target)

@@ -41,6 +41,12 @@ def upstream(url: str) -> str:
     return url
 
 
+def grpc(url: str) -> str:
+    if _split(url) is None or not re.fullmatch(r"grpcs?://[^/?#]+:[0-9]+", url):
+        raise fault("must be `grpc://HOST:PORT` or `grpcs://HOST:PORT` (TLS) and nothing more")
+    return url
+
+
 def credential(value: str) -> str:
     if not re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*", value, re.ASCII):
         raise fault("must be `env:NAME`, the environment variable that holds the credential")

@@ -1,0 +1,367 @@
+"""May this message go to the model? From its bytes to what goes on in their place, or to a refusal.
+
+Glue: the rooms' own rules for one message of a call, in the order in which a request over HTTP meets them. What is sent
+on is written anew from what was decided about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from phigate.access import replies
+from phigate.approval.replies import held
+from phigate.capture.chain import Unrecordable
+from phigate.capture.journal import JournalDown
+from phigate.capture.record import request_record
+from phigate.dialect import kserve_grpc as kserve
+from phigate.dialect import protobuf
+from phigate.dialect.protobuf import WireError
+from phigate.exchange import Exchange, Refusal, Subject
+from phigate.gate import headers
+from phigate.identity import scope
+from phigate.identity.bearer import Credential, extract_from
+from phigate.identity.proof import Presented
+from phigate.identity.replies import REVOKED, UNKNOWN, over, refusal_of, session_of
+from phigate.identity.verify import Known
+from phigate.ledger import LedgerDown
+from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, decide
+from phigate.policy.schema import Target, Unknown
+from phigate.rpc import texts
+from phigate.rpc.answers import Asked
+from phigate.rpc.upstream import Address
+
+if TYPE_CHECKING:
+    from phigate.dialect.kserve_grpc import Infer, Method
+    from phigate.house import House
+    from phigate.identity.outcome import Refused, Unavailable
+    from phigate.masking import Sight
+    from phigate.policy.schema import Policy
+    from phigate.rpc.framing import Fields
+
+LARGE: Final = 4 * 1024
+"""Bytes from which a message is read and masked in a thread, so that other calls go on meanwhile."""
+TOO_LARGE: Final = Refusal(413, "too-large", "The request is larger than this gateway records.")
+UNRECORDED: Final = Refusal(503, "not-recorded", "The gateway could not record this exchange.", retry_after=1)
+SHARED: Final = Refusal(415, "content-unreadable", "Tensors in shared memory do not pass this gateway.")
+NOWHERE: Final = Refusal(404, "route-unknown", "No model server is named for this call.")
+REPEATED: Final = frozenset({b"authorization", b"content-type", b"grpc-encoding", b"grpc-timeout", b"te", b"host"})
+"""Fields that two copies of make ambiguous."""
+_NAME: Final = re.compile(r"[A-Za-z0-9_.:/ \[\]()-]{1,128}\Z")
+_VERSION: Final = re.compile(r"[A-Za-z0-9._-]{0,64}\Z")
+_MAX_NAME: Final = 256
+
+
+@dataclass(slots=True)
+class Caller:
+    """Who makes a call: its headers, and whom its bearer proved."""
+
+    address: str
+    fields: Fields
+    by_name: dict[bytes, bytes] = field(default_factory=dict)
+    subject: Subject | None = None
+    bearer: str = field(default="", repr=False)
+    session: str | None = None
+
+    @property
+    def agent(self) -> str:
+        return self.by_name.get(b"user-agent", b"")[:200].decode("utf-8", "replace")
+
+
+@dataclass(slots=True)
+class Admitted:
+    """A message that may go: `message` in place of the caller's, to `address`."""
+
+    exchange: Exchange
+    permit: Permit
+    message: bytes
+    address: Address
+    credential: str | None
+    asked: Asked
+
+
+class Admission:
+    """Decides about messages; `default` is where a model stands that the policy gives no address."""
+
+    def __init__(self, house: House, default: Address | None = None) -> None:
+        self.house = house
+        self._default = default
+
+    # -- who is asking? ---------------------------------------------------------------------------------------------
+
+    def caller(self, address: str, fields: Fields) -> Caller | Refusal:
+        """Read a call's headers; each value of `-bin` or not is bytes."""
+        plain = [(name, value) for name, value in fields if not name.startswith(b":")]
+        caller = Caller(address, plain)
+        for name, value in plain:
+            if name in caller.by_name and (name in REPEATED or name in headers.REASON_HEADERS):
+                return replies.fault(400, "malformed")
+            caller.by_name[name] = value
+        return caller
+
+    async def identify(self, caller: Caller) -> Refusal | None:
+        """Whom the call's bearer proves: the caller's `subject`, or why nobody."""
+        proofs = tuple(value.decode("latin-1") for name, value in caller.fields if name == b"dpop")
+        presented = Presented(method="POST", proof=proofs)
+        outcome = await self.house.verifier.verify(caller.fields, presented, time.time())
+        found = extract_from(caller.fields)
+        if isinstance(found, Credential):
+            caller.bearer = found.bearer
+        return self._settled(caller, outcome)
+
+    async def still(self, caller: Caller) -> Refusal | None:
+        """Whether a call's bearer is believed as it was when the call began: asked for each of its messages."""
+        now, verifier = time.time(), self.house.verifier
+        known = verifier.cached(caller.bearer, now) or await verifier.believe(caller.bearer, now)
+        if not isinstance(known, Known):
+            return self._settled(caller, known)
+        outcome = over(known.subject, self.house.follow)
+        if outcome is not None:
+            return REVOKED if outcome == "revoked" else UNKNOWN
+        return self._settled(caller, known.subject)
+
+    @staticmethod
+    def _settled(caller: Caller, outcome: Subject | Refused | Unavailable) -> Refusal | None:
+        if not isinstance(outcome, Subject):
+            return refusal_of(outcome)
+        caller.subject = outcome
+        caller.session = session_of(outcome, caller.by_name.get(b"phi-session", b""))
+        return None
+
+    # -- may they? --------------------------------------------------------------------------------------------------
+
+    def exchange(self, caller: Caller, method: Method | None) -> Exchange:
+        return Exchange(
+            id=f"ex-{secrets.token_hex(12)}",
+            started=time.time(),
+            client_ip=caller.address,
+            agent=caller.agent,
+            method="POST",
+            path=method.path if method else "",
+            dialect=kserve.DIALECT if method else None,
+            route=method.name if method else None,
+            actions=frozenset({method.action}) if method else frozenset(),
+            streaming=bool(method and method.streams),
+            subject=caller.subject,
+            session=caller.session,
+        )
+
+    async def admit(self, exchange: Exchange, caller: Caller, method: Method, data: bytes) -> Admitted | Refusal:
+        """Decide about a message and record it; what is admitted is on the disk."""
+        work = _Message(self.house, exchange, caller, method, self._default)
+        if len(data) > LARGE:
+            await asyncio.to_thread(work.settle, data)
+        else:
+            work.settle(data)
+        if exchange.refusal is None and caller.subject is not None and caller.subject.uses is not None:
+            exchange.refusal = await self._spend(caller.subject)
+        await self.record(exchange, work.shown, len(data), work.model_shown)
+        if exchange.refusal is not None:
+            return exchange.refusal
+        return work.admitted()
+
+    async def refuse(self, exchange: Exchange, refusal: Refusal) -> Refusal:
+        """Record a call of somebody known that is refused before anything of it was read."""
+        exchange.refusal = refusal
+        await self.record(exchange, None, 0)
+        return exchange.refusal
+
+    async def _spend(self, subject: Subject) -> Refusal | None:
+        """A bearer for one exchange is spent by it."""
+        try:
+            first = await self.house.spend("token", f"{subject.signed_by}\0{subject.jti}", subject.expires, time.time())
+        except LedgerDown:
+            return replies.LEDGER_DOWN
+        return None if first else replies.SPENT
+
+    # -- what do we remember? ---------------------------------------------------------------------------------------
+
+    async def record(self, exchange: Exchange, shown: Any, size: int, model_shown: str | None = None) -> None:
+        """Write the request's record and wait until it is on the disk."""
+        exchange.agent = self.house.agent_shown(exchange.agent) if exchange.agent else ""
+        body = shown if self.house.policy.capture.bodies == "masked" else None
+        try:
+            await self._write(exchange, body, size, model_shown)
+        except Unrecordable:  # too large for a line of the journal: who asked is still on record
+            exchange.refusal = TOO_LARGE
+            with contextlib.suppress(Unrecordable, JournalDown):
+                await self._write(exchange, None, size, model_shown)
+        except JournalDown:
+            exchange.refusal = UNRECORDED
+
+    async def _write(self, exchange: Exchange, body: Any, size: int, model_shown: str | None) -> None:
+        journal = self.house.journal
+        target, exchange.target = exchange.target, model_shown
+        try:
+            receipt = journal.append("request", request_record(exchange, self.house.policy.sha256, body, size))
+        finally:
+            exchange.target = target
+        await journal.durable(receipt)
+        exchange.recorded = True
+
+
+class _Message:
+    """One message on its way: read, decided, masked; what comes of it stands in its exchange."""
+
+    def __init__(
+        self, house: House, exchange: Exchange, caller: Caller, method: Method, default: Address | None
+    ) -> None:
+        self._house, self._exchange, self._caller, self._method = house, exchange, caller, method
+        self._policy = house.policy
+        self._default = default
+        self._node: protobuf.Node | None = None
+        self._infer: Infer | None = None
+        self._address: Address | None = None
+        self._credential: str | None = None
+        self._asked = Asked("", "")
+        self.shown: Any = None
+        self.model_shown: str | None = None
+
+    def settle(self, data: bytes) -> None:
+        exchange = self._exchange
+        exchange.refusal = self._read(data) or self._find() or self._beyond() or self._decide()
+        self._mask()
+
+    def admitted(self) -> Admitted:
+        exchange = self._exchange
+        if not isinstance(exchange.decision, Permit) or not exchange.recorded or self._address is None:
+            raise ValueError("not settled")
+        if self._infer is not None:
+            message = self._onward(self._infer)
+        else:
+            message = protobuf.write(self._node) if self._node else b""
+        return Admitted(exchange, exchange.decision, message, self._address, self._credential, self._asked)
+
+    def _onward(self, message: Infer) -> bytes:
+        """The message as the model gets it: under an id of ours, and so that the end of its answer is told."""
+        message.node.values[kserve.ID] = self._exchange.id
+        if self._method.streams:
+            message.parameters[kserve.WANT_FINAL] = kserve.parameter(kserve.BOOL, 1)
+        return message.bytes()
+
+    def _read(self, data: bytes) -> Refusal | None:
+        try:
+            node = self._node = protobuf.read(data, self._method.request)
+            if not self._method.infer:
+                odd = kserve.has_unknown(node) or not _VERSION.match(node.text(kserve.VERSION))
+                return replies.fault(400, "malformed") if odd else None
+            message = self._infer = kserve.infer(node)
+        except WireError:
+            self._infer = self._node = None
+            return replies.fault(400, "malformed")
+        names = [tensor.name for tensor in message.tensors]
+        names += [name for parameters in message.all_parameters() for name in parameters]
+        if not all(map(_NAME.match, names)) or not _VERSION.match(message.version):
+            return replies.fault(400, "malformed")
+        if kserve.asks_for_shared_memory(message):
+            return SHARED
+        self._asked = Asked(message.id, message.model, wants_final=bool(message.flag(kserve.WANT_FINAL)))
+        return None
+
+    def _find(self) -> Refusal | None:
+        """Which model of the policy is meant, and where it stands."""
+        exchange = self._exchange
+        if 1 not in self._method.request:
+            self._address = self._default or _only(self._policy)
+            return None if self._address else NOWHERE
+        name = self._node.text(1) if self._node else ""
+        if not 0 < len(name) <= _MAX_NAME or not name.isprintable():
+            return replies.fault(400, "model-missing")
+        exchange.model = name
+        target = self._policy.resolve(name)
+        if not isinstance(target, Target):
+            return replies.fault(404, "model-unknown" if isinstance(target, Unknown) else "model-ambiguous")
+        exchange.target = target.name
+        self._address = address_of(target.grpc) if target.grpc else self._default
+        if self._address is None:
+            return NOWHERE
+        if target.credential is not None:
+            self._credential = os.environ.get(target.credential.removeprefix("env:"))
+            if not self._credential:
+                return Refusal(503, "credential-missing", replies.MESSAGES["credential-missing"])
+        return None
+
+    def _beyond(self) -> Refusal | None:
+        """What a bearer of the gateway's own was not issued for is refused before any rule is asked."""
+        exchange = self._exchange
+        limits = exchange.subject.scope if exchange.subject else None
+        if limits is None or scope.allows(limits, exchange.actions, exchange.target):
+            return None
+        return replies.BEYOND
+
+    def _decide(self) -> Refusal | None:
+        exchange, stated = self._exchange, self._caller.by_name
+        if exchange.subject is None:
+            raise ValueError("no subject")
+        reasons = {name: headers.reason_text(stated[name]) for name in headers.REASON_HEADERS if name in stated}
+        if None in reasons.values():
+            return replies.fault(400, "reason-missing")
+        if b"phi-unmask" in reasons:
+            exchange.actions |= {"unmask"}
+            if beyond := self._beyond():
+                return beyond
+        facts = PromptFacts(
+            texts=tuple(text for _, text in kserve.plain_texts(self._infer)) if self._infer else (),
+            unmask=reasons.get(b"phi-unmask"),
+            break_glass=reasons.get(b"phi-break-glass"),
+            justification=reasons.get(b"phi-justification"),
+        )
+        decision = decide(self._policy, exchange.subject, exchange.actions, exchange.target, facts, (), time.time())
+        exchange.decision = decision
+        if isinstance(decision, Deny):
+            return replies.denied(decision)
+        if isinstance(decision, Hold):
+            return held(decision)
+        if not decision.opaque and self._infer is not None and not self._readable(self._infer):
+            return replies.fault(415, "content-unreadable")
+        return None
+
+    def _readable(self, message: Infer) -> bool:
+        return kserve.readable(message, self._house.sight(self._exchange, None).for_bystanders)
+
+    def _mask(self) -> None:
+        exchange, decision = self._exchange, self._exchange.decision
+        permit = decision if isinstance(decision, Permit) and exchange.refusal is None else None
+        sight = self._house.sight(exchange, permit.prompt if permit else None)
+        if self._infer is not None:
+            try:
+                self.shown = _masked(self._infer, sight)
+            except WireError:
+                exchange.refusal = exchange.refusal or replies.fault(415, "content-unreadable")
+        self.model_shown = sight.for_bystanders(exchange.target) if exchange.target else None
+        exchange.names = sight.names
+        exchange.found_in = sight.found
+        exchange.identifiers |= sight.identifiers
+
+
+def _masked(message: Infer, sight: Sight) -> dict[str, Any]:
+    """Mask a prompt in its place, for the model; what bystanders see is given back."""
+    texts.study(message, sight)
+    stated: list[dict[str, str]] = []
+    for parameters in message.all_parameters():
+        for name, value in parameters.items():
+            if kserve.STRING in value.values:
+                onward, shown = texts.parameter(name, value.text(kserve.STRING), sight)
+                value.values[kserve.STRING] = onward
+                stated.append({name: shown})
+    inputs = texts.mask(message, "inputs", sight)
+    return {"inputs": inputs} | ({"parameters": stated} if stated else {})
+
+
+def address_of(url: str) -> Address:
+    """`grpc://HOST:PORT` or `grpcs://HOST:PORT`, which were checked when they were read."""
+    parts = urlsplit(url)
+    return Address(parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "grpcs" else 80))
+
+
+def _only(policy: Policy) -> Address | None:
+    """The one address that all models of a policy share."""
+    found = {model.grpc for model in (policy.models or {}).values() if model.grpc}
+    return address_of(found.pop()) if len(found) == 1 else None
