@@ -144,7 +144,7 @@ REFUSED = [
     ("of another role", asking(said=bearer("privacy")), 403, "no-rule"),
     ("that a rule denies", asking(chat("List all patients"), said=bearer(*WARD)), 403, "denied"),
     ("that somebody has to approve", asking(said=bearer(*WARD), phi_unmask="ward round"), 403, "approval-required"),
-    ("on an unknown route", asking(said=bearer(*WARD), path="/api/pull"), 404, "route-unknown"),
+    ("on an unknown route", asking(said=bearer(*WARD), path="/api/unheard-of"), 404, "route-unknown"),
 ]
 
 
@@ -166,7 +166,7 @@ def broken(*_arguments):
     raise BrokenError(CANARY_TEXT)
 
 
-BEFORE = [("Refuse", "requestheaders"), *((room, "request") for room in ORDER if room != "Console")]
+BEFORE = [("Refuse", "requestheaders"), *((room, "request") for room in ORDER if room not in {"Console", "Rpc"})]
 BEHIND = [(room, hook) for hook in ("responseheaders", "response") for room in ("Refuse", "Masking", "Release")]
 BEHIND += [("Capture", "response")]
 
