@@ -84,3 +84,15 @@ def test_what_is_kept_hides_what_cannot_be_read() -> None:
     assert found == [
         (("capture", "mask", "undecodable"), "`permit` is not allowed here: what is kept is always masked"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        ({"m": {"names": ["a"]}, "n": {"names": ["a:latest"]}}, "`a:latest` belongs to `m` already"),
+        ({"m": {}, "n": {"names": ["m"]}}, "`m` belongs to `m` already"),
+        ({"m": {"names": ["a"]}, "m:latest": {"names": ["b"]}}, "`m:latest` and `m` are one name"),
+    ],
+)
+def test_two_spellings_of_a_model_s_name_are_one(models: dict[str, object], said: str) -> None:
+    assert [text for _, text in checks.model_names_are_unique({"models": models})] == [said]

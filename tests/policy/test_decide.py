@@ -52,6 +52,17 @@ def short(decision: Any) -> str:
 # what the case shows, rules, roles, arguments of `ask`, verdict
 TABLE: list[tuple[str, list[str], str, dict[str, Any], str]] = [
     ("a permit permits", [CARE], "clinician", {}, "permit care"),
+    ("a tag that says nothing is no other model", [WARD], "clinician", {"model": "ward-model:latest"}, "permit ward"),
+    ("a permit is about one spelling", [WARD], "clinician", {"model": "Ward-Model"}, "deny no-rule"),
+    ("a deny is about every spelling", [CARE, NOT_WARD], "clinician", {"model": "Ward-Model"}, "deny not-ward"),
+    (
+        "and every home of a name",
+        [CARE, NOT_WARD],
+        "clinician",
+        {"model": "library/ward-model:latest"},
+        "deny not-ward",
+    ),
+    ("a deny is about no other name", [CARE, NOT_WARD], "clinician", {"model": "ward-model:8b"}, "permit care"),
     ("another role finds no rule", [CARE], "researcher", {}, "deny no-rule"),
     ("another action finds no rule", [CARE], "clinician", {"to": LIST}, "deny no-rule"),
     ("no action is nothing to permit", [CARE], "clinician", {"to": frozenset()}, "deny no-rule"),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from phigate.policy.schema import Ambiguous, Target, Unknown
+from phigate.policy.targets import folded
 from tests.policies import policy
 
 OF = policy(
@@ -10,6 +11,7 @@ OF = policy(
         "models:\n"
         "  ward: {url: 'http://10.0.0.1:1', names: ['llama3*', mine], credential: 'env:KEY'}\n"
         "  small: {names: ['*:1b', 'llama3:exact']}\n"
+        "  newest: {names: ['newest:latest']}\n"
         "  plain: {url: 'https://10.0.0.2:2'}\n"
     )
 )
@@ -25,6 +27,10 @@ WARD = Target("ward", "http://10.0.0.1:1", "env:KEY")
         ("qwen:1b", Target("small")),
         ("llama3:1b", Ambiguous(("small", "ward"))),
         ("plain", Target("plain", "https://10.0.0.2:2")),
+        ("mine:latest", WARD),
+        ("newest", Target("newest")),
+        ("newest:latest", Target("newest")),
+        ("newest:latest:latest", Unknown()),
         ("ward", Unknown()),
         ("xllama3", Unknown()),
         ("LLAMA3", Unknown()),
@@ -39,6 +45,10 @@ WARD = Target("ward", "http://10.0.0.1:1", "env:KEY")
         "a pattern in front",
         "two patterns of different models",
         "an entry without names is its own name",
+        "the tag that says nothing",
+        "a name in the policy with that tag",
+        "both with that tag",
+        "a tag of a tag",
         "an entry with names is not",
         "patterns hold from the start",
         "case matters",
@@ -65,3 +75,21 @@ def test_a_dot_in_a_pattern_is_a_dot() -> None:
     of = policy(tail="models: {ward: {names: ['v1.*']}}\n")
     assert of.resolve("v1.5") == Target("ward")
     assert of.resolve("v125") == Unknown()
+    assert policy().resolve("llama3:latest") == Target("llama3")
+
+
+def test_a_pattern_of_that_tag_fits_a_name_without_one() -> None:
+    of = policy(tail="models: {ward: {names: ['*:latest']}}\n")
+    assert of.resolve("llama3") == of.resolve("llama3:latest") == Target("ward")
+
+
+@pytest.mark.parametrize(
+    "spelled", ["llama3", "LLama3:latest", "library/llama3", "Registry.ollama.ai/library/llama3:LATEST"]
+)
+def test_spellings_that_some_server_takes_for_one_name_are_folded(spelled: str) -> None:
+    assert folded(spelled) == "llama3"
+
+
+@pytest.mark.parametrize("spelled", ["llama3:8b", "org/llama3", "llama3:latest-8b"])
+def test_other_names_are_others(spelled: str) -> None:
+    assert folded(spelled) == spelled

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from phigate.policy.sentences import meant, quoted
+from phigate.policy.targets import untagged
 from phigate.policy.tree import Path
 from phigate.policy.words import (
     CONTENT_ACTIONS,
@@ -162,9 +163,13 @@ def one_issuer_is_asked(policy: dict[str, Any]) -> Found:
 
 def model_names_are_unique(policy: dict[str, Any]) -> Found:
     owners: dict[str, str] = {}
+    entries: dict[str, str] = {}
     for model, entry in _mapping(policy.get("models")).items():
-        for place, name in _words(_mapping(entry), "names"):
-            owner = owners.setdefault(name, model)
+        other = entries.setdefault(untagged(model), model)
+        if other != model:
+            yield ("models", model), f"{quoted(model)} and {quoted(other)} are one name"
+        for place, name in list(_words(_mapping(entry), "names")) or [((), model)]:
+            owner = owners.setdefault(untagged(name), model)
             if owner != model:
                 yield ("models", model, *place), f"{quoted(name)} belongs to {quoted(owner)} already"
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from phigate.policy.masks import Mask, strictest
 from phigate.policy.patterns import Prompt, compile_pattern
+from phigate.policy.targets import folded, untagged
 from phigate.policy.words import ACTIONS, MODEL_FREE_ACTIONS
 
 if TYPE_CHECKING:
@@ -120,9 +121,14 @@ class _Found:
         """The actions the rule speaks of for this model.
 
         A model nobody named might be any: what restricts then applies, what permits does not, unless the action is
-        one that has no model.
+        one that has no model. What restricts applies to every spelling of a name that some server may take for it.
         """
-        if not self.models or model in self.models or (model is None and self.verb in {"deny", "hold"}):
+        restricts = self.verb in {"deny", "hold"}
+        if not self.models or (model is None and restricts):
+            return self.actions
+        if model is not None and (
+            untagged(model) in self.models or (restricts and folded(model) in map(folded, self.models))
+        ):
             return self.actions
         return self.actions & MODEL_FREE_ACTIONS if model is None else frozenset()
 
@@ -228,7 +234,7 @@ def _holds(found: _Found, roles: frozenset[str]) -> bool:
 
 def _prepared(rule: Rule) -> _Found:
     actions = ACTIONS if "*" in rule.to else frozenset(rule.to)
-    models = frozenset[str]() if "*" in rule.models else frozenset(rule.models)
+    models = frozenset[str]() if "*" in rule.models else frozenset(map(untagged, rule.models))
     patterns = tuple(compile_pattern(pattern) for pattern in rule.when.prompt_matches) if rule.when else ()
     return _Found(rule, rule.verb, actions, models, patterns)
 

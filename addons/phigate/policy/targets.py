@@ -1,7 +1,8 @@
 """Which model a caller's name means.
 
 An exact name beats a pattern; two patterns of different models that both fit are no answer. Without `models:` the name
-itself is the target, if it looks like a model's name at all: it travels into records.
+itself is the target, if it looks like a model's name at all: it travels into records. `x:latest` is `x` everywhere
+(Ollama: a name without a tag has that one).
 """
 
 from __future__ import annotations
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
     from phigate.policy.schema import Model
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}", re.ASCII)
+_LATEST = ":latest"
+_HOMES = ("registry.ollama.ai/", "library/")
+
+
+def untagged(name: str) -> str:
+    """A model's name without the tag that says nothing."""
+    return name.removesuffix(_LATEST)
+
+
+def folded(name: str) -> str:
+    """What all spellings of a name have in common that some server takes for the same (Ollama: case, its library)."""
+    name = untagged(name.casefold())
+    for home in _HOMES:
+        name = name.removeprefix(home)
+    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +78,22 @@ class Targets:
         if "*" in known or "?" in known:
             self._globs.append((compile_pattern(_anchored(known)), target))
         else:
-            self._exact[known] = target
+            self._exact[untagged(known)] = target
 
     def resolve(self, model: str, dialect: str | None = None) -> Target | Unknown | Ambiguous:
         """The model that a name means, of those that speak `dialect` (None: whatever they speak)."""
         if not _PLAIN.fullmatch(model):
             return Unknown()
+        model = untagged(model)
         if self._open:
             return Target(model)
         if exact := self._exact.get(model):
             return exact if _speaks(exact, dialect) else Unknown()
+        spelled = (model, model + _LATEST)
         fitting = {
-            target.name: target for pattern, target in self._globs if _speaks(target, dialect) and pattern.search(model)
+            target.name: target
+            for pattern, target in self._globs
+            if _speaks(target, dialect) and any(map(pattern.search, spelled))
         }
         if len(fitting) > 1:
             return Ambiguous(tuple(sorted(fitting)))
