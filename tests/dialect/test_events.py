@@ -365,8 +365,9 @@ def test_the_text_as_a_whole_says_that_its_pieces_are_over():
     out = [event for each in given[:2] for event in made.feed(each)]
     assert [event["token"]["text"] for event in out] == ["A ", "B", ""]
     assert out[-1]["all"] == "A B"
-    with pytest.raises(ChunkError):
-        made.feed(given[2])
+    for late in (given[2], token("", all="c"), token("", all=""), token("more", special=True, all="c")):
+        with pytest.raises(ChunkError):
+            made.feed(late)
 
 
 def test_a_text_as_a_whole_that_is_empty_is_an_end_as_well():

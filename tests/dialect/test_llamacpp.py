@@ -118,6 +118,10 @@ HOSTILE = [
     ("wrong types", [{"content": {"a": CANARY_TEXT}, "stop": CANARY_SSN, "index": 0}]),
     ("a reason in pieces", [piece("", stop_type=part) for part in ("536-22", "-8145")]),
     ("no end", [piece(CANARY_TEXT)]),
+    (
+        "an echo in pieces",
+        [piece("", prompt=part, stopping_word=part, timings={"a": part}) for part in pieces(CANARY_TEXT)],
+    ),
 ]
 
 

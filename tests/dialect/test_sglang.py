@@ -110,6 +110,8 @@ HOSTILE = [
     ("a reason that speaks", [told_so_far("a", CANARY_TEXT)]),
     ("a reason that tells", [told_so_far("a", {"type": "abort", "message": CANARY_TEXT})]),
     ("a field nobody knows", [told_so_far("a", novel={"note": CANARY_TEXT})]),
+    ("a reason in pieces", [told_so_far("", {"type": "stop", "matched": part}) for part in pieces(CANARY_TEXT)]),
+    ("a reason that is a list", [told_so_far("", [part]) for part in pieces(CANARY_TEXT)]),
     ("no info", [{"text": CANARY_TEXT, "meta_info": CANARY_TEXT}]),
 ]
 
@@ -129,6 +131,9 @@ UNREADABLE = [
     ("code", {"text": "hi", "custom_logit_processor": "{}"}, True),
     ("a text that is none", {"text": {"a": 1}}, True),
     ("texts that are none", {"text": ["hi", 1]}, True),
+    ("log probabilities", {"text": "hi", "return_logprob": True, "return_prompt_token_ids": False}, False),
+    ("the prompt in token ids", {"text": "hi", "return_prompt_token_ids": True}, True),
+    ("what nobody knows of an answer", {"text": "hi", "return_novel": [True]}, True),
     ("no object", [], True),
 ]
 

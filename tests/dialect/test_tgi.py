@@ -124,6 +124,11 @@ HOSTILE = [
     ("a reason that speaks", [ended("a") | {"details": {"finish_reason": CANARY_TEXT}}]),
     ("an end told twice in pieces", [event(one("a"), details={"note": piece}) for piece in (CANARY_TEXT, "a")]),
     ("no end", stream()[:-1]),
+    ("an end in pieces", [ended(piece, one("")) for piece in pieces(CANARY_TEXT)]),
+    (
+        "details in pieces",
+        [event(one(""), details={"finish_reason": piece, "a": piece}) for piece in pieces(CANARY_TEXT)],
+    ),
 ]
 
 

@@ -325,6 +325,8 @@ class Events:
         if key in self._fields.blank:
             return self._fields.blank[key]
         if key in speaker.entry.told and value is not None:
+            if key in speaker.entry.over and speaker.whose in self._over:
+                raise ChunkError("text after the end")
             return self._told(speaker, here, value)
         whole = key in self._fields.json and not isinstance(value, str)
         fixed = key in self._fields.constant and plain(value)

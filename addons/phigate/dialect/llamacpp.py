@@ -73,23 +73,12 @@ def steers(request: Any) -> tuple[str, ...]:
     """Which members of a request decide what the model writes."""
     if not isinstance(request, dict):
         return ()
-    found = [key for key in ("n_predict", "max_tokens") if few(request.get(key))]
+    found = [key for key in ("n_predict", "max_tokens", "max_completion_tokens") if few(request.get(key))]
     found += [key for key in ("grammar", "logit_bias") if request.get(key)]
     return (*found, *(key for key in ("json_schema",) if request.get(key) and picks(request[key])))
 
 
-STREAM = Stream(
-    "text/event-stream",
-    {
-        "": Event(
-            whose=("index",),
-            over=("stop",),
-            told=frozenset({"prompt", "stopping_word", "generation_settings", "timings", "prompt_progress"}),
-        )
-    },
-    openai.failure,
-    done="[DONE]",
-)
+STREAM = Stream("text/event-stream", {"": Event(whose=("index",), over=("stop",))}, openai.failure, done="[DONE]")
 
 
 def _post(name: str, path: str, action: str, stream: Stream | None = None) -> Route:

@@ -61,6 +61,8 @@ OPAQUE = frozenset(
     | {"custom_logit_processor", "modalities", "mm_hashes"}
 )
 """Members of a request that hold what is no text: token ids, vectors, images, code."""
+ASKED = frozenset({"return_logprob", "return_text_in_logprobs", "return_hidden_states"})
+"""What may be asked for beside the text, since it is known where an answer has it."""
 STORED = frozenset({"session_params", "bootstrap_host", "bootstrap_room", "kv_router_hint", "encoder_urls"})
 """Members by which a request goes on with what the server keeps of others."""
 
@@ -69,8 +71,10 @@ _SPELLED = ("regex", "ebnf", "structural_tag", "logit_bias", "stop_regex", "cust
 
 
 def unreadable(request: Any) -> bool:
-    """Whether a request holds what no text detector can read."""
+    """Whether a request holds or asks for what no text detector can read."""
     if not isinstance(request, dict) or any(request.get(key) for key in OPAQUE):
+        return True
+    if any(value and key.startswith("return_") and key not in ASKED for key, value in request.items()):
         return True
     text = request.get("text")
     return not all(isinstance(each, str) for each in (text if isinstance(text, list) else [text or ""]))
@@ -95,14 +99,7 @@ def steers(request: Any) -> tuple[str, ...]:
 
 STREAM = Stream(
     "text/event-stream",
-    {
-        "": Event(
-            whose=("index",),
-            over=("meta_info.finish_reason",),
-            grows=frozenset({"text"}),
-            told=frozenset({"finish_reason"}),
-        )
-    },
+    {"": Event(whose=("index",), over=("meta_info.finish_reason",), grows=frozenset({"text"}))},
     openai.failure,
     done="[DONE]",
 )

@@ -85,7 +85,7 @@ STREAM = Stream(
     {
         "": Event(
             over=("generated_text",),
-            told=frozenset({"generated_text", "details"}),
+            told=frozenset({"generated_text"}),
             keep=frozenset({"id", "logprob", "special"}),
             silent="special",
         )
