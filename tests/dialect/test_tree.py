@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phigate.dialect.openai import ANSWER, REQUEST
-from phigate.dialect.tree import DIGEST, TIME, Fields, TreeError, document, embedded, rewrite, texts
+from phigate.dialect.tree import DIGEST, TIME, Fields, TreeError, document, embedded, rewrite, shouts, texts
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
@@ -125,3 +125,21 @@ def test_what_is_named_beside_it_is_read_together_with_its_name():
         [["7731?"], 0.5],
         [["7731?"], 0.5],
     ]
+
+
+@pytest.mark.parametrize(
+    ("tree", "expected"),
+    [
+        ({"model": "M", "messages": [{"role": "user", "content": "Hi"}], "x_1": None}, False),
+        ({"tools": [{"function": {"parameters": {"properties": {"patientName": {}}}}}]}, False),
+        ({"messages": [{"tool_calls": [{"function": {"arguments": {"To": "x"}}}]}], "format": {"anyOf": []}}, False),
+        ({"model": "a", "Model": "b"}, True),
+        ({"messages": [{"content": "see", "Images": ["aGk="]}]}, True),
+        ({"format": {}, "Format": {"enum": [1]}}, True),
+        ({"\u212aeep_alive": 1}, True),
+        ({"me\u017f\u017fages": []}, True),
+        ([[{"A": 1}]], True),
+    ],
+)
+def test_a_name_that_some_server_reads_in_another_case_shouts(tree, expected):
+    assert shouts(tree) is expected

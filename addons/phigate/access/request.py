@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from phigate.access.replies import fault
 from phigate.dialect.codecs import media_of
-from phigate.dialect.tree import too_deep
+from phigate.dialect.tree import shouts, too_deep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,13 +55,15 @@ def read(
     if len({each.dialect for each in fitting}) != 1:  # of two, nobody knows which one the server reads
         return fault(400, "malformed")
     route = fitting[0]
+    dialect = dialect_of(route.dialect)
+    if dialect.folds and shouts(tree):
+        return fault(400, "malformed")
     model = tree.get(route.model_key) if route.model_key else match.model
     if route.names_model and not _names(model):
         return fault(400, "model-missing")
     streaming = _streaming(route.asks, tree.get("stream"))
     if streaming is None:
         return fault(400, "malformed")
-    dialect = dialect_of(route.dialect)
     if dialect.stored(tree):
         return fault(400, "stored-state")
     tree = {key: value for key, value in tree.items() if key not in route.omits} | dict(route.sets)

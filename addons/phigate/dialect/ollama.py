@@ -120,4 +120,5 @@ DIALECT = Dialect(
     unreadable=unreadable,
     steers=steers,
     usage=(("prompt_eval_count",), ("eval_count",)),
+    folds=True,
 )

@@ -257,6 +257,26 @@ def number(node: Any, render: Callable[[str], str], key: str = "") -> Any:
     return node if rendered == text else rendered
 
 
+_FREE = frozenset({"arguments", "parameters", "properties", "input", "schema", "json_schema", "format", "metadata"})
+"""Members whose own members are named by the caller, and by nobody's protocol."""
+
+
+def shouts(tree: Any) -> bool:
+    """Whether a member of a protocol's own is named other than in lower case.
+
+    Go reads `Model` as `model`, the Kelvin sign as `k`, and of several the last (encoding/json, Unmarshal).
+    """
+    level = [tree]
+    while level:
+        maps = [node for node in level if isinstance(node, dict)]
+        if any(key != key.casefold() for node in maps for key in node):
+            return True
+        inner = [value for node in maps for key, value in node.items() if key not in _FREE]
+        inner += [item for node in level if isinstance(node, list) for item in node]
+        level = [node for node in inner if isinstance(node, dict | list)]
+    return False
+
+
 def too_deep(tree: Any) -> bool:
     """Whether a tree has more levels than are walked; itself without recursion."""
     level, depth = [tree], 0
