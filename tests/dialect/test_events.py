@@ -468,3 +468,8 @@ def test_what_stands_at_a_place_of_which_something_is_said_becomes_that_wherever
     told = {"type": "begin", "place": 1, "item": {"text": "a"}}
     assert made.feed(told) == [{"type": "begin", "place": 1, "item": "HIDDEN"}]
     assert ways == [("items", 1)]
+
+
+def test_what_a_member_lists_is_read_together_with_its_key():
+    made = Plain(EITHER, ANSWER, Upper, lambda make: make(lambda text: text.replace("mrn: 7731", "mrn: [MRN]")), str)
+    assert run(made, [{"mrn": ["77"]}, {"mrn": ["31"]}]) == [{"mrn": ["[MRN]"]}]

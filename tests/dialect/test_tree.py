@@ -143,3 +143,12 @@ def test_what_is_named_beside_it_is_read_together_with_its_name():
 )
 def test_a_name_that_some_server_reads_in_another_case_shouts(tree, expected):
     assert shouts(tree) is expected
+
+
+def test_what_a_member_lists_is_read_together_with_its_key():
+    def hide(text):
+        return text.replace("mrn: 7731", "mrn: [MRN]")
+
+    tree = {"mrn": ["7731", ["7731", {"deep": ["7731"]}]], "content": ["7731"]}
+    expected = {"mrn": ["[MRN]", ["[MRN]", {"deep": ["7731"]}]], "content": ["7731"]}
+    assert rewrite(tree, ANSWER, hide) == expected

@@ -388,7 +388,7 @@ class Events:
             self._made += 1
             if self._made > _MAX_CHANNELS:
                 raise ChunkError("too many channels")
-            channel = self._special(self._way(speaker, path)) or self._usual(speaker.entry, path[-1])
+            channel = self._special(self._way(speaker, path)) or self._usual(speaker.entry, path)
             texts[place] = open_ = _Open(channel, speaker.entry, speaker.kind, speaker.event, path)
         else:
             open_.entry, open_.kind, open_.event, open_.path = speaker.entry, speaker.kind, speaker.event, path
@@ -398,13 +398,13 @@ class Events:
             open_.event = {self._stream.kind: open_.kind, **who, **members}
         return open_.channel.feed(text)
 
-    def _usual(self, entry: Event, key: str | int) -> Channel:
+    def _usual(self, entry: Event, path: Path) -> Channel:
+        key = next((step for step in reversed(path) if isinstance(step, str)), "")  # of the member that lists it
         if key in entry.json or key in self._fields.json:
             return JoinedJson(self._twice)
         if key in entry.grows:
             return Growing(self._new())
-        labelled = isinstance(key, str) and key not in self._fields.prose
-        channel = Labelled(self._twice, str(key)) if labelled else self._new()
+        channel = self._new() if not key or key in self._fields.prose else Labelled(self._twice, key)
         return Either(channel) if entry.either else channel
 
     @staticmethod

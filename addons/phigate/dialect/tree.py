@@ -82,10 +82,13 @@ class Fields:
         return replace(self, constant=self.constant.difference(names))
 
 
-def rewrite(node: Any, fields: Fields, render: Callable[[str], str], depth: int = 0) -> Any:
-    """The same tree with every text rendered; constants kept, unmaskable repeats left out; TreeError when too deep."""
+def rewrite(node: Any, fields: Fields, render: Callable[[str], str], depth: int = 0, key: str = "") -> Any:
+    """The same tree with every text rendered; constants kept, unmaskable repeats left out; TreeError when too deep.
+
+    `key` is that of the member in whose list the node stands.
+    """
     if isinstance(node, str):
-        return render(node)
+        return labelled(key, node, render) if key else render(node)
     if depth > MAX_DEPTH:
         raise TreeError("nested too deep")
     if isinstance(node, dict):
@@ -104,8 +107,8 @@ def rewrite(node: Any, fields: Fields, render: Callable[[str], str], depth: int 
     if isinstance(node, list):
         if node and all(map(_small, node)):
             return node  # a vector
-        return [rewrite(item, fields, render, depth + 1) for item in node]
-    return number(node, render)
+        return [rewrite(item, fields, render, depth + 1, key) for item in node]
+    return number(node, render, key)
 
 
 def _said_of(name: Any, fields: Fields) -> str:
@@ -139,7 +142,7 @@ def _member(key: str, value: Any, fields: Fields, render: Callable[[str], str], 
         return labelled(key, value, render)
     if _long(value):
         return number(value, render, key)
-    return rewrite(value, fields, render, depth)
+    return rewrite(value, fields, render, depth, "" if key in fields.prose else key)
 
 
 def plain(value: Any) -> bool:
