@@ -17,6 +17,7 @@ import orjson
 from phigate.dialect.codecs import BARE, JSON, TEXT
 from phigate.dialect.events import Event, Stream
 from phigate.dialect.routes import Route
+from phigate.dialect.steering import FEW, narrows
 from phigate.dialect.table import Dialect
 from phigate.dialect.tensors import TENSORS, Unread, spelled, unread
 from phigate.dialect.tree import Fields
@@ -68,15 +69,11 @@ _SHARED = "shared_memory"
 _LIMITS = frozenset(
     {"max_tokens", "max_new_tokens", "max_output_tokens", "max_completion_tokens", "request_output_len", "max_length"}
 )
-_FEW = 2
-"""Tokens up to which an answer is cut into pieces that nothing is found in."""
 _CHOOSES = re.compile(
     r"guided|grammar|regex|choice|structured|constrain|bias|bad_words|allowed_token|logits_processor", re.IGNORECASE
 )
 """Members that say which words a model may write."""
 _SCHEMAS = frozenset({"response_format", "json_schema", "schema"})
-_NARROW = frozenset({"enum", "const", "pattern"})
-"""Members of a JSON Schema that leave certain texts only."""
 
 
 def error_body(_status: int, code: str, message: str, extra: Mapping[str, Any] | None = None) -> bytes:
@@ -127,8 +124,8 @@ def _decides(key: str, value: Any) -> bool:
     if value is None or value is False or value in ("", [], {}):
         return False
     if key in _LIMITS:
-        return any(0 < number <= _FEW for number in _numbers(value))
-    return bool(_CHOOSES.search(key)) or (key in _SCHEMAS and any(each in _NARROW for each, _ in _members(value)))
+        return any(0 < number <= FEW for number in _numbers(value))
+    return bool(_CHOOSES.search(key)) or (key in _SCHEMAS and narrows(value))
 
 
 def _numbers(value: Any) -> list[float]:
