@@ -2,7 +2,7 @@
 
 import pytest
 
-from phigate.dialect.codecs import JSON, NOTHING, TEXT, media_of
+from phigate.dialect.codecs import BARE, JSON, LOOSE, NOTHING, TEXT, media_of
 
 
 def test_json_is_read_and_written():
@@ -36,3 +36,20 @@ def test_what_cannot_be_read_is_an_error_that_tells_nothing_of_it(codec, content
 )
 def test_the_media_type_of_a_head(value, expected):
     assert media_of({b"content-type": value}) == expected
+
+
+@pytest.mark.parametrize(("content", "tree"), [(b"", {}), (b'{"a":1}', {"a": 1})])
+def test_nothing_is_an_object_without_members_where_no_media_type_is_said(content, tree):
+    assert BARE.read(content, {}) == tree
+    assert BARE.write(tree) == (content or b"{}", [(b"content-type", b"application/json")])
+
+
+@pytest.mark.parametrize(
+    ("content", "tree", "media"),
+    [(b"[1]", [1], b"application/json"), (b"[sic] a", "[sic] a", b"text/plain; charset=utf-8"), (b"", "", None)],
+)
+def test_json_or_text_where_no_media_type_is_said(content, tree, media):
+    assert LOOSE.read(content, {}) == tree
+    body, head = LOOSE.write(tree)
+    assert body == content
+    assert media in {None, head[0][1]}

@@ -5,7 +5,7 @@ import struct
 import orjson
 import pytest
 
-from phigate.dialect.tensors import BYTES, TENSORS, Unread, elements, joined, spelled, spells, text_of, unread
+from phigate.dialect.tensors import BYTES, TENSORS, Unread, apart, elements, joined, spelled, spells, text_of, unread
 
 
 def binary(*tensors, key="outputs", **more):
@@ -187,7 +187,9 @@ def test_measurements_are_no_text(numbers):
         ("measurements", {"a": [[63, 1, 145, 233, 2.3, 0, 150, 0, 7, 9]]}, False),
         ("labels of a few", {"predictions": [12, 7]}, False),
         ("token ids", {"out": [{"ids": [[101, 2198, 3044, 2003, 1037, 3899, 102, 0, 0]]}]}, True),
-        ("a number at the root", [77310042], True),
+        ("a list at the root", [77310042], True),
+        ("a number at the root", 77310042, True),
+        ("a label at the root", 3, False),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -205,3 +207,10 @@ def test_whole_measurements_are_text_in_an_answer_only():
 @pytest.mark.parametrize(("data", "expected"), [(["a"], False), ([["a", Unread(BYTES, 1, b"\xff")]], True)])
 def test_elements_that_are_no_text(data, expected):
     assert unread(tensor(BYTES, 1, data=data), answer=True) is expected
+
+
+@pytest.mark.parametrize(
+    ("tree", "expected"), [({"a": ["x", 1, None]}, False), ({"a": [{"b": Unread(BYTES, 1, b"\xff")}]}, True)]
+)
+def test_whether_anything_stays_apart(tree, expected):
+    assert apart(tree) is expected

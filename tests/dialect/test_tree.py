@@ -152,3 +152,24 @@ def test_what_a_member_lists_is_read_together_with_its_key():
     tree = {"mrn": ["7731", ["7731", {"deep": ["7731"]}]], "content": ["7731"]}
     expected = {"mrn": ["[MRN]", ["[MRN]", {"deep": ["7731"]}]], "content": ["7731"]}
     assert rewrite(tree, ANSWER, hide) == expected
+
+
+SOMEBODYS = Fields(frozenset({"id"}), frozenset({"tokens"}), frozenset(), document=True)
+
+
+def test_a_message_that_is_somebodys_json_has_nothing_of_a_protocol():
+    tree = {"id": "a", "tokens": ["b", 1, [0.5, 2]], "Jane": None}
+    assert rewrite(tree, SOMEBODYS, mark) == {"<id>": "<a>", "<tokens>": ["<b>", 1, [0.5, 2]], "<Jane>": None}
+
+
+def test_such_a_message_is_read_as_a_whole_and_its_vectors_are_not():
+    seen = []
+
+    def look(text):
+        seen.append(text)
+        return text.replace('"family":"Roe"', '"family":"[PERSON]"')
+
+    kept = object()
+    tree = {"family": "Roe", "vector": [0.5] * 9, "kept": kept}
+    assert rewrite(tree, SOMEBODYS, look) == {"family": "[PERSON]", "vector": [0.5] * 9, "kept": kept}
+    assert seen[0] == '{"family":"Roe","vector":null,"kept":null}'

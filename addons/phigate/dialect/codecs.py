@@ -74,10 +74,28 @@ class Bare(Json):
         return super().read(content or b"{}", head)
 
 
+class Loose(Json):
+    """A body that no media type is said of: a JSON object or list, else text."""
+
+    media = ""
+
+    def read(self, content: bytes, head: Mapping[bytes, bytes]) -> Any:
+        if content.lstrip()[:1] in {b"{", b"["}:
+            try:
+                return super().read(content, head)
+            except ValueError:
+                pass
+        return TEXT.read(content, head)
+
+    def write(self, tree: Any) -> tuple[bytes, Head]:
+        return TEXT.write(tree) if isinstance(tree, str) else super().write(tree)
+
+
 JSON = Json()
 TEXT = Text()
 NOTHING = Nothing()
 BARE = Bare()
+LOOSE = Loose()
 
 
 def media_of(head: Mapping[bytes, bytes]) -> tuple[str, str]:

@@ -15,7 +15,9 @@ from phigate.dialect import (
     openai_lists,
     openai_responses,
     sglang,
+    tfserving,
     tgi,
+    torchserve,
     vllm,
 )
 
@@ -33,7 +35,9 @@ TABLES = (
     openai_lists,
     openai_responses,
     sglang,
+    tfserving,
     tgi,
+    torchserve,
     vllm,
 )
 

@@ -147,6 +147,8 @@ def unread(tensor: Mapping[str, Any], *, answer: bool) -> bool:
 
 def spelled(tree: Any, name: str = "", *, floats: bool = True) -> bool:
     """Whether a list of numbers anywhere in a tree may be a text in another form."""
+    if isinstance(tree, int | float):
+        return spells(name, [tree], floats=isinstance(tree, float))
     stack = [(name, tree)]
     while stack:
         key, node = stack.pop()
@@ -159,6 +161,20 @@ def spelled(tree: Any, name: str = "", *, floats: bool = True) -> bool:
             if not fractions and spells(key, numbers):
                 return True
             stack += [(key, item) for item in found if isinstance(item, dict)]
+    return False
+
+
+def apart(tree: Any) -> bool:
+    """Whether anything in a tree is `Unread`."""
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Unread):
+            return True
+        if isinstance(node, dict):
+            stack += node.values()
+        elif isinstance(node, list):
+            stack += node
     return False
 
 

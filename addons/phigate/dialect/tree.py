@@ -53,8 +53,7 @@ class Fields:
     read together with its key, which may say what it is (`"mrn": "77310"`). `blank`: members that clients need and
     whose content cannot be masked, and what stands there instead. `forms`: set by the server in one form that its
     clients parse (a time, a digest): kept as it stands where it has that form, text where it has not. `named`: members
-    that are read together with what a member beside them says of them (`{"name": "mrn", "data": [...]}`), by their
-    keys.
+    that are read together with what a member beside them says of them (`{"name": "mrn", "data": [...]}`), by their keys. `document`: a whole message is somebody's JSON, in which nothing is the protocol's.
     """
 
     constant: frozenset[str]
@@ -64,6 +63,7 @@ class Fields:
     blank: Mapping[str, Any] = field(default=_NONE)
     forms: Mapping[str, re.Pattern[str]] = field(default=_NONE)
     named: Mapping[str, str] = field(default=_NONE)
+    document: bool = False
     known: frozenset[str] = field(init=False)
     """All keys of the table: names that need no look."""
 
@@ -89,6 +89,8 @@ def rewrite(node: Any, fields: Fields, render: Callable[[str], str], depth: int 
     """
     if isinstance(node, str):
         return labelled(key, node, render) if key else render(node)
+    if fields.document and not depth:
+        return document(node, render)
     if depth > MAX_DEPTH:
         raise TreeError("nested too deep")
     if isinstance(node, dict):
@@ -198,10 +200,21 @@ def document(value: Any, render: Callable[[str], str], key: str = "", depth: int
     if not isinstance(value, dict | list) or not value:
         return values(value, render, key, depth)
     try:
-        text = orjson.dumps(value).decode()
+        text = orjson.dumps(_told(value)).decode()
     except orjson.JSONEncodeError:
         raise TreeError("nested too deep") from None
     return _left(value, _loaded(render(text)), render, "", depth)
+
+
+def _told(node: Any, depth: int = 0) -> Any:
+    """A JSON value without vectors and without what is no JSON: nothing is found in them, and much is looked at."""
+    if depth > MAX_DEPTH:
+        raise TreeError("nested too deep")
+    if isinstance(node, dict):
+        return {key: _told(value, depth + 1) for key, value in node.items()}
+    if isinstance(node, list):
+        return None if node and all(map(_small, node)) else [_told(item, depth + 1) for item in node]
+    return node if node is None or isinstance(node, str | int | float) else None
 
 
 def _loaded(text: str) -> Any:

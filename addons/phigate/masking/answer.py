@@ -37,7 +37,7 @@ def whole(
     Raises ValueError when it is unreadable. `opaque` lets pass what the dialect says cannot be read.
     """
     tree = codec.read(body, head)
-    if not isinstance(tree, dict | str) and not (dialect.lists and isinstance(tree, list)):
+    if not isinstance(tree, dict | str) and not (dialect.lists and isinstance(tree, list | int | float)):
         raise ValueError("not an object")
     if not opaque and dialect.unclear(tree):
         raise ValueError("content that cannot be read")
