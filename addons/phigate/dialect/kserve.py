@@ -17,7 +17,7 @@ import orjson
 from phigate.dialect.codecs import BARE, JSON, TEXT
 from phigate.dialect.events import Event, Stream
 from phigate.dialect.routes import Route
-from phigate.dialect.steering import FEW, narrows
+from phigate.dialect.steering import few, picks
 from phigate.dialect.table import Dialect
 from phigate.dialect.tensors import TENSORS, Unread, spelled, unread
 from phigate.dialect.tree import Fields
@@ -124,14 +124,16 @@ def _decides(key: str, value: Any) -> bool:
     if value is None or value is False or value in ("", [], {}):
         return False
     if key in _LIMITS:
-        return any(0 < number <= FEW for number in _numbers(value))
-    return bool(_CHOOSES.search(key)) or (key in _SCHEMAS and narrows(value))
+        return any(map(few, _numbers(value)))
+    if key in _SCHEMAS:
+        return picks(value) and not (key == "response_format" and isinstance(value, str))
+    return bool(_CHOOSES.search(key))
 
 
-def _numbers(value: Any) -> list[float]:
+def _numbers(value: Any) -> list[Any]:
     if isinstance(value, Unread):
         return list(value.numbers())
-    return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, int | float)]
+    return value if isinstance(value, list) else [value]
 
 
 def _members(tree: Any) -> Iterator[tuple[str, Any]]:

@@ -53,7 +53,8 @@ class Fields:
     read together with its key, which may say what it is (`"mrn": "77310"`). `blank`: members that clients need and
     whose content cannot be masked, and what stands there instead. `forms`: set by the server in one form that its
     clients parse (a time, a digest): kept as it stands where it has that form, text where it has not. `named`: members
-    that are read together with what a member beside them says of them (`{"name": "mrn", "data": [...]}`), by their keys. `document`: a whole message is somebody's JSON, in which nothing is the protocol's.
+    that are read together with what a member beside them says of them (`{"name": "mrn", "data": [...]}`), by their
+    keys. `document`: a whole message is somebody's JSON, in which nothing is the protocol's.
     """
 
     constant: frozenset[str]
