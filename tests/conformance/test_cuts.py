@@ -38,7 +38,8 @@ def test_some_places_are_those_within_identifiers_first_and_the_same_each_time()
 def test_few_places_are_still_all_kinds_of_cuts():
     kinds = [cut.name.rpartition(" ")[0] for cut in cuts(STREAMED, 2)]
     assert kinds == ["text at every", *["text at character"] * 2, "bytes at every", "bytes at byte"]
-    assert [cut.name for cut in cuts(WHOLE_CASE, 1)] == ["bytes at every byte"]
+    assert [cut.name for cut in cuts(STREAMED, 0)] == ["text at every character", "bytes at every byte"]
+    assert [cut.name for cut in cuts(WHOLE_CASE, 0)] == ["bytes at every byte"]
 
 
 def test_the_middle_of_what_spells_no_identifier_is_its_middle():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from phigate.conformance.cases import Case
     from phigate.conformance.prober import Cell
 
-SPLITS = {"all": None, "some": 5, "few": 1}
+SPLITS = {"all": None, "some": 5, "few": 0}
 
 
 def conformance(  # noqa: PLR0917 -- the options of a command, in the order of its help

@@ -232,7 +232,7 @@ def _envelopes() -> Iterator[Case]:
     yield case("response headers", head=(whole({}),), headers=header, innocent=plain)
     yield case("response headers", each=(chunk({}),), headers=header, innocent=plain)
     yield case("SSE comment", each=(Line(": ", PIECE),))
-    yield case("SSE id", each=(Line("id: ", PIECE, "\n"), chunk({})))
+    yield case("SSE id", head=(*BEGIN, Line("id: ", WHOLE, "\n"), chunk({})), each=())
     yield case("SSE event", each=(Line("event: ", PIECE, "\n"), chunk({})))
     yield case("SSE other field", each=(Line("note: ", PIECE, "\n"), chunk({})))
     for status in (400, 500):
