@@ -58,3 +58,15 @@ def client(gateway, bearers):
     """An HTTP client of the clinician's, in front of the shared gateway."""
     with as_person(gateway, bearers["dr.okafor"]) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def wide(_model, issuer, tmp_path_factory):
+    """A gateway in front of the same server, whose clinicians may also rank and predict."""
+    policy = policy_for(issuer.url, tmp_path_factory.mktemp("wide-policy"))
+    text = policy.read_text()
+    narrow = "to: [chat, complete, embed]\n"
+    assert narrow in text
+    policy.write_text(text.replace(narrow, "to: [chat, complete, embed, rank, predict]\n"))
+    with Gateway(_model.url, policy, tmp_path_factory.mktemp("wide")) as running:
+        yield running
