@@ -56,6 +56,7 @@ VERDICTS = [
     ("something behind the end", STREAM, stream({"a": TEXT}, *END, {"a": ""}), BROKEN, "no [DONE]"),
     ("an empty stream", STREAM, stream(), BROKEN, "an empty answer"),
     ("a stream ended by an error", STREAM, stream({"a": "x"}, {"error": {"message": "no"}}), REFUSED, "an error"),
+    ("an error as the reason of an end", STREAM, stream({"a": "x"}, {"delta": {"error": "no"}}), REFUSED, "an error"),
     ("an error, then cut off", STREAM, stream({"a": "x"}, {"error": "no"}, fault="cut off (X)"), REFUSED, "an error"),
     ("an error, then nothing", STREAM, stream({"a": "x"}, {"error": "no"}, fault="hung"), BROKEN, "hung"),
     ("a stream in pieces", STREAM, stream(*({"a": letter} for letter in probe.TEXT), *END), LEAK, "MRN, SSN, e-mail"),

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from people import policy_for
 from phigate.conformance import matrix, tables
 from phigate.conformance.prober import Probing, probe
 from phigate.conformance.upstream import Upstream
@@ -19,6 +20,9 @@ REFUSED = {("anthropic", "an event nobody knows")}
 """Channels of these that it refuses all the same."""
 COUNTED = re.compile(r"(?<=[A-Za-z]) \d+/\d+(?= \|)")
 SHOWN = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+USUAL = "to: [chat, complete, embed]\n"
+ALL = "to: [chat, complete, embed, transcribe, rank, predict, manage-models]\n"
+"""What the rule of the sample policy permits, and what this one does, so that every protocol is masked by it."""
 KNOWN = {
     "openai chat / id / whole: LEAK",  # an identifier behind `chatcmpl-` is taken for a part of the id
     "openai chat / id / stream: LEAK",
@@ -29,13 +33,23 @@ KNOWN = {
 
 
 @pytest.fixture(scope="module")
-def cells(issuer, policy, tmp_path_factory):
+def cells(issuer, tmp_path_factory):
+    """Each cell; those of spoken protocols a second time where they were refused.
+
+    On a busy machine a record may take longer to be on the disk than a stream may wait for it, which ends the stream.
+    """
     port = free_port()
 
     async def run(gateway):
+        probing = Probing(gateway.url, issuer.mint_for("dr.okafor"), limit=0)
         async with Upstream(port) as upstream:
-            return await probe(Probing(gateway.url, issuer.mint_for("dr.okafor"), limit=0), upstream, tables.CASES)
+            found = await probe(probing, upstream, tables.CASES)
+            again = [cell.case for cell in found if cell.case.dialect in SPOKEN and cell.kind == "refused"]
+            second = {cell.case.name: cell for cell in await probe(probing, upstream, again)}
+        return [second.get(cell.case.name, cell) for cell in found]
 
+    policy = policy_for(issuer.url, tmp_path_factory.mktemp("policy"))
+    policy.write_text(policy.read_text().replace(USUAL, ALL))
     with Gateway(f"http://127.0.0.1:{port}", policy, tmp_path_factory.mktemp("conformance")) as gateway:
         return asyncio.run(run(gateway))
 

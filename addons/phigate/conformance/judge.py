@@ -80,8 +80,9 @@ def _is_error(case: Case) -> bool:
 
 
 def _error(message: read.Message) -> bool:
-    data = message.data
-    return isinstance(data, dict) and bool(data.get("error") or data.get("type") == "error" or message.event == "error")
+    """As an object's member, as an event's type or name, or as the reason of Cohere's last event."""
+    said = (_at(message.data, path) for path in ("error", "delta.error"))
+    return bool(any(said) or _at(message.data, "type") == "error" or message.event == "error")
 
 
 def _ends(case: Case, found: list[read.Message]) -> str:

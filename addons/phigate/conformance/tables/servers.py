@@ -9,9 +9,6 @@ from phigate.conformance.cases import MODEL, PIECE, SO_FAR, TURN, WHOLE, Ask, Ca
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from phigate.conformance.cases import Said
-
 SGLANG: Final = "sglang"
 LLAMA_CPP: Final = "llama.cpp"
 VLLM: Final = "vllm"
@@ -26,37 +23,41 @@ def _sglang() -> Iterator[Case]:
     def ask(*, stream: bool) -> Ask:
         return Ask("/generate", {"text": TURN, "sampling_params": {"temperature": 0}, "stream": stream})
 
-    meta = {"id": "1", "finish_reason": {"type": "stop", "matched": 2}, "prompt_tokens": 9, "completion_tokens": 12}
+    going = {"id": "1", "finish_reason": None, "prompt_tokens": 9, "completion_tokens": 12}
+    meta = going | {"finish_reason": {"type": "stop", "matched": 2}}
     scores = each_token(lambda token: [-0.1, 5, token])
     tops = each_token(lambda token: [[-0.1, 5, token]])
     ends = (("meta_info", None),)
-    streamed = (*ends, ("", "[DONE]"))
+    streamed = (("meta_info.finish_reason", None), ("", "[DONE]"))
 
-    def both(make: Callable[[Said], dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
-        return make(WHOLE), make(SO_FAR)
+    def frame(about: dict[str, Any], **more: Any) -> dict[str, Any]:
+        return {"text": probe.WITNESS, "output_ids": [], "meta_info": about, **more}
 
-    def of_meta(name: str, form: Callable[[str], Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
-        return (name, *both(lambda said: {"meta_info": meta | {name: said.written(form)}}))
+    def of_meta(name: str, form: Callable[[str], Any]) -> tuple[str, Callable[..., dict[str, Any]]]:
+        return name, lambda said, about: frame(about | {name: said.written(form)})
 
-    listed = (
-        ("text", *both(lambda said: {"text": said})),
-        ("output_ids", *both(lambda said: {"output_ids": said.written(cases.ids)})),
+    listed: tuple[tuple[str, Callable[..., dict[str, Any]]], ...] = (
+        ("text", lambda said, about: frame(about, text=said)),
+        ("output_ids", lambda said, about: frame(about, output_ids=said.written(cases.ids))),
         of_meta("output_token_logprobs", scores),
         of_meta("input_token_logprobs", scores),
         of_meta("output_top_logprobs", tops),
-        of_meta("finish_reason", lambda text: {"type": "stop", "matched": text}),
-        ("a field nobody knows", {"novel": {"note": WHOLE}}, {"novel": {"note": PIECE}}),
+        ("a field nobody knows", lambda said, about: frame(about, novel={"note": WHOLE if said is WHOLE else PIECE})),
     )
-    for channel, whole, piece in listed:
-        frame = {"text": probe.WITNESS, "output_ids": [], "meta_info": meta}
-        yield Case(SGLANG, channel, ask(stream=False), "json", (frame | whole,), ends=ends)
-        yield Case(SGLANG, channel, ask(stream=True), "sse", (), (frame | piece,), ("[DONE]",), ends=streamed)
+    for channel, make in listed:
+        yield Case(SGLANG, channel, ask(stream=False), "json", (make(WHOLE, meta),), ends=ends)
+        tail = (make(SO_FAR, meta), "[DONE]")
+        yield Case(SGLANG, channel, ask(stream=True), "sse", (), (make(SO_FAR, going),), tail, ends=streamed)
+    stopped = frame(meta | {"finish_reason": {"type": "stop", "matched": WHOLE}})
+    yield Case(SGLANG, "finish_reason matched", ask(stream=False), "json", (stopped,), ends=ends)
+    events = (frame(going), stopped, "[DONE]")
+    yield Case(SGLANG, "finish_reason matched", ask(stream=True), "sse", events, ends=streamed)
     two = [{"text": WHOLE, "meta_info": meta}, {"text": WHOLE, "meta_info": meta}]
     yield Case(SGLANG, "n of 2", ask(stream=False), "json", (two,), ends=(("0.meta_info", None),), agree=True)
     error = {"error": {"message": WHOLE}}
     yield Case(SGLANG, "error", ask(stream=False), "json", (error,), status=400)
     yield Case(
-        SGLANG, "error in stream", ask(stream=True), "sse", ({"text": "The", "meta_info": meta}, error, "[DONE]")
+        SGLANG, "error in stream", ask(stream=True), "sse", ({"text": "The", "meta_info": going}, error, "[DONE]")
     )
 
 
@@ -126,7 +127,8 @@ def _llama_cpp() -> Iterator[Case]:
     yield Case(LLAMA_CPP, "slots", Ask("/slots", method="GET"), "json", (slots,))
     error = {"error": {"code": 400, "message": WHOLE, "type": "invalid_request_error"}}
     yield Case(LLAMA_CPP, "error", ask(), "json", (error,), status=400)
-    yield Case(LLAMA_CPP, "error in stream", ask(stream=True), "sse", (first, Line("error: ", '{"code":500}'), error))
+    begun = first | {"content": "The"}
+    yield Case(LLAMA_CPP, "error in stream", ask(stream=True), "sse", (begun, Line("error: ", '{"code":500}'), error))
 
 
 # -- vLLM -------------------------------------------------------------------------------------------------------------

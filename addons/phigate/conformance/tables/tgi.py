@@ -53,7 +53,7 @@ def _wholes() -> Iterator[Case]:
     error = {"error": WHOLE, "error_type": "validation"}
     yield Case(DIALECT, "error", _ask("/generate"), "json", (error,), status=422)
     chat = Ask("/chat_tokenize", {"model": "tgi", "messages": [{"role": "user", "content": TURN}]})
-    pieces = {"tokenize_response": [{"id": 5, "text": probe.WITNESS, "start": 0, "stop": 3}], "templated_text": WHOLE}
+    pieces = {"tokenize_response": [{"id": 5, "text": "The", "start": 0, "stop": 3}], "templated_text": WHOLE}
     yield Case(DIALECT, "chat_tokenize", chat, "json", (pieces,))
     listed = WHOLE.written(each_token(lambda token: {"id": 5, "text": token, "start": 0, "stop": 3}))
     tokenize = Ask("/tokenize", {"inputs": TURN})
