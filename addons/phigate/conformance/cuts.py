@@ -29,13 +29,14 @@ def cuts(case: Case, limit: int | None = SOME) -> Iterator[Cut]:
     """A case's runs: each place alone, and all at once; `limit` characters, one byte less, the same ones each time."""
     middle = middles(case.spoken)
     letters = range(1, len(case.spoken))
-    base: tuple[int, ...] = ()
     if case.each:
         yield Cut(tuple(letters), None, "text at every character")
-        base = tuple(letters) if case.letters else (middle[0],)
-    if case.each and not case.letters:
+    if case.letters:  # an event a character: too many bytes to be cut at each
+        return
+    if case.each:
         for place in _spread(letters, middle, limit):
             yield Cut((place,), None, f"text at character {place}")
+    base = (middle[0],) if case.each else ()
     size = len(wire.answer(case, at=base).body)
     yield Cut(base, tuple(range(1, size)), "bytes at every byte")
     for place in _spread(range(1, size), (), limit and limit - 1):
