@@ -27,7 +27,7 @@ REFUSED = {
     "vllm": {"detokenize prompt", "chat render", "inference token_ids", "demo server, cumulative"},
 }
 """Channels of protocols that the gateway speaks which it refuses all the same: what nobody can read, or should."""
-SILENT = {"openai audio", "openai stored", "tf-serving", "mcp"}
+SILENT = {"openai audio", "openai stored", "mcp"}
 """Protocols that it does not speak; of all others the channels are masked or left out, not refused."""
 SPOKEN = set(tables.DIALECTS) - SILENT
 COUNTED = re.compile(r"(?<=[A-Za-z]) \d+/\d+(?= \|)")
