@@ -59,11 +59,12 @@ def test_of_the_routes_of_one_path_the_body_tells_which_is_meant(sentence, conte
         assert asked.route.name == name
 
 
+@pytest.mark.parametrize("name", ["ollama-chat", "openai-chat", "openai-responses", "anthropic-messages"])
 @pytest.mark.parametrize(
     "content", [b'{"model":"m","Model":"secret"}', b'{"model":"m","Images":["aGk="]}', b'{"model":"m","FORMAT":{}}']
 )
-def test_a_name_that_a_server_reads_in_any_case_is_refused_in_any_but_lower_case(content):
-    refused = read(ROUTES["ollama-chat"], content)
+def test_a_name_that_a_server_reads_in_any_case_is_refused_in_any_but_lower_case(content, name):
+    refused = read(ROUTES[name], content)
     assert isinstance(refused, Refusal)
     assert (refused.status, refused.reason) == (400, "malformed")
 

@@ -211,6 +211,7 @@ DIALECT = Dialect(
     stored=stored,
     steers=steers,
     usage=(("usage", "input_tokens"), ("usage", "output_tokens")),
+    folds=True,
     frames=("message",),
     credential=b"x-api-key",
     head=((b"anthropic-version", b"2023-06-01"),),

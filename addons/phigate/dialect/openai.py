@@ -208,4 +208,5 @@ DIALECT = Dialect(
     stored=stored,
     steers=steers,
     usage=(("usage", "prompt_tokens"), ("usage", "completion_tokens")),
+    folds=True,
 )

@@ -250,5 +250,6 @@ DIALECT = Dialect(
     stored=stored,
     steers=steers,
     usage=(("usage", "input_tokens"), ("usage", "output_tokens")),
+    folds=True,
     part_of=openai.NAME,
 )

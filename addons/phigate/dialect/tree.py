@@ -274,7 +274,10 @@ def number(node: Any, render: Callable[[str], str], key: str = "") -> Any:
     return node if rendered == text else rendered
 
 
-_FREE = frozenset({"arguments", "parameters", "properties", "input", "schema", "json_schema", "format", "metadata"})
+_FREE = frozenset(
+    {"arguments", "parameters", "properties", "input", "input_schema", "schema", "json_schema", "format", "metadata"}
+    | {"guided_json", "structured_outputs", "chat_template_kwargs", "variables", "headers", "documents", "logit_bias"}
+)
 """Members whose own members are named by the caller, and by nobody's protocol."""
 
 
