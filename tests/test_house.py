@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from phigate import house as module
+from phigate.dialect.known import spoken
 from phigate.exchange import Exchange
 from phigate.host.addresses import Addresses
 from phigate.house import OPTIONS, ROOT, House, StartFault, read_secrets
@@ -150,6 +151,23 @@ def test_what_was_made_of_the_old_policy_goes_with_it(house, tmp_path):
     assert leaks(house.agent_shown("curl/8 536-22-8145")) == []
 
 
+ROUTE = "routes: [{name: mine, match: 'POST /triage', action: predict}]\n"
+
+
+def test_the_routes_are_those_of_the_policy_in_force(house, tmp_path):
+    assert house.routes.find("POST", "/triage") is None
+    edit(tmp_path, policy_text(tail=f"{ROUTE}fields: [{{routes: ['POST /triage'], hide: {{'$.bed': LOCATION}}}}]\n"))
+    house.reload_if_changed()
+    assert house.routes.find("POST", "/triage").route.name == "mine"
+    seen = house.sight(Exchange("ex-1", 0.0, route="mine"), None)
+    assert seen.tree_for_bystanders({"bed": "7"}, spoken(house.routes.find("POST", "/triage").route).answer) == {
+        "bed": "[LOCATION]"
+    }
+    edit(tmp_path, policy_text())
+    house.reload_if_changed()
+    assert house.routes.find("POST", "/triage") is None
+
+
 BAD = [
     (
         "with fields of a route that no server has",
@@ -157,6 +175,13 @@ BAD = [
             policy_text(tail="fields: [{routes: ['POST /v1/chatt'], hide: {'$.bed': LOCATION}}]\n")
         ),
         "fields: no server has the route `POST /v1/chatt`",
+    ),
+    (
+        "with a route that is known already",
+        lambda path: path.write_text(
+            policy_text(tail="routes: [{name: mine, match: 'POST /v1/chat/completions', action: chat}]\n")
+        ),
+        "routes[mine].match: is known already: it is `POST /v1/chat/completions` of the dialect `openai`",
     ),
     ("with a fault", lambda path: path.write_text("version: 9\n"), "last good one stays"),
     (

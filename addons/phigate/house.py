@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from phigate.capture.journal import Journal, JournalFault, open_journal
 from phigate.capture.record import policy_record
+from phigate.dialect import generic
 from phigate.dialect.known import PROTOCOLS, ROUTES
+from phigate.dialect.routes import RouteTable
 from phigate.host.addresses import Addresses
 from phigate.identity.follow import Follow
 from phigate.identity.keyring import Keyring, KeyringFault, open_keyring
@@ -74,9 +76,10 @@ OPTIONS = (
 )
 
 
-_ROUTES = {route.name: f"{route.method} {route.path}" for route in ROUTES}
-KNOWN_ROUTES = frozenset(_ROUTES.values())
-"""What `fields` may name: a mistyped route would hide nothing."""
+def read_policy(path: Path) -> Policy:
+    """A policy that holds beside the dialects that the gateway speaks; raises PolicyFaults."""
+    return load_policy(path, lambda policy: generic.faults(policy, ROUTES))
+
 
 SWEEP = 600.0
 """Seconds between two times that the ledger drops what is over."""
@@ -101,6 +104,8 @@ class House:
     verifier: Verifier
     observers: Observers
     keyring: Keyring
+    routes: RouteTable
+    """What requests may ask for: the known routes, and the policy's own."""
 
     def __init__(self) -> None:
         self.furnished = False
@@ -161,7 +166,7 @@ class House:
         self._policy_path = Path(policy)
         try:
             self._policy_seen = self._policy_stamp()
-            self.put_in_force(load_policy(self._policy_path))
+            self.put_in_force(read_policy(self._policy_path))
             self._sources_seen = self.sources.stamp
         except PolicyFaults as fault:
             raise StartFault("\n".join(fault.faults)) from None
@@ -186,7 +191,9 @@ class House:
 
         `sources` are what it names, if they are read already.
         """
-        if unknown := unknown_routes(policy.fields, KNOWN_ROUTES):
+        routes = (*ROUTES, *generic.routes_of(policy.routes))
+        matches = {route.name: f"{route.method} {route.path}" for route in routes}
+        if unknown := unknown_routes(policy.fields, matches.values()):  # a mistyped route would hide nothing
             raise PolicyFaults(
                 tuple(f"{self._policy_path}: fields: no server has the route `{each}`" for each in unknown)
             )
@@ -197,6 +204,7 @@ class House:
         if sources is None:
             sources = self.sources if self._has_sources_of(policy) else read_sources(policy)
         self.sources, self.policy = sources, policy
+        self.routes, self._matches = RouteTable(routes), matches
         if hasattr(self, "verifier"):
             self.verifier.replace(policy)
         else:
@@ -276,7 +284,7 @@ class House:
         try:
             if stamp != self._policy_seen:
                 self._policy_seen = stamp
-                self._reload(load_policy(self._policy_path))
+                self._reload(read_policy(self._policy_path))
             elif stamp_of(self.policy) != self._sources_seen:
                 self._reload(self.policy)
         except (PolicyFaults, RosterFault, ProviderFault, OSError) as fault:
@@ -328,7 +336,7 @@ class House:
         """The masks through which this exchange's texts are seen; `mask` None hides nothing from the caller's side."""
         names = (exchange.names or Memory()) if answering else None
         shown = self._for(exchange, self.policy.capture.mask)
-        route = _ROUTES.get(exchange.route or "", "")
+        route = self._matches.get(exchange.route or "", "")
         paths = self.paths_of(exchange.target, route, "answer" if answering else "request")
         caller = self._for(exchange, mask) if mask else None
         return Sight(self.sources.detectors, self.secrets, caller, shown, names, paths, exchange.stand_ins)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from phigate.house import ROOT
-from phigate.policy.load import PolicyFaults, load_policy
+from phigate.house import ROOT, read_policy
+from phigate.policy.load import PolicyFaults
 
 if TYPE_CHECKING:
     from phigate.policy.schema import Policy
@@ -33,6 +33,6 @@ def fail(text: str, code: int = 1) -> typer.Exit:
 
 def policy_of(path: Path, code: int = 1) -> Policy:
     try:
-        return load_policy(path)
+        return read_policy(path)
     except PolicyFaults as faults:
         raise fail("\n".join(faults.faults), code) from None

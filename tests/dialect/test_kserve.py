@@ -235,7 +235,7 @@ ABOUT = [
 
 @pytest.mark.parametrize("tree", ABOUT)
 def test_what_is_said_of_models_stays(tree):
-    body, *_ = whole(orjson.dumps(tree), sight(), kserve.DIALECT, JSON, {})
+    body, *_ = whole(orjson.dumps(tree), sight(), kserve.ABOUT, JSON, {})
     assert orjson.loads(body) == tree
 
 

@@ -6,7 +6,8 @@ import orjson
 import pytest
 
 from phigate.dialect import tfserving
-from phigate.dialect.known import ROUTES
+from phigate.dialect.codecs import JSON
+from phigate.dialect.known import ROUTES, spoken
 from phigate.dialect.routes import Match, RouteTable
 from phigate.dialect.tensors import BYTES, Unread
 from phigate.masking.answer import failure, whole
@@ -56,11 +57,18 @@ def test_text_in_base64_is_masked_and_encoded_again():
         {"predictions": [{"classes": [3, 1], "scores": [0.9, 0.1]}]},
         {"outputs": {"text": "furosemide 40 mg", "bytes": b64(b"fine")}},
         {"results": [["sepsis", 0.9]]},
-        {"model_spec": {"name": "ward", "version": "3"}, "metadata": {"shape": {"dim": [{"size": "-1"}] * 20}}},
     ],
 )
 def test_what_is_no_identifier_stays(tree):
     assert masked(tree) == tree
+
+
+def test_what_is_told_of_a_model_stays():
+    signature = {"inputs": {"ids": {"dtype": "DT_INT64", "tensor_shape": {"dim": [{"size": "-1", "name": ""}] * 20}}}}
+    tree = {"model_spec": {"name": "ward", "version": "3"}, "metadata": {"signature_def": {"serving": signature}}}
+    found = TABLE.find("GET", "/v1/models/ward/metadata")
+    assert isinstance(found, Match)
+    assert orjson.loads(whole(orjson.dumps(tree), sight(), spoken(found.route), JSON, {})[0]) == tree
 
 
 @pytest.mark.parametrize(

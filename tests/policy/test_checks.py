@@ -64,6 +64,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "reveal_is_built_in": (GOOD | {"masks": {"reveal": {}}}, "built in"),
     "transforms_fit_the_entity": (GOOD | {"masks": {"m": {"MRN": "zip3"}}}, "`ZIP` only"),
     "field_rules_say_something": (GOOD | {"fields": [{"keep": ["$.a"], "hide": {"$.a": "MRN"}}]}, "stands in `hide`"),
+    "routes_make_sense": (GOOD | {"routes": [{"answers": ["sse", "text"]}]}, "a route streams in one form"),
     "records_show_nothing": (GOOD | {"capture": {"mask": {"OTHER": "keep"}}}, "`keep` is not allowed"),
     "sealing_is_not_here": (GOOD | {"capture": {"bodies": "sealed"}}, "not available"),
 }
@@ -77,6 +78,23 @@ def test_a_good_policy_passes_every_check() -> None:
 def test_each_check_finds_its_fault(check: checks.Check) -> None:
     values, said = WRONG[check.__name__]
     assert [said in text for _, text in check(values)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("route", "expected"),
+    [
+        ({"match": "POST /a", "answers": "sse", "streams": "pieces", "model": "m"}, None),
+        ({"match": "POST /a", "answers": "json", "streams": "pieces"}, "means nothing"),
+        ({"match": "POST /a", "streams": "pieces"}, "means nothing"),
+        ({"match": "POST /a/{model}", "model": "m"}, "names the model already"),
+        ({"match": "GET /a", "model": "$.m"}, "has no members"),
+        ({"match": "POST /a", "model": "n"}, "unknown model `n`"),
+    ],
+)
+def test_what_a_route_may_say(route, expected) -> None:
+    found = [text for _, text in checks.routes_make_sense(GOOD | {"models": {"m": {}}, "routes": [route]})]
+    assert len(found) == bool(expected)
+    assert all(expected in text for text in found)
 
 
 def test_what_is_kept_hides_what_cannot_be_read() -> None:

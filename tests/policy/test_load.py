@@ -419,6 +419,19 @@ FAULTY: list[tuple[str, str | bytes, list[str]]] = [
         ],
     ),
     (
+        "routes that no request can ask for, and one for what no server does",
+        text(
+            tail="routes: [{name: a, match: PUT /a, action: unmask}, {name: b, match: 'POST /a/../b', action: chat}, "
+            "{name: c, match: 'POST /{model}/{model}', action: chat}]\n"
+        ),
+        [
+            "p.yaml:10: routes[a].action: `unmask` is nothing that a model server does",
+            "p.yaml:10: routes[a].match: `PUT /a` is not a method and a path, as in `POST /predict`",
+            "p.yaml:10: routes[b].match: `POST /a/../b` is not a method and a path, as in `POST /predict`",
+            "p.yaml:10: routes[c].match: `POST /{model}/{model}` has the model in two places",
+        ],
+    ),
+    (
         "SAML without certificates",
         text(tail="saml: [{entity_id: x, audience: phigate, groups_from: groups}]\n"),
         ["p.yaml:10: saml[0].certificates: is missing"],
@@ -527,3 +540,15 @@ def test_no_change_to_a_file_gets_past_the_loader_as_another_exception(data: st.
         return
     assert said
     assert all(fault.startswith("p.yaml:") and not fault.endswith(".") for fault in said)
+
+
+def test_what_others_know_is_said_at_its_line_with_the_rest() -> None:
+    of = text(tail="routes: [{name: mine, match: POST /a, action: chat}]\n").encode()
+
+    def further(policy: Policy):
+        yield ("routes", 0, "match"), f"{policy.routes[0].match} is taken"
+
+    with pytest.raises(PolicyFaults) as refused:
+        parse_policy(of, "p.yaml", Path(), further)
+    assert refused.value.faults == ("p.yaml:10: routes[mine].match: POST /a is taken",)
+    assert parse_policy(of, "p.yaml", Path(), lambda _policy: ())

@@ -61,6 +61,12 @@ def test_a_callers_name_means_one_model_or_none(name: str, answer: object) -> No
     assert OF.resolve(name) == answer
 
 
+def test_the_policys_own_name_means_its_model_whatever_callers_call_it() -> None:
+    assert OF.targets.called("ward") == WARD
+    assert OF.targets.called("mine") == Unknown()
+    assert policy().targets.called("ward") == Target("ward")
+
+
 def test_two_patterns_of_one_model_are_no_conflict() -> None:
     of = policy(tail="models: {ward: {names: ['a*', '*b']}}\n")
     assert of.resolve("ab") == Target("ward")

@@ -11,7 +11,7 @@ from phigate import flows
 from phigate.access import replies
 from phigate.access.request import Asked, read
 from phigate.dialect import tree
-from phigate.dialect.known import dialect_of
+from phigate.dialect.known import dialect_of, spoken
 from phigate.exchange import Refusal
 from phigate.gate import headers
 from phigate.identity import scope
@@ -70,7 +70,9 @@ class Access:
         """Which model of the policy the name means, and where it stands."""
         exchange, policy = passage.exchange, self.house.policy
         protocol = dialect_of(asked.route.dialect).protocol
-        if asked.model is not None:
+        if asked.route.model is not None:
+            target = policy.targets.called(asked.route.model)
+        elif asked.model is not None:
             target = policy.resolve(asked.model, protocol)
         elif asked.tree is not None or asked.route.action not in MODEL_FREE_ACTIONS:
             target = policy.targets.speaking(protocol)
@@ -101,7 +103,7 @@ class Access:
             exchange.actions |= {"unmask"}
             if beyond := _beyond(exchange):
                 return beyond
-        dialect = dialect_of(asked.route.dialect)
+        dialect = spoken(asked.route)
         facts = PromptFacts(
             texts=tuple(tree.texts(asked.tree, dialect.request)) if asked.tree is not None else (),
             unmask=reasons.get(b"phi-unmask"),

@@ -41,7 +41,7 @@ def read(
     """The request of a known path, or why it cannot be one; `head` has lower-case names."""
     route = match.route
     if not route.has_body:
-        return Asked(route, None, match.model, streaming=route.asks == "always", readable=True)
+        return Asked(route, None, route.model or match.model, streaming=route.asks == "always", readable=True)
     codec = route.reads.get(media_of(head)[0])
     if codec is None:
         return fault(415, "content-unreadable")
@@ -55,10 +55,10 @@ def read(
     if len({each.dialect for each in fitting}) != 1:  # of two, nobody knows which one the server reads
         return fault(400, "malformed")
     route = fitting[0]
-    dialect = dialect_of(route.dialect)
+    dialect = route.table or dialect_of(route.dialect)
     if dialect.folds and shouts(tree):
         return fault(400, "malformed")
-    model = tree.get(route.model_key) if route.model_key else match.model
+    model = route.model or (tree.get(route.model_key) if route.model_key else match.model)
     if route.names_model and not _names(model):
         return fault(400, "model-missing")
     streaming = _streaming(route.asks, tree.get("stream"))

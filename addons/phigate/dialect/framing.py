@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from phigate.dialect import ndjson, sse
+from phigate.dialect import chunks, ndjson, sse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,13 @@ class Framing:
     keep_alive: bytes
 
 
+def content_type(media: str) -> str:
+    """What is said of a body of a stream: text says its charset, all else has none but UTF-8."""
+    return f"{media}; charset=utf-8" if media == "text/plain" else media
+
+
 FRAMINGS = {
     "text/event-stream": Framing(sse.EventReader, sse.write, sse.KEEP_ALIVE),
     "application/x-ndjson": Framing(ndjson.LineReader, ndjson.write, b""),
+    "text/plain": Framing(chunks.ChunkReader, chunks.write, b""),
 }

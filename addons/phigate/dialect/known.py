@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from phigate.dialect import (
     anthropic,
     cohere,
+    generic,
     kserve,
     llamacpp,
     ollama,
@@ -22,11 +23,13 @@ from phigate.dialect import (
 )
 
 if TYPE_CHECKING:
+    from phigate.dialect.routes import Route
     from phigate.dialect.table import Dialect
 
 TABLES = (
     anthropic,
     cohere,
+    generic,
     kserve,
     llamacpp,
     ollama,
@@ -47,6 +50,11 @@ PROTOCOLS = frozenset(dialect.protocol for dialect in DIALECTS.values())
 """What a policy may say that a model's server speaks."""
 
 ROUTES = tuple(route for dialect in DIALECTS.values() for route in dialect.routes)
+
+
+def spoken(route: Route) -> Dialect:
+    """The table of a route: its own, or its dialect's."""
+    return route.table or dialect_of(route.dialect)
 
 
 def dialect_of(name: str | None) -> Dialect:

@@ -102,8 +102,6 @@ def unclear(answer: Any) -> bool:
     """Whether an answer, or an event, holds what nobody can read."""
     if not isinstance(answer, dict):
         return False
-    if "name" in answer and "platform" in answer:
-        return False  # about a model: the shapes of its tensors
     outputs = answer.get("outputs")
     if isinstance(outputs, list) and any(isinstance(each, dict) and "data" in each for each in outputs):
         return any(unread(each, answer=True) for each in outputs)
@@ -159,6 +157,9 @@ def _loaded(text: str) -> Any:
         return None
 
 
+ABOUT = Dialect(NAME, (), request=REQUEST, answer=ANSWER, error=error_body, stored=stored, lists=True)
+"""What is told of models: lists of numbers are shapes there."""
+
 STREAM = Stream("text/event-stream", {"": Event(either=True)}, failure)
 """One event a token, or all of the text anew: backends differ."""
 
@@ -166,7 +167,7 @@ _AS_TENSORS: Mapping[str, Codec] = MappingProxyType({"application/json": TENSORS
 _FROM_CLIENTS: Mapping[str, Codec] = MappingProxyType({**_AS_TENSORS, "": TENSORS})
 """Triton's own clients send no media type."""
 _LOOSE: Mapping[str, Codec] = MappingProxyType({"application/json": JSON, "": BARE})
-_ABOUT: Mapping[str, Codec] = MappingProxyType({"application/json": JSON, "": BARE, "text/plain": TEXT})
+_DESCRIBED: Mapping[str, Codec] = MappingProxyType({"application/json": JSON, "": BARE, "text/plain": TEXT})
 
 
 def _infer(name: str, path: str) -> Route:
@@ -184,12 +185,16 @@ def _generate(name: str, path: str, stream: Stream | None = None) -> Route:
 
 def _about(name: str, path: str) -> Route:
     """A route that tells which models there are, and how they are."""
-    return Route(name, "GET", path, "list-models", NAME, has_body=False, model_key=None, answers=_ABOUT)
+    return Route(
+        name, "GET", path, "list-models", NAME, has_body=False, model_key=None, answers=_DESCRIBED, table=ABOUT
+    )
 
 
 def _manage(name: str, path: str) -> Route:
     """A route that loads or unloads models, or tells which could be."""
-    return Route(name, "POST", path, "manage-models", NAME, model_key=None, asks="never", reads=_LOOSE, answers=_ABOUT)
+    return Route(
+        name, "POST", path, "manage-models", NAME, model_key=None, asks="never", reads=_LOOSE, answers=_DESCRIBED
+    )
 
 
 _MODEL, _VERSION = "/v2/models/{model}", "/v2/models/{model}/versions/{version}"

@@ -19,7 +19,7 @@ _ASKS = {"always": "always", "unless": "unless told not to", "stream": "where as
 
 def page() -> str:
     """The tables, as Markdown: a heading a dialect, its routes, and what of its messages does not go out."""
-    return "\n".join(line for dialect in DIALECTS.values() for line in _dialect(dialect))
+    return "\n".join(line for dialect in DIALECTS.values() if dialect.routes for line in _dialect(dialect))
 
 
 def _dialect(dialect: Dialect) -> Iterator[str]:

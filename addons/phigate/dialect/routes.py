@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from phigate.dialect.codecs import Codec
     from phigate.dialect.events import Stream
+    from phigate.dialect.table import Dialect
 
 _PLACE = re.compile(r"\{(model|version|id)\}")
 _FORMS = {
@@ -38,7 +39,8 @@ class Route:
     a streamed answer is read, None where the route knows none; `asks` says when a request wants one: `stream` (the
     member is true), `unless` (the member is not false), `always`. Of routes with one path, the first counts whose
     `when` is a member of the body. `sets` are members that every request goes on with, whatever the caller wrote there;
-    `omits` are those it goes on without: what they ask for never goes out.
+    `omits` are those it goes on without: what they ask for never goes out. `model` is the policy's model that is always
+    meant. `table` is the route's own table, where its dialect's is not all there is to say.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Route:
     answers: Mapping[str, Codec] = field(default=_JSON)
     sets: Mapping[str, Any] = field(default=_NOTHING)
     omits: frozenset[str] = frozenset()
+    model: str | None = None
+    table: Dialect | None = None
 
     @property
     def names_model(self) -> bool:

@@ -82,11 +82,24 @@ def unreadable(request: Any) -> bool:
 
 
 def unclear(answer: Any) -> bool:
-    """Whether an answer holds what nobody can read; what is told of a model are shapes."""
-    if isinstance(answer, dict) and "model_spec" in answer:
-        return False
+    """Whether an answer holds what nobody can read."""
     return apart(answer) or spelled(answer)
 
+
+ABOUT = Dialect(
+    NAME,
+    (),
+    request=REQUEST,
+    answer=Fields(
+        constant=frozenset(
+            {"name", "version", "signature_name", "state", "error_code", "dtype", "size", "method_name"}
+        ),
+        drop=frozenset(),
+        json=frozenset(),
+    ),
+    error=error_body,
+)
+"""What is told of a model is the server's own, and its lists of numbers are shapes."""
 
 _READS: Mapping[str, Codec] = MappingProxyType({"application/json": Encoded(), "": Encoded()})
 _ABOUT: Mapping[str, Codec] = MappingProxyType({"application/json": JSON, "": BARE})
@@ -102,7 +115,7 @@ def _ask(verb: str, path: str, suffix: str = "") -> Route:
 
 
 def _about(name: str, path: str) -> Route:
-    return Route(name, "GET", path, "list-models", NAME, has_body=False, model_key=None, answers=_ABOUT)
+    return Route(name, "GET", path, "list-models", NAME, has_body=False, model_key=None, answers=_ABOUT, table=ABOUT)
 
 
 ROUTES = (

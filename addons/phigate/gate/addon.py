@@ -13,8 +13,7 @@ from mitmproxy import ctx
 
 from phigate import flows
 from phigate.dialect.codecs import JSON, media_of
-from phigate.dialect.known import ROUTES, dialect_of
-from phigate.dialect.routes import RouteTable
+from phigate.dialect.known import spoken
 from phigate.exchange import Refusal
 from phigate.gate import answers, headers, replies
 from phigate.gate.metadata import protected_resource
@@ -49,7 +48,6 @@ class Refuse:
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self._routes = RouteTable(ROUTES)
         self._furnished = False
         self._metadata: bytes | None = None
         """What anybody may know of this resource (RFC 9728)."""
@@ -161,7 +159,7 @@ class Refuse:
         if fault and fault[0] != 404 and fault[0] != 405:
             exchange.refusal = Refusal(*fault, "The request could not be read.")
             return
-        match = None if fault else self._routes.find(exchange.method, exchange.path)
+        match = None if fault else self.house.routes.find(exchange.method, exchange.path)
         if not match or match is True:
             passage.head_fault = (405, "method-not-allowed") if match is False else fault or (404, "route-unknown")
             return
@@ -252,7 +250,7 @@ class Release:
         request, route = flow.request, passage.route
         if route is None:
             raise ValueError("no route")
-        dialect = dialect_of(route.dialect)
+        dialect = spoken(route)
         if passage.target_url is not None:
             request.data.scheme, request.data.host, request.data.port = passage.target_url
         request.data.method = route.method.encode()

@@ -13,7 +13,8 @@ from phigate import flows
 from phigate.capture.journal import JournalDown
 from phigate.dialect import encodings
 from phigate.dialect.codecs import media_of
-from phigate.dialect.known import dialect_of
+from phigate.dialect.framing import content_type
+from phigate.dialect.known import dialect_of, spoken
 from phigate.exchange import Refusal
 from phigate.gate import headers, replies
 from phigate.host import lockdown, logs
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from phigate.capture.record import Outcome
     from phigate.dialect.events import Stream
+    from phigate.dialect.table import Dialect
     from phigate.house import House
 
 logger = logging.getLogger(__name__)
@@ -59,7 +61,7 @@ class Masking:
         passage.model_shown = sight.for_bystanders(exchange.target) if exchange.target else None
         route = passage.route
         if exchange.request is not None and route is not None:
-            dialect = dialect_of(route.dialect)
+            dialect = spoken(route)
             sight.study(exchange.request, dialect.shown)
             passage.prompt_shown = sight.tree_for_bystanders(exchange.request, dialect.shown)
             onward = exchange.request
@@ -81,7 +83,7 @@ class Masking:
         if route is None or route.stream is None:
             return
         guard = Guard(self.house, flow, passage, exchange.decision, route.stream)
-        media = (b"content-type", route.stream.media.encode())
+        media = (b"content-type", content_type(route.stream.media).encode())
         fields = [*replies.mark_headers(exchange), media, *_passed(passage)]
         if flow.request.http_version == "HTTP/1.1":
             fields.append((b"transfer-encoding", b"chunked"))
@@ -103,7 +105,7 @@ class Masking:
                 self._whole(passage, permit)
 
     def _whole(self, passage: flows.Passage, permit: Permit) -> None:
-        exchange, dialect = passage.exchange, dialect_of(passage.exchange.dialect)
+        exchange, dialect = passage.exchange, _dialect(passage)
         sight = self.house.sight(exchange, permit.mask, answering=True)
         try:
             passage.raw = encodings.decoded(_encoding(passage), passage.raw)
@@ -135,7 +137,7 @@ class Guard:
         self._passage = passage
         self._sight = house.sight(passage.exchange, permit.mask, answering=True)
         self._stream = stream
-        self._masked = MaskedStream(self._sight, dialect_of(passage.exchange.dialect), stream, opaque=permit.opaque)
+        self._masked = MaskedStream(self._sight, _dialect(passage), stream, opaque=permit.opaque)
         self._decoder = encodings.decoder(_encoding(passage))
         self._parts = 0
         self._shown: list[str] = []
@@ -193,6 +195,10 @@ def _encoding(passage: flows.Passage) -> str:
     return passage.answer_fields.get(b"content-encoding", b"").decode("latin-1")
 
 
+def _dialect(passage: flows.Passage) -> Dialect:
+    return spoken(passage.route) if passage.route else dialect_of(passage.exchange.dialect)
+
+
 def _passed(passage: flows.Passage) -> list[tuple[bytes, bytes]]:
     """What of the upstream's head goes out: what the dialect says, where it is a plain word."""
-    return headers.passing(passage.answer_fields, dialect_of(passage.exchange.dialect).passes)
+    return headers.passing(passage.answer_fields, _dialect(passage).passes)

@@ -143,8 +143,14 @@ def models_exist(policy: dict[str, Any]) -> Found:
                 yield (*path, *place), f"unknown model {quoted(word)}{meant(word, models)}"
 
 
+_UNIQUE = (
+    *(("rules", "name"), ("routes", "name"), ("routes", "match")),
+    *(("issuers", "issuer"), ("saml", "entity_id")),
+)
+
+
 def names_are_unique(policy: dict[str, Any]) -> Found:
-    for section, key in (("rules", "name"), ("routes", "name"), ("issuers", "issuer"), ("saml", "entity_id")):
+    for section, key in _UNIQUE:
         seen: set[str] = set()
         for place, item in _items(policy, section):
             name = item.get(key)
@@ -209,6 +215,27 @@ def field_rules_say_something(policy: dict[str, Any]) -> Found:
                     yield (*path, *place), f"{quoted(word)} stands in `{seen[word]}` as well"
 
 
+def routes_make_sense(policy: dict[str, Any]) -> Found:
+    for path, route in _items(policy, "routes"):
+        answers = route.get("answers")
+        forms = [word for _, word in _words(route, "answers")] if isinstance(answers, list) else [answers]
+        streams = [form for form in forms if form in {"ndjson", "sse", "text"}]
+        model, match = route.get("model"), route.get("match")
+        if len(streams) > 1:
+            yield (*path, "answers"), f"{quoted(streams[0])} and {quoted(streams[1])}: a route streams in one form"
+        if "streams" in route and not set(streams) & {"ndjson", "sse"}:
+            yield (*path, "streams"), "means nothing where no lines or events are answered"
+        if not isinstance(model, str) or not isinstance(match, str):
+            continue
+        if "{model}" in match:
+            yield (*path, "model"), "the path names the model already"
+        elif model.startswith("$."):
+            if match.startswith("GET "):
+                yield (*path, "model"), "a `GET` has no members"
+        elif "models" in policy and model not in (models := _names(policy, "models")):
+            yield (*path, "model"), f"unknown model {quoted(model)}{meant(model, models)}"
+
+
 def records_show_nothing(policy: dict[str, Any]) -> Found:
     mask = _mapping(policy.get("capture")).get("mask")
     for entity, transform in _mapping(mask).items():
@@ -240,6 +267,7 @@ CHECKS: tuple[Check, ...] = (
     reveal_is_built_in,
     transforms_fit_the_entity,
     field_rules_say_something,
+    routes_make_sense,
     records_show_nothing,
     sealing_is_not_here,
 )

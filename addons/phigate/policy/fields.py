@@ -36,6 +36,7 @@ from phigate.policy.words import (
     PURPOSES,
     REASONS,
     SCOPES,
+    SERVED_ACTIONS,
     TRANSFORMS,
     UNDECODABLE,
 )
@@ -345,6 +346,48 @@ RouteMatch = Annotated[
     str,
     like(r"[A-Z]{3,10} /[!-~]{0,500}", "is not a method and a path, as in `POST /predict`"),
     Says("`POST /predict`"),
+]
+
+
+def _places(match: str) -> str:
+    if match.count("{model}") > 1:
+        raise fault(f"{quoted(match)} has the model in two places")
+    return match
+
+
+RouteShape = Annotated[
+    str,
+    like(
+        r"(?=.{1,300}\Z)(?:GET|POST) /(?![/.])(?:[A-Za-z0-9._~!$&'()*+,=:@-]|/(?![/.])|\{(?:model|version|id)\})*"
+        r"(?:\?[A-Za-z0-9._=&-]{1,128})?",
+        "is not a method and a path, as in `POST /predict`",
+    ),
+    AfterValidator(_places),
+    Says("`GET` or `POST`, and a path"),
+]
+
+
+def _served(action: str) -> str:
+    if action not in SERVED_ACTIONS:
+        raise fault(f"{quoted(action)} is nothing that a model server does")
+    return action
+
+
+ServedAction = Annotated[Action, AfterValidator(_served), Says("action")]
+RouteModel = Annotated[
+    str,
+    like(rf"{_MODEL}|\$\.[A-Za-z0-9_-]{{1,64}}", "is neither the name of a model nor a member such as `$.model`"),
+    Says("model, or a member such as `$.model`"),
+]
+Answers = Annotated[
+    Some[Annotated[str, one_of("form", {"json", "ndjson", "sse", "text"})]],
+    BeforeValidator(_as_list),
+    Says("`json`, `ndjson`, `sse` or `text`, or a list of them"),
+]
+Told = Annotated[
+    str,
+    one_of("word", {"either", "pieces", "cumulative", "whole"}),
+    Says("`either`, `pieces`, `cumulative` or `whole`"),
 ]
 TextPath = Annotated[
     str,

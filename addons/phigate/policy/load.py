@@ -12,8 +12,10 @@ from phigate.policy.schema import Origin, Policy
 from phigate.policy.sentences import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    type Further = Callable[[Policy], Iterable[tuple[tree.Path, str]]]
 
 MAX_FAULTS = 100
 
@@ -26,9 +28,12 @@ class PolicyFaults(ValueError):  # noqa: N818  # what it carries: the operator's
         self.faults = faults
 
 
-def load_policy(path: Path) -> Policy:
-    """Read and check a policy file; raises PolicyFaults, also for a file that cannot be read."""
-    return parse_policy(read_file(path), str(path), path.parent)
+def load_policy(path: Path, further: Further | None = None) -> Policy:
+    """Read and check a policy file; raises PolicyFaults, also for a file that cannot be read.
+
+    `further` finds faults that only somebody knows who knows more than the language.
+    """
+    return parse_policy(read_file(path), str(path), path.parent, further)
 
 
 def read_file(path: Path) -> bytes:
@@ -41,7 +46,7 @@ def read_file(path: Path) -> bytes:
         raise PolicyFaults((f"{path}:1: file: cannot be read: {why.lower()}",)) from None
 
 
-def parse_policy(text: bytes, where: str, folder: Path) -> Policy:
+def parse_policy(text: bytes, where: str, folder: Path, further: Further | None = None) -> Policy:
     """Check a policy; `where` names the file in faults, `folder` is where its `file:` paths start."""
     parsed = tree.read(text)
     found = list(parsed.faults)
@@ -52,6 +57,7 @@ def parse_policy(text: bytes, where: str, folder: Path) -> Policy:
         except ValidationError as error:
             found += _judged(parsed, error)
         else:
+            found += [tree.Fault(parsed.line(at), at, said) for at, said in further(policy)] if further else []
             if not found:
                 return policy
     raise PolicyFaults(said(found, parsed.value, where, whole="policy"))

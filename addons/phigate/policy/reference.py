@@ -86,6 +86,8 @@ def _written(value: Any) -> str:
         return f"P{value.days // 366}Y" if value.days >= 366 else f"PT{int(value.total_seconds())}S"
     if isinstance(value, Mask):
         return _pairs((entity, transform.name) for entity, transform in value.transforms.items())
+    if isinstance(value, tuple):
+        return f"[{', '.join(value)}]"
     if isinstance(value, Section):
         stated = ((field.alias or name, getattr(value, name)) for name, field in type(value).model_fields.items())
         return _pairs((key, _written(item)) for key, item in stated if item is not None)

@@ -26,9 +26,9 @@ from pydantic_core import InitErrorDetails
 
 from phigate.policy import checks
 from phigate.policy.fields import (
-    Action,
     ActionOrAll,
     Algorithm,
+    Answers,
     Audience,
     BearerLife,
     Bodies,
@@ -61,13 +61,17 @@ from phigate.policy.fields import (
     Role,
     RoleOrAll,
     RouteMatch,
+    RouteModel,
+    RouteShape,
     RuleName,
     Says,
     Section,
+    ServedAction,
     Side,
     Some,
     Text,
     TextPath,
+    Told,
     UpstreamUrl,
     Version,
     Wanted,
@@ -246,10 +250,32 @@ class Rule(Section):
 
 
 class Route(Section):
-    name: Name = Field(description="unique (routes are not acted on in this version)")
-    match: RouteMatch = Field(description="method and exact path")
-    action: Action = Field(description="the action it stands for")
-    text: Some[TextPath] = Field(description="where the text is")
+    name: Name = Field(description="unique; stands in records")
+    match: RouteShape = Field(
+        description="method and path, of no known route; `{model}` stands for a model's name, `{version}` for a "
+        "number, `{id}` for a word"
+    )
+    action: ServedAction = Field(description="the action it stands for")
+    model: RouteModel | None = Field(
+        default=None,
+        description="the model that is always meant, or the member of the request that names it; without it the one "
+        "in the path, or the only one that `speaks: [generic]`",
+    )
+    answers: Answers = Field(
+        default=("json",),
+        description="how its server answers: a JSON value, lines of JSON, server-sent events with JSON, or plain text; "
+        "`json` may stand beside one of the others",
+    )
+    streams: Told = Field(
+        default="either",
+        description="how lines or events tell a text: in `pieces`, all of it anew each time (`cumulative`), or "
+        "`either`, as is seen from the first of them; `whole`: each stands for itself",
+    )
+    text: Some[TextPath] = Field(
+        default=(),
+        description="members that hold running text, by the last name of their path: in a stream it goes out as it "
+        "comes, all other texts at the end",
+    )
 
 
 class FieldRule(Section):

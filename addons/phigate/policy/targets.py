@@ -99,6 +99,12 @@ class Targets:
             return Ambiguous(tuple(sorted(fitting)))
         return next(iter(fitting.values()), Unknown())
 
+    def called(self, name: str) -> Target | Unknown | Ambiguous:
+        """The model that the policy itself calls so, whatever callers call it."""
+        if self._open:
+            return Target(name)
+        return next((target for target in self._all if target.name == name), Unknown())
+
     def speaking(self, dialect: str) -> Target | Unknown | Ambiguous:
         """The model that is meant where a protocol names none: the only one that says it speaks the protocol.
 

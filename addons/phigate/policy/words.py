@@ -25,6 +25,9 @@ ACTIONS = frozenset(
 CONTENT_ACTIONS = frozenset({"chat", "complete", "embed", "transcribe", "rank", "predict", "unmask"})
 """Actions whose answer carries generated text or data: a rule that lets them through says how it is masked."""
 
+SERVED_ACTIONS = (CONTENT_ACTIONS - {"unmask"}) | {"list-models", "manage-models"}
+"""What a model server does: what a route may stand for."""
+
 MODEL_FREE_ACTIONS = frozenset({"list-models", "review", "read-journal", "unseal", "revoke"})
 """Actions that may come without a model: then they match rules whatever their `models`."""
 
