@@ -199,6 +199,7 @@ def test_an_answer_has_the_given_headers_and_its_length():
     assert (made.reason, made.headers.fields) == ("OK", ((b"a", b"b"), (b"content-length", b"5")))
     assert flows.answer(200, [(b"a", b"b")], None).headers.fields == ((b"a", b"b"),)
     assert flows.answer(299, [], b"").reason == ""
+    assert flows.answer(204, [], b"").headers.fields == ()
 
 
 def test_only_the_guard_made_for_a_flow_guards_it():

@@ -134,7 +134,7 @@ def withhold(flow: http.HTTPFlow, passage: Passage) -> None:
 def answer(status: int, fields: list[tuple[bytes, bytes]], content: bytes | None) -> http.Response:
     """An answer of our own making: the given headers and nothing else."""
     now = time.time()
-    if content is not None:
+    if content is not None and status != 204:  # which has no length (RFC 9110, 8.6)
         fields = [*fields, (b"content-length", b"%d" % len(content))]
     reason = status_codes.RESPONSES.get(status, "").encode()
     return http.Response(b"HTTP/1.1", status, reason, http.Headers(fields), content, None, now, now)

@@ -473,3 +473,10 @@ def test_what_stands_at_a_place_of_which_something_is_said_becomes_that_wherever
 def test_what_a_member_lists_is_read_together_with_its_key():
     made = Plain(EITHER, ANSWER, Upper, lambda make: make(lambda text: text.replace("mrn: 7731", "mrn: [MRN]")), str)
     assert run(made, [{"mrn": ["77"]}, {"mrn": ["31"]}]) == [{"mrn": ["[MRN]"]}]
+
+
+def test_where_an_error_is_one_message_among_others_more_may_follow():
+    stream = Stream("text/event-stream", {"": Event(whole=True)}, BLOCKS.failure, goes_on=True)
+    made = Plain(stream, ANSWER, Upper, lambda make: make(str.upper), str)
+    assert made.feed({"id": 1, "error": {"message": "echo"}}) == [{"id": 1, "error": {"message": "ECHO"}}]
+    assert made.feed({"id": 2, "text": "more"}) == [{"id": 2, "text": "MORE"}]

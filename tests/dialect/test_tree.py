@@ -110,6 +110,8 @@ def test_what_has_the_server_s_own_form_is_kept_and_everything_else_under_its_ke
         made = rewrite({"created_at": value, "digest": value}, fields, str.upper)
         assert made == {"created_at": value.upper(), "digest": value.upper()}
     assert not fields.formed("created_at", 7)
+    assert rewrite({"digest": [kept["digest"]]}, fields, mark) == {"digest": [kept["digest"]]}
+    assert rewrite({"digest": [kept["digest"], "jane"]}, fields, str.upper)["digest"][1] == "JANE"
     assert not fields.formed("text", kept["digest"])
 
 

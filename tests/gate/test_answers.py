@@ -37,3 +37,8 @@ def test_plan(sentence, status, headers, expected):
 
 def test_a_route_without_a_stream_has_none():
     assert plan(200, EVENTS, answers={"application/json"}, stream=None) is None
+
+
+@pytest.mark.parametrize(("status", "expected"), [(202, "whole"), (204, None), (200, "whole"), (404, "error")])
+def test_what_a_route_is_done_with_is_whole(status, expected):
+    assert plan(status, JSON, answers={"application/json"}, stream=None, done={202}) == expected

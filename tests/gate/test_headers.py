@@ -14,6 +14,7 @@ def fault(method=b"POST", target=b"/v1/chat/completions", version=b"HTTP/1.1", a
 def test_an_honest_head_is_read():
     assert fault() is None
     assert fault(version=b"HTTP/2.0", authority=b"gateway", fields=()) is None
+    assert fault(method=b"DELETE", target=b"/mcp") is None
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,10 @@ async def test_findings_of_prompt_and_answer_are_told_apart_and_identifiers_toge
     assert passage.exchange.identifiers == asked
 
 
+async def test_a_whole_answer_has_the_status_that_the_server_gave_it(house):
+    assert (await taken(house, completion(), status=202)).status == 202
+
+
 async def test_an_answer_that_cannot_be_read_is_refused_and_dropped(house):
     passage = await taken(house, b"{" + CANARY_TEXT.encode())
     assert (passage.exchange.refusal.status, passage.exchange.refusal.reason) == (502, "answer-unreadable")

@@ -157,6 +157,13 @@ def test_keep_alives_are_passed_on_as_ours():
     assert b"Quartermaine" not in stream.feed(b": ping Quartermaine\n\n")
 
 
+def test_an_event_that_only_tells_its_id_is_passed_on():
+    stream = MaskedStream(sight(), openai.DIALECT, openai.STREAM)
+    assert stream.feed(b"id: a-7\ndata:\n\n") == b"id: a-7\ndata: \n\n"
+    assert CANARY_SSN.encode() not in stream.feed(f"id: {CANARY_SSN}\ndata\n\n".encode())
+    assert stream.feed(b"data:\n\n") == b":\n\n"
+
+
 def test_usage_of_the_last_chunk_is_kept():
     stream = MaskedStream(sight(), openai.DIALECT, openai.STREAM)
     stream.feed(b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n')

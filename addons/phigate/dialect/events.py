@@ -93,7 +93,8 @@ class Stream:
     `kind` is the member that names an event's kind; without one an event is of the kind "". An event of a kind that
     is not in `events` is an error. `named` writes the kind as the event's name, too. `done` is the text that ends the
     stream where it is no event. `counted` is the member that numbers the events. `failure` makes the event that ends a
-    stream which the gateway breaks off, from (code, message).
+    stream which the gateway breaks off, from (code, message). `goes_on` says that an `error` is one message among
+    others.
     """
 
     media: str
@@ -103,6 +104,7 @@ class Stream:
     named: bool = False
     done: str = ""
     counted: str = ""
+    goes_on: bool = False
 
     def kind_of(self, event: dict[str, Any]) -> str:
         kind = event.get(self.kind, "") if self.kind else ""
@@ -178,7 +180,7 @@ class Events:
             return []
         kind = self._stream.kind_of(event)
         entry = self._stream.events.get(kind)
-        if event.get("error") is not None or (entry and entry.fails):
+        if (event.get("error") is not None and not self._stream.goes_on) or (entry and entry.fails):
             return self._failure(kind, event)
         if entry is None:
             raise ChunkError("a kind of event that nobody knows")

@@ -40,7 +40,8 @@ class Route:
     member is true), `unless` (the member is not false), `always`. Of routes with one path, the first counts whose
     `when` is a member of the body. `sets` are members that every request goes on with, whatever the caller wrote there;
     `omits` are those it goes on without: what they ask for never goes out. `model` is the policy's model that is always
-    meant. `table` is the route's own table, where its dialect's is not all there is to say.
+    meant. `table` is the route's own table, where its dialect's is not all there is to say. `done` are the statuses,
+    beside 200, of an answer that says only that something was done, and has no body.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Route:
     omits: frozenset[str] = frozenset()
     model: str | None = None
     table: Dialect | None = None
+    done: frozenset[int] = frozenset()
 
     @property
     def names_model(self) -> bool:

@@ -20,6 +20,10 @@ def _no_members(_request: Any) -> tuple[str, ...]:
     return ()
 
 
+def _no_fields(_request: Any) -> list[tuple[bytes, bytes]]:
+    return []
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """One protocol.
@@ -31,9 +35,10 @@ class Dialect:
     that an identifier can be asked out of it in pieces.
     `usage` are the paths to the counts of tokens that came in and went out, from the top of an answer or from the
     members of an event that are `frames` of one. `credential` is the field in which the
-    model's own credential is shown to it, `head` what else goes upstream with every request, `lists` whether an answer
-    may be a list. `folds` says that a server may read members' names in any case (Go's do): lower case is read alike by
-    all. `passes` are fields of a request's and of an answer's head that go on, where they are plain words.
+    model's own credential is shown to it, `head` what else goes upstream with every request, `heads` the fields that
+    say again what a request's tree says, `lists` whether an answer may be a list. `folds` says that a server may read
+    members' names in any case (Go's do): lower case is read alike by all. `passes` are fields of a request's and of an
+    answer's head that go on, where they are plain words.
     `part_of` is the protocol that a policy's `speaks` names, where several tables describe one. `bytes_in` are members
     of a request that hold bytes, which nobody is shown.
     """
@@ -53,6 +58,7 @@ class Dialect:
     head: tuple[tuple[bytes, bytes], ...] = ()
     lists: bool = False
     folds: bool = False
+    heads: Callable[[Any], list[tuple[bytes, bytes]]] = _no_fields
     passes: frozenset[bytes] = frozenset()
     part_of: str = ""
     bytes_in: frozenset[str] = frozenset()

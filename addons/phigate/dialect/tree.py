@@ -76,7 +76,8 @@ class Fields:
     def formed(self, key: str | int, value: Any) -> bool:
         """Whether a value has the form that the server's own has under this key."""
         form = self.forms.get(key) if self.forms and isinstance(key, str) else None
-        return form is not None and isinstance(value, str) and form.fullmatch(value) is not None
+        told = value if isinstance(value, list) else [value]
+        return form is not None and all(isinstance(each, str) and form.fullmatch(each) for each in told)
 
     def without_constant(self, *names: str) -> Fields:
         """The same table, in which these are text."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mitmproxy import ctx
 
 from phigate import flows
-from phigate.dialect.codecs import JSON, media_of
+from phigate.dialect.codecs import JSON, NOTHING, media_of
 from phigate.dialect.known import spoken
 from phigate.exchange import Refusal
 from phigate.gate import answers, headers, replies
@@ -187,9 +187,10 @@ class Refuse:
         if route := passage.route:
             stream = route.stream.media if route.stream else None
             status, fields = flow.response.status_code, flow.response.headers
-            passage.plan = answers.plan(status, fields, answers=route.answers, stream=stream)
+            passage.plan = answers.plan(status, fields, answers=route.answers, stream=stream, done=route.done)
             passage.answer_fields = {name.lower(): value for name, value in fields.fields}
-            passage.answer_codec = route.answers.get(media_of(passage.answer_fields)[0], JSON)
+            codec = route.answers.get(media_of(passage.answer_fields)[0], JSON)
+            passage.answer_codec = NOTHING if status in route.done else codec
         if flow.response.status_code < 200:
             lockdown.cut_upstream(ctx.master, flow)
 

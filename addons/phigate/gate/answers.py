@@ -10,8 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 
-def plan(status: int, headers: Mapping[str, str], *, answers: Collection[str], stream: str | None) -> str | None:
+def plan(
+    status: int,
+    headers: Mapping[str, str],
+    *,
+    answers: Collection[str],
+    stream: str | None,
+    done: Collection[int] = (),
+) -> str | None:
     """`whole` (one of `answers`), `stream` (events of this media type), `error` (a 4xx or 5xx), or None.
+
+    Of a status in `done` nothing is read but that there is no body: it is `whole`, too.
 
     Everything else would need knowledge that no dialect has: informational and partial answers, redirects,
     encodings that nobody decodes, types that are no text (RFC 9110, 15).
@@ -21,6 +30,8 @@ def plan(status: int, headers: Mapping[str, str], *, answers: Collection[str], s
     media = headers.get("content-type", "").partition(";")[0].strip().lower()
     if 400 <= status <= 599:
         return "error"
+    if status in done:
+        return "whole"
     if status != 200:
         return None
     if stream is not None and media == stream:

@@ -68,7 +68,8 @@ class Masking:
             if permit and permit.prompt:
                 onward = sight.tree_for_caller(exchange.request, dialect.request)
             codec = route.reads[media_of(passage.fields)[0]]
-            passage.onward_body, passage.onward_head = codec.write(onward)
+            passage.onward_body, head = codec.write(onward)
+            passage.onward_head = [*head, *dialect.heads(onward)]
         if exchange.stand_ins:
             exchange.stand_ins.teach(sight.names)
         exchange.names = sight.names
@@ -116,7 +117,7 @@ class Masking:
                 passage.answer, head, passage.answer_shown, exchange.usage = whole(
                     *(passage.raw, sight, dialect, passage.answer_codec, passage.answer_fields), opaque=permit.opaque
                 )
-                passage.answer_head = [*head, *_passed(passage)]
+                passage.status, passage.answer_head = passage.upstream_status, [*head, *_passed(passage)]
         except ValueError:
             passage.outcome, exchange.refusal = "unmaskable", UNMASKABLE
         passage.raw = b""

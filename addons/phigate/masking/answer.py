@@ -114,6 +114,8 @@ class MaskedStream:
             return b"" if self.ended else self._framing.keep_alive
         if self.ended:
             return b""
+        if not data:  # an event that only tells its id, from which a client may go on later
+            return self._framing.write(b"", "", self._sight.for_caller(own)) if own else self._framing.keep_alive
         if self._stream.done and data.strip() == self._stream.done:
             self.ended = True
             return self._send(self._events.close()) + self._framing.write(self._stream.done.encode(), "", "")
