@@ -7,7 +7,7 @@ from mitmproxy.http import Headers
 from mitmproxy.test import tflow
 
 from phigate import flows
-from phigate.dialect.codecs import JSON
+from phigate.dialect.codecs import JSON, NOTHING
 from phigate.exchange import Refusal
 from phigate.gate.addon import Refuse, Release
 from phigate.house import OPTIONS, House
@@ -127,6 +127,17 @@ def test_a_stream_on_a_route_that_has_none_cannot_be_checked(house):
     flow = asking()
     released(flow, house, route="openai-embeddings")
     assert head(house, flow, answered(b"", content_type="text/event-stream")).plan is None
+
+
+@pytest.mark.parametrize(
+    ("route", "status", "codec"),
+    [("mcp-send", 202, NOTHING), ("mcp-send", 200, JSON), ("mcp-end", 204, NOTHING), ("mcp-end", 200, NOTHING)],
+)
+def test_an_answer_that_says_only_that_it_is_done_has_no_body(house, route, status, codec):
+    flow = asking()
+    released(flow, house, route=route)
+    passage = head(house, flow, answered(b"", status))
+    assert (passage.plan, passage.answer_codec) == ("whole", codec)
 
 
 def test_an_answer_to_a_request_that_never_went_has_no_plan(house):
