@@ -1,6 +1,7 @@
 """Who is asking? From a flow's credential to a subject, or to a refusal that tells nothing."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -138,6 +139,22 @@ async def test_whoever_was_let_in_just_before_the_word_came_is_ended_by_the_next
     for tick in house.ticks:
         tick()
     assert [passage.outcome for passage in passages] == ["revoked", "complete"]
+
+
+async def test_a_stream_without_an_end_ends_with_its_bearer_and_an_answer_some_time_after_it(house):
+    room, passages = Identity(house), []
+    for number, (route, late) in enumerate(
+        [("mcp-listen", 70), ("mcp-listen", 50), ("mcp-send", 70), ("mcp-send", 910)]
+    ):
+        flow = asking(said=bearer(*WARD))
+        passage = entered(flow, route=route)
+        await room.request(flow)
+        passage.exchange.subject = replace(passage.exchange.subject, expires=time.time() - late)
+        house.contacted[f"ex-{number}"] = flow
+        passages.append(passage)
+    for tick in house.ticks:
+        tick()
+    assert [passage.outcome for passage in passages] == ["interrupted", "complete", "complete", "interrupted"]
 
 
 async def test_what_is_under_way_is_ended_where_nobody_knows_who_is_out(house, monkeypatch):

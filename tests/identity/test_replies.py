@@ -8,7 +8,7 @@ import pytest
 from phigate.exchange import Subject
 from phigate.identity.follow import PATIENCE, Follow
 from phigate.identity.outcome import Refused, Unavailable
-from phigate.identity.replies import over, refusal_of, session_of
+from phigate.identity.replies import ANSWERS_FOR, ENDLESS_FOR, outlived, over, refusal_of, session_of
 from phigate.ledger import Revocation
 
 ISSUER = "https://idp.example"
@@ -97,3 +97,10 @@ async def test_where_nobody_knows_who_is_out_nothing_goes_on():
     await follow.look(Ledger(), 0.0)
     passed[0] = PATIENCE
     assert over(subject(), follow) == "interrupted"
+
+
+@pytest.mark.parametrize(("endless", "seconds"), [(True, ENDLESS_FOR), (False, ANSWERS_FOR)])
+def test_a_stream_goes_on_for_some_time_after_its_bearer_has_expired(endless, seconds):
+    holder = Subject(ISSUER, "ada", (), frozenset(), expires=1000.0)
+    assert not outlived(holder, 1000.0 + seconds, endless=endless)
+    assert outlived(holder, 1001.0 + seconds, endless=endless)

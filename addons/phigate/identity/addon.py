@@ -18,7 +18,7 @@ from phigate.dialect.known import dialect_of
 from phigate.exchange import Subject
 from phigate.host import lockdown, logs
 from phigate.identity.proof import Presented
-from phigate.identity.replies import REVOKED, UNKNOWN, over, refusal_of, session_of
+from phigate.identity.replies import REVOKED, UNKNOWN, outlived, over, refusal_of, session_of
 from phigate.ledger import LedgerDown, LedgerFault
 
 if TYPE_CHECKING:
@@ -120,7 +120,11 @@ class Identity:
         """
         for flow in list(self.house.contacted.values()):
             passage = flows.passage_of(flow)
-            outcome = over(passage.exchange.subject, self.house.follow) if passage else None
+            subject = passage.exchange.subject if passage else None
+            outcome = over(subject, self.house.follow) if passage else None
+            if outcome is None and passage and subject and passage.route:
+                late = outlived(subject, time.time(), endless=not passage.route.has_body)
+                outcome = "interrupted" if late else None
             if passage and outcome is not None:
                 passage.outcome = outcome
                 lockdown.cut_upstream(ctx.master, flow)

@@ -17,12 +17,24 @@ if TYPE_CHECKING:
 REVOKED = Refusal(401, "bearer-refused", "The bearer is not believed.", detail="revoked")
 UNKNOWN = Refusal(503, "ledger-unavailable", "Bearers cannot be verified at the moment.", retry_after=1)
 
+ENDLESS_FOR = 60.0
+ANSWERS_FOR = 900.0
+"""Seconds that a stream may go on after its bearer has expired."""
+
 
 def over(subject: Subject | None, follow: Follow) -> Literal["revoked", "interrupted"] | None:
     """Why this subject's exchanges do not go on."""
     if subject is None or follow.revoked.covers(subject):
         return "revoked"
     return None if follow.current else "interrupted"
+
+
+def outlived(subject: Subject, now: float, *, endless: bool) -> bool:
+    """Whether an exchange under way is older than its bearer lets it be.
+
+    A stream that has no end of its own is `endless`: nobody would ever take its bearer back once that has expired.
+    """
+    return subject.expires + (ENDLESS_FOR if endless else ANSWERS_FOR) < now
 
 
 def refusal_of(outcome: Refused | Unavailable, metadata: str | None = None, *, dpop: bool = False) -> Refusal:
