@@ -1,5 +1,7 @@
 """The official OpenAI client, unmodified: base URL and key changed, nothing else."""
 
+import json
+
 import openai
 import pytest
 
@@ -76,4 +78,35 @@ def test_no_rule_is_a_permission_error_with_our_reason(connect, bearers, model):
         connect(bearers["priya.raman"]).chat.completions.create(model="ward-assistant", messages=MESSAGES)
     assert refused.value.code == "no-rule"
     assert refused.value.response.headers["phi-reason"] == "no-rule"
+    assert model.connections == 0
+
+
+def test_a_recording_is_refused_where_no_rule_lets_it_through(connect, bearers, model):
+    with pytest.raises(openai.PermissionDeniedError) as refused:
+        connect(bearers["dr.okafor"]).audio.transcriptions.create(model="ward-assistant", file=("a.wav", b"RIFF"))
+    assert refused.value.code == "no-rule"
+    assert model.connections == 0
+
+
+def test_logprobs_are_not_asked_for_and_the_client_reads_the_answer_all_the_same(connect, bearers, model):
+    tree = json.loads(completion())
+    tree["choices"][0]["logprobs"] = {
+        "content": [{"token": CANARY_TEXT, "bytes": [], "logprob": 0, "top_logprobs": []}]
+    }
+    model.script = Answer.json(tree)
+    answer = connect(bearers["dr.okafor"]).chat.completions.create(
+        model="ward-assistant", messages=MESSAGES, logprobs=True, top_logprobs=2, store=True
+    )
+    assert answer.choices[0].logprobs is None
+    assert leaks(answer.model_dump_json()) == []
+    assert model.requests[-1].json().keys() == {"model", "messages"}
+
+
+@pytest.mark.parametrize(
+    "more", [{"max_tokens": 1}, {"logit_bias": {"7": 100}}, {"extra_body": {"guided_regex": "[0-9]"}}]
+)
+def test_steering_is_refused_under_a_mask(connect, bearers, model, more):
+    with pytest.raises(openai.BadRequestError) as refused:
+        connect(bearers["dr.okafor"]).chat.completions.create(model="ward-assistant", messages=MESSAGES, **more)
+    assert refused.value.code == "steering-refused"
     assert model.connections == 0

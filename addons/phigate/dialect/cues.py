@@ -111,9 +111,11 @@ def _aligned(whole: str, texts: list[str]) -> str | None:
 
 
 def _joined(texts: list[str]) -> str:
-    """Pieces one after another, with blanks between them where they have none of their own."""
-    own = any(before[-1:].isspace() or after[:1].isspace() for before, after in itertools.pairwise(texts))
-    return ("" if own else " ").join(_mark(number) + text for number, text in enumerate(texts))
+    """Pieces one after another; where none has a blank of its own there is one between them, but not beside a dash."""
+    pairs = list(itertools.pairwise(texts))
+    own = any(before[-1:].isspace() or after[:1].isspace() for before, after in pairs)
+    gaps = ["" if own or "-" in (before[-1:], after[:1]) else " " for before, after in pairs]
+    return "".join(_mark(at) + text + gap for at, (text, gap) in enumerate(zip(texts, [*gaps, ""], strict=True)))
 
 
 def _scattered(tree: Any) -> Any:

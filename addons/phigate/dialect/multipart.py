@@ -33,7 +33,7 @@ class Multipart:
 
     `endings` are the endings of a file's name that are kept: servers tell formats by them. `switches` are fields that
     say yes or no. The tree has a member for each name, lists under names that end in `[]`, and for the file its
-    `filename`, `type`, `size` and, as bytes, its `content`.
+    `filename` (ours), `type`, `size` and, as bytes, its `content`.
     """
 
     media = "multipart/form-data"
@@ -57,7 +57,10 @@ class Multipart:
 
     def _value(self, name: str, filename: str | None, media: str, body: bytes) -> Any:
         if filename is not None:
-            return {"filename": filename, "type": media, "size": len(body), "content": body}
+            found = _ENDING.search(filename)
+            ending = f".{found[1].lower()}" if found and found[1].lower() in self._endings else ""
+            kind = media if _SOUND.match(media) else _BYTES
+            return {"filename": self._called + ending, "type": kind, "size": len(body), "content": body}
         try:
             text = body.decode()
         except UnicodeDecodeError:
@@ -77,16 +80,14 @@ class Multipart:
         body = b"".join(b"--" + boundary + b"\r\n" + part + b"\r\n" for part in each) + b"--" + boundary + b"--\r\n"
         return body, [(b"content-type", b"multipart/form-data; boundary=" + boundary)]
 
-    def _part(self, name: str, value: Any) -> bytes:
+    @staticmethod
+    def _part(name: str, value: Any) -> bytes:
         said = f'Content-Disposition: form-data; name="{name}"'
         if not isinstance(value, dict):
             text = str(value).lower() if isinstance(value, bool) else str(value)
             return f"{said}\r\n\r\n{text}".encode()
-        found = _ENDING.search(str(value["filename"]))
-        ending = f".{found[1].lower()}" if found and found[1].lower() in self._endings else ""
-        media = value["type"] if _SOUND.match(str(value["type"])) else _BYTES
         content: bytes = value["content"]
-        return f'{said}; filename="{self._called}{ending}"\r\nContent-Type: {media}\r\n\r\n'.encode() + content
+        return f'{said}; filename="{value["filename"]}"\r\nContent-Type: {value["type"]}\r\n\r\n'.encode() + content
 
 
 def _parts(content: bytes, head: Mapping[bytes, bytes]) -> Iterator[tuple[str, str | None, str, bytes]]:
@@ -122,8 +123,8 @@ def _told(head: bytes) -> tuple[str, str | None, str]:
 
 
 def _boundary(parts: list[bytes]) -> bytes:
-    """A boundary that stands in no part, the same for the same form."""
+    """A boundary that stands in no part, the same for the same form (RFC 2046, 5.1.1: at most 70 characters)."""
     made = hashlib.sha256(b"\0".join(parts))
-    while any(made.hexdigest().encode() in part for part in parts):
+    while any(made.hexdigest()[:48].encode() in part for part in parts):
         made.update(b"\0")
-    return b"phigate-" + made.hexdigest().encode()
+    return b"phigate-" + made.hexdigest()[:48].encode()

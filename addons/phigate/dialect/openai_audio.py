@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NAME = "openai-audio"
 
-_PROSE = openai.PROSE | {"delta", "word", "segments" + SAID, "words" + SAID, "filename"}
+_PROSE = openai.PROSE | {"delta", "word", "segments" + SAID, "words" + SAID}
 
 ANSWER = Fields(
     constant=frozenset(
@@ -36,7 +36,8 @@ ANSWER = Fields(
 )
 REQUEST = Fields(
     constant=frozenset(
-        {"model", "type", "size", "language", "response_format", "stream", "temperature", "timestamp_granularities[]"}
+        {"model", "filename", "type", "size", "language", "response_format", "stream", "temperature"}
+        | {"timestamp_granularities[]"}
     ),
     drop=frozenset(),
     json=frozenset(),

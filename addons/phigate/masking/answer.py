@@ -124,8 +124,6 @@ class MaskedStream:
         if not self._unread and self._dialect.unclear(event):
             raise ValueError("content that cannot be read")
         out = self._send(self._events.feed(event))
-        entry = self._stream.events.get(self._stream.kind_of(event))
-        self.usage |= self._dialect.used(event.get(entry.under)) if entry and entry.under else {}
         self.usage |= self._dialect.used(event)
         return out
 
