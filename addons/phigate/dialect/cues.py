@@ -71,7 +71,7 @@ SUBTITLES = Subtitles()
 
 
 def _gathered(tree: dict[str, Any]) -> dict[str, Any]:
-    """The tree with its pieces' texts as one text each, and nothing left of them but the blank before each."""
+    """The tree with its pieces' texts as one text each; of a piece nothing is left but whether it has a blank of its own."""
     made = {key: value for key, value in tree.items() if not key.endswith(SAID)}
     whole = tree.get("text")
     for key, member in PIECES:
@@ -84,7 +84,8 @@ def _gathered(tree: dict[str, Any]) -> dict[str, Any]:
             raise ValueError("pieces without a text")
         texts = [_INVISIBLE.sub("", item[member]) for item in items]
         made[key] = [
-            {name: value for name, value in item.items() if name != "words"} | {member: " " if text[:1] == " " else ""}
+            {name: value for name, value in item.items() if name != "words"}
+            | {member: " " if text != text.strip() else ""}
             for item, text in zip(items, texts, strict=True)
         ]
         if texts:
@@ -105,8 +106,9 @@ def _aligned(whole: str, texts: list[str]) -> str | None:
         at = whole.find(text.strip(), at)
         if at < 0:
             return None
-        made += whole[done:at] + _mark(number)
-        done, at = at, at + len(text.strip())
+        begin = at - (text[:1].isspace() and whole[max(at - 1, done) : at].isspace())
+        made += whole[done:begin] + _mark(number)
+        done, at = begin, at + len(text.strip())
     return None if whole[at:].strip(" \n.,;:!?") else made + whole[done:]
 
 
@@ -126,7 +128,10 @@ def _scattered(tree: Any) -> Any:
     for key, member in PIECES:
         if key + SAID in tree:
             said = _apart(tree[key + SAID], len(made[key]))
-            made[key] = [item | {member: item[member] + text} for item, text in zip(made[key], said, strict=True)]
+            made[key] = [
+                item | {member: text if item[member] else text.strip()}
+                for item, text in zip(made[key], said, strict=True)
+            ]
     return made
 
 
@@ -138,7 +143,7 @@ def _apart(text: str, count: int) -> list[str]:
         place += (first * 16 + second * 4 + third - place - 1) % _ROUND + 1
         if place >= count:
             raise ValueError("a mark that nobody set")
-        made[place] = _INVISIBLE.sub("", piece).strip()
+        made[place] = _INVISIBLE.sub("", piece)
     return made
 
 
