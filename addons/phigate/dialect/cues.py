@@ -71,7 +71,7 @@ SUBTITLES = Subtitles()
 
 
 def _gathered(tree: dict[str, Any]) -> dict[str, Any]:
-    """The tree with its pieces' texts as one text each; of a piece nothing is left but whether it has a blank of its own."""
+    """The tree with its pieces as one text; of each nothing is left but whether it has a blank of its own."""
     made = {key: value for key, value in tree.items() if not key.endswith(SAID)}
     whole = tree.get("text")
     for key, member in PIECES:
