@@ -224,6 +224,14 @@ def test_what_would_make_a_text_outside_of_the_channels_is_an_error(sentence, se
         made.feed(second)
 
 
+def test_a_name_comes_at_once_or_not_at_all():
+    made, named = chunks(), {"index": 0, "function": {"name": "send", "arguments": ""}}
+    assert made.feed(delta(tool_calls=[named])) == made.feed(delta(tool_calls=[named]))
+    assert made.feed(delta(tool_calls=[named | {"index": 1, "function": {"name": "note"}}]))
+    with pytest.raises(ChunkError):
+        made.feed(delta(tool_calls=[named | {"function": {"name": "er"}}]))
+
+
 def test_what_nobody_knows_beside_the_choices_is_a_text_as_well():
     out = run(
         chunks(),

@@ -352,14 +352,18 @@ class Events:
         return self._twice(lambda render: rewrite({key: value}, self._fields, render)[key])
 
     def _joined(self, speaker: _Speaker, path: Path, value: Any) -> Any:
-        """A constant of a stream: clients join strings, so one that changes must not join to an identifier."""
+        """A constant of a stream: clients join strings, so one that changes must not join to an identifier.
+
+        A name, which a model writes, does not change at all: its first letters would be out before it tells anything.
+        """
         if not isinstance(value, str) or not value or path == (self._stream.kind,):
             return value
         place = (speaker.whose, path)
         before = self._constants.get(place, "")
         if value != before:
             joined = (before + value)[-_REMEMBERED:]
-            if before and constant(joined, self._look, path[-1]) != joined:
+            named = path[-1] == "name" and speaker.entry.each is not None
+            if before and (named or constant(joined, self._look, path[-1]) != joined):
                 raise ChunkError("a constant in pieces")
             self._constants[place] = joined
         return constant(value, self._look, path[-1])

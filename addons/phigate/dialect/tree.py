@@ -23,6 +23,8 @@ _WORD = re.compile(r"[A-Za-z0-9_.:/@+-]{0,200}\Z")
 TELLING = re.compile(r"[0-9]{2}|@")
 """What a constant must hold before it can be an identifier at all."""
 _KIND = re.compile(r"[A-Za-z]+[-_]")
+_NUMBERS = re.compile(r"[0-9]+(?:[-_.:/][0-9]+)+")
+"""A number that is written for people, not an id."""
 _LABEL = re.compile(r"[_\W]+|(?<=[a-z])(?=[A-Z])")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
 """When a server did something (RFC 3339, 5.6), to the second."""
@@ -157,11 +159,17 @@ def plain(value: Any) -> bool:
 def constant(value: Any, render: Callable[[str], str], key: str | int = "") -> Any:
     """A protocol's own value; one that is an identifier is nobody's protocol.
 
-    What begins with its kind (`call_5362281450`) is left alone: two of them must not become one. A name (of a tool) is
-    written by the model.
+    What begins with its kind (`call_5362281450`) is left alone: two of them must not become one; but not an address or
+    numbers with marks between them behind it (a model's name may have a date). A name (of a tool) is the model's word.
     """
-    telling = isinstance(value, str) and TELLING.search(value) and (key == "name" or not _KIND.match(value))
-    return render(value) if telling else value
+    if not isinstance(value, str) or not TELLING.search(value):
+        return value
+    kind = _KIND.match(value)
+    if kind is None or key == "name":
+        return render(value)
+    rest = value[kind.end() :]
+    spelt = "@" in rest or (key != "model" and _NUMBERS.fullmatch(rest))
+    return kind[0] + render(rest) if spelt else value
 
 
 def counts(node: Any) -> Any:
