@@ -85,6 +85,27 @@ def test_times_stay_and_what_tells_a_piece_again_is_left_out():
     assert not [key for key in made if key.endswith("_said")]
 
 
+def test_what_else_a_piece_says_is_numbers_and_words_of_the_protocol():
+    words = [{"word": word, "punctuated": word, "confidence": 0.9, "type": "word"} for word in NOTE.split()]
+    made = masked({"text": NOTE, "words": words})
+    assert hidden(made)
+    assert made["words"][0] == {"word": "Patient:", "confidence": 0.9, "type": "word"}
+
+
+def test_who_speaks_is_told_by_a_letter_where_it_may_be_a_name():
+    said = [("Zebulon Quartermaine", "A"), ("agent", "B"), ("Zebulon Quartermaine", "A"), ("SPEAKER_00", "SPEAKER_00")]
+    segments = [{"text": "Well.", "speaker": who} for who, _ in said]
+    assert [each["speaker"] for each in masked({"text": "", "segments": segments})["segments"]] == [
+        to for _, to in said
+    ]
+
+
+def test_letters_do_not_run_out():
+    segments = [{"text": "Well.", "speaker": f"speaker number {at}"} for at in range(28)]
+    told = [each["speaker"] for each in masked({"text": "", "segments": segments})["segments"]]
+    assert (told[0], told[25], told[26], told[27]) == ("A", "Z", "AA", "AB")
+
+
 def test_pieces_that_stand_one_after_another_in_the_text_more_than_once_are_told_in_order():
     words = ["no", "no", "no"]
     assert segments_of(masked(transcript(words, "no, no, no!"))) == ["no,", "no,", "no!"]

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 PIECES = (("segments", "text"), ("words", "word"))
 """Lists of pieces, and the member of each that is its text."""
 SAID = "_said"
+KEPT = frozenset({"id", "type", "speaker", "language"})
+"""Words that a piece may have beside its text: another could be the text again, in pieces that nobody joins."""
 
 _DIGITS = "\u200b\u200c\u2060\ufeff"
 _INVISIBLE = re.compile(f"[{_DIGITS}]")
 _MARK = re.compile(f"([{_DIGITS}]{{3}})")
 _ROUND = len(_DIGITS) ** 3
 """Marks after which they begin anew: more than the pieces that one identifier covers."""
+_SPEAKER = re.compile(r"(?:speaker_)?[A-Z0-9]{1,3}", re.IGNORECASE)
 _TIME = r"((?:[0-9]{1,3}:)?[0-9]{2}:[0-9]{2}[.,][0-9]{3})"
 _TIMES = re.compile(rf"\s*{_TIME}\s+-->\s+{_TIME}(?:\s.*)?")
 _NUMBER = re.compile(r"\s*[0-9]*\s*")
@@ -73,7 +76,7 @@ SUBTITLES = Subtitles()
 def _gathered(tree: dict[str, Any]) -> dict[str, Any]:
     """The tree with its pieces as one text; of each nothing is left but whether it has a blank of its own."""
     made = {key: value for key, value in tree.items() if not key.endswith(SAID)}
-    whole = tree.get("text")
+    whole, speakers = tree.get("text"), dict[str, str]()
     for key, member in PIECES:
         items = tree.get(key)
         if items is None:
@@ -84,14 +87,30 @@ def _gathered(tree: dict[str, Any]) -> dict[str, Any]:
             raise ValueError("pieces without a text")
         texts = [_INVISIBLE.sub("", item[member]) for item in items]
         made[key] = [
-            {name: value for name, value in item.items() if name != "words"}
-            | {member: " " if text != text.strip() else ""}
+            _frame(item, speakers) | {member: " " if text != text.strip() else ""}
             for item, text in zip(items, texts, strict=True)
         ]
         if texts:
             aligned = _aligned(_INVISIBLE.sub("", whole), texts) if isinstance(whole, str) else None
             made[key + SAID] = aligned or _joined(texts)
     return made
+
+
+def _frame(item: dict[str, Any], speakers: dict[str, str]) -> dict[str, Any]:
+    """What a piece says beside its text: numbers, and words that are a protocol's; who speaks is told by a letter."""
+    made = {
+        name: value
+        for name, value in item.items()
+        if value is None or isinstance(value, int | float) or (name in KEPT and isinstance(value, str))
+    }
+    if isinstance(who := made.get("speaker"), str) and not _SPEAKER.fullmatch(who):
+        made["speaker"] = speakers.setdefault(who, _letters(len(speakers)))
+    return made
+
+
+def _letters(number: int) -> str:
+    """`A` to `Z`, then `AA`."""
+    return (_letters(number // 26 - 1) if number >= 26 else "") + chr(ord("A") + number % 26)
 
 
 def _mark(number: int) -> str:

@@ -58,11 +58,17 @@ MESSAGE_KEYS = frozenset(
 OPAQUE = frozenset(
     {"prompt_embeds", "images", "image", "image_url", "image_data", "input_image", "input_audio", "audio", "audio_url"}
     | {"video", "video_url", "file", "files", "file_data", "input_file", "multi_modal_data"}
+    | {"web_search_options", "mcp_servers", "integrations"}
 )
-"""Members of a request that hold, name or ask for content that is no text."""
+"""Members of a request that hold, name or ask for content that is no text, or let the server talk to others."""
+TOOLS = frozenset({"function", "custom"})
+"""Kinds of tool that the caller runs. Of others the server asks somebody, perhaps whom the caller names, and what it
+says to them nobody here sees."""
 STORED = frozenset({"file_id", "file_ids", "vector_store_ids", "container", "container_id"})
 """Members, at any depth, that name what the server keeps: texts when they are not the names of a tool's parameters."""
-LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens"})
+LIMITS = frozenset(
+    {"max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "n_predict", "num_predict"}
+)
 CHOOSING = frozenset(
     {"logit_bias", "logits_processors", "allowed_token_ids", "bad_words", "structured_outputs", "guided_json"}
     | {"guided_regex", "guided_choice", "guided_grammar", "guided_decoding", "grammar", "json_schema", "ebnf", "regex"}
@@ -72,7 +78,7 @@ FORMS = frozenset({"text", "json_object", "json_schema"})
 """Forms of an answer that do not choose its words, as long as a schema does not."""
 PER_TOKEN = frozenset(
     {"logprobs", "top_logprobs", "prompt_logprobs", "return_token_ids", "return_tokens_as_token_ids"}
-    | {"return_hidden_states", "kv_transfer_params"}
+    | {"return_hidden_states", "kv_transfer_params", "n_probs", "return_tokens"}
 )
 """Members that ask for the text again token by token."""
 
@@ -94,7 +100,7 @@ def unreadable(request: Any) -> bool:
         return True
     if isinstance(predicted, dict) and _opaque_content(predicted.get("content")):
         return True
-    if request.get("modalities") not in (None, ["text"]):
+    if request.get("modalities") not in (None, ["text"]) or asks_others(request.get("tools"), TOOLS):
         return True
     return any(token_ids(request.get(key)) for key in ("prompt", "input"))
 
@@ -116,6 +122,18 @@ def _opaque_part(part: Any) -> bool:
         return True
     kind = part.get("type", "text")
     return not isinstance(kind, str) or kind not in PARTS
+
+
+def asks_others(tools: Any, known: frozenset[str]) -> bool:
+    """Whether a request has tools of a kind that is not known to be the caller's."""
+    if not isinstance(tools, list):
+        return tools is not None
+    return any(
+        not isinstance(tool, dict)
+        or tool.get("type", "function") not in known
+        or ("tools" in tool and asks_others(tool["tools"], known))
+        for tool in tools
+    )
 
 
 def token_ids(value: Any) -> bool:
@@ -175,6 +193,9 @@ def _tool_chooses(tool: Any, *, forced: bool) -> bool:
     """A grammar always counts, a schema where the model is bound to it."""
     if not isinstance(tool, dict):
         return False
+    inside = tool.get("tools")
+    if isinstance(inside, list) and any(_tool_chooses(each, forced=forced) for each in inside):
+        return True
     told = next((inner for key in ("function", "custom") if isinstance(inner := tool.get(key), dict)), tool)
     form = told.get("format")
     if isinstance(form, dict) and form.get("type") == "grammar":

@@ -67,8 +67,8 @@ PARTS = openai.PARTS | {"summary_text", "reasoning_text"}
 PART_KEYS = openai.PART_KEYS | {"logprobs"}
 _TOLD = ("content", "summary", "output")
 """Members of an item that may be a list of parts."""
-SEEING = frozenset({"image_generation", "computer", "computer_use", "computer_use_preview"})
-"""Tools whose answers are images."""
+TOOLS = openai.TOOLS | {"namespace", "local_shell", "apply_patch"}
+"""Kinds of tool that the caller runs."""
 STORED = frozenset({"previous_response_id", "conversation", "background", "prompt"})
 
 
@@ -77,7 +77,7 @@ def unreadable(request: Any) -> bool:
     if not isinstance(request, dict) or not openai.OPAQUE.isdisjoint(request) or "modalities" in request:
         return True
     given, tools = request.get("input"), request.get("tools")
-    if isinstance(tools, list) and any(isinstance(tool, dict) and tool.get("type") in SEEING for tool in tools):
+    if openai.asks_others(tools, TOOLS):
         return True
     if isinstance(given, list):
         return any(map(_opaque_item, given))
