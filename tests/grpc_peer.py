@@ -68,7 +68,7 @@ def answer(request, *texts, name="text_output", raw=True, final=None, **more):
     return made
 
 
-class Peer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]  # generated, without types
+class Peer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]  # its classes carry no types
     """`says(request)` answers ModelInfer, `streams(requests)` ModelStreamInfer; what came is kept."""
 
     def __init__(self, tls=None):
@@ -84,7 +84,7 @@ class Peer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]
 
     def forget(self):
         self.says = lambda request: answer(request, "nothing")
-        self.streams: Any = None
+        self.streams: Any = lambda requests: (answer(request, "nothing", final=True) for request in requests)
         self.on_context: Any = None
         self.asked, self.metadata, self.cancelled = [], [], threading.Event()
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from phigate.capture.journal import Journal, JournalFault, open_journal
 from phigate.capture.record import policy_record
-from phigate.dialect import generic
+from phigate.dialect import generic, kserve_grpc
 from phigate.dialect.known import PROTOCOLS, ROUTES
 from phigate.dialect.routes import RouteTable
 from phigate.host.addresses import Addresses
@@ -39,7 +39,7 @@ from phigate.policy.load import PolicyFaults, load_policy
 from phigate.sources import Sources, Stamp, read_sources, stamp_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from phigate.exchange import Exchange
     from phigate.host.observers import Observers
@@ -80,6 +80,9 @@ def read_policy(path: Path) -> Policy:
     """A policy that holds beside the dialects that the gateway speaks; raises PolicyFaults."""
     return load_policy(path, lambda policy: generic.faults(policy, ROUTES))
 
+
+CALLS = frozenset(f"POST {path}" for path in kserve_grpc.METHODS)
+"""What of gRPC the policy's `fields` may name."""
 
 SWEEP = 600.0
 """Seconds between two times that the ledger drops what is over."""
@@ -124,6 +127,8 @@ class House:
         """(address, reason) of a credential that was not believed; whoever records them sets it."""
         self.openers: list[Callable[[], None]] = []
         """What else must be had before a port opens; each may raise StartFault."""
+        self.partings: list[Callable[[], Awaitable[None]]] = []
+        """What is waited for once no more connection is served, before the journal closes."""
         self.ticks: list[Callable[[], None]] = [self.reload_if_changed]
         """What is done once a second; none of it may raise."""
         self._policy_path = Path()
@@ -193,7 +198,7 @@ class House:
         """
         routes = (*ROUTES, *generic.routes_of(policy.routes))
         matches = {route.name: f"{route.method} {route.path}" for route in routes}
-        if unknown := unknown_routes(policy.fields, matches.values()):  # a mistyped route would hide nothing
+        if unknown := unknown_routes(policy.fields, {*matches.values(), *CALLS}):  # a mistyped route would hide nothing
             raise PolicyFaults(
                 tuple(f"{self._policy_path}: fields: no server has the route `{each}`" for each in unknown)
             )
@@ -336,7 +341,7 @@ class House:
         """The masks through which this exchange's texts are seen; `mask` None hides nothing from the caller's side."""
         names = (exchange.names or Memory()) if answering else None
         shown = self._for(exchange, self.policy.capture.mask)
-        route = self._matches.get(exchange.route or "", "")
+        route = self._matches.get(exchange.route or "") or f"{exchange.method} {exchange.path}"
         paths = self.paths_of(exchange.target, route, "answer" if answering else "request")
         caller = self._for(exchange, mask) if mask else None
         return Sight(self.sources.detectors, self.secrets, caller, shown, names, paths, exchange.stand_ins)

@@ -66,3 +66,17 @@ def test_what_is_remembered_is_bounded() -> None:
         name = "q" + "".join(chr(97 + int(digit)) for digit in str(number))
         memory.learn([Hit(0, len(name), "PERSON", "test", 0.9)], name)
     assert len(memory._words) <= MOST
+
+
+def test_what_another_remembers_is_found_as_well_and_the_other_stays_as_it_was():
+    one, two = memory_of("Ada Brandt"), memory_of("Quartermaine")
+    one.join(two)
+    assert found(one, "Quartermaine saw Brandt") == ["Quartermaine", "Brandt"]
+    assert found(two, "Quartermaine saw Brandt") == ["Quartermaine"]
+
+
+def test_no_more_is_taken_over_than_is_remembered():
+    full, more = Memory(), memory_of("Quartermaine")
+    full._words = {f"word{number}": ("PERSON", 0.9) for number in range(MOST)}
+    full.join(more)
+    assert found(full, "Quartermaine") == []

@@ -12,7 +12,7 @@ OF = policy(
         "  ward: {url: 'http://10.0.0.1:1', names: ['llama3*', mine], credential: 'env:KEY'}\n"
         "  small: {names: ['*:1b', 'llama3:exact']}\n"
         "  newest: {names: ['newest:latest']}\n"
-        "  plain: {url: 'https://10.0.0.2:2'}\n"
+        "  plain: {url: 'https://10.0.0.2:2', grpc: 'grpcs://10.0.0.2:3'}\n"
     )
 )
 WARD = Target("ward", "http://10.0.0.1:1", "env:KEY")
@@ -26,7 +26,7 @@ WARD = Target("ward", "http://10.0.0.1:1", "env:KEY")
         ("llama3:exact", Target("small")),
         ("qwen:1b", Target("small")),
         ("llama3:1b", Ambiguous(("small", "ward"))),
-        ("plain", Target("plain", "https://10.0.0.2:2")),
+        ("plain", Target("plain", "https://10.0.0.2:2", grpc="grpcs://10.0.0.2:3")),
         ("mine:latest", WARD),
         ("newest", Target("newest")),
         ("newest:latest", Target("newest")),

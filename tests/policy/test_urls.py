@@ -79,3 +79,16 @@ def test_a_credential_is_named_and_never_repeated(value: str) -> None:
     with pytest.raises(PydanticCustomError) as refused:
         urls.credential(value)
     assert value not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["grpc://10.0.4.10:8001", "grpcs://triton.hospital.example:443", "grpc://[::1]:8001"])
+def test_a_server_for_grpc_is_named_with_its_port(url: str) -> None:
+    assert urls.grpc(url) == url
+
+
+@pytest.mark.parametrize(
+    "url", ["", "grpc://triton", "http://triton:8001", "grpc://u@triton:1", "grpc://triton:1/x", "grpc://triton:0"]
+)
+def test_anything_else_is_no_server_for_grpc(url: str) -> None:
+    with pytest.raises(PydanticCustomError):
+        urls.grpc(url)

@@ -250,6 +250,7 @@ DIALECT = Dialect(
     stored=stored,
     steers=steers,
     usage=(("usage", "input_tokens"), ("usage", "output_tokens")),
+    folds=True,
     frames=("response",),
     part_of=openai.NAME,
 )

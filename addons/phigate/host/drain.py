@@ -35,4 +35,6 @@ class Drain:
         while self._house.under_way and time.monotonic() < limit:  # noqa: ASYNC110 -- once, at the end of a process
             await asyncio.sleep(0.02)
         cut_connections(self._master)
+        for part in self._house.partings:
+            await part()
         await self._house.close_ledger()

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 LIMIT: Final = 64 * 1024 * 1024
 """Bytes of a message where mitmproxy's `body_size_limit` says nothing."""
 QUEUE: Final = 128
+"""Connections that the system keeps until they are taken."""
+PART: Final = 2.0
+"""Seconds that the calls have at the end to be recorded."""
 
 
 class Rpc:
@@ -40,6 +43,7 @@ class Rpc:
         self._context: ssl.SSLContext | None = None
         house.openers.append(self.bind)
         house.ticks.append(self.tick)
+        house.partings.append(self.part)
 
     def bind(self) -> None:
         """Take the endpoint's port; raises StartFault where it cannot be had, or an option of it is wrong."""
@@ -51,8 +55,8 @@ class Rpc:
         host, _, port = options.phi_grpc.rpartition(":")
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            self._socket = socket.create_server((host.strip("[]"), int(port)), family=family, backlog=QUEUE)
-        except (OSError, ValueError, OverflowError):
+            self._socket = socket.create_server((host.strip("[]"), _number(port)), family=family, backlog=QUEUE)
+        except (OSError, ValueError):
             raise StartFault(f"option `phi_grpc`: cannot listen on `{options.phi_grpc}`") from None
         self._upstreams = Upstreams(options.ssl_verify_upstream_trusted_ca)
         limit = human.parse_size(options.body_size_limit) or LIMIT
@@ -72,11 +76,25 @@ class Rpc:
         self._endpoint.tick()
         self._upstreams.tick()
 
+    async def part(self) -> None:
+        """End what did not finish in time, so that it is on record before the journal closes."""
+        if self._endpoint is not None and self._calls is not None:
+            self._endpoint.close()
+            await self._calls.over(PART)
+
     def done(self) -> None:
         if self._endpoint is not None:
             self._endpoint.close()
         if self._upstreams is not None:
             self._upstreams.close()
+
+
+def _number(port: str) -> int:
+    """A port's number; raises ValueError for any other, which the socket module would do only after opening one."""
+    number = int(port)
+    if not 0 <= number <= 65535:
+        raise ValueError("no port")
+    return number
 
 
 def _upstream(url: str) -> Address | None:

@@ -54,7 +54,9 @@ SHARED: Final = Refusal(415, "content-unreadable", "Tensors in shared memory do 
 NOWHERE: Final = Refusal(404, "route-unknown", "No model server is named for this call.")
 REPEATED: Final = frozenset({b"authorization", b"content-type", b"grpc-encoding", b"grpc-timeout", b"te", b"host"})
 """Fields that two copies of make ambiguous."""
-_NAME: Final = re.compile(r"[A-Za-z0-9_.:/ \[\]()-]{1,128}\Z")
+_NAME: Final = re.compile(r"[A-Za-z0-9_.:/\[\]-]{1,128}\Z")
+"""A tensor's or a parameter's."""
+_MARKS: Final = re.compile(r"[_.:/\[\]-]+")
 _VERSION: Final = re.compile(r"[A-Za-z0-9._-]{0,64}\Z")
 _MAX_NAME: Final = 256
 
@@ -258,7 +260,8 @@ class _Message:
             return replies.fault(400, "malformed")
         names = [tensor.name for tensor in message.tensors]
         names += [name for parameters in message.all_parameters() for name in parameters]
-        if not all(map(_NAME.match, names)) or not _VERSION.match(message.version):
+        if not all(map(_NAME.match, names)) or not _VERSION.match(message.version) or len(message.id) > _MAX_NAME:
+            self._infer = self._node = None
             return replies.fault(400, "malformed")
         if kserve.asks_for_shared_memory(message):
             return SHARED
@@ -332,13 +335,21 @@ class _Message:
         sight = self._house.sight(exchange, permit.prompt if permit else None)
         if self._infer is not None:
             try:
+                if permit is not None and permit.prompt is not None and _telling(self._infer, sight):
+                    raise WireError("names that tell")
                 self.shown = _masked(self._infer, sight)
-            except WireError:
+            except ValueError:
                 exchange.refusal = exchange.refusal or replies.fault(415, "content-unreadable")
         self.model_shown = sight.for_bystanders(exchange.target) if exchange.target else None
         exchange.names = sight.names
         exchange.found_in = sight.found
         exchange.identifiers |= sight.identifiers
+
+
+def _telling(message: Infer, sight: Sight) -> bool:
+    """Whether a name of a tensor or a parameter, which the model has to get as it is, is an identifier."""
+    names = {tensor.name for tensor in message.tensors} | {name for each in message.all_parameters() for name in each}
+    return any(sight.for_caller(told) != told for name in names for told in (name, _MARKS.sub(" ", name)))
 
 
 def _masked(message: Infer, sight: Sight) -> dict[str, Any]:
@@ -350,7 +361,7 @@ def _masked(message: Infer, sight: Sight) -> dict[str, Any]:
             if kserve.STRING in value.values:
                 onward, shown = texts.parameter(name, value.text(kserve.STRING), sight)
                 value.values[kserve.STRING] = onward
-                stated.append({name: shown})
+                stated.append({sight.for_bystanders(name): shown})
     inputs = texts.mask(message, "inputs", sight)
     return {"inputs": inputs} | ({"parameters": stated} if stated else {})
 

@@ -124,6 +124,7 @@ class Answers:
     def _part(self, node: Node, *, final: bool) -> list[Masked]:
         answer = kserve.infer(node)
         self._look(answer)
+        self.shown.clear()  # of one message only
         self._frame = {at: answer.node.text(at) for at in (kserve.MODEL_NAME, kserve.VERSION, kserve.ID)}
         shown: list[str] = []
         for place, tensor in enumerate(answer.tensors):
@@ -180,8 +181,7 @@ class Answers:
             raise WireError("contents that are not here")
         if answer.id:
             node.values[kserve.ID] = self.asked.id
-        if answer.model != self.asked.model:
-            node.values[kserve.MODEL_NAME] = _constant(answer.model, render)
+        node.values[kserve.MODEL_NAME] = self.asked.model
         node.values[kserve.VERSION] = _constant(answer.version, render)
         try:
             self._look_at_unknown(answer)

@@ -131,6 +131,12 @@ class Calls:
         finally:
             self._calls.discard(call)
 
+    async def over(self, seconds: float) -> None:
+        """Return once no call is under way, or the time is over."""
+        limit = time.monotonic() + seconds
+        while self._calls and time.monotonic() < limit:  # noqa: ASYNC110 -- once, at the end of a process
+            await asyncio.sleep(0.01)
+
     def tick(self) -> None:
         """End the calls of those whose bearer was, or may have been, taken back, or is long over."""
         now = time.time()
@@ -144,6 +150,8 @@ class Call:
         self._caller: Caller | None = None
         self._exchange: Exchange | None = None
         self._under: dict[str, Under] = {}
+        self._kept: set[str] = set()
+        """Exchanges that count as under way."""
         self._names: Memory | None = None
         self._upstream: Lane | None = None
         self._ends: float | None = None
@@ -182,10 +190,10 @@ class Call:
             if self._upstream is not None and not (self._upstream.ended and self._upstream.over):
                 self._upstream.reset()
             exchange = self._exchange
-            if exchange is not None:
-                self._house.under_way.discard(exchange.id)
-                if not exchange.contacted:  # else it was counted when its answer was over
-                    metrics.count(exchange, time.time() - started)
+            for each in list(self._kept):
+                self._under_way(each, over=True)
+            if exchange is not None and not exchange.contacted:  # else it was counted when its answer was over
+                metrics.count(exchange, time.time() - started)
 
     def _timeout(self) -> float | None:
         found = next((value for name, value in self._lane.head or () if name == b"grpc-timeout"), None)
@@ -271,7 +279,7 @@ class Call:
     # -- one message, one answer ------------------------------------------------------------------------------------
 
     async def _unary(self, method: Method, caller: Caller, exchange: Exchange) -> None:
-        self._house.under_way.add(exchange.id)
+        self._under_way(exchange.id)
         admitted = await self._admit(exchange, caller, method, await self._only_message())
         if isinstance(admitted, Refusal):
             await self._answer_refused(exchange, admitted)
@@ -309,11 +317,12 @@ class Call:
             return described(data, method.answer, under.sight, opaque=opaque)
         except Opaque:
             raise Stopped(OPAQUE, "unmaskable") from None
-        except WireError:
+        except ValueError:
             raise Stopped(UNMASKABLE, "unmaskable") from None
 
     async def _upstream_refused(self, under: Under, code: int, message: str) -> None:
         caller, shown = error_text(message, under.sight)
+        self._check_bearer()
         await self._close(under, framing.http_status(code), "refused-by-upstream", {"error": {"message": shown}})
         await self._end(code or framing.UNKNOWN, caller, under.exchange)
 
@@ -398,13 +407,13 @@ class Call:
             parts = await _apart(len(data), lambda: under.answers.streamed(node, final=final))
         except Opaque:
             raise Stopped(OPAQUE, "unmaskable") from None
-        except WireError:
+        except ValueError:
             raise Stopped(UNMASKABLE, "unmaskable") from None
-        self._check_bearer()
         await self._release(under, parts, last=final)
 
     async def _release(self, under: Under, parts: list[Masked], *, last: bool) -> None:
         """Record messages, then send them: the last of an answer waits for the answer's record."""
+        self._check_bearer()
         try:
             for part in parts:
                 self._note(under, part.shown)
@@ -416,6 +425,8 @@ class Call:
         for part in parts:
             await self._send_head(under.exchange)
             await self._lane.send(framing.frame(part.message))
+        if last:
+            self._under_way(under.exchange.id, over=True)
 
     def _note(self, under: Under, shown: Any) -> None:
         """Queue what bystanders see of a message to the journal; raises JournalDown and Unrecordable."""
@@ -437,6 +448,8 @@ class Call:
                 parts = under.answers.finish()
             except Opaque:
                 raise Stopped(OPAQUE, "unmaskable") from None
+            except ValueError:
+                raise Stopped(UNMASKABLE, "unmaskable") from None
             await self._release(under, parts, last=False)
             told = {"error": {"message": error_text(message, under.sight)[1]}} if message else None
             outcome: Outcome = "complete" if code == framing.OK else "refused-by-upstream"
@@ -485,7 +498,16 @@ class Call:
         answers = Answers(sight, admitted.asked, permit.opaque)
         self._under[exchange.id] = Under(admitted, sight, answers, time.time())
         exchange.contacted = True
-        self._house.under_way.add(exchange.id)
+        self._under_way(exchange.id)
+
+    def _under_way(self, exchange: str, *, over: bool = False) -> None:
+        """What the gateway waits for before it ends: until its last byte is sent."""
+        if over:
+            self._kept.discard(exchange)
+            self._house.under_way.discard(exchange)
+        else:
+            self._kept.add(exchange)
+            self._house.under_way.add(exchange)
 
     async def _connect(self, admitted: Admitted, method: Method) -> Lane:
         fields: Fields = [
@@ -565,7 +587,6 @@ class Call:
             streamed=exchange.streaming,
         )
         self._under.pop(exchange.id, None)
-        self._house.under_way.discard(exchange.id)
         metrics.count(exchange, total)
         try:
             journal = self._house.journal

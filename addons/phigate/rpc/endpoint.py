@@ -43,7 +43,8 @@ class Endpoint:
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self._server: asyncio.Server | None = None
-        self._links: set[Link] = set()
+        self._links: dict[Link, None] = {}
+        """In the order in which they came."""
         self._left = False
 
     async def start(self, bound: socket.socket, context: ssl.SSLContext | None) -> None:
@@ -54,17 +55,27 @@ class Endpoint:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         chosen = writer.get_extra_info("ssl_object")
-        if len(self._links) >= CONNECTIONS or (chosen is not None and chosen.selected_alpn_protocol() != "h2"):
+        wrong = chosen is not None and chosen.selected_alpn_protocol() != "h2"
+        if wrong or (len(self._links) >= CONNECTIONS and not self._make_room()):
             writer.transport.abort()
             return
         peer = writer.get_extra_info("peername")
         host = str(peer[0]) if peer else ""
         link = Link(reader, writer, lambda lane: self._begin(lane, host))
-        self._links.add(link)
+        self._links[link] = None
         try:
             await link.run()
         finally:
-            self._links.discard(link)
+            self._links.pop(link, None)
+
+    def _make_room(self) -> bool:
+        """End the oldest connection on which nobody was believed yet."""
+        for link in self._links:
+            if not link.believed:
+                link.close()
+                self._links.pop(link)
+                return True
+        return False
 
     def _begin(self, lane: Lane, host: str) -> None:
         lane.task = asyncio.get_running_loop().create_task(self._serve(lane, host))

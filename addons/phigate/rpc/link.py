@@ -12,7 +12,6 @@ import contextlib
 import logging
 import socket
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from h2 import events
@@ -37,7 +36,8 @@ LANES: Final = 100
 WINDOW: Final = 256 * 1024
 """Bytes of one stream that may wait to be consumed."""
 CONNECTION_WINDOW: Final = 1024 * 1024
-"""The same, of all streams together."""
+"""The same, of all streams together of a peer that asks; one that answers has it for each: a caller who takes nothing
+must not stop the answers of others."""
 HEAD: Final = 32 * 1024
 """Bytes of one header list."""
 READ: Final = 64 * 1024
@@ -52,8 +52,10 @@ PING_AFTER: Final = 60.0
 PING_WAIT: Final = 20.0
 EMPTY_TALK: Final = 4000
 """Frames without content that a peer may send a second."""
-WINDOW_TALK: Final = 20_000
-"""The same of those that only say how much may be sent."""
+SMALL_TALK: Final = 20_000
+"""Frames of any kind that say next to nothing: each costs as much as a large one."""
+SMALL: Final = 64
+"""Bytes."""
 RESETS: Final = 200
 """Streams that a peer may take back a second."""
 
@@ -70,10 +72,28 @@ class Leaving(events.Event):
 
 
 class Connection(H2Connection):
-    """h2's, that goes on with what is under way when either side says that it takes no more (RFC 9113, 6.8)."""
+    """h2's, that goes on with what is under way when either side says that it takes no more (RFC 9113, 6.8).
+
+    It counts small frames itself: h2 tells nothing of those that come after a stream's end, and answers each.
+    """
+
+    small = 0
+
+    def _receive_frame(self, frame: Frame) -> list[events.Event]:
+        self.small += frame.body_len < SMALL
+        return super()._receive_frame(frame)
 
     def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[events.Event]]:
         return [], [Leaving(frame.last_stream_id)]
+
+    @property
+    def swollen(self) -> bool:
+        """Whether more waits for its rest than was agreed: h2 looks at lengths only once all of it is there."""
+        held = self.incoming_buffer
+        rest = held._data  # noqa: SLF001 -- h2 has no other word for it
+        head = held._headers_buffer  # noqa: SLF001 -- as above
+        longest = int.from_bytes(rest[:3], "big") if len(rest) > 2 and not held._preamble_len else 0  # noqa: SLF001
+        return longest > self.max_inbound_frame_size or sum(len(frame.data) for frame in head) > HEAD
 
     def say_goodbye(self, code: ErrorCodes) -> None:
         last = self.highest_inbound_stream_id
@@ -104,7 +124,9 @@ class Lane:
         self.broken: LaneBroken | None = None
         self.task: asyncio.Task[None] | None = None
         """What answers it."""
-        self._arrived: deque[tuple[bytes, int]] = deque()
+        self._arrived = bytearray()
+        self._size = 0
+        """What of the peer's window they take."""
         self._news = asyncio.Event()
         self._room = asyncio.Event()
 
@@ -128,8 +150,8 @@ class Lane:
             if self.ended:
                 return b""
             await self._wait()
-        data, size = self._arrived.popleft()
-        self.link.consumed(self.number, size)
+        data = bytes(self._arrived)
+        self._drop()
         return data
 
     async def _wait(self) -> None:
@@ -138,7 +160,8 @@ class Lane:
 
     def arrived(self, data: bytes, size: int) -> None:
         if data:
-            self._arrived.append((data, size))
+            self._arrived += data
+            self._size += size
             self._news.set()
         elif size:
             self.link.consumed(self.number, size)
@@ -195,10 +218,10 @@ class Lane:
         self._room.set()
 
     def _drop(self) -> None:
-        """What nobody is going to read counts as consumed: others share the connection's window."""
-        while self._arrived:
-            _, size = self._arrived.popleft()
-            self.link.consumed(self.number, size)
+        """Consume what arrived: also what nobody is going to read, as others share the connection's window."""
+        self._arrived.clear()
+        size, self._size = self._size, 0
+        self.link.consumed(self.number, size)
 
 
 class Link:
@@ -237,7 +260,7 @@ class Link:
         self._since = self._heard = self._busy = self._took = clock()
         self._asked = 0.0
         self._left = 0
-        self._empty = self._resets = self._windows = 0
+        self._empty = self._resets = 0
         self._acts: dict[type[events.Event], Callable[[Any, int, Lane | None], None]] = {
             events.DataReceived: self._data,
             events.RequestReceived: self._request,
@@ -251,11 +274,13 @@ class Link:
             Leaving: self._leaving,
         }
 
+        self._h2.initiate_connection()
+        window = CONNECTION_WINDOW if self.serves else LANES * WINDOW
+        self._h2.increment_flow_control_window(window - 65_535)
+
     async def run(self) -> None:
         """Read until either side is done with it; never raises but for being cancelled."""
         try:
-            self._h2.initiate_connection()
-            self._h2.increment_flow_control_window(CONNECTION_WINDOW - 65_535)
             await self.flushed()
             while not self.gone:
                 data = await self._reader.read(READ)
@@ -275,7 +300,10 @@ class Link:
     def _take(self, data: bytes) -> None:
         for event in self._h2.receive_data(data):
             self._on(event)
-        if self._empty > EMPTY_TALK or self._resets > RESETS or self._windows > WINDOW_TALK:
+        if self._h2.swollen:
+            self.leave(ErrorCodes.FRAME_SIZE_ERROR)
+            self.gone = True
+        if self._empty > EMPTY_TALK or self._resets > RESETS or self._h2.small > SMALL_TALK:
             self.leave(ErrorCodes.ENHANCE_YOUR_CALM)
             self.gone = True
 
@@ -327,7 +355,6 @@ class Link:
             self._ended(lane)
 
     def _window(self, _event: Any, number: int, lane: Lane | None) -> None:
-        self._windows += 1
         for each in [lane] if lane else [] if number else list(self.lanes.values()):
             each.room()
 
@@ -463,7 +490,7 @@ class Link:
     def tick(self) -> None:
         """Look, once a second, whether the peer is still there and sane."""
         now = self._clock()
-        self._empty = self._resets = self._windows = 0
+        self._empty = self._resets = self._h2.small = 0
         if self.gone:
             return
         waiting = self._writer.transport.get_write_buffer_size() > 0
@@ -497,6 +524,7 @@ class Link:
     def close(self) -> None:
         """End it, and everything on it, at once."""
         self.gone = self.closing = True
+        self.greeted.set()  # nobody waits for it any more
         for lane in list(self.lanes.values()):
             lane.break_off(None)
             self._ended(lane)

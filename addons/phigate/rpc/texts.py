@@ -32,7 +32,8 @@ def mask(message: Infer, member: str, sight: Sight) -> list[dict[str, Any]]:
         caller, shown = _placed(message, member, held, sight)
     if not len(caller) == len(shown) == len(flat):
         raise Misplaced("not as many texts as there were")
-    return _put_back(message, held, caller, shown)
+    out = _put_back(message, held, caller, shown)
+    return [tensor | {"name": sight.for_bystanders(tensor["name"])} for tensor in out]
 
 
 def _placed(message: Infer, member: str, held: list[list[str | None]], sight: Sight) -> tuple[list[Any], list[Any]]:

@@ -42,19 +42,30 @@ class Upstreams:
         self._trust = trust
         self._tls: ssl.SSLContext | None = None
         self._links: dict[Address, list[Link]] = {}
+        self._connecting: dict[Address, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def begin(self, address: Address, fields: Fields) -> Lane:
         """A stream to the model server with its headers sent; raises Unreachable."""
-        for link in self._links.get(address, ()):
-            if link.free:
-                with contextlib.suppress(LaneBroken):
-                    return await self._begin(link, fields)
-        link = await self._connect(address)
+        lane = await self._on_open(address, fields)
+        if lane is not None:
+            return lane
+        async with self._connecting.setdefault(address, asyncio.Lock()):
+            lane = await self._on_open(address, fields)  # another call's, by now
+            if lane is not None:
+                return lane
+            link = await self._connect(address)
         try:
             return await self._begin(link, fields)
         except LaneBroken:
             raise Unreachable("the connection went away") from None
+
+    async def _on_open(self, address: Address, fields: Fields) -> Lane | None:
+        for link in list(self._links.get(address, ())):
+            if link.free:
+                with contextlib.suppress(LaneBroken):
+                    return await self._begin(link, fields)
+        return None
 
     @staticmethod
     async def _begin(link: Link, fields: Fields) -> Lane:
@@ -79,6 +90,8 @@ class Upstreams:
                 task.add_done_callback(self._tasks.discard)
                 self._links.setdefault(address, []).append(link)
                 await link.greeted.wait()
+            if link.gone:
+                raise Unreachable("no HTTP/2")
         except (OSError, TimeoutError):  # ssl.SSLError is an OSError
             raise Unreachable("no connection") from None
         return link

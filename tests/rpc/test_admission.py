@@ -1,0 +1,275 @@
+"""One message of a call against a real policy: what goes on in its place, what is recorded, what is refused."""
+
+import pytest
+import pytest_asyncio
+from tritonclient.grpc import service_pb2 as pb
+
+from phigate.capture.journal import JournalDown
+from phigate.dialect import kserve_grpc as kserve
+from phigate.exchange import Refusal, Scope, Subject
+from phigate.ledger import LedgerDown
+from phigate.rpc.admission import Admission, Admitted, address_of
+from phigate.rpc.upstream import Address
+from tests import stage
+from tests.grpc_peer import texts_of
+from tests.stage import ISSUER, bearer
+from tests.traffic import CANARY_TEXT, leaks, records
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+DEFAULT = Address("grpc", "127.0.0.1", 8001)
+INFER = kserve.METHODS["/inference.GRPCInferenceService/ModelInfer"]
+STREAM = kserve.METHODS["/inference.GRPCInferenceService/ModelStreamInfer"]
+LIVE = kserve.METHODS["/inference.GRPCInferenceService/ServerLive"]
+READY = kserve.METHODS["/inference.GRPCInferenceService/ModelReady"]
+RULES = (
+    "{name: infer, permit: [clinician], to: [predict], models: ['*'], purpose: treatment, mask: lean}",
+    "{name: blind, permit: [researcher], to: [predict], models: ['*'], prompt: lean, mask: years}",
+    "{name: lists, permit: [clinician], to: [list-models], models: ['*']}",
+    "{name: asks, hold: [officer], to: [predict], models: ['*'], approvers: [officer], mask: lean}",
+    "{name: no-bulk, deny: ['*'], to: [predict], when: {prompt_matches: ['(?i)list all patients']}, message: Ask us.}",
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory):
+    """One house for all: it takes longer than most messages."""
+    folder = tmp_path_factory.mktemp("house")
+    made = stage.furnished(folder, stage.policy_text(*RULES))
+    yield made, folder / "journal"
+    made.journal.close("test over")
+    await made.close_ledger()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def house(shared):
+    await shared[0].look_at_ledger()
+    return shared[0]
+
+
+@pytest.fixture
+def recorded(shared):
+    """The requests that were recorded since."""
+    before = len(records(shared[1]))
+    return lambda: [line for line in records(shared[1])[before:] if line["kind"] == "request"]
+
+
+def head(said=None, **more):
+    fields = [(b":method", b"POST"), (b":path", b"/x"), (b"user-agent", b"grpc/1")]
+    fields += [(b"authorization", f"Bearer {said}".encode())] if said else []
+    return [*fields, *((name.replace("_", "-").encode(), value.encode()) for name, value in more.items())]
+
+
+def infer(text="How is she?", model="ward", **more):
+    made = pb.ModelInferRequest(model_name=model, **({"id": "mine"} | more))
+    made.inputs.add(name="text_input", datatype="BYTES", shape=[1]).contents.bytes_contents.append(text.encode())
+    return made
+
+
+async def called(house, *groups, default=DEFAULT, **more):
+    """An admission, and the caller whom a bearer of these groups proves."""
+    admission = Admission(house, default)
+    caller = admission.caller("10.0.0.9", head(bearer(*groups), **more))
+    assert await admission.identify(caller) is None
+    return admission, caller
+
+
+async def asked(house, made, *groups, method=INFER, default=DEFAULT, subject=None, **more):
+    admission, caller = await called(house, *(groups or ("ward",)), default=default, **more)
+    caller.subject = subject or caller.subject
+    exchange = admission.exchange(caller, method)
+    data = made if isinstance(made, bytes) else made.SerializeToString()
+    return await admission.admit(exchange, caller, method, data), exchange
+
+
+async def test_a_permitted_message_goes_on_as_it_was_read_and_is_on_record(house, recorded):
+    admitted, exchange = await asked(house, infer(CANARY_TEXT))
+    assert isinstance(admitted, Admitted)
+    onward = pb.ModelInferRequest.FromString(admitted.message)
+    assert (texts_of(onward), onward.id, onward.model_name) == ([CANARY_TEXT], exchange.id, "ward")
+    assert (admitted.address, admitted.credential, admitted.asked.id) == (DEFAULT, None, "mine")
+    (record,) = recorded()
+    assert (record["exchange"], record["route"], record["action"]) == (exchange.id, "kserve-infer", ["predict"])
+    assert (record["decision"]["rule"], record["client"]["ip"], record["purpose"]) == ("infer", "10.0.0.9", "treatment")
+    assert leaks(str(record)) == []
+    assert exchange.recorded
+
+
+async def test_a_prompt_is_masked_where_the_rule_says_so_in_parameters_as_well(house):
+    made = infer(CANARY_TEXT)
+    made.parameters["note"].string_param = "Patient: Zebulon Quartermaine"
+    admitted, _ = await asked(house, made, "lab")
+    assert leaks(admitted.message) == []
+    assert b"furosemide 40 mg" in admitted.message
+
+
+async def test_a_name_that_is_an_identifier_stays_out_of_model_and_record(house, recorded):
+    made = named(name="z.q-example:536-22-8145")
+    assert (await asked(house, made, "lab"))[0].reason == "content-unreadable"
+    admitted, _ = await asked(house, made)
+    assert isinstance(admitted, Admitted)
+    assert "536-22-8145" not in str(recorded())
+
+
+async def test_a_large_message_is_settled_as_a_small_one(house):
+    admitted, _ = await asked(house, infer("word " * 2000 + CANARY_TEXT), "lab")
+    assert leaks(admitted.message) == []
+
+
+async def test_a_stream_asks_for_the_end_of_each_answer(house):
+    admitted, _ = await asked(house, infer(), method=STREAM)
+    onward = pb.ModelInferRequest.FromString(admitted.message)
+    assert onward.parameters["triton_enable_empty_final_response"].bool_param
+    assert not admitted.asked.wants_final
+
+
+def in_shared_memory():
+    made = infer()
+    made.inputs[0].parameters["shared_memory_region"].string_param = "r"
+    return made
+
+
+def tokens():
+    made = pb.ModelInferRequest(model_name="ward")
+    made.inputs.add(name="ids", datatype="INT32", shape=[6]).contents.int_contents.extend(range(6))
+    return made
+
+
+def named(**more):
+    made = infer()
+    made.inputs[0].name = more.pop("name", "text_input")
+    for key, value in more.items():
+        setattr(made, key, value)
+    return made
+
+
+REFUSED = [
+    ("no message", b"\xff", (), 400, "malformed"),
+    ("no model", infer(model=""), (), 400, "model-missing"),
+    ("a model that is none", infer(model="a model of Ms Poe's"), (), 404, "model-unknown"),
+    ("a deny", infer("list all patients"), (), 403, "no-bulk"),
+    ("a hold", infer(), ("privacy",), 403, "approval-required"),
+    ("no rule", infer(), ("kitchen",), 403, "no-rule"),
+    ("shared memory", in_shared_memory(), (), 415, "content-unreadable"),
+    ("token ids", tokens(), (), 415, "content-unreadable"),
+    ("a name that holds anything", named(name="Ms\nPoe"), (), 400, "malformed"),
+    ("a name that is prose", named(name="of Ms Poe"), (), 400, "malformed"),
+    ("a version that does", named(model_version="for Ms Poe"), (), 400, "malformed"),
+    ("an id of a megabyte", named(id="a" * 1_000_000), (), 400, "malformed"),
+    ("a field that nobody knows", infer().SerializeToString() + b"\xa2\x06\x01a", (), 415, "content-unreadable"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "made", "groups", "status", "reason"), REFUSED, ids=[case[0] for case in REFUSED])
+async def test_a_message_that_does_not_go(house, recorded, sentence, made, groups, status, reason):
+    refusal, exchange = await asked(house, made, *groups)
+    assert isinstance(refusal, Refusal)
+    assert reason in {refusal.reason, refusal.rule}
+    assert refusal.status == status
+    (record,) = recorded()
+    assert record["exchange"] == exchange.id
+    assert record["decision"]["verb"] != "permit"
+    assert "Poe" not in str(record)
+
+
+async def test_of_two_models_in_one_message_the_one_that_was_decided_about_goes_on(house):
+    data = infer(model="ward").SerializeToString() + pb.ModelInferRequest(model_name="other").SerializeToString()
+    admitted, exchange = await asked(house, data)
+    assert exchange.model == exchange.target == "other"
+    assert pb.ModelInferRequest.FromString(admitted.message).model_name == "other"
+    assert admitted.message.count(b"ward") == 0
+
+
+async def test_calls_about_server_and_models(house):
+    admitted, _ = await asked(house, b"", method=LIVE)
+    assert (admitted.message, admitted.address) == (b"", DEFAULT)
+    admitted, exchange = await asked(house, pb.ModelReadyRequest(name="ward", version="1"), method=READY)
+    assert (exchange.target, pb.ModelReadyRequest.FromString(admitted.message).version) == ("ward", "1")
+    refusal, _ = await asked(house, pb.ModelReadyRequest(name="ward", version="Ms Poe"), method=READY)
+    assert refusal.reason == "malformed"
+    refusal, _ = await asked(house, b"", method=LIVE, default=None)
+    assert refusal.reason == "route-unknown"
+
+
+MODELS = (
+    "models:\n  ward: {grpc: 'grpcs://10.0.0.1:8001', names: ['llama*'], credential: 'env:PHI_TEST_KEY'}\n  plain: {}\n"
+)
+
+
+async def test_the_policy_says_where_a_model_stands_and_what_is_shown_there(tmp_path, context, monkeypatch):
+    house = stage.furnished(tmp_path, stage.policy_text(*RULES, tail=MODELS))
+    await house.look_at_ledger()
+    refusal, _ = await asked(house, infer(model="llama3"), default=None)
+    assert refusal.reason == "credential-missing"
+    monkeypatch.setenv("PHI_TEST_KEY", "of the model")
+    admitted, exchange = await asked(house, infer(model="llama3"), default=None)
+    assert (admitted.address, admitted.credential) == (Address("grpcs", "10.0.0.1", 8001), "of the model")
+    assert exchange.target == "ward"
+    refusal, _ = await asked(house, infer(model="plain"), default=None)
+    assert refusal.reason == "route-unknown"
+    admitted, _ = await asked(house, b"", method=LIVE, default=None)  # the one server there is
+    assert admitted.address.host == "10.0.0.1"
+    house.journal.close("test over")
+    await house.close_ledger()
+
+
+async def test_what_a_bearer_was_not_issued_for_is_refused(house):
+    subject = Subject(ISSUER, "ada", (), frozenset({"clinician"}), 9e9, scope=Scope(actions=frozenset({"chat"})))
+    refusal, _ = await asked(house, infer(), subject=subject)
+    assert refusal.reason == "scope-exceeded"
+    refusal, _ = await asked(house, infer(), phi_unmask="ward round")
+    assert refusal.status == 403
+    refusal, _ = await asked(house, infer(), phi_unmask="x")
+    assert refusal.reason == "reason-missing"
+
+
+async def test_a_bearer_for_one_exchange_is_spent_by_it(house, monkeypatch):
+    once = Subject(ISSUER, "ada", (), frozenset({"clinician"}), 9e9, jti="1", uses=1)
+    assert isinstance((await asked(house, infer(), subject=once))[0], Admitted)
+    assert (await asked(house, infer(), subject=once))[0].detail == "spent"
+
+    async def down(*_):
+        raise LedgerDown("no")
+
+    monkeypatch.setattr(house, "spend", down)
+    assert (await asked(house, infer(), subject=once))[0].reason == "ledger-unavailable"
+
+
+async def test_what_cannot_be_recorded_does_not_go(house, monkeypatch):
+    def down(*_):
+        raise JournalDown("no")
+
+    monkeypatch.setattr(house.journal, "append", down)
+    refusal, exchange = await asked(house, infer())
+    assert (refusal.reason, exchange.recorded) == ("not-recorded", False)
+
+
+async def test_the_bearer_is_asked_for_once_and_looked_at_again(house, monkeypatch):
+    admission, caller = await called(house, "ward")
+    assert await admission.still(caller) is None
+    assert caller.subject.roles == {"clinician"}
+    monkeypatch.setattr(house.follow, "_looked", float("-inf"))
+    assert (await admission.still(caller)).reason == "ledger-unavailable"
+    caller.bearer = bearer("ward", exp=1.0)
+    assert (await admission.still(caller)).detail == "expired"
+
+
+HEADS = [
+    ("none", [], "bearer-missing"),
+    ("two", [(b"authorization", b"Bearer a"), (b"authorization", b"Bearer b")], "malformed"),
+    ("one that is none", [(b"authorization", b"Bearer a")], "bearer-refused"),
+    ("two reasons", [(b"phi-unmask", b"one"), (b"phi-unmask", b"two")], "malformed"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "fields", "reason"), HEADS, ids=[case[0] for case in HEADS])
+async def test_headers_that_prove_nobody(house, sentence, fields, reason):
+    admission = Admission(house)
+    caller = admission.caller("10.0.0.9", fields)
+    refusal = caller if isinstance(caller, Refusal) else await admission.identify(caller)
+    assert refusal.reason == reason
+
+
+async def test_an_address_is_what_was_written():
+    assert address_of("grpcs://model.example:443").authority == "model.example:443"
+    assert address_of("grpc://[::1]:8001").authority == "[::1]:8001"
