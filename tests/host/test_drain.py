@@ -60,3 +60,14 @@ async def test_it_leaves_before_it_waits_so_that_nothing_new_is_decided(context)
     asyncio.get_running_loop().call_later(0.05, look)
     await drained(context, house)
     assert seen == [True]
+
+
+async def test_others_part_once_nobody_is_served_any_more(context):
+    house, seen = House(), []
+
+    async def part():
+        seen.append(house.leaving)
+
+    house.partings.append(part)
+    await drained(context, house)
+    assert seen == [True]

@@ -213,6 +213,18 @@ async def test_the_policy_says_where_a_model_stands_and_what_is_shown_there(tmp_
     await house.close_ledger()
 
 
+HIDES = f"fields:\n  - {{routes: ['POST {INFER.path}'], in: request, hide: {{'$.inputs[0].data[*]': MRN}}}}\n"
+
+
+async def test_the_policys_fields_name_places_of_a_message(tmp_path):
+    house = stage.furnished(tmp_path, stage.policy_text(*RULES, tail=HIDES))
+    await house.look_at_ledger()
+    admitted, _ = await asked(house, infer("plain words"), "lab")
+    assert texts_of(pb.ModelInferRequest.FromString(admitted.message)) == ["[MRN]"]
+    house.journal.close("test over")
+    await house.close_ledger()
+
+
 async def test_what_a_bearer_was_not_issued_for_is_refused(house):
     subject = Subject(ISSUER, "ada", (), frozenset({"clinician"}), 9e9, scope=Scope(actions=frozenset({"chat"})))
     refusal, _ = await asked(house, infer(), subject=subject)

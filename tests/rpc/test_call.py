@@ -13,7 +13,7 @@ from phigate.rpc import call as module
 from phigate.rpc.admission import Admission
 from phigate.rpc.call import Calls
 from phigate.rpc.framing import frame
-from phigate.rpc.link import LaneBroken
+from phigate.rpc.link import WINDOW, LaneBroken
 from phigate.rpc.upstream import Address, Upstreams
 from tests import stage
 from tests.rpc.test_admission import RULES, infer
@@ -452,6 +452,35 @@ async def test_messages_that_stay_unsynced_end_the_stream(world, monkeypatch):
 
 
 # -- streams --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_model_is_not_read_faster_than_the_caller_takes(world):
+    sent = []
+
+    async def floods(_world, lane):
+        frames = module.Frames(1 << 24)
+        while not (asked_now := frames.feed(await lane.read())):
+            pass
+        number = pb.ModelInferRequest.FromString(asked_now[0]).id
+        await lane.send_head([(b":status", b"200"), (b"content-type", b"application/grpc")])
+        scores = pb.ModelInferResponse(model_name="ward", id=number)
+        scores.outputs.add(name="scores", datatype="FP32", shape=[10_000])
+        scores.raw_output_contents.append(b"\0" * 40_000)
+        message = frame(pb.ModelStreamInferResponse(infer_response=scores).SerializeToString())
+        for _ in range(200):
+            await lane.send(message)
+            sent.append(len(message))
+
+    world.says = floods
+    lane = world.client.begin(head(STREAM, **authorized()))
+    await lane.send(frame(infer().SerializeToString()))
+    await lane.headed()
+    before = -1
+    while before != len(sent):
+        before = len(sent)
+        await asyncio.sleep(0.2)
+    assert sum(sent) < 3 * WINDOW
+    lane.reset()
 
 
 async def test_nothing_asked_is_nothing_answered(world):

@@ -5,6 +5,8 @@ import contextlib
 import ssl
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from phigate.rpc import endpoint as module
 from phigate.rpc.endpoint import tls
@@ -88,6 +90,12 @@ def test_a_certificate_without_its_key_is_none(tmp_path):
     cert, _ = certificate(tmp_path)
     with pytest.raises(OSError, match=r"(?i)key|PEM"):
         tls(str(cert), "")
+    locked = serialization.BestAvailableEncryption(b"secret")
+    key = ec.generate_private_key(ec.SECP256R1())
+    form = serialization.PrivateFormat.PKCS8
+    (tmp_path / "locked.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, locked))
+    with pytest.raises(ssl.SSLError):  # and nobody is asked for its password
+        tls(str(cert), str(tmp_path / "locked.key"))
     with pytest.raises(FileNotFoundError):
         tls(str(tmp_path / "missing.pem"), "")
 

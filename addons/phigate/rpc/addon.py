@@ -6,6 +6,7 @@ here, and none of mitmproxy's hooks sees it. The socket is bound before any port
 
 from __future__ import annotations
 
+import logging
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from phigate.house import House
     from phigate.rpc.upstream import Address
+
+logger = logging.getLogger(__name__)
 
 LIMIT: Final = 64 * 1024 * 1024
 """Bytes of a message where mitmproxy's `body_size_limit` says nothing."""
@@ -66,6 +69,7 @@ class Rpc:
     async def running(self) -> None:
         if self._endpoint is not None:
             await self._endpoint.start(self._socket, self._context)
+            logger.info("gRPC on %s, %s", ctx.options.phi_grpc, "TLS" if self._context else "cleartext")
 
     def tick(self) -> None:
         if self._endpoint is None or self._calls is None or self._upstreams is None:

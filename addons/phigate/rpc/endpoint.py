@@ -33,7 +33,7 @@ def tls(certificate: str, key: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["h2"])
-    context.load_cert_chain(certificate, key or None)
+    context.load_cert_chain(certificate, key or None, password="")  # else it would ask for one
     return context
 
 

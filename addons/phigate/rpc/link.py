@@ -41,11 +41,13 @@ must not stop the answers of others."""
 HEAD: Final = 32 * 1024
 """Bytes of one header list."""
 READ: Final = 64 * 1024
+PIECE: Final = 64 * 1024
+"""Bytes that are handed over at once, however many a peer takes."""
 GREETING: Final = 10.0
 """Seconds until a peer must have said who it is."""
 IDLE: Final = 300.0
 """Seconds that a connection may be without a stream; a fifth of it while nobody on it was believed."""
-TAKES_NOTHING: Final = 30.0
+TAKES_NOTHING: Final = 60.0
 """Seconds after which a peer that does not take what is sent is left."""
 PING_AFTER: Final = 60.0
 """Seconds without a word after which a peer is asked whether it is there."""
@@ -185,7 +187,7 @@ class Lane:
         while rest or end:
             if self.broken or self.refuses:
                 raise self.broken or LaneBroken(0)
-            room = min(self.link.room(self.number), len(rest))
+            room = min(self.link.room(self.number), len(rest), PIECE)
             if rest and room <= 0:
                 self._room.clear()
                 try:
