@@ -43,68 +43,77 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """How one kind of event is read.
-
-    `each` is the member that lists what speaks apart, by its items' `index` (choices); `whose` are the members that say
-    whose text it is, where the event as a whole speaks; `under` is the member below which a text's place counts, so
-    that events that carry it at different depths mean the same text; `channel` names a text that kinds share.
-    `over` are the members that say, when they say something, that the texts end: of the item, or of the whole event
-    (`a.b` is a member's member; one that is `told` may be the text as a whole);
-    `ends` says that an event of this kind ends texts whatever its members: those of the same `whose`, or `all`.
-    `whole` tells that texts are not told in pieces; `told` are the keys whose text is whole in any event, `grows`
-    those that are told anew and longer each time; `either` says that servers do the one or the other. `json` are keys
-    whose pieces join to JSON.
-    `begins` are the places at which a text may begin in such an event, each with the event in which its rest is told:
-    its kind, its members beside those that say whose it is, and the text's path; all other texts of such an event are
-    whole.
-    `bare` are the steps to a member that says nothing in such an event: texts in it would join with later pieces.
-    `keep` are the members that every event of a text repeats. `fails` says that nothing follows. `opaque` is content
-    that cannot be read. `at` is where a whole answer has what the event carries: names of steps, those of `whose` stand
-    for what they say. `ways` are the places that a whole answer has elsewhere below that. `silent` is the member that
-    says, where it is true, that what stands beside it is a mark (`</s>`) and no piece of any text: such strings go out
-    empty.
-    """
+    """How one kind of event is read."""
 
     each: str | None = None
+    """The member that lists what speaks apart, by its items' `index` (choices)."""
     whose: tuple[str, ...] = ()
+    """The members that say whose text it is (`a.b`: a member of a member), where the event as a whole speaks."""
     under: str | None = None
+    """The member below which a text's place counts: events that carry it at different depths mean the same text."""
     channel: str = ""
+    """The name of a text that kinds share."""
     over: tuple[str, ...] = ()
+    """The members that say, when they say something, that the texts end: of the item, or of the whole event (`a.b` is a
+    member's member; one that is `told` may be the text as a whole)."""
     ends: str = ""
+    """An event of this kind ends texts whatever its members: those of the same `whose`, those `under` it (whose `whose`
+    begins like it, in any channel), or `all`."""
+    again: bool = False
+    """The texts that ended may be told anew afterwards."""
     whole: bool = False
+    """Texts are not told in pieces."""
     told: frozenset[str] = frozenset()
+    """The keys whose text is whole in any event."""
     grows: frozenset[str] = frozenset()
-    json: frozenset[str] = frozenset()
-    begins: Mapping[Path, tuple[str, Mapping[str, Any], Path]] = MappingProxyType({})
-    bare: tuple[str, ...] = ()
-    keep: frozenset[str] = frozenset({"index", "type"})
-    fails: bool = False
-    opaque: bool = False
+    """The keys whose text is told anew and longer each time."""
     either: bool = False
-    at: tuple[str, ...] = ()
-    ways: Mapping[Path, Path] = MappingProxyType({})
+    """Servers tell pieces, or all of it anew each time."""
+    json: frozenset[str] = frozenset()
+    """The keys whose pieces join to JSON."""
+    begins: Mapping[Path, tuple[str, Mapping[str, Any], Path]] = MappingProxyType({})
+    """The places at which a text may begin in such an event, each with the event in which its rest is told: its kind,
+    its members beside those that say whose it is, and the text's path; all other texts of such an event are whole."""
+    bare: tuple[str, ...] = ()
+    """The steps to a member that says nothing in such an event: texts in it would join with later pieces."""
+    keep: frozenset[str] = frozenset({"index", "type"})
+    """The members that every event of a text repeats."""
+    fails: bool = False
+    """Nothing follows."""
+    tells_error: bool = False
+    """The event's error is one after which others follow."""
+    opaque: bool = False
+    """Content that cannot be read: all of the event, or its members `raw` where there are any."""
+    raw: frozenset[str] = frozenset()
     silent: str | None = None
+    """The member that says, where it is true, that what stands beside it is a mark (`</s>`) and no piece of any text:
+    such strings go out empty."""
+    at: tuple[str, ...] = ()
+    """Where a whole answer has what the event carries: names of steps, those of `whose` stand for what they say."""
+    ways: Mapping[Path, Path] = MappingProxyType({})
+    """The places that a whole answer has elsewhere below that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """How a streamed answer is read: its media type, its kinds of events, and how it is written anew.
-
-    `kind` is the member that names an event's kind; without one an event is of the kind "". An event of a kind that
-    is not in `events` is an error. `named` writes the kind as the event's name, too. `done` is the text that ends the
-    stream where it is no event. `counted` is the member that numbers the events. `failure` makes the event that ends a
-    stream which the gateway breaks off, from (code, message). `goes_on` says that an `error` is one message among
-    others.
-    """
+    """How a streamed answer is read: its media type, its kinds of events, and how it is written anew."""
 
     media: str
     events: Mapping[str, Event]
+    """By kind; an event of a kind that is not here is an error."""
     failure: Callable[[str, str], tuple[str, dict[str, Any]]]
+    """Makes the event that ends a stream which the gateway breaks off, from (code, message)."""
     kind: str = ""
+    """The member that names an event's kind; without one an event is of the kind ""."""
     named: bool = False
+    """The kind is written as the event's name, too."""
     done: str = ""
+    """The text that ends the stream where it is no event."""
     counted: str = ""
+    """The member that numbers the events, with `counts_as` before the number where it is a text."""
+    counts_as: str = ""
     goes_on: bool = False
+    """An `error` is one message among others."""
 
     def kind_of(self, event: dict[str, Any]) -> str:
         kind = event.get(self.kind, "") if self.kind else ""
@@ -180,7 +189,10 @@ class Events:
             return []
         kind = self._stream.kind_of(event)
         entry = self._stream.events.get(kind)
-        if (event.get("error") is not None and not self._stream.goes_on) or (entry and entry.fails):
+        if self._stream.counts_as and self._stream.counted in event:
+            event = {**event, self._stream.counted: 0}  # ours takes its place
+        lasting = self._stream.goes_on or (entry is not None and entry.tells_error)
+        if (event.get("error") is not None and not lasting) or (entry and entry.fails):
             return self._failure(kind, event)
         if entry is None:
             raise ChunkError("a kind of event that nobody knows")
@@ -208,7 +220,11 @@ class Events:
     def _unread(self, kind: str, event: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         if not self._opaque:
             raise ChunkError("content that cannot be read")
-        return [self._out(kind, event)]
+        raw = self._stream.events[kind].raw
+        if not raw:
+            return [self._out(kind, event)]
+        told = self._whole({key: value for key, value in event.items() if key not in raw})
+        return [self._out(kind, told | {key: event[key] for key in event.keys() & raw})]
 
     def _whole(self, event: dict[str, Any], entry: Event | None = None) -> dict[str, Any]:
         standing = self._standing(entry, event) if entry else {}
@@ -234,9 +250,17 @@ class Events:
         """The rest of the texts that an event of this kind ends, before it."""
         if not entry.ends:
             return []
-        ended = list(self._texts) if entry.ends == "all" else [_whose(entry, event)]
-        self._over.update(ended)
-        return [sent for whose in ended for sent in self._flush(whose)]
+        return self._close(entry, _whose(entry, event))
+
+    def _close(self, entry: Event, whose: Path) -> list[tuple[str, dict[str, Any]]]:
+        ended = [whose]
+        if entry.ends == "all":
+            ended = list(self._texts)
+        elif entry.ends == "under":
+            ended = [each for each in self._texts if each[1 : len(whose) + 1] == whose]
+        if not entry.again:
+            self._over.update(ended)
+        return [sent for each in ended for sent in self._flush(each)]
 
     # -- events that carry pieces -----------------------------------------------------------------------------------
 
@@ -289,9 +313,7 @@ class Events:
 
     def _end(self, speaker: _Speaker) -> list[tuple[str, dict[str, Any]]]:
         """The rest of the texts of a speaker that ends and said nothing of them in the event that ends it."""
-        ended = list(self._texts) if speaker.entry.ends == "all" else [speaker.whose]
-        self._over.update(ended)
-        return [sent for whose in ended for sent in self._flush(whose)]
+        return self._close(speaker.entry, speaker.whose)
 
     def _walk(self, speaker: _Speaker, path: Path, node: Any) -> Any:
         if len(path) > MAX_DEPTH:
@@ -436,6 +458,8 @@ class Events:
         for open_ in self._texts.pop(whose, {}).values():
             if rest := open_.channel.close():
                 made = self._nest(open_.entry, open_.event, open_.path, rest, top=True)
+                if self._stream.counts_as and self._stream.counted in open_.event:
+                    made[self._stream.counted] = 0
                 found.append(self._out(open_.kind, made))
         return found
 
@@ -466,7 +490,8 @@ class Events:
     def _out(self, kind: str, event: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         counted = self._stream.counted
         if counted and counted in event:
-            event[counted] = self._sent
+            prefix = self._stream.counts_as
+            event[counted] = f"{prefix}{self._sent}" if prefix else self._sent
             self._sent += 1
         return kind, event
 
@@ -501,12 +526,20 @@ def _texts_at(way: Path, node: Any) -> Iterator[Path]:
 def _whose(entry: Event, event: dict[str, Any]) -> Path:
     who: list[str | int] = [entry.channel] if entry.channel else []
     for key in entry.whose:
-        value = event.get(key)
+        value = _member_at(event, key)
         if isinstance(value, str) and plain(value) and not key.endswith("index"):  # "0" is 0 to some clients
             who.append(value)
         else:
             who.append(_index(value or 0))
     return tuple(who)
+
+
+def _member_at(event: dict[str, Any], key: str) -> Any:
+    """A member of an event; `a.b` is a member of a member."""
+    node: Any = event
+    for step in key.split("."):
+        node = node.get(step) if isinstance(node, dict) else None
+    return node
 
 
 def _says_over(entry: Event, node: dict[str, Any]) -> bool:

@@ -32,8 +32,22 @@ def content_type(media: str) -> str:
     return f"{media}; charset=utf-8" if media == "text/plain" else media
 
 
+class MessageReader:
+    """Messages that come one by one (WebSocket): each is an event."""
+
+    def feed(self, data: bytes) -> list[sse.Event]:
+        try:
+            return [sse.Event(data.decode().rstrip("\n"))]
+        except UnicodeDecodeError:
+            raise sse.EventError("not UTF-8") from None
+
+    def close(self) -> list[sse.Event]:
+        return []
+
+
 FRAMINGS = {
     "text/event-stream": Framing(sse.EventReader, sse.write, sse.KEEP_ALIVE),
     "application/x-ndjson": Framing(ndjson.LineReader, ndjson.write, b""),
     "text/plain": Framing(chunks.ChunkReader, chunks.write, b""),
+    "websocket": Framing(MessageReader, ndjson.write, b""),
 }
