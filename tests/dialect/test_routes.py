@@ -88,6 +88,28 @@ def test_a_place_holds_one_plain_word(asked):
     assert RouteTable([route("/v2/models/{model}/infer")]).find("POST", asked) is None
 
 
+@pytest.mark.parametrize(
+    ("asked", "model"),
+    [
+        ("/v1/realtime?model=triage", "triage"),
+        ("/v1/realtime?model=llama3:8b", "llama3:8b"),
+        ("/v1/realtime?model=llama3%3A8b", "llama3:8b"),
+        ("/v1/realtime?model=org%2fvoice-1", "org/voice-1"),
+    ],
+)
+def test_a_models_name_is_read_from_a_query(asked, model):
+    found = RouteTable([route("/v1/realtime?model={model}")]).find("POST", asked)
+    assert isinstance(found, Match)
+    assert found.model == model
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?", "?model=", "?model=a&x=1", "?x=1&model=a", "?model=%41", "?model=a%00", "?model=a b", "?MODEL=a"]
+)
+def test_another_query_is_unknown(query):
+    assert RouteTable([route("/v1/realtime?model={model}")]).find("POST", f"/v1/realtime{query}") is None
+
+
 def test_a_query_is_part_of_a_path():
     table = RouteTable([route("/v1/messages"), route("/v1/messages?beta=true")])
     assert isinstance(table.find("POST", "/v1/messages?beta=true"), Match)

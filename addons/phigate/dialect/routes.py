@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from phigate.dialect.codecs import JSON
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from phigate.dialect.codecs import Codec
     from phigate.dialect.events import Stream
     from phigate.dialect.table import Dialect
+    from phigate.dialect.talk import Talk
 
 _PLACE = re.compile(r"\{(model|version|id)\}")
 _FORMS = {
@@ -26,6 +28,8 @@ _FORMS = {
     "version": r"[0-9]{1,9}",
     "id": r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}",
 }
+_IN_A_QUERY = r"(?P<model>[A-Za-z0-9](?:[A-Za-z0-9._:/@-]|%3[Aa]|%2[Ff]|%40){0,127})"
+"""A model's name in a query: clients write `:`, `/` and `@` encoded there (RFC 3986, 3.4), or not."""
 _JSON: Mapping[str, Codec] = MappingProxyType({"application/json": JSON})
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -34,14 +38,16 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 class Route:
     """One entry of a dialect's route table.
 
-    `path` may have `{model}` where the model's name stands (then nothing in the body names it), `{version}` and `{id}`.
+    `path` may have `{model}` where the model's name stands (then nothing in the body names it), `{version}` and `{id}`;
+    `{model}` may also be the last value of its query.
     `reads` and `answers` are the media types of a request's and an answer's body and how they are read. `stream` is how
     a streamed answer is read, None where the route knows none; `asks` says when a request wants one: `stream` (the
     member is true), `unless` (the member is not false), `always`. Of routes with one path, the first counts whose
     `when` is a member of the body. `sets` are members that every request goes on with, whatever the caller wrote there;
     `omits` are those it goes on without: what they ask for never goes out. `model` is the policy's model that is always
     meant. `table` is the route's own table, where its dialect's is not all there is to say. `done` are the statuses,
-    beside 200, of an answer that says only that something was done, and has no body.
+    beside 200, of an answer that says only that something was done, and has no body. `talk` makes it a WebSocket: what
+    the caller may say there; `stream` is how the answers are read.
     """
 
     name: str
@@ -54,6 +60,7 @@ class Route:
     stream: Stream | None = None
     asks: str = "stream"
     when: str | None = None
+    talk: Talk | None = None
     reads: Mapping[str, Codec] = field(default=_JSON)
     answers: Mapping[str, Codec] = field(default=_JSON)
     sets: Mapping[str, Any] = field(default=_NOTHING)
@@ -105,7 +112,8 @@ class RouteTable:
         for pattern, by_method in self._patterns.values():
             if found := pattern.match(path):
                 if routes := by_method.get(method):
-                    return Match(routes, found.groupdict().get("model"))
+                    model = found.groupdict().get("model")
+                    return Match(routes, unquote(model) if model else None)
                 known = False
         return known
 
@@ -114,9 +122,10 @@ def _pattern(path: str) -> re.Pattern[str]:
     """A route's path as an expression: a model's name has a `/` in it only where nothing follows."""
     parts = _PLACE.split(path)
     fixed, places = parts[::2], parts[1::2]
-    made = re.escape(fixed[0])
-    for place, after in zip(places, fixed[1:], strict=True):
-        form = _FORMS[place]
+    made, in_query = re.escape(fixed[0]), False
+    for before, place, after in zip(fixed, places, fixed[1:], strict=False):
+        in_query = in_query or "?" in before
+        form = _IN_A_QUERY if in_query and place == "model" else _FORMS[place]
         if place == "model" and after:
             form = form.replace("(?:/[A-Za-z0-9][A-Za-z0-9._:@-]{0,127})?", "")
         if after.startswith(":"):  # `/v1/models/NAME:predict`

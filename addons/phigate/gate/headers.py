@@ -19,11 +19,12 @@ METHODS = frozenset({b"DELETE", b"GET", b"POST"})
 VERSIONS = frozenset({b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0"})
 ONCE = frozenset(
     {b"host", b"authorization", b"content-type", b"content-length", b"content-encoding", b"transfer-encoding"}
+    | {b"upgrade", b"sec-websocket-key", b"sec-websocket-version"}
 )
 """Fields that two copies of make ambiguous (RFC 9110, 5.3; RFC 9112, 6.3)."""
 REASON_HEADERS = (b"phi-unmask", b"phi-break-glass", b"phi-justification")
 
-_PATH = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,511}(?:\?[A-Za-z0-9._=&-]{1,128})?\Z")
+_PATH = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,511}(?:\?[A-Za-z0-9._=&:@/%-]{1,256})?\Z")
 _PLAIN = re.compile(rb"[\x21-\x7e]{1,256}\Z")
 _SEGMENT_TRICK = re.compile(rb"//|/\.{1,2}(/|\Z)|%2f|%5c|%2e|%00|;", re.IGNORECASE)
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\Z")
@@ -39,9 +40,14 @@ def head_fault(
         return 400, "malformed"
     if method not in METHODS:
         return 405, "method-not-allowed"
-    if (authority and version != b"HTTP/2.0") or not _PATH.match(target) or _SEGMENT_TRICK.search(target):
+    if (authority and version != b"HTTP/2.0") or not _PATH.match(target) or _tricks(target):
         return 404, "route-unknown"
     return _fields_fault(list(fields))
+
+
+def _tricks(target: bytes) -> bool:
+    path, _, query = target.partition(b"?")
+    return bool(_SEGMENT_TRICK.search(path)) or b".." in query
 
 
 def _fields_fault(fields: Fields) -> tuple[int, str] | None:
