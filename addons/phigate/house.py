@@ -24,6 +24,7 @@ from phigate.capture.record import policy_record
 from phigate.dialect import generic, kserve_grpc
 from phigate.dialect.known import PROTOCOLS, ROUTES
 from phigate.dialect.routes import RouteTable
+from phigate.gate.seals import Seal
 from phigate.host.addresses import Addresses
 from phigate.identity.follow import Follow
 from phigate.identity.keyring import Keyring, KeyringFault, open_keyring
@@ -345,6 +346,13 @@ class House:
         paths = self.paths_of(exchange.target, route, "answer" if answering else "request")
         caller = self._for(exchange, mask) if mask else None
         return Sight(self.sources.detectors, self.secrets, caller, shown, names, paths, exchange.stand_ins)
+
+    def seal_of(self, exchange: Exchange) -> Seal | None:
+        """What marks the names of things that a server keeps for this caller; None where nobody is known to ask."""
+        subject = exchange.subject
+        return (
+            Seal((subject.issuer, subject.id), tuple(each.digest for each in self.secrets.every)) if subject else None
+        )
 
     def _for(self, exchange: Exchange, mask: Mask) -> Transformer:
         subject = exchange.subject

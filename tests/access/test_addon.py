@@ -106,6 +106,16 @@ async def test_no_route_is_no_way(house):
     assert passage.exchange.refusal.reason == "route-unknown"
 
 
+async def test_what_a_server_keeps_for_one_caller_is_named_by_nobody_else(house):
+    flow = asking(method="GET", path="/mcp", mcp_session_id="3f2b")
+    passage = await asked(house, flow, route="mcp-listen")
+    assert (passage.exchange.refusal.status, passage.exchange.refusal.reason) == (404, "session-unknown")
+    told = house.seal_of(passage.exchange).tell("3f2b")
+    passage = await asked(house, asking(method="GET", path="/mcp", mcp_session_id=told), route="mcp-listen")
+    assert passage.exchange.refusal.reason == "no-rule"
+    assert passage.fields[b"mcp-session-id"] == b"3f2b"
+
+
 async def test_a_body_where_none_belongs_is_refused(house):
     flow = asking(method="GET", path="/v1/models")
     flow.request.content = b"{}"

@@ -84,6 +84,14 @@ def test_what_the_two_sides_compare_is_kept():
     assert asked(kept, FIELDS) == kept
 
 
+@pytest.mark.parametrize("own", ["41bcdd71-0a26-4bca-ab17-2d260332b40c", "41bcdd71-0a26-4bca-ab17-2d260332b40c-17"])
+def test_ids_that_the_two_sides_make_up_are_kept(own):
+    kept = {"jsonrpc": "2.0", "id": own, "result": {"_meta": {"progressToken": own}}}
+    assert whole(kept, DIALECT)[0] == kept
+    data = f"id: {own}\ndata: {json.dumps(kept)}\n\n".encode()
+    assert streamed([data], DIALECT, STREAM)[0].startswith(f"id: {own}\n".encode())
+
+
 @pytest.mark.parametrize("version", ["1942-03-07", "2025-06-18 jane", ["2025-06-18", "1942-03-07"]])
 def test_a_version_that_is_none_is_text(version):
     assert "1942-03-07" not in json.dumps(whole(answer(protocolVersion=version), DIALECT)[0])
@@ -210,3 +218,4 @@ def test_what_servers_compare_with_the_message_is_said_from_the_message(request_
 
 def test_a_session_and_where_it_goes_on_are_all_that_passes_of_a_head():
     assert DIALECT.passes == {b"mcp-session-id", b"mcp-protocol-version", b"last-event-id"}
+    assert DIALECT.owned == DIALECT.passes - {b"mcp-protocol-version"}

@@ -124,6 +124,19 @@ async def test_a_whole_answer_has_the_status_that_the_server_gave_it(house):
     assert (await taken(house, completion(), status=202)).status == 202
 
 
+async def test_the_name_of_a_session_is_told_with_its_callers_seal(house):
+    flow = asking()
+    passage = released(flow, house, route="mcp-send")
+    passage.exchange.decision = released(asking(), house).exchange.decision
+    passage.plan, passage.raw, passage.upstream_status = "whole", b"{}", 200
+    passage.answer_fields = {b"mcp-session-id": b"3f2b", b"mcp-protocol-version": b"2025-06-18", b"server": b"x"}
+    flows.withhold(flow, passage)
+    await meet(Masking(house), "response", flow)
+    told = dict(passage.answer_head)
+    assert told.keys() == {b"content-type", b"mcp-session-id", b"mcp-protocol-version"}
+    assert house.seal_of(passage.exchange).read(told[b"mcp-session-id"].decode()) == "3f2b"
+
+
 async def test_an_answer_that_cannot_be_read_is_refused_and_dropped(house):
     passage = await taken(house, b"{" + CANARY_TEXT.encode())
     assert (passage.exchange.refusal.status, passage.exchange.refusal.reason) == (502, "answer-unreadable")

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from dataclasses import replace
 
 import orjson
@@ -162,6 +163,14 @@ def test_an_event_that_only_tells_its_id_is_passed_on():
     assert stream.feed(b"id: a-7\ndata:\n\n") == b"id: a-7\ndata: \n\n"
     assert CANARY_SSN.encode() not in stream.feed(f"id: {CANARY_SSN}\ndata\n\n".encode())
     assert stream.feed(b"data:\n\n") == b":\n\n"
+
+
+def test_an_id_of_the_server_s_own_form_is_told_as_the_client_is_to_know_it():
+    form = replace(openai.STREAM, ids=re.compile(r"[0-9a-f-]{36}"))
+    own = "41bcdd71-0a26-4bca-ab17-2d260332b40c"
+    stream = MaskedStream(sight(), openai.DIALECT, form, tells=lambda name: name + ".seal")
+    for event in (f"id: {own}\ndata:\n\n", f'id: {own}\ndata: {{"choices":[]}}\n\n'):
+        assert stream.feed(event.encode()).startswith(f"id: {own}.seal\n".encode())
 
 
 def test_usage_of_the_last_chunk_is_kept():

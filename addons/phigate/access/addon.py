@@ -64,7 +64,23 @@ class Access:
         passage.route = route = asked.route
         exchange.dialect, exchange.route, exchange.actions = route.dialect, route.name, frozenset({route.action})
         exchange.request, exchange.model, exchange.streaming = asked.tree, asked.model, asked.streaming
-        return self._address(passage, asked) or _beyond(exchange) or self._decide(passage, asked)
+        return (
+            self._address(passage, asked)
+            or _beyond(exchange)
+            or self._of_caller(passage)
+            or self._decide(passage, asked)
+        )
+
+    def _of_caller(self, passage: flows.Passage) -> Refusal | None:
+        """What the request names of the things that the server keeps for a caller, it names as this caller was told."""
+        exchange, fields = passage.exchange, passage.fields
+        seal = self.house.seal_of(exchange)
+        for name in dialect_of(exchange.dialect).owned & fields.keys():
+            own = seal.read(fields[name].decode("latin-1")) if seal else None
+            if own is None:
+                return replies.fault(404, "session-unknown")
+            fields[name] = own.encode("latin-1")
+        return None
 
     def _address(self, passage: flows.Passage, asked: Asked) -> Refusal | None:
         """Which model of the policy the name means, and where it stands."""

@@ -21,6 +21,7 @@ MESSAGES = {
     "model-ambiguous": "More than one model of this gateway answers to this name.",
     "stored-state": "What the server keeps of other exchanges is not reached through this gateway: send the whole "
     "conversation.",
+    "session-unknown": "This session is not one of the caller's.",
     "steering-refused": "Under this rule's mask a request may not decide word by word what the model writes: leave out "
     "tiny token limits, grammars, choices and biases.",
     "reason-missing": "This header needs a reason of 3 to 500 printable characters.",

@@ -28,6 +28,7 @@ from phigate.dialect.tree import (
 )
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Iterator, Mapping
 
     from phigate.dialect.channels import Twice
@@ -114,6 +115,8 @@ class Stream:
     counts_as: str = ""
     goes_on: bool = False
     """An `error` is one message among others."""
+    ids: re.Pattern[str] | None = None
+    """The form in which a server names its events, which no model writes."""
 
     def kind_of(self, event: dict[str, Any]) -> str:
         kind = event.get(self.kind, "") if self.kind else ""

@@ -27,6 +27,8 @@ PATH = "/mcp"
 
 VERSION = re.compile(r"2024-11-05|2025-03-26|2025-06-18|2025-11-25|2026-07-28")
 """The protocol's versions: dates, which the two sides compare letter by letter."""
+ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:[_-][0-9a-z]{1,16}){0,2}")
+"""A UUID (RFC 9562), perhaps with a counter: what clients and servers call their messages."""
 _META = "io.modelcontextprotocol/"
 
 FIELDS = Fields(
@@ -43,6 +45,7 @@ FIELDS = Fields(
     forms={
         **dict.fromkeys(("protocolVersion", "supportedVersions", "supported", _META + "protocolVersion"), VERSION),
         **dict.fromkeys(("lastModified", "createdAt", "lastUpdatedAt"), TIME),
+        **dict.fromkeys(("id", "progressToken", "requestId", "taskId"), ID),
         "$schema": re.compile(r"https?://json-schema\.org/[a-z0-9/-]{1,40}/schema#?"),
     },
 )
@@ -105,7 +108,7 @@ def _field(value: str) -> bytes:
     return b"=?base64?" + b64encode(value.encode()) + b"?="
 
 
-STREAM = Stream("text/event-stream", {"": Event(whole=True)}, failure, goes_on=True)
+STREAM = Stream("text/event-stream", {"": Event(whole=True)}, failure, goes_on=True, ids=ID)
 
 ROUTES = (
     Route(
@@ -135,4 +138,5 @@ DIALECT = Dialect(
     unclear=opaque,
     heads=heads,
     passes=frozenset({b"mcp-session-id", b"mcp-protocol-version", b"last-event-id"}),
+    owned=frozenset({b"mcp-session-id", b"last-event-id"}),
 )

@@ -38,7 +38,8 @@ class Dialect:
     model's own credential is shown to it, `head` what else goes upstream with every request, `heads` the fields that
     say again what a request's tree says, `lists` whether an answer may be a list. `folds` says that a server may read
     members' names in any case (Go's do): lower case is read alike by all. `passes` are fields of a request's and of an
-    answer's head that go on, where they are plain words.
+    answer's head that go on, where they are plain words; those of them that name what the server keeps for one caller
+    are `owned`, and so are then the ids of a stream's events: no other caller can use them.
     `part_of` is the protocol that a policy's `speaks` names, where several tables describe one. `bytes_in` are members
     of a request that hold bytes, which nobody is shown.
     """
@@ -60,6 +61,7 @@ class Dialect:
     folds: bool = False
     heads: Callable[[Any], list[tuple[bytes, bytes]]] = _no_fields
     passes: frozenset[bytes] = frozenset()
+    owned: frozenset[bytes] = frozenset()
     part_of: str = ""
     bytes_in: frozenset[str] = frozenset()
 

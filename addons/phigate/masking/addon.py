@@ -85,7 +85,7 @@ class Masking:
             return
         guard = Guard(self.house, flow, passage, exchange.decision, route.stream)
         media = (b"content-type", content_type(route.stream.media).encode())
-        fields = [*replies.mark_headers(exchange), media, *_passed(passage)]
+        fields = [*replies.mark_headers(exchange), media, *self._passed(passage)]
         if flow.request.http_version == "HTTP/1.1":
             fields.append((b"transfer-encoding", b"chunked"))
         flow.response = flows.answer(200, fields, None)
@@ -117,12 +117,21 @@ class Masking:
                 passage.answer, head, passage.answer_shown, exchange.usage = whole(
                     *(passage.raw, sight, dialect, passage.answer_codec, passage.answer_fields), opaque=permit.opaque
                 )
-                passage.status, passage.answer_head = passage.upstream_status, [*head, *_passed(passage)]
+                passage.status, passage.answer_head = passage.upstream_status, [*head, *self._passed(passage)]
         except ValueError:
             passage.outcome, exchange.refusal = "unmaskable", UNMASKABLE
         passage.raw = b""
         exchange.found_out = sight.found
         exchange.identifiers |= sight.identifiers
+
+    def _passed(self, passage: flows.Passage) -> list[tuple[bytes, bytes]]:
+        """What of the upstream's head goes out: what the dialect says, where it is a plain word."""
+        dialect, seal = _dialect(passage), self.house.seal_of(passage.exchange)
+        passed = headers.passing(passage.answer_fields, dialect.passes)
+        return [
+            (name, seal.tell(value.decode()).encode() if seal and name in dialect.owned else value)
+            for name, value in passed
+        ]
 
 
 class Guard:
@@ -138,7 +147,9 @@ class Guard:
         self._passage = passage
         self._sight = house.sight(passage.exchange, permit.mask, answering=True)
         self._stream = stream
-        self._masked = MaskedStream(self._sight, _dialect(passage), stream, opaque=permit.opaque)
+        dialect, seal = _dialect(passage), self._house.seal_of(passage.exchange)
+        tells = seal.tell if seal and dialect.owned else str
+        self._masked = MaskedStream(self._sight, dialect, stream, opaque=permit.opaque, tells=tells)
         self._decoder = encodings.decoder(_encoding(passage))
         self._parts = 0
         self._shown: list[str] = []
@@ -198,8 +209,3 @@ def _encoding(passage: flows.Passage) -> str:
 
 def _dialect(passage: flows.Passage) -> Dialect:
     return spoken(passage.route) if passage.route else dialect_of(passage.exchange.dialect)
-
-
-def _passed(passage: flows.Passage) -> list[tuple[bytes, bytes]]:
-    """What of the upstream's head goes out: what the dialect says, where it is a plain word."""
-    return headers.passing(passage.answer_fields, _dialect(passage).passes)

@@ -49,10 +49,12 @@ class MaskedStream:
     """Bytes of a stream of events in, masked bytes out, at any chunking; raises ValueError when it cannot be read.
 
     `shown` collects the text for bystanders since it was last taken. `opaque` lets pass what the dialect says cannot be
-    read.
+    read, `tells` gives the id of an event as the client is told it.
     """
 
-    def __init__(self, sight: Sight, dialect: Dialect, stream: Stream, *, opaque: bool = False) -> None:
+    def __init__(
+        self, sight: Sight, dialect: Dialect, stream: Stream, *, opaque: bool = False, tells: Callable[[str], str] = str
+    ) -> None:
         self._sight, self._dialect, self._stream = sight, dialect, stream
         self._shown: list[str] = []
         self._framing, self._unread = FRAMINGS[stream.media], opaque
@@ -61,7 +63,7 @@ class MaskedStream:
         self._events = Events(
             *(stream, dialect.answer, channel, self._twice, sight.for_caller, self._named, self._said), opaque=opaque
         )
-        self._id = ""
+        self._id, self._tells = "", tells
         self.usage: dict[str, int] = {}
         self.ended = False
 
@@ -115,17 +117,22 @@ class MaskedStream:
         if self.ended:
             return b""
         if not data:  # an event that only tells its id, from which a client may go on later
-            return self._framing.write(b"", "", self._sight.for_caller(own)) if own else self._framing.keep_alive
+            return self._framing.write(b"", "", self._place(own)) if own else self._framing.keep_alive
         if self._stream.done and data.strip() == self._stream.done:
             self.ended = True
             return self._send(self._events.close()) + self._framing.write(self._stream.done.encode(), "", "")
-        self._id = self._sight.for_caller(own) if own else self._id
+        self._id = self._place(own) if own else self._id
         event = orjson.loads(data)
         if not self._unread and self._dialect.unclear(event):
             raise ValueError("content that cannot be read")
         out = self._send(self._events.feed(event))
         self.usage |= self._dialect.used(event)
         return out
+
+    def _place(self, own: str) -> str:
+        """An event's id as a client is told it."""
+        form = self._stream.ids
+        return self._tells(own if form and form.fullmatch(own) else self._sight.for_caller(own))
 
     def _send(self, events: list[tuple[str, dict[str, Any]]]) -> bytes:
         out = [
