@@ -19,6 +19,7 @@ REFUSED = {
         *("stored response", "stored input", "audio data", "partial image"),
         *("an event nobody knows", "an event nobody knows, nested"),
     },
+    "openai chat": {"id", "tool_calls name"},  # in single characters: constants do not come in pieces
     "anthropic": {"an event nobody knows"},
     "tgi": {"tokenize"},
     "cohere": {"a field nobody knows", "an event nobody knows"},
@@ -27,7 +28,7 @@ REFUSED = {
     "vllm": {"detokenize prompt", "chat render", "inference token_ids", "demo server, cumulative"},
 }
 """Channels of protocols that the gateway speaks which it refuses all the same: what nobody can read, or should."""
-SILENT = {"openai audio", "openai stored", "mcp"}
+SILENT = {"openai stored"}
 """Protocols that it does not speak; of all others the channels are masked or left out, not refused."""
 SPOKEN = set(tables.DIALECTS) - SILENT
 COUNTED = re.compile(r"(?<=[A-Za-z]) \d+/\d+(?= \|)")
@@ -36,9 +37,6 @@ USUAL = "to: [chat, complete, embed]\n"
 ALL = "to: [chat, complete, embed, transcribe, rank, predict, manage-models]\n"
 """What the rule of the sample policy permits, and what this one does, so that every protocol is masked by it."""
 KNOWN = {
-    "openai chat / id / whole: LEAK",  # an identifier behind `chatcmpl-` is taken for a part of the id
-    "openai chat / id / stream: LEAK",
-    "openai chat / tool_calls name / stream: LEAK",  # of a name in single characters the first go out
     "anthropic / a field nobody knows / stream: LEAK",  # of a ping, in single characters
 }
 """What is wrong and known to be: nothing else may be."""
