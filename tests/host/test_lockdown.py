@@ -166,6 +166,26 @@ async def test_cutting_an_upstream_ends_what_it_was_answering(context):
         held.set()
 
 
+async def test_an_upstream_is_cut_while_what_came_from_it_waits_for_its_turn(context):
+    answered, held = threading.Event(), threading.Event()
+    with ModelServer() as model:
+        model.script = Answer([answered, b"data", held])
+        async with listening(context, model.url) as port:
+            reader, writer = await connected(port, context)
+            writer.write(REQUEST)
+            await asyncio.to_thread(model.wait_for, 1)
+            (connection,) = context.master.addons.get("proxyserver").connections.values()
+            turn = connection._server_event_lock
+            async with turn:
+                answered.set()
+                await until(lambda: turn._waiters)
+                lockdown.cut_upstream(context.master, flow_of(context))
+            answer = await asyncio.wait_for(reader.read(), 2)
+            assert answer.startswith(b"HTTP/1.1 502 ")
+            writer.close()
+        held.set()
+
+
 @pytest.mark.parametrize("cut", [lockdown.cut_flow, lockdown.cut_upstream])
 def test_a_flow_whose_connection_is_gone_has_nothing_to_cut(context, cut):
     cut(context.master, tflow.tflow())

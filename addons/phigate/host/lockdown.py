@@ -7,6 +7,7 @@ themselves; and should the gateway's addons be removed all the same, `slam` shut
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
@@ -113,12 +114,20 @@ def cut_connections(master: Master) -> None:
 
 
 def cut_upstream(master: Master, flow: Any) -> None:
-    """End one flow's upstream connection; its client connection ends with it where an answer was under way."""
+    """End one flow's upstream connection; its client connection ends with it where an answer was under way.
+
+    Its reader is cancelled where it is what runs. Elsewhere it may wait for its turn to hand over what it has read:
+    cancelled there it would end without a word, and the client would wait for ever. It finds the connection closed.
+    """
     proxyserver = master.addons.get("proxyserver")
     handler = proxyserver.connections.get(flow.client_conn.id) if proxyserver else None
     transport = handler.transports.get(flow.server_conn) if handler else None
-    if transport is not None and transport.handler is not None:
+    if transport is None or transport.handler is None:
+        return
+    if transport.writer is None or transport.handler is asyncio.current_task():
         transport.handler.cancel("the exchange was broken off")
+    else:
+        transport.writer.transport.abort()
 
 
 def cut_flow(master: Master, flow: Any) -> None:
