@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NAME = "llamacpp"
 
-PROSE = frozenset({"content", "prompt", "text", "input", "input_prefix", "input_suffix", "query"})
+PROSE = frozenset({"content", "reasoning_content", "prompt", "text", "input", "input_prefix", "input_suffix", "query"})
 
 ANSWER = Fields(
     constant=frozenset(
