@@ -104,6 +104,33 @@ def test_what_nobody_can_read_passes_only_where_the_rule_says_so(sentence, named
     assert leaks(orjson.dumps(shown)) == []
 
 
+IDS = list(range(100, 112))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "tree"),
+    [
+        ("inputs told again", {"inputs": [tensor("INT64", 12, data=IDS)]}),
+        ("beside the tensors", infer(tensor(BYTES, 1, data=["fine"]), ids_of_my_own=IDS)),
+        ("parameters", infer(tensor(BYTES, 1, data=["fine"]), parameters={"ids": IDS})),
+        ("parameters of a tensor", infer(tensor(BYTES, 1, data=["fine"], parameters={"ids": IDS}))),
+        ("pieces of a text", infer(tensor(BYTES, 3, name="output_tokens", data=["536-", "22-", "8145"]))),
+        ("a text with signs that no text has", infer(tensor(BYTES, 1, data=["fine"]), novel="5\x003\x006")),
+        ("numbers among texts", infer(tensor(BYTES, 12, data=IDS))),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_no_other_place_carries_what_nobody_can_read(sentence, tree):
+    with pytest.raises(ValueError, match="cannot be read"):
+        masked(tree)
+
+
+def test_a_tensor_of_nothing_says_nothing_by_its_shape():
+    assert masked(infer(tensor("FP32", 1, 0, 6, data=[])))[0] == infer(tensor("FP32", 1, 0, 6, data=[]))
+    with pytest.raises(ValueError, match="shape"):
+        masked(infer(tensor("FP32", 5, 3, 6, 0, data=[])))
+
+
 def test_numbers_in_json_that_may_be_text_are_refused_too():
     with pytest.raises(ValueError, match="cannot be read"):
         masked(infer(tensor("INT32", 9, data=[5, 3, 6, 2, 2, 8, 1, 4, 5])))
@@ -260,6 +287,9 @@ TEXT = tensor(BYTES, 1, name="text_input", data=["hello"])
         ("a picture", asked(tensor("UINT8", 64, data=list(range(64)))), True),
         ("no text", asked({**tensor(BYTES, 1), "data": ["\0"]}), True),
         ("a member that nobody knows", {"inputs": [], "files": []}, True),
+        ("token ids where answers are asked for", asked(TEXT, outputs=[tensor("INT64", 12, data=IDS)]), True),
+        ("token ids as outputs alone", TENSORS.read(orjson.dumps(infer(tensor("INT64", 12, data=IDS))), {}), True),
+        ("token ids as parameters", asked(TEXT, parameters={"ids": IDS}), True),
         ("a member of a tensor that nobody knows", asked({**TEXT, "uri": "s3://x"}), True),
         ("to generate", {"text_input": "hello", "parameters": {"max_tokens": 100, "stream": True}}, False),
         ("a picture to generate from", {"text_input": "hello", "image": "aGk="}, True),

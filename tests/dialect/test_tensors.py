@@ -75,6 +75,10 @@ def test_a_body_without_bytes_is_json():
     assert fields == [(b"content-type", b"application/json")]
 
 
+def test_what_it_holds_is_in_no_message():
+    assert "Jane" not in repr(Unread(BYTES, 4, b"Jane"))
+
+
 def test_a_record_shows_of_numbers_only_how_many():
     tree = TENSORS.read(*binary((SCORES, b"\xff" * 8)))
     assert orjson.loads(orjson.dumps(tree["outputs"][0]["data"])) == {"datatype": "FP32", "size": 2}
@@ -210,7 +214,13 @@ def test_elements_that_are_no_text(data, expected):
 
 
 @pytest.mark.parametrize(
-    ("tree", "expected"), [({"a": ["x", 1, None]}, False), ({"a": [{"b": Unread(BYTES, 1, b"\xff")}]}, True)]
+    ("tree", "expected"),
+    [
+        ({"a": ["x", 1, None]}, False),
+        ({"a": [{"b": Unread(BYTES, 1, b"\xff")}]}, True),
+        ({"a": ["5\0003\0006"]}, True),
+        ({"5\0003": 1}, True),
+    ],
 )
 def test_whether_anything_stays_apart(tree, expected):
     assert apart(tree) is expected

@@ -7,6 +7,7 @@ import codecs
 import orjson
 
 from phigate.dialect.sse import Event, EventError
+from phigate.dialect.tensors import is_text
 
 MEMBER = "text"
 """The member of an event that holds its piece."""
@@ -24,6 +25,8 @@ class ChunkReader:
             text = self._decoder.decode(data, final)
         except UnicodeDecodeError:
             raise EventError("not UTF-8") from None
+        if not is_text(text):
+            raise EventError("no text")
         return [Event(orjson.dumps({MEMBER: text}).decode())] if text else []
 
     def close(self) -> list[Event]:

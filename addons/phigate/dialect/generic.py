@@ -16,6 +16,7 @@ import orjson
 from phigate.dialect.chunks import MEMBER
 from phigate.dialect.codecs import JSON
 from phigate.dialect.events import Event, Stream
+from phigate.dialect.kserve import steers
 from phigate.dialect.routes import Match, Route, RouteTable
 from phigate.dialect.table import Dialect
 from phigate.dialect.torchserve import READS, unclear, unreadable
@@ -49,7 +50,15 @@ def _sentence(_code: str, message: str) -> tuple[str, dict[str, Any]]:
 
 
 DIALECT = Dialect(
-    NAME, (), request=WHOLE, answer=WHOLE, error=error_body, unreadable=unreadable, unclear=unclear, lists=True
+    NAME,
+    (),
+    request=WHOLE,
+    answer=WHOLE,
+    error=error_body,
+    unreadable=unreadable,
+    unclear=unclear,
+    steers=steers,
+    lists=True,
 )
 
 

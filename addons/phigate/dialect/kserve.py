@@ -19,7 +19,7 @@ from phigate.dialect.events import Event, Stream
 from phigate.dialect.routes import Route
 from phigate.dialect.steering import few, picks
 from phigate.dialect.table import Dialect
-from phigate.dialect.tensors import TENSORS, Unread, spelled, unread
+from phigate.dialect.tensors import TENSORS, Unread, apart, spelled, unread
 from phigate.dialect.tree import Fields
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ _TENSOR_KEYS = frozenset({"name", "shape", "datatype", "parameters", "data"})
 _OPAQUE = re.compile(r"image|audio|video|multi_modal|embed|^file:", re.IGNORECASE)
 """Members of a generate or load request that hold or name content that is no text."""
 _SHARED = "shared_memory"
+_COUNTED = frozenset({"data", "shape"})
+"""Members of a tensor that were looked at already."""
 
 _LIMITS = frozenset(
     {"max_tokens", "max_new_tokens", "max_output_tokens", "max_completion_tokens", "request_output_len", "max_length"}
@@ -93,19 +95,29 @@ def unreadable(request: Any) -> bool:
     if "inputs" in request and isinstance(request["inputs"], list):
         if not request.keys() <= _REQUEST_KEYS:
             return True
-        inputs = request["inputs"]
-        return any(each.keys() - _TENSOR_KEYS or unread(each, answer=False) for each in inputs)
-    return any(_OPAQUE.search(key) and value for key, value in _members(request)) or spelled(request, floats=False)
+        if any(each.keys() - _TENSOR_KEYS for each in request["inputs"]):
+            return True
+        return _unread(request, answer=False)
+    return _unread(request, answer=False) or any(_OPAQUE.search(key) and value for key, value in _members(request))
 
 
 def unclear(answer: Any) -> bool:
     """Whether an answer, or an event, holds what nobody can read."""
     if not isinstance(answer, dict):
         return False
-    outputs = answer.get("outputs")
-    if isinstance(outputs, list) and any(isinstance(each, dict) and "data" in each for each in outputs):
-        return any(unread(each, answer=True) for each in outputs)
-    return spelled({key: value for key, value in answer.items() if key not in ANSWER.drop})
+    return _unread({key: value for key, value in answer.items() if key not in ANSWER.drop}, answer=True)
+
+
+def _unread(message: dict[str, Any], *, answer: bool) -> bool:
+    """Whether a message's tensors, or lists of numbers anywhere else in it, hold what nobody can read."""
+    rest = dict(message)
+    for key in ("inputs", "outputs"):
+        tensors = message.get(key)
+        if isinstance(tensors, list) and all(isinstance(each, dict) for each in tensors):
+            if any(unread(each, answer=answer) for each in tensors if "data" in each):
+                return True
+            rest[key] = [{name: value for name, value in each.items() if name not in _COUNTED} for each in tensors]
+    return apart(rest) or spelled(rest, floats=answer)
 
 
 def stored(request: Any) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -42,6 +42,8 @@ FLOATS = frozenset({"FP16", "BF16", "FP32", "FP64"})
 _SIZE = "binary_data_size"
 _LENGTH = b"inference-header-content-length"
 _MAX_RANK = 16
+_MAX_RANK_OF_NOTHING = 3
+"""Dimensions of a tensor without elements: its shape could say anything."""
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 """Signs that no text has: with them between its letters a text reads as something else (UTF-16)."""
 
@@ -55,6 +57,8 @@ _FLAGS = range(-1, 6)
 that early, and hardly a number of anybody's is made of these digits alone."""
 _TOKENS = re.compile(r"token|sequence|(?:^|_)(?:input|output|prompt|generated|beam)s?_?ids?\b", re.IGNORECASE)
 """Names of tensors whose numbers are text, however few."""
+_PIECES = re.compile("token", re.IGNORECASE)
+"""Names of tensors whose texts may be pieces of one, too small to find anything in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class Unread:
 
     datatype: str
     size: int
-    _content: Any
+    _content: Any = field(repr=False)
 
     @property
     def content(self) -> Any:
@@ -105,6 +109,11 @@ def joined(parts: Iterable[bytes]) -> bytes:
     return b"".join(len(part).to_bytes(4, "little") + part for part in parts)
 
 
+def is_text(text: str) -> bool:
+    """Whether a text has none of the signs that only other things have."""
+    return not _NO_TEXT.search(text)
+
+
 def text_of(element: bytes) -> str | Unread:
     """An element as text, or apart where it is none (pickles, pictures, UTF-16)."""
     try:
@@ -142,7 +151,9 @@ def unread(tensor: Mapping[str, Any], *, answer: bool) -> bool:
     if isinstance(data, Unread):
         floats = data.datatype in FLOATS
         return (answer or not floats) and spells(name if isinstance(name, str) else "", data.numbers(), floats=floats)
-    return any(isinstance(each, Unread) for each in _flat(data)) or spelled(data)
+    found = list(_flat(data))
+    pieces = answer and len(found) > 1 and isinstance(name, str) and bool(_PIECES.search(name))
+    return pieces or any(isinstance(each, Unread) for each in found) or spelled(data)
 
 
 def spelled(tree: Any, name: str = "", *, floats: bool = True) -> bool:
@@ -165,14 +176,14 @@ def spelled(tree: Any, name: str = "", *, floats: bool = True) -> bool:
 
 
 def apart(tree: Any) -> bool:
-    """Whether anything in a tree is `Unread`."""
+    """Whether anything in a tree is no text: `Unread`, or a string with signs that no text has."""
     stack = [tree]
     while stack:
         node = stack.pop()
-        if isinstance(node, Unread):
+        if isinstance(node, Unread) or (isinstance(node, str) and not is_text(node)):
             return True
         if isinstance(node, dict):
-            stack += node.values()
+            stack += [*node, *node.values()]
         elif isinstance(node, list):
             stack += node
     return False
@@ -320,7 +331,10 @@ def _count(shape: Any) -> int:
         or any(type(each) is not int or each < 0 for each in shape)
     ):
         raise ValueError("shape")
-    return math.prod(shape)
+    count = math.prod(shape)
+    if not count and len(shape) > _MAX_RANK_OF_NOTHING:
+        raise ValueError("shape")
+    return count
 
 
 def _whole(digits: bytes) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from phigate.dialect.codecs import BARE, JSON, Json
+from phigate.dialect.kserve import steers
 from phigate.dialect.routes import Route
 from phigate.dialect.table import Dialect
 from phigate.dialect.tensors import Unread, apart, spelled, text_of
@@ -134,4 +135,5 @@ DIALECT = Dialect(
     error=error_body,
     unreadable=unreadable,
     unclear=unclear,
+    steers=steers,
 )

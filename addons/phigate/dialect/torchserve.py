@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from phigate.dialect.codecs import JSON, LOOSE, TEXT
+from phigate.dialect.kserve import steers
 from phigate.dialect.routes import Route
 from phigate.dialect.table import Dialect
 from phigate.dialect.tensors import Unread, apart, spelled, text_of
@@ -93,5 +94,6 @@ DIALECT = Dialect(
     error=error_body,
     unreadable=unreadable,
     unclear=unclear,
+    steers=steers,
     lists=True,
 )
