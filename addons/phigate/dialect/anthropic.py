@@ -184,7 +184,7 @@ STREAM = Stream(
         "content_block_stop": Event(whose=("index",), whole=True, ends="own"),
         "message_delta": Event(whole=True, ends="all"),
         "message_stop": Event(whole=True, ends="all"),
-        "ping": Event(whole=True),
+        "ping": Event(),
         "error": Event(fails=True),
     },
     failure,
