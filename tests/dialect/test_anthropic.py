@@ -199,6 +199,10 @@ def test_the_rest_of_a_text_comes_before_the_end_of_its_block():
         ),
         ("an index that is text", {"type": "content_block_delta", "index": "1", "delta": {"text": "536-22-"}}),
         ("an index below nothing", {"type": "content_block_delta", "index": -1, "delta": {"text": "536-22-"}}),
+        (
+            "a text that is none",
+            {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": 5}},
+        ),
         ("an event of 4 MB", {"type": "content_block_delta", "index": 1, "delta": {"text": "x" * 4 * 1024 * 1024}}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -196,6 +196,10 @@ def test_the_echo_of_a_prompt_is_masked():
         ("text before any content", {"type": "message-start", "delta": {"message": {"content": ["536-22-"]}}}),
         ("text after its end", {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": "8"}}}}),
         ("an index that is text", {"type": "content-delta", "index": "1", "delta": {"message": {"content": "536-"}}}),
+        (
+            "a text that is none",
+            {"type": "content-delta", "index": 1, "delta": {"message": {"content": {"text": ["8"]}}}},
+        ),
         ("an event of 4 MB", {"type": "content-delta", "index": 1, "delta": {"message": "x" * 4 * 1024 * 1024}}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

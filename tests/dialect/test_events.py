@@ -488,3 +488,12 @@ def test_where_an_error_is_one_message_among_others_more_may_follow():
     made = Plain(stream, ANSWER, Upper, lambda make: make(str.upper), str)
     assert made.feed({"id": 1, "error": {"message": "echo"}}) == [{"id": 1, "error": {"message": "ECHO"}}]
     assert made.feed({"id": 2, "text": "more"}) == [{"id": 2, "text": "MORE"}]
+
+
+@pytest.mark.parametrize("value", [5, 0.5, True, ["536-22-"], {"a": "536-22-"}])
+def test_where_only_text_may_stand_nothing_else_does(value):
+    stream = replace(BLOCKS, events={"piece": Event(whose=("index",), under="delta", texts=frozenset({"text"}))})
+    made = Events(stream, ANSWER, Upper, lambda make: make(str.upper), str)
+    assert made.feed({"type": "piece", "delta": {"text": None}})
+    with pytest.raises(ChunkError):
+        made.feed({"type": "piece", "delta": {"text": value}})

@@ -159,6 +159,9 @@ def steers(request: Any) -> tuple[str, ...]:
     return tuple(found)
 
 
+_PIECES = frozenset({"text", "thinking", "partial_json"})
+
+
 def _rest(kind: str, key: str) -> tuple[str, Mapping[str, Any], tuple[str, str]]:
     return "content_block_delta", {"delta": {"type": kind}}, ("delta", key)
 
@@ -172,12 +175,14 @@ STREAM = Stream(
             under="content_block",
             told=frozenset({"content", "source", "citations"}),
             at=("content", "index"),
+            texts=_PIECES,
             begins={("text",): _rest("text_delta", "text"), ("thinking",): _rest("thinking_delta", "thinking")},
         ),
         "content_block_delta": Event(
             whose=("index",),
             under="delta",
             told=frozenset({"citation"}),
+            texts=_PIECES,
             at=("content", "index"),
             ways={("partial_json",): ("input",), ("citation",): ("citations", 0)},
         ),

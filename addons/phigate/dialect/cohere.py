@@ -118,12 +118,15 @@ _WHERE: Mapping[Path, Path] = {
 """Where a whole answer has the texts that events have by their own `index`."""
 
 
+_PIECES = frozenset({"text", "thinking", "arguments", "tool_plan"})
+
+
 def _rest(kind: str, place: Path) -> tuple[str, Mapping[str, Any], Path]:
     return kind, {}, ("delta", *place)
 
 
 def _event(channel: str, **more: Any) -> Event:
-    return Event(whose=("index",), channel=channel, under="delta", ways=_WHERE, **more)
+    return Event(whose=("index",), channel=channel, under="delta", ways=_WHERE, texts=_PIECES, **more)
 
 
 STREAM = Stream(
@@ -136,7 +139,7 @@ STREAM = Stream(
         ),
         "content-delta": _event("content"),
         "content-end": _event("content", whole=True, ends="own"),
-        "tool-plan-delta": Event(channel="plan", under="delta"),
+        "tool-plan-delta": Event(channel="plan", under="delta", texts=_PIECES),
         "tool-call-start": _event("call", begins={_CALL: _rest("tool-call-delta", _CALL)}),
         "tool-call-delta": _event("call"),
         "tool-call-end": _event("call", whole=True, ends="own"),

@@ -75,6 +75,8 @@ class Event:
     begins: Mapping[Path, tuple[str, Mapping[str, Any], Path]] = MappingProxyType({})
     """The places at which a text may begin in such an event, each with the event in which its rest is told: its kind,
     its members beside those that say whose it is, and the text's path; all other texts of such an event are whole."""
+    texts: frozenset[str] = frozenset()
+    """Keys under which nothing but text may stand: some clients join whatever does."""
     bare: tuple[str, ...] = ()
     """The steps to a member that says nothing in such an event: texts in it would join with later pieces."""
     keep: frozenset[str] = frozenset({"index", "type"})
@@ -347,6 +349,8 @@ class Events:
 
     def _member(self, speaker: _Speaker, path: Path, key: str, value: Any) -> Any:
         here = (*path, key)
+        if key in speaker.entry.texts and value is not None and not isinstance(value, str):
+            raise ChunkError(key)
         if self._fields.formed(key, value):
             return value
         if key in self._fields.blank:
