@@ -497,3 +497,17 @@ def test_where_only_text_may_stand_nothing_else_does(value):
     assert made.feed({"type": "piece", "delta": {"text": None}})
     with pytest.raises(ChunkError):
         made.feed({"type": "piece", "delta": {"text": value}})
+
+
+def test_what_has_begun_does_not_begin_again_and_what_it_told_whole_is_not_told_in_pieces():
+    start = {"type": "start", "index": 0, "block": {"title": "536-22-"}}
+    piece = {"type": "piece", "index": 0, "delta": {"title": "8145"}}
+    for first, second in (
+        (start, start),
+        (start, piece),
+        (start, piece | {"delta": {"title": {"deep": "8145"}}}),
+        (start | {"block": {"id": "SSN 536-22-"}}, piece | {"delta": {"id": "8145"}}),
+    ):
+        with pytest.raises(ChunkError):
+            blocks(first, second)
+    assert blocks(start, start | {"index": 1})

@@ -180,6 +180,8 @@ class Events:
         self._texts: dict[Path, dict[Path, _Open]] = {}
         self._made = self._sent = 0
         self._over: set[Path] = set()
+        self._begun: dict[Path, set[Path]] = {}
+        """Who has begun, and what of it was told whole."""
         self._constants: dict[tuple[Path, Path], str] = {}
         self._placed = any(entry.at for entry in stream.events.values())
         self._told_at: set[Path] = set()
@@ -273,6 +275,8 @@ class Events:
         each = entry.each
         if each is None:
             whose = _whose(entry, event)
+            if entry.begins:
+                self._begin(whose)
             speaker = _Speaker(entry, kind, event, whose, 0, over=bool(entry.ends) or _says_over(entry, event))
             made, speakers = self._frame(speaker, event), [speaker]
         else:
@@ -286,6 +290,11 @@ class Events:
         if not tells and any(speaker.swallowed for speaker in speakers):
             return before
         return [*before, self._out(kind, made)]
+
+    def _begin(self, whose: Path) -> None:
+        if whose in self._begun or len(self._begun) >= _MAX_CHANNELS:
+            raise ChunkError("begun twice")
+        self._begun[whose] = set()
 
     def _items(self, kind: str, entry: Event, event: dict[str, Any], speakers: list[_Speaker]) -> list[Any]:
         each = str(entry.each)
@@ -373,6 +382,8 @@ class Events:
     def _told(self, speaker: _Speaker, path: Path, value: Any) -> Any:
         """A value that is no piece of anything."""
         speaker.says = True
+        if speaker.entry.begins:
+            self._begun[speaker.whose].add(_place_of(speaker, path))
         if said := self._said(self._way(speaker, path), value):
             return said[0]
         key = path[-1]
@@ -387,7 +398,8 @@ class Events:
         """
         if not isinstance(value, str) or not value or path == (self._stream.kind,):
             return value
-        place = (speaker.whose, path)
+        place = (speaker.whose, _place_of(speaker, path))
+        self._look_back(speaker, place[1])
         before = self._constants.get(place, "")
         if value != before:
             joined = (before + value)[-_REMEMBERED:]
@@ -415,6 +427,7 @@ class Events:
     def _feed(self, speaker: _Speaker, place: Path, path: Path, text: str) -> str:
         if speaker.whose in self._over:
             raise ChunkError("text after the end")
+        self._look_back(speaker, place)
         texts = self._texts.setdefault(speaker.whose, {})
         open_ = texts.get(place)
         if open_ is None:
@@ -432,6 +445,12 @@ class Events:
             who = {key: speaker.event[key] for key in speaker.entry.whose if key in speaker.event}
             open_.event = {self._stream.kind: open_.kind, **who, **members}
         return open_.channel.feed(text)
+
+    def _look_back(self, speaker: _Speaker, place: Path) -> None:
+        """Raise where a piece, or a constant, stands at a place of which something was told whole when it began."""
+        begun = self._begun.get(speaker.whose)
+        if begun and not speaker.entry.begins and any(place[:end] in begun for end in range(1, len(place) + 1)):
+            raise ChunkError("a piece of what was whole")
 
     def _usual(self, entry: Event, path: Path) -> Channel:
         key = next((step for step in reversed(path) if isinstance(step, str)), "")  # of the member that lists it
