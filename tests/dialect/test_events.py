@@ -402,6 +402,26 @@ def test_a_reason_that_is_a_text_is_an_error():
 EITHER = Stream("text/event-stream", {"": Event(either=True)}, lambda code, _: ("", {"error": code}))
 
 
+def test_what_is_named_beside_it_is_read_together_with_its_name_in_pieces():
+    fields = Fields(frozenset({"name"}), frozenset(), frozenset(), frozenset({"note"}), named={"data": "name"})
+    made = Plain(EITHER, fields, Upper, lambda make: make(lambda text: text.replace("mrn: 7731", "mrn: [MRN]")), str)
+    pieces = [[{"name": "mrn", "data": [first]}, {"name": "note", "data": [second]}] for first, second in ("7a", "7b")]
+    *_, mrn, note = run(made, [{"outputs": each} for each in [*pieces, [{"name": "mrn", "data": ["31"]}]]])
+    assert mrn["outputs"][0]["data"] == ["[MRN]"]
+    assert note["outputs"][0]["data"] == ["AB"]
+
+
+def test_the_event_that_carries_the_rest_is_as_the_last_one_without_other_texts():
+    stream = replace(EITHER, events={"": Event(alike=True)})
+    fields = replace(ANSWER, constant=ANSWER.constant | {"kind"})
+    made = Plain(stream, fields, Upper, lambda make: make(str.upper), lambda text: text.replace("5368145", "[US_SSN]"))
+    event = {"id": "a", "n": 5368145, "all": [{"kind": "x", "text": "one"}, {"kind": "y", "text": "two"}], "Jane": "a"}
+    *_, first, second = run(made, [event])
+    rest = {"id": "a", "n": "[US_SSN]"}
+    assert first == {**rest, "all": [{"kind": "x", "text": "ONE"}, {"kind": "y", "text": ""}]}
+    assert second == {**rest, "all": [{"kind": "x", "text": ""}, {"kind": "y", "text": "TWO"}]}
+
+
 @pytest.mark.parametrize(
     ("sentence", "texts", "key", "expected"),
     [

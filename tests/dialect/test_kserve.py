@@ -178,6 +178,16 @@ def test_a_text_that_grows_never_changes_and_ends_as_the_whole(step, places):
     assert all(after.startswith(before) for before, after in itertools.pairwise(told))
 
 
+@pytest.mark.parametrize(("name", "text", "end"), [("note", CANARY_TEXT, "furosemide 40 mg."), ("mrn", CANARY_MRN, "")])
+def test_tensors_in_a_stream(name, text, end):
+    told = streamed([stream_of(*(infer(tensor(BYTES, 1, name=name, data=[each])) for each in pieces(text, 3)))])
+    texts = "".join(event["outputs"][0]["data"][0] for event in told)
+    assert texts.endswith(end)
+    assert leaks(texts) == []
+    with pytest.raises(ValueError, match="cannot be read"):
+        streamed([stream_of(infer(tensor("INT64", 12, data=list(range(100, 112)))))])
+
+
 def test_at_every_split_of_the_bytes():
     data = stream_of(*map(generated, pieces(CANARY_TEXT, 9)))
     for at in range(0, len(data), 7):

@@ -84,6 +84,11 @@ def test_a_record_shows_of_numbers_only_how_many():
     assert orjson.loads(orjson.dumps(tree["outputs"][0]["data"])) == {"datatype": "FP32", "size": 2}
 
 
+@pytest.mark.parametrize("inputs", ["a", ["a", "b"], []])
+def test_texts_of_that_name_are_no_tensors(inputs):
+    assert orjson.loads(TENSORS.write(TENSORS.read(orjson.dumps({"inputs": inputs}), {}))[0]) == {"inputs": inputs}
+
+
 def test_a_tensor_that_is_only_asked_for_has_no_data():
     body = {"inputs": [tensor(BYTES, 1, data=["a"])], "outputs": [{"name": "x", "parameters": {"binary_data": True}}]}
     assert orjson.loads(TENSORS.write(TENSORS.read(orjson.dumps(body), {}))[0]) == body
@@ -115,7 +120,7 @@ def size(count):
         ("no object", b"[]", {}),
         ("too deep", b'{"a":' * 300 + b"1" + b"}" * 300, {}),
         ("tensors that are no list", b'{"outputs": {}}', {}),
-        ("a tensor that is no object", b'{"outputs": ["a"]}', {}),
+        ("a tensor that is no object", b'{"outputs": ["a", {}]}', {}),
         ("parameters that are none", orjson.dumps({"outputs": [tensor(BYTES, 1, data=["a"], parameters=[])]}), {}),
         ("no data that is a list", orjson.dumps({"outputs": [tensor(BYTES, 1, data="a")]}), {}),
         ("text as numbers", orjson.dumps({"outputs": [tensor("FP32", 1, data=["Jane"])]}), {}),

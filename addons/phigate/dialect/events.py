@@ -25,6 +25,7 @@ from phigate.dialect.tree import (
     number,
     plain,
     rewrite,
+    said_of,
 )
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Event:
     """The keys whose text is told anew and longer each time."""
     either: bool = False
     """Servers tell pieces, or all of it anew each time."""
+    alike: bool = False
+    """An event that carries the rest of a text is as the last one, with no other text in it."""
     json: frozenset[str] = frozenset()
     """The keys whose pieces join to JSON."""
     begins: Mapping[Path, tuple[str, Mapping[str, Any], Path]] = MappingProxyType({})
@@ -436,7 +439,7 @@ class Events:
             self._made += 1
             if self._made > _MAX_CHANNELS:
                 raise ChunkError("too many channels")
-            channel = self._special(self._way(speaker, path)) or self._usual(speaker.entry, path)
+            channel = self._special(self._way(speaker, path)) or self._usual(speaker, path)
             texts[place] = open_ = _Open(channel, speaker.entry, speaker.kind, speaker.event, path)
         else:
             open_.entry, open_.kind, open_.event, open_.path = speaker.entry, speaker.kind, speaker.event, path
@@ -452,14 +455,28 @@ class Events:
         if begun and not speaker.entry.begins and any(place[:end] in begun for end in range(1, len(place) + 1)):
             raise ChunkError("a piece of what was whole")
 
-    def _usual(self, entry: Event, path: Path) -> Channel:
+    def _usual(self, speaker: _Speaker, path: Path) -> Channel:
+        entry = speaker.entry
         key = next((step for step in reversed(path) if isinstance(step, str)), "")  # of the member that lists it
+        if key in self._fields.named:
+            key = self._beside(speaker.event, path, self._fields.named[key])
         if key in entry.json or key in self._fields.json:
             return JoinedJson(self._twice)
         if key in entry.grows:
             return Growing(self._new())
         channel = self._new() if not key or key in self._fields.prose else Labelled(self._twice, key)
         return Either(channel) if entry.either else channel
+
+    def _beside(self, node: Any, path: Path, sibling: str) -> str:
+        """What the member beside a text says of it."""
+        before: Any = None
+        for step in path[: max(at for at, step in enumerate(path, 1) if isinstance(step, str))]:
+            before = node
+            if isinstance(node, list):
+                node = next((item for at, item in enumerate(node) if _place(item, at) == step), None)
+            else:
+                node = node.get(step) if isinstance(node, dict) else None
+        return said_of(before.get(sibling), self._fields) if isinstance(before, dict) else ""
 
     @staticmethod
     def _way(speaker: _Speaker, path: Path) -> Path:
@@ -483,11 +500,32 @@ class Events:
         found = []
         for open_ in self._texts.pop(whose, {}).values():
             if rest := open_.channel.close():
-                made = self._nest(open_.entry, open_.event, open_.path, rest, top=True)
+                make = self._alike if open_.entry.alike else partial(self._nest, open_.entry, top=True)
+                made = make(open_.event, open_.path, rest)
                 if self._stream.counts_as and self._stream.counted in open_.event:
                     made[self._stream.counted] = 0
                 found.append(self._out(open_.kind, made))
         return found
+
+    def _alike(self, node: Any, path: Path, text: str) -> Any:
+        """The same event with `text` at `path`, and nothing in the place of any other text."""
+        step, rest = path[0], path[1:]
+        pairs = ((_place(item, at), item) for at, item in enumerate(node)) if isinstance(node, list) else node.items()
+        made = {
+            key: (self._alike(value, rest, text) if rest else text) if key == step else self._quiet(value, key)
+            for key, value in pairs
+            if not isinstance(key, str) or self._kept(key)
+        }
+        return list(made.values()) if isinstance(node, list) else made
+
+    def _quiet(self, node: Any, key: str | int) -> Any:
+        if isinstance(node, dict):
+            return {name: self._quiet(value, name) for name, value in node.items() if self._kept(name)}
+        if isinstance(node, list):
+            return [self._quiet(item, key) for item in node]
+        if isinstance(node, str):
+            return constant(node, self._look, key) if key in self._fields.constant and plain(node) else ""
+        return number(node, self._look)
 
     def _nest(self, entry: Event, node: Any, path: Path, text: str, *, top: bool = False) -> Any:
         """The smallest event like `node` that carries `text` at `path`."""

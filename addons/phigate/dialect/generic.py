@@ -98,14 +98,14 @@ def _table(stated: Stated) -> Dialect:
 
 def _stream(form: str, told: str, texts: frozenset[str]) -> Stream:
     if form == "text":
-        return Stream(MEDIA[form], {"": Event()}, _sentence)
+        return Stream(MEDIA[form], {"": Event(alike=True)}, _sentence)
     return Stream(MEDIA[form], {"": _EVENTS[told](texts)}, failure, done="[DONE]" if form == "sse" else "")
 
 
 _EVENTS: dict[str, Callable[[frozenset[str]], Event]] = {
-    "either": lambda _texts: Event(either=True),
-    "pieces": lambda _texts: Event(),
-    "cumulative": lambda texts: Event(grows=texts, either=True),
+    "either": lambda _texts: Event(either=True, alike=True),
+    "pieces": lambda _texts: Event(alike=True),
+    "cumulative": lambda texts: Event(grows=texts, either=True, alike=True),
     "whole": lambda _texts: Event(whole=True),
 }
 """How the events of a stream hang together, by the policy's word for it."""

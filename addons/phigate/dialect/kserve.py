@@ -1,4 +1,4 @@
-"""KServe's inference protocol v2 over REST, as Triton, MLServer and KServe serve it, and Triton's generate routes.
+"""KServe's inference protocol v2 over REST, as Triton, MLServer and KServe serve it, and their streams.
 
 Tensors of BYTES are text whatever they are called, and a tensor's name says what its text is (`mrn`). Numbers pass
 where they cannot be text (see tensors.py). What lies in memory that server and client share passes no gateway, so
@@ -172,8 +172,8 @@ def _loaded(text: str) -> Any:
 ABOUT = Dialect(NAME, (), request=REQUEST, answer=ANSWER, error=error_body, stored=stored, lists=True)
 """What is told of models: lists of numbers are shapes there."""
 
-STREAM = Stream("text/event-stream", {"": Event(either=True)}, failure)
-"""One event a token, or all of the text anew: backends differ."""
+STREAM = Stream("text/event-stream", {"": Event(either=True, alike=True)}, failure)
+"""One event a token, or all of the text anew: backends differ. Triton's are objects of texts, MLServer's of tensors."""
 
 _AS_TENSORS: Mapping[str, Codec] = MappingProxyType({"application/json": TENSORS, "application/octet-stream": TENSORS})
 _FROM_CLIENTS: Mapping[str, Codec] = MappingProxyType({**_AS_TENSORS, "": TENSORS})
@@ -182,17 +182,29 @@ _LOOSE: Mapping[str, Codec] = MappingProxyType({"application/json": JSON, "": BA
 _DESCRIBED: Mapping[str, Codec] = MappingProxyType({"application/json": JSON, "": BARE, "text/plain": TEXT})
 
 
-def _infer(name: str, path: str) -> Route:
+def _infer(name: str, path: str, stream: Stream | None = None) -> Route:
     """A route for tensors."""
     return Route(
-        *(name, "POST", path, "predict", NAME), model_key=None, asks="never", reads=_FROM_CLIENTS, answers=_AS_TENSORS
+        *(name, "POST", path, "predict", NAME),
+        model_key=None,
+        stream=stream,
+        asks="always" if stream else "never",
+        reads=_FROM_CLIENTS,
+        answers=_AS_TENSORS,
     )
 
 
 def _generate(name: str, path: str, stream: Stream | None = None) -> Route:
     """A route for text."""
     asks = "always" if stream else "never"
-    return Route(name, "POST", path, "complete", NAME, model_key=None, asks=asks, stream=stream, reads=_LOOSE)
+    return Route(
+        *(name, "POST", path, "complete", NAME),
+        model_key=None,
+        stream=stream,
+        asks=asks,
+        reads=_FROM_CLIENTS,
+        answers={"application/json": TENSORS},
+    )
 
 
 def _about(name: str, path: str) -> Route:
@@ -213,6 +225,8 @@ _MODEL, _VERSION = "/v2/models/{model}", "/v2/models/{model}/versions/{version}"
 ROUTES = (
     _infer("kserve-infer", f"{_MODEL}/infer"),
     _infer("kserve-infer-version", f"{_VERSION}/infer"),
+    _infer("kserve-infer-stream", f"{_MODEL}/infer_stream", STREAM),
+    _infer("kserve-infer-stream-version", f"{_VERSION}/infer_stream", STREAM),
     _generate("kserve-generate", f"{_MODEL}/generate"),
     _generate("kserve-generate-version", f"{_VERSION}/generate"),
     _generate("kserve-generate-stream", f"{_MODEL}/generate_stream", STREAM),

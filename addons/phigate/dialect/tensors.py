@@ -216,7 +216,7 @@ class Tensors:
         raw: list[bytes] = []
         made = {
             key: [_written(each, raw) if isinstance(each, dict) else each for each in value]
-            if key in _LISTS and isinstance(value, list)
+            if key in _LISTS and isinstance(value, list)  # else a text of that name
             else value
             for key, value in tree.items()
         }
@@ -235,8 +235,10 @@ _LISTS = ("inputs", "outputs")
 def _tensors(tree: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for key in _LISTS:
         listed = tree.get(key)
-        if listed is None:
+        if listed is None or isinstance(listed, str):
             continue
+        if isinstance(listed, list) and not any(isinstance(each, dict) for each in listed):
+            continue  # texts, where a model's own input is called so
         if not isinstance(listed, list) or any(not isinstance(each, dict) for each in listed):
             raise ValueError("no list of tensors")
         yield from listed

@@ -105,7 +105,7 @@ def rewrite(node: Any, fields: Fields, render: Callable[[str], str], depth: int 
                 if _says_nothing(value) and key not in fields.blank
                 else _member(key, value, fields, render, depth)
                 if key not in fields.named
-                else values(value, render, _said_of(node.get(fields.named[key]), fields), depth)
+                else values(value, render, said_of(node.get(fields.named[key]), fields), depth)
             )
             for key, value in node.items()
             if key not in drop
@@ -117,7 +117,7 @@ def rewrite(node: Any, fields: Fields, render: Callable[[str], str], depth: int 
     return number(node, render, key)
 
 
-def _said_of(name: Any, fields: Fields) -> str:
+def said_of(name: Any, fields: Fields) -> str:
     """What a name says of what it names; nothing where it only says that it is text."""
     return name if isinstance(name, str) and name.lower() not in fields.prose else ""
 
