@@ -1,24 +1,32 @@
 """Triton's own client through the gateway to a real gRPC server: whole and streamed, refused and broken off."""
 
+import contextlib
 import os
 import queue
 import re
+import socket
 import threading
+from pathlib import Path
 
 import grpc
 import httpx
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
+from h2.connection import H2Connection
+from h2.settings import SettingCodes, Settings
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import InferenceServerException
 
+from phigate.rpc.framing import frame
 from processes import HOST, Gateway, free_port, settings
 from tests import policies
 from tests.grpc_peer import Peer, answer, certificate, packed, texts_of
 from tests.traffic import CANARY_NAME, CANARY_TEXT, leaks, records
 
 pytestmark = pytest.mark.live
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 
 RULES = (
     "{name: infer, permit: [clinician], to: [predict, list-models], models: ['*'], purpose: treatment, mask: lean}",
@@ -596,6 +604,66 @@ def httpx_ready(gateway):
         return httpx.get(f"{gateway.console_url}/readyz", timeout=2, trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False
+
+
+HOSTILE = [
+    b"GET / HTTP/1.1\r\nhost: x\r\n\r\n",
+    b"\xff" * 65_536,
+    PREFACE + b"\x00\x00\x08\x06\x00\x00\x00\x00\x0012345678" * 20_000,
+    PREFACE + b"\xff\xff\xff\x00\x00\x00\x00\x00\x01" + b"a" * 500_000,
+    PREFACE
+    + b"\x00\x40\x00\x01\x00\x00\x00\x00\x01"
+    + b"a" * 16_384
+    + (b"\x00\x40\x00\x09\x00\x00\x00\x00\x01" + b"a" * 16_384) * 40,
+]
+
+
+def test_peers_that_mean_no_good_are_left_while_others_are_served(peer, asks, front):
+    peer.says = lambda request: answer(request, "Fine.")
+    before = resident(front.pid)
+    for _ in range(10):
+        for data in HOSTILE:
+            with socket.create_connection((HOST, front.grpc), timeout=10) as bad, contextlib.suppress(ConnectionError):
+                bad.sendall(data)
+                while bad.recv(65_536):
+                    pass
+        assert text_of(asks()) == "Fine."
+    assert resident(front.pid) - before < 30_000_000
+
+
+def test_a_caller_that_opens_no_window_gets_nothing_and_costs_little(peer, asks, bearers, front):
+    def large(request):
+        made = service_pb2.ModelInferResponse(model_name=request.model_name, id=request.id)
+        made.outputs.add(name="scores", datatype="FP32", shape=[2_000_000])
+        made.raw_output_contents.append(b"\0" * 8_000_000)
+        return made
+
+    peer.says = large
+    connection = H2Connection()
+    connection.local_settings = Settings(client=True, initial_values={SettingCodes.INITIAL_WINDOW_SIZE: 0})
+    connection.initiate_connection()
+    message = service_pb2.ModelInferRequest(model_name="ward-assistant").SerializeToString()
+    fields = [(":method", "POST"), (":scheme", "http"), (":authority", "x"), ("content-type", "application/grpc")]
+    fields += [(":path", "/inference.GRPCInferenceService/ModelInfer"), *as_who(bearers).items()]
+    connection.send_headers(1, sorted(fields, key=lambda each: each[0][0] != ":"))
+    connection.send_data(1, frame(message), end_stream=True)
+    with socket.create_connection((HOST, front.grpc), timeout=10) as stuck:
+        stuck.sendall(connection.data_to_send())
+        wait_for(lambda: peer.asked)
+        peer.says = lambda request: answer(request, "Fine.")
+        assert text_of(asks()) == "Fine."
+        stuck.settimeout(0.5)
+        came = b""
+        with contextlib.suppress(TimeoutError):
+            while piece := stuck.recv(65_536):
+                came += piece
+        assert len(came) < 2000
+
+
+def resident(process):
+    """Bytes of memory that a process has."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_nothing_of_anybody_is_in_the_log(front):

@@ -384,6 +384,28 @@ async def test_whoever_is_out_gets_nothing_more(world, monkeypatch):
     assert (await world.ask(infer())).status == 16
 
 
+OUT = [
+    ("whole", INFER, says(answer(CANARY_TEXT))),
+    ("an error", INFER, says(trailers=((b"grpc-status", b"5"), (b"grpc-message", b"no such bed")))),
+    ("streamed", STREAM, streams(answer("The patient is stable on furosemide 40 mg and eats well. "))),
+]
+
+
+@pytest.mark.parametrize(("sentence", "path", "model"), OUT, ids=[case[0] for case in OUT])
+async def test_whoever_is_out_while_the_model_works_sees_nothing_of_its_answer(
+    world, monkeypatch, sentence, path, model
+):
+    async def late(world, lane):
+        await until(lambda: world.records("request"))
+        monkeypatch.setattr(world.house.follow.revoked, "covers", lambda _subject: True)
+        await model(world, lane)
+
+    world.says = late
+    told = await world.ask(infer(), path=path)
+    assert (told.status, told.messages, told.message) == (16, [], "bearer-refused: The bearer is not believed.")
+    assert world.outcomes() == ["revoked"]
+
+
 async def test_where_nobody_knows_who_is_out_a_stream_ends_as_unsettled(world, monkeypatch):
     world.says = streams(answer("word "), stays=True)
     lane = world.client.begin(head(STREAM, **authorized()))
