@@ -8,6 +8,7 @@ import threading
 import pytest
 from hypothesis import settings
 from mitmproxy import http, version
+from mitmproxy.proxy.layers import websocket
 from mitmproxy.proxy.layers.http import _http1, _http2, _http3
 from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.utils import asyncio_utils, human
@@ -50,6 +51,7 @@ SEAMS = [
     *((http.Headers, name) for name in ("get_all", "get", "__contains__")),
     (asyncio_utils, "set_task_debug_info"),
     (human, "parse_size"),
+    (websocket, "WebsocketLayer"),
 ]
 """What the gateway changes of this process when it starts (host/)."""
 

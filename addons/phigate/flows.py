@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -31,6 +32,39 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
+class Message:
+    """One message of a WebSocket on its way through the rooms."""
+
+    from_client: bool
+    is_text: bool
+    raw: bytes
+    """As it came, withheld."""
+    said: Any = None
+    """access.messages: what of it was read, where the caller said it."""
+    onward: list[bytes] | None = None
+    """The messages that may go on in its place, once Masking made them."""
+    shown: Any = None
+    """What of it bystanders see."""
+    found: Counter[str] = field(default_factory=Counter)
+    recorded: bool = False
+    refusal: Refusal | None = None
+    """Why it does not go on, and the connection ends."""
+    outcome: Outcome = "denied"
+    """How an exchange ended that such a refusal ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """What goes out instead of a message: to the other side, to the caller, and whether it is the last."""
+
+    onward: tuple[bytes, ...] = ()
+    caller: tuple[bytes, ...] = ()
+    code: int | None = None
+    """The code that the connection is closed with (RFC 6455, 7.4)."""
+    reason: str = ""
+
+
+@dataclass(slots=True)
 class Passage:
     """What the gate knows of one flow beside its Exchange."""
 
@@ -47,6 +81,10 @@ class Passage:
     plan: str | None = None
     """How the upstream's answer is read: `whole`, `stream`, `error`; None until `responseheaders` settled it."""
     upstream_status: int = 0
+    target: Any = None
+    """policy.targets: the model that the request means."""
+    decided_by: Any = None
+    """The policy that was asked last."""
     target_url: tuple[bytes, str, int] | None = None
     """(scheme, host, port) of the policy's model; None is mitmproxy's reverse target."""
     credential: str | None = None
@@ -76,6 +114,22 @@ class Passage:
     first_at: float = 0.0
     answered_at: float = 0.0
     outcome: Outcome = "complete"
+    protocols: list[str] = field(default_factory=list)
+    """The subprotocols that the caller of a WebSocket names (RFC 6455, 1.9)."""
+    upgrade_key: bytes = b""
+    """What the upstream of a WebSocket has to answer to."""
+    talking: Any = None
+    """masking.conversation: both sides of a WebSocket, once it is open."""
+    told: Any = None
+    """access.messages: what the caller said on it so far."""
+    message: Message | None = None
+    """The message that is on its way."""
+    going: tuple[object, Going] | None = None
+    handed: Going | None = None
+    opened: bool = False
+    """Messages go to and fro."""
+    ending: bool = False
+    """The record of the answer is being written."""
     shadow: http.HTTPFlow | None = None
     onward: tuple[object, ...] | None = None
     released: tuple[object, ...] | None = None
@@ -175,6 +229,65 @@ def may_answer(flow: http.HTTPFlow) -> bool:
         return False
     (response, content), passage.released = passage.released, None
     return response is flow.response and content is flow.response.raw_content and response.trailers is None
+
+
+def may_open(flow: http.HTTPFlow) -> bool:
+    """Whether messages may go to and fro: somebody masks them, and nobody refused."""
+    passage = passage_of(flow)
+    return (
+        passage is not None
+        and flow.websocket is not None
+        and passage.plan == "upgrade"
+        and passage.talking is not None
+        and passage.exchange.refusal is None
+    )
+
+
+def open_(flow: http.HTTPFlow) -> None:
+    if passage := passage_of(flow):
+        passage.opened = True
+
+
+def is_open(flow: http.HTTPFlow) -> bool:
+    """Whether messages go to and fro."""
+    passage = passage_of(flow)
+    return passage is not None and passage.opened and flow.websocket is not None and not flow.websocket.timestamp_end
+
+
+def release_message(flow: http.HTTPFlow, passage: Passage, going: Going) -> None:
+    """Mark what goes out instead of the message that came last."""
+    passage.going = (_last_message(flow), going)
+
+
+def may_say(flow: http.HTTPFlow) -> Going | None:
+    """What Release marked for the message that came last; reading it spends it."""
+    passage = passage_of(flow)
+    if passage is None or passage.going is None:
+        return None
+    (message, going), passage.going = passage.going, None
+    return going if message is _last_message(flow) else None
+
+
+def hand_over(flow: http.HTTPFlow, going: Going | None) -> None:
+    """Give whoever holds the connection what goes out for the message at hand; None is the end of it."""
+    if passage := passage_of(flow):
+        passage.handed = going
+
+
+def handed(flow: http.HTTPFlow) -> Going | None:
+    """What was handed over; once."""
+    passage = passage_of(flow)
+    if passage is None:
+        return None
+    going, passage.handed = passage.handed, None
+    return going
+
+
+def _last_message(flow: http.HTTPFlow) -> object:
+    messages = flow.websocket.messages if flow.websocket else []
+    if not messages:
+        raise ValueError("no message")
+    return messages[-1]
 
 
 def is_marked(flow: http.HTTPFlow) -> bool:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from phigate import flows
 from phigate.access import replies
+from phigate.access.messages import Told
+from phigate.access.messages import read as hear
 from phigate.access.request import Asked, read
 from phigate.dialect import tree
 from phigate.dialect.known import dialect_of, spoken
@@ -23,8 +26,16 @@ from phigate.policy.words import MODEL_FREE_ACTIONS
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow, Request
 
+    from phigate.dialect.routes import Route
     from phigate.exchange import Exchange, Subject
     from phigate.house import House
+    from phigate.policy.schema import Policy
+    from phigate.policy.targets import Ambiguous
+
+
+MOST_OPEN = 32
+"""WebSockets that one subject may have open at this gateway."""
+MOST_OPEN_IN_ALL = 1000
 
 
 class Access:
@@ -64,12 +75,13 @@ class Access:
         passage.route = route = asked.route
         exchange.dialect, exchange.route, exchange.actions = route.dialect, route.name, frozenset({route.action})
         exchange.request, exchange.model, exchange.streaming = asked.tree, asked.model, asked.streaming
-        return (
+        refused = (
             self._address(passage, asked)
             or _beyond(exchange)
             or self._of_caller(passage)
             or self._decide(passage, asked)
         )
+        return refused or (self._crowded(exchange.subject) if route.talk else None)
 
     def _of_caller(self, passage: flows.Passage) -> Refusal | None:
         """What the request names of the things that the server keeps for a caller, it names as this caller was told."""
@@ -82,21 +94,25 @@ class Access:
             fields[name] = own.encode("latin-1")
         return None
 
+    def _crowded(self, subject: Subject | None) -> Refusal | None:
+        """Too many WebSockets: of this subject, or of all."""
+        found = (flows.passage_of(flow) for flow in self.house.contacted.values())
+        open_ = [each.exchange.subject for each in found if each and each.route and each.route.talk]
+        own = sum(
+            each is not None and subject is not None and (each.issuer, each.id) == (subject.issuer, subject.id)
+            for each in open_
+        )
+        return replies.TOO_MANY if own >= MOST_OPEN or len(open_) >= MOST_OPEN_IN_ALL else None
+
     def _address(self, passage: flows.Passage, asked: Asked) -> Refusal | None:
         """Which model of the policy the name means, and where it stands."""
-        exchange, policy = passage.exchange, self.house.policy
-        protocol = dialect_of(asked.route.dialect).protocol
-        if asked.route.model is not None:
-            target = policy.targets.called(asked.route.model)
-        elif asked.model is not None:
-            target = policy.resolve(asked.model, protocol)
-        elif asked.tree is not None or asked.route.action not in MODEL_FREE_ACTIONS:
-            target = policy.targets.speaking(protocol)
-        else:
+        exchange, policy, route = passage.exchange, self.house.policy, asked.route
+        if asked.model is None and asked.tree is None and route.model is None and route.action in MODEL_FREE_ACTIONS:
             return None
+        target = _meant(policy, route, asked.model)
         if not isinstance(target, Target):
             return replies.fault(404, "model-unknown" if isinstance(target, Unknown) else "model-ambiguous")
-        exchange.target = target.name
+        exchange.target, passage.target, passage.decided_by = target.name, target, policy
         if target.url is not None:
             url = urlsplit(target.url)
             port = url.port or (443 if url.scheme == "https" else 80)
@@ -132,16 +148,105 @@ class Access:
         exchange.decision, passage.reasons = decision, facts
         if isinstance(decision, Deny):
             return replies.denied(decision)
-        if isinstance(decision, Permit) and not asked.readable and not decision.opaque:
-            return replies.fault(415, "content-unreadable")
-        if (
-            isinstance(decision, Permit)
-            and decision.mask.hides
-            and not decision.steering
-            and dialect.steers(asked.tree)
-        ):
-            return replies.fault(400, "steering-refused")
+        return _content(
+            decision, readable=asked.readable, steers=asked.tree is not None and bool(dialect.steers(asked.tree))
+        )
+
+    # -- messages ---------------------------------------------------------------------------------------------------
+
+    def websocket_message(self, flow: HTTPFlow) -> None:
+        passage = flows.passage_of(flow)
+        if passage is None or passage.message is None or passage.message.refusal is not None:
+            return
+        message = passage.message
+        message.refusal = self._hear(passage, message) if message.from_client else self._changed(passage)
+
+    def _hear(self, passage: flows.Passage, message: flows.Message) -> Refusal | None:
+        """Whether the caller may say this: each message is a prompt of its own, read together with those before it."""
+        exchange, route = passage.exchange, passage.route
+        if route is None or route.talk is None or exchange.subject is None:
+            raise ValueError("no conversation")
+        dialect = dialect_of(route.dialect)
+        said = hear(message.raw, dialect, route.talk)
+        if isinstance(said, Refusal):
+            return said
+        message.said = said
+        passage.told = passage.told or Told()
+        texts = passage.told.and_(said, dialect)
+        return (
+            self._changed(passage)
+            or self._again(passage, exchange.actions, exchange.target, texts)
+            or self._named(passage, said.names, texts)
+            or _content(exchange.decision, readable=said.readable, steers=said.steers)
+        )
+
+    def _changed(self, passage: flows.Passage) -> Refusal | None:
+        """What a new policy says of a connection that an older one permitted."""
+        policy, exchange = self.house.policy, passage.exchange
+        if policy is passage.decided_by or passage.route is None:
+            return None
+        target = _meant(policy, passage.route, exchange.model)
+        if target != passage.target:
+            return replies.fault(403, "connection-changed")
+        if refused := self._again(passage, exchange.actions, exchange.target, ()):
+            return refused
+        passage.decided_by = policy
         return None
+
+    def _again(
+        self, passage: flows.Passage, actions: frozenset[str], model: str | None, texts: tuple[str, ...]
+    ) -> Refusal | None:
+        """A message is decided like the request; one that is to be seen in another way needs its own connection."""
+        exchange = passage.exchange
+        if exchange.subject is None:
+            raise ValueError("no subject")
+        facts = replace(passage.reasons, texts=texts)
+        decision = decide(self.house.policy, exchange.subject, actions, model, facts, (), time.time())
+        if isinstance(decision, Deny):
+            return replies.denied(decision)
+        same = isinstance(decision, Permit) and _seen_as(decision) == _seen_as(exchange.decision)
+        return None if same else replies.fault(403, "connection-changed")
+
+    def _named(
+        self, passage: flows.Passage, names: tuple[tuple[str | None, Any], ...], texts: tuple[str, ...]
+    ) -> Refusal | None:
+        """Models that a message names: of the same server, and permitted in the same way."""
+        exchange = passage.exchange
+        for action, name in names:
+            target = self.house.policy.resolve(name) if isinstance(name, str) else None
+            if not isinstance(target, Target) or target.url != passage.target.url:
+                return replies.fault(404, "model-unknown")
+            actions = frozenset({action}) if action else exchange.actions
+            limits = exchange.subject.scope if exchange.subject else None
+            if limits is not None and not scope.allows(limits, actions, target.name):
+                return replies.BEYOND
+            if refused := self._again(passage, actions, target.name, texts):
+                return refused
+        return None
+
+
+def _meant(policy: Policy, route: Route, model: str | None) -> Target | Unknown | Ambiguous:
+    """The model of a policy that a route's request means."""
+    protocol = dialect_of(route.dialect).protocol
+    if route.model is not None:
+        return policy.targets.called(route.model)
+    return policy.targets.speaking(protocol) if model is None else policy.resolve(model, protocol)
+
+
+def _seen_as(decision: Any) -> tuple[Any, ...]:
+    """What a permit makes of a connection's texts."""
+    return (decision.mask, decision.prompt, decision.restore, decision.opaque, decision.steering)
+
+
+def _content(decision: object, *, readable: bool, steers: bool) -> Refusal | None:
+    """What of a request's content a permit does not let through."""
+    if not isinstance(decision, Permit):
+        return None
+    if not readable and not decision.opaque:
+        return replies.fault(415, "content-unreadable")
+    if steers and decision.mask.hides and not decision.steering:
+        return replies.fault(400, "steering-refused")
+    return None
 
 
 def _beyond(exchange: Exchange) -> Refusal | None:

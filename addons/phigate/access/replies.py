@@ -25,14 +25,21 @@ MESSAGES = {
     "steering-refused": "Under this rule's mask a request may not decide word by word what the model writes: leave out "
     "tiny token limits, grammars, choices and biases.",
     "reason-missing": "This header needs a reason of 3 to 500 printable characters.",
+    "message-unknown": "This gateway does not know such a message.",
+    "connection-changed": "What this connection may do has changed: open another one.",
+    "upgrade-required": "This route is a WebSocket.",
     "credential-missing": "The gateway has no credential for this model.",
     "no-rule": "No rule permits this.",
     "break-glass-unavailable": "Emergency access is not available on this gateway.",
 }
 
 
+HEADERS = {"upgrade-required": {"upgrade": "websocket", "sec-websocket-version": "13"}}
+"""What a reason's answer says in its head (RFC 9110, 15.5.22; RFC 6455, 4.4)."""
+
+
 def fault(status: int, reason: str) -> Refusal:
-    return Refusal(status, reason, MESSAGES[reason])
+    return Refusal(status, reason, MESSAGES[reason], headers=HEADERS.get(reason, {}))
 
 
 def denied(decision: Deny) -> Refusal:
@@ -55,4 +62,5 @@ SPENT = Refusal(
     detail="spent",
     headers={"www-authenticate": 'Bearer realm="phigate", error="invalid_token"'},
 )
+TOO_MANY = Refusal(429, "too-many-connections", "Too many connections are open.", retry_after=10)
 LEDGER_DOWN = Refusal(503, "ledger-unavailable", "This bearer cannot be settled at the moment.", retry_after=1)

@@ -9,18 +9,23 @@ from typing import TYPE_CHECKING
 from phigate import flows, metrics
 from phigate.capture.chain import Unrecordable
 from phigate.capture.journal import JournalDown
-from phigate.capture.record import Seconds, request_record, response_record
+from phigate.capture.record import Seconds, message_record, request_record, response_record
 from phigate.capture.tally import Tally
 from phigate.exchange import Refusal
 from phigate.house import utc_now
 from phigate.policy.decide import Permit
 
 if TYPE_CHECKING:
+    from mitmproxy.connection import Client
     from mitmproxy.http import HTTPFlow
 
     from phigate.capture.record import Fields
     from phigate.house import House
 
+UNSYNCED_SECONDS = 0.2
+"""How long a message's record may lie unsynced before the connection ends."""
+ORDERLY = frozenset({1000, 1001, 1005})
+"""Codes with which a WebSocket is closed when nothing is wrong (RFC 6455, 7.4.1)."""
 TOO_LARGE = Refusal(413, "too-large", "The request is larger than this gateway records.")
 BROKEN = Refusal(503, "not-decided", "The gateway could not decide this request.")
 UNRECORDED = Refusal(503, "not-recorded", "The gateway could not record this exchange.", retry_after=1)
@@ -72,6 +77,8 @@ class Capture:
         if passage is None:
             return
         exchange = passage.exchange
+        if flows.may_open(flow):  # a connection's record comes at its end
+            return
         if exchange.contacted and not exchange.finished:
             await self._record_response(flow, passage)
         elif exchange.subject is not None and not exchange.recorded:  # a room broke before Capture was asked
@@ -94,10 +101,62 @@ class Capture:
         metrics.count(exchange, time.time() - exchange.started)
         self.house.observers.show(passage, flow, over=True)
 
+    # -- messages ---------------------------------------------------------------------------------------------------
+
+    def websocket_message(self, flow: HTTPFlow) -> None:
+        """Queue a message's record before it goes on."""
+        passage = flows.passage_of(flow)
+        if passage is None or passage.message is None:
+            return
+        message, journal = passage.message, self.house.journal
+        try:
+            if message.from_client or message.shown or message.refusal:
+                journal.append("message", self._message(passage.exchange.id, message))
+            message.recorded = journal.oldest_pending_seconds(time.monotonic()) <= UNSYNCED_SECONDS
+        except (JournalDown, Unrecordable):
+            message.recorded = False
+        if not message.recorded:
+            message.outcome, message.refusal = "unrecorded", UNRECORDED
+
+    def _message(self, exchange: str, message: flows.Message) -> Fields:
+        return message_record(
+            exchange,
+            from_caller=message.from_client,
+            refused=(message.refusal.detail or message.refusal.reason) if message.refusal else None,
+            findings=message.found,
+            bytes_=len(message.raw),
+            body=self._body(message.shown),
+        )
+
+    async def websocket_end(self, flow: HTTPFlow) -> None:
+        passage = flows.passage_of(flow)
+        if passage is not None and flow.websocket is not None:
+            if passage.outcome == "complete" and flow.websocket.close_code not in ORDERLY:
+                passage.outcome = "client-left" if flow.websocket.closed_by_client else "upstream-broke"
+            await self._end(flow, passage)
+
+    async def client_disconnected(self, client: Client) -> None:
+        """A caller that left while its connection was being opened."""
+        for flow in list(self.house.contacted.values()):
+            passage = flows.passage_of(flow)
+            if passage is not None and flow.client_conn is client and flow.websocket is not None:
+                if not passage.opened:
+                    passage.outcome = "client-left"
+                await self._end(flow, passage)
+
+    async def _end(self, flow: HTTPFlow, passage: flows.Passage) -> None:
+        if passage.ending:
+            return
+        passage.ending = True
+        await self._record_response(flow, passage)
+        metrics.count(passage.exchange, time.time() - passage.exchange.started)
+        self.house.observers.show(passage, flow, over=True)
+
     async def _record_response(self, flow: HTTPFlow, passage: flows.Passage) -> None:
         exchange, decision = passage.exchange, passage.exchange.decision
         refusal, response = exchange.refusal, flow.response
-        status = refusal.status if refusal else passage.status if response is not None else 0
+        open_ = passage.talking is not None
+        status = refusal.status if refusal and not open_ else passage.status if response is not None else 0
         fields = response_record(
             exchange,
             status=status,
@@ -105,7 +164,7 @@ class Capture:
             seconds=_seconds(passage),
             mask=decision.mask.name if isinstance(decision, Permit) else None,
             body=self._body(passage.answer_shown),
-            streamed=passage.stream is not None,
+            streamed=passage.stream is not None or open_,
         )
         try:
             journal = self.house.journal

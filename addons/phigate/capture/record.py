@@ -29,6 +29,8 @@ Outcome = Literal[
     "unrecorded",  # a record could not be kept, so the answer was withheld or its stream ended
     "gateway-broke",
     "revoked",  # the bearer was taken back while the answer was under way
+    "expired",  # the bearer ended while a connection was open
+    "denied",  # a message on an open connection was refused, and the connection with it
 ]
 OUTCOMES: frozenset[str] = frozenset(get_args(Outcome))
 AGENT_LENGTH = 256
@@ -99,6 +101,20 @@ def response_record(
         "streamed": streamed,
         "usage": {side: exchange.usage[side] for side in ("input", "output") if side in exchange.usage},
         "seconds": _seconds(seconds),
+        "body": body,
+    }
+
+
+def message_record(
+    exchange: str, *, from_caller: bool, refused: str | None, findings: Mapping[str, int], bytes_: int, body: object
+) -> Fields:
+    """`message`: one of an open connection; `refused` says why it went no further, `body` is masked."""
+    return {
+        "exchange": exchange,
+        "from": "caller" if from_caller else "model",
+        "refused": refused,
+        "findings": dict(findings),
+        "bytes": bytes_,
         "body": body,
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -15,10 +16,10 @@ from phigate import flows
 from phigate.dialect.codecs import JSON, NOTHING, media_of
 from phigate.dialect.known import spoken
 from phigate.exchange import Refusal
-from phigate.gate import answers, headers, replies
+from phigate.gate import answers, handshake, headers, replies
 from phigate.gate.metadata import protected_resource
 from phigate.gate.sentinel import Sentinel
-from phigate.host import crashes, lockdown, logs, pages, thrift
+from phigate.host import crashes, lockdown, logs, pages, sockets, thrift
 from phigate.host.addresses import METADATA, AddressFault, addresses
 from phigate.host.dispatch import Dispatch
 from phigate.host.drain import Drain
@@ -38,6 +39,7 @@ NOT_DECIDED = Refusal(503, *replies.NOT_DECIDED, retry_after=1)
 NOT_READY = Refusal(503, "not-ready", "The gateway is starting or going away.", retry_after=1)
 NOT_LIVE = Refusal(503, "not-live", "This flow did not come from a client.")
 BAD_ANSWER = Refusal(502, "answer-unreadable", "The model server's answer could not be checked.")
+NO_TEXT = Refusal(400, "content-unreadable", "A message holds content that this gateway cannot read.")
 METADATA_PATH = METADATA.encode()
 _TICK_SECONDS = 1.0
 ADDRESSED = ("mode", "listen_host", "listen_port", "phi_url", "phi_console", "phi_console_url")
@@ -73,6 +75,7 @@ class Refuse:
         pages.install()
         crashes.install()
         thrift.install()
+        sockets.install()
         if getattr(ctx.master.addons.get("proxyserver"), "is_running", False) or ctx.master.addons.get("sentinel"):
             raise StartFault("the gateway is loaded once, at start")
         if found := lockdown.settle(ctx.master):
@@ -166,6 +169,9 @@ class Refuse:
         passage.match, passage.route = match, match.route
         exchange.dialect, exchange.route = match.route.dialect, match.route.name
         exchange.actions = frozenset({match.route.action})
+        if match.route.talk:
+            passage.protocols = handshake.protocols_of(data.headers.fields)
+            passage.head_fault = handshake.asked_fault(data.http_version, passage.fields)
 
     def request(self, flow: HTTPFlow) -> None:
         if passage := flows.passage_of(flow):
@@ -191,7 +197,12 @@ class Refuse:
             passage.answer_fields = {name.lower(): value for name, value in fields.fields}
             codec = route.answers.get(media_of(passage.answer_fields)[0], JSON)
             passage.answer_codec = NOTHING if status in route.done else codec
-        if flow.response.status_code < 200:
+            if route.talk and status < 400:
+                opens = status == 101 and handshake.answered(
+                    fields.fields, passage.upgrade_key, _protocols(passage, route)
+                )
+                passage.plan = "upgrade" if opens else None
+        if flow.response.status_code < 200 and passage.plan != "upgrade":
             lockdown.cut_upstream(ctx.master, flow)
 
     def response(self, flow: HTTPFlow) -> None:
@@ -205,6 +216,8 @@ class Refuse:
         flows.withhold(flow, passage)
         if unasked:
             flows.refuse(flow, passage, passage.exchange.refusal or NOT_DECIDED)
+        elif passage.plan == "upgrade" and flow.websocket is not None:
+            passage.status = 101
         elif passage.plan not in {"whole", "error"} or raw is None:  # also a stream that nobody opened
             passage.answered_at = time.time()
             passage.outcome = "unmaskable"
@@ -213,17 +226,35 @@ class Refuse:
             passage.answered_at = time.time()
             passage.raw = raw
 
-    # -- what no gateway carries ------------------------------------------------------------------------------------
+    # -- messages ---------------------------------------------------------------------------------------------------
 
     def websocket_start(self, flow: HTTPFlow) -> None:
+        if flows.may_open(flow):
+            flows.open_(flow)
+        else:
+            lockdown.cut_flow(ctx.master, flow)
+
+    def websocket_message(self, flow: HTTPFlow) -> None:
+        """Move the message away before anybody else looks: nothing goes out that Release does not mark."""
+        if flow.websocket is None:
+            raise ValueError("no connection")
+        message = flow.websocket.messages[-1]
+        raw, message.content = message.content, b""
+        message.drop()
+        if passage := flows.passage_of(flow):
+            passage.going = None
+            passage.message = flows.Message(message.from_client, message.is_text, raw)
+            if not message.is_text:
+                passage.message.refusal = NO_TEXT
+                passage.message.outcome = "denied" if message.from_client else "unmaskable"
+
+    # -- what no gateway carries ------------------------------------------------------------------------------------
+
+    def tcp_start(self, flow: HTTPFlow) -> None:
         lockdown.cut_flow(ctx.master, flow)
 
-    websocket_message = tcp_start = tcp_message = udp_start = udp_message = websocket_start
-
-    def dns_request(self, flow: HTTPFlow) -> None:
-        lockdown.cut_flow(ctx.master, flow)
-
-    http_connect = http_connect_upstream = dns_response = dns_request
+    tcp_message = udp_start = udp_message = tcp_start
+    dns_request = dns_response = http_connect = http_connect_upstream = tcp_start
 
 
 class Release:
@@ -265,6 +296,9 @@ class Release:
             credential=_credential(dialect.credential, passage.credential),
             body=[*passage.onward_head, *size, *dialect.head, *headers.passing(passage.fields, dialect.passes)],
         )
+        if route.talk:
+            passage.upgrade_key = secrets.token_bytes(16)
+            fields += handshake.onward(passage.upgrade_key, _protocols(passage, route))
         request.data.headers = type(request.headers)(fields)
         request.data.content = content
 
@@ -279,7 +313,14 @@ class Release:
             return
         exchange, streamed = passage.exchange, flows.is_guarded(flow)
         if exchange.refusal is not None and not streamed:
+            passage.closing = passage.closing or passage.plan == "upgrade"  # its upstream speaks no HTTP any more
             flows.refuse(flow, passage, exchange.refusal)
+        elif passage.plan == "upgrade" and exchange.refusal is None:
+            if flow.websocket is not None and passage.talking is not None:
+                chosen = passage.answer_fields.get(b"sec-websocket-protocol", b"").decode("latin-1") or None
+                opening = handshake.opened(passage.fields[b"sec-websocket-key"], chosen)
+                flow.response = flows.answer(101, [*replies.mark_headers(exchange), *opening], None)
+                flows.release_answer(passage, flow.response)
         elif exchange.finished and exchange.refusal is None:
             if not streamed:
                 if passage.answer is None:
@@ -287,6 +328,25 @@ class Release:
                 fields = [*replies.mark_headers(exchange), *passage.answer_head]
                 flow.response = flows.answer(passage.status, fields, passage.answer)
             flows.release_answer(passage, flow.response)
+
+    def websocket_message(self, flow: HTTPFlow) -> None:
+        passage = flows.passage_of(flow)
+        if passage is None or passage.message is None or passage.talking is None:
+            return
+        message, passage.message = passage.message, None
+        if message.refusal is not None:
+            passage.outcome, passage.exchange.refusal = message.outcome, message.refusal
+            last = (passage.talking.ended(message.refusal.reason, message.refusal.message),)
+            going = flows.Going(caller=last, code=sockets.VIOLATION, reason=message.refusal.reason)
+            flows.release_message(flow, passage, going)
+        elif message.onward is not None and message.recorded:
+            flows.release_message(flow, passage, flows.Going(tuple(message.onward)))
+
+
+def _protocols(passage: flows.Passage, route: Route) -> list[str]:
+    """The subprotocols that the caller asks for and that the dialect knows."""
+    known = route.talk.protocols if route.talk else ()
+    return [each for each in passage.protocols if each in known]
 
 
 def _accepted(route: Route, *, streaming: bool) -> str:

@@ -18,6 +18,7 @@ from phigate.host import lockdown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mitmproxy.connection import Client
     from mitmproxy.http import HTTPFlow
 
     from phigate.house import House
@@ -66,6 +67,8 @@ class Sentinel:
                 flow.kill()
             else:
                 shut(flow)
+        elif _holds(lambda: flows.may_open(flow)):  # it goes on, message by message
+            return
         self._over(flow)
 
     def error(self, flow: HTTPFlow) -> None:
@@ -77,11 +80,31 @@ class Sentinel:
             self.house.contacted.pop(passage.exchange.id, None)
 
     def websocket_start(self, flow: HTTPFlow) -> None:
+        if not _holds(lambda: flows.may_open(flow)):
+            self.tcp_start(flow)
+
+    def websocket_message(self, flow: HTTPFlow) -> None:
+        """Hand over what Release marked for this message; where nothing is, the connection ends."""
+        try:
+            going = flows.may_say(flow)
+        except Exception:  # noqa: BLE001 -- whatever broke, nothing goes out for it
+            going = None
+        flows.hand_over(flow, going)
+
+    def websocket_end(self, flow: HTTPFlow) -> None:
+        self._over(flow)
+
+    def client_disconnected(self, client: Client) -> None:
+        """A connection that was to become a WebSocket and went before it was one."""
+        for flow in list(self.house.contacted.values()):
+            if flow.client_conn is client and flow.websocket is not None:
+                self._over(flow)
+
+    def tcp_start(self, flow: HTTPFlow) -> None:
         lockdown.cut_flow(ctx.master, flow)
 
-    websocket_message = websocket_start
-    tcp_start = tcp_message = udp_start = udp_message = websocket_start
-    dns_request = dns_response = http_connect = http_connect_upstream = websocket_start
+    tcp_message = udp_start = udp_message = tcp_start
+    dns_request = dns_response = http_connect = http_connect_upstream = tcp_start
 
 
 def _holds(condition: Callable[[], bool]) -> bool:

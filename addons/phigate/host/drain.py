@@ -10,6 +10,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from phigate import flows
+from phigate.host import sockets
 from phigate.host.lockdown import close_doors, cut_connections
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ class Drain:
     async def done(self) -> None:
         self._house.leaving = True
         close_doors(self._master)
+        for flow in list(self._house.contacted.values()):
+            if flows.is_open(flow):  # it would never be over by itself
+                sockets.close(self._master, flow, sockets.GOING_AWAY)
         limit = time.monotonic() + LIMIT
         while self._house.under_way and time.monotonic() < limit:  # noqa: ASYNC110 -- once, at the end of a process
             await asyncio.sleep(0.02)

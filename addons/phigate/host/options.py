@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 FORCED: Mapping[str, Any] = {
     "connection_strategy": "lazy",  # eager opens an upstream connection for each client before any check
     "rawtcp": False,  # an unasked 101 would open a raw tunnel past all hooks
-    "websocket": False,  # no WebSocket route exists: a 101 never becomes a message stream
+    "websocket": True,  # without it a 101 that we asked for is refused; the layer is ours (host/sockets.py)
     "stream_large_bodies": None,  # passes bodies on before they are decided
     "store_streamed_bodies": False,
     "keep_host_header": False,

@@ -9,14 +9,15 @@ import asyncio
 import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mitmproxy import ctx
 
 from phigate import flows
 from phigate.dialect.known import dialect_of
 from phigate.exchange import Subject
-from phigate.host import lockdown, logs
+from phigate.gate import handshake
+from phigate.host import lockdown, logs, sockets
 from phigate.identity.proof import Presented
 from phigate.identity.replies import REVOKED, UNKNOWN, outlived, over, refusal_of, session_of
 from phigate.ledger import LedgerDown, LedgerFault
@@ -53,6 +54,9 @@ class Identity:
         exchange, house = passage.exchange, self.house
         now = time.time()
         fields, own = flow.request.data.headers.fields, own_field(passage.exchange.dialect)
+        if passage.route is not None and passage.route.talk:
+            shown = handshake.bearers_among(passage.protocols)
+            fields = (*fields, *((b"authorization", b"Bearer " + each.encode()) for each in shown))
         outcome = await house.verifier.verify(fields, self._presented(flow, passage), now, own)
         if isinstance(outcome, Subject):
             exchange.subject = outcome
@@ -91,6 +95,16 @@ class Identity:
         if outcome is not None:
             passage.outcome, passage.exchange.refusal = outcome, REVOKED if outcome == "revoked" else UNKNOWN
 
+    def websocket_message(self, flow: HTTPFlow) -> None:
+        """Whoever is out, or whose bearer is over, neither says nor hears anything more on an open connection."""
+        passage = flows.passage_of(flow)
+        if passage is None or passage.message is None:
+            return
+        outcome = self._ended(passage)
+        if outcome is not None:
+            passage.message.outcome = outcome
+            passage.message.refusal = UNKNOWN if outcome == "interrupted" else REVOKED
+
     # -- the ledger -------------------------------------------------------------------------------------------------
 
     async def _follow(self) -> None:
@@ -120,14 +134,24 @@ class Identity:
         """
         for flow in list(self.house.contacted.values()):
             passage = flows.passage_of(flow)
-            subject = passage.exchange.subject if passage else None
-            outcome = over(subject, self.house.follow) if passage else None
-            if outcome is None and passage and subject and passage.route:
-                late = outlived(subject, time.time(), endless=not passage.route.has_body)
-                outcome = "interrupted" if late else None
+            outcome = self._ended(passage) if passage else None
             if passage and outcome is not None:
                 passage.outcome = outcome
-                lockdown.cut_upstream(ctx.master, flow)
+                if flows.is_open(flow):
+                    sockets.close(ctx.master, flow, sockets.VIOLATION)
+                else:
+                    lockdown.cut_upstream(ctx.master, flow)
+
+    def _ended(self, passage: flows.Passage) -> Literal["revoked", "interrupted", "expired"] | None:
+        """Why an exchange does not go on; a connection that stays open ends with its bearer (`exp`)."""
+        subject, now = passage.exchange.subject, time.time()
+        if passage.opened and subject is not None and subject.expires <= now:
+            return "expired"
+        outcome = over(subject, self.house.follow)
+        if outcome is None and subject and passage.route and not passage.opened:
+            late = outlived(subject, now, endless=not passage.route.has_body)
+            return "interrupted" if late else None
+        return outcome
 
 
 def own_field(dialect: str | None) -> str | None:

@@ -19,6 +19,7 @@ from phigate.exchange import Refusal
 from phigate.gate import headers, replies
 from phigate.host import lockdown, logs
 from phigate.masking.answer import MaskedStream, broken_off, failure, whole
+from phigate.masking.conversation import Conversation
 from phigate.masking.restore import StandIns
 from phigate.policy.decide import Permit
 
@@ -98,12 +99,66 @@ class Masking:
             return
         if passage.stream is not None:
             passage.stream.settle()
+        elif passage.plan == "upgrade":
+            passage.talking = self._conversation(passage, passage.exchange.decision)
         elif passage.plan in {"whole", "error"}:
             permit = passage.exchange.decision
             if len(passage.raw) > LARGE:
                 await asyncio.to_thread(self._whole, passage, permit)
             else:
                 self._whole(passage, permit)
+
+    # -- messages ---------------------------------------------------------------------------------------------------
+
+    def _conversation(self, passage: flows.Passage, permit: Permit) -> Conversation:
+        exchange, route = passage.exchange, passage.route
+        if route is None or route.stream is None or route.talk is None:
+            raise ValueError("no conversation")
+        sight = self.house.sight(exchange, permit.mask, answering=True)
+        return Conversation(sight, dialect_of(route.dialect), route.stream, opaque=permit.opaque)
+
+    async def websocket_message(self, flow: HTTPFlow) -> None:
+        passage = flows.passage_of(flow)
+        if passage is None or passage.message is None or passage.talking is None:
+            return
+        work = self._said if passage.message.from_client else self._heard
+        if len(passage.message.raw) > LARGE:
+            await asyncio.to_thread(work, passage, passage.message)
+        else:
+            work(passage, passage.message)
+
+    def _said(self, passage: flows.Passage, message: flows.Message) -> None:
+        """What the caller says: to the model as the rule has it, to bystanders masked, even where it is refused."""
+        exchange, decision = passage.exchange, passage.exchange.decision
+        if message.said is None or not isinstance(decision, Permit):
+            return
+        sight = self.house.sight(exchange, decision.prompt)
+        onward, message.shown = passage.talking.say(
+            message.said.tree, message.said.read, sight, exchange.stand_ins, masked=decision.prompt is not None
+        )
+        if message.refusal is None:
+            message.onward = [onward]
+        message.found = sight.found
+        exchange.found_in = exchange.found_in + sight.found
+        exchange.identifiers |= sight.identifiers
+
+    @staticmethod
+    def _heard(passage: flows.Passage, message: flows.Message) -> None:
+        """What the model says."""
+        if message.refusal is not None:
+            return
+        try:
+            message.onward, message.shown, message.found = passage.talking.hear(message.raw)
+        except ValueError:
+            message.outcome, message.refusal = "unmaskable", UNMASKABLE
+
+    def websocket_end(self, flow: HTTPFlow) -> None:
+        """Hand over what was found."""
+        passage = flows.passage_of(flow)
+        if passage is not None and passage.talking is not None:
+            exchange = passage.exchange
+            exchange.found_out, exchange.usage = passage.talking.found, passage.talking.usage
+            exchange.identifiers |= passage.talking.identifiers
 
     def _whole(self, passage: flows.Passage, permit: Permit) -> None:
         exchange, dialect = passage.exchange, _dialect(passage)

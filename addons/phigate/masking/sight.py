@@ -54,6 +54,7 @@ class Sight:
         self._read: dict[str, Whole] = {}
         self._collected = stand_ins if not self._causal else None
         self._originals = stand_ins.originals if stand_ins and self._causal else {}
+        self._all = detectors
         self._detectors = detectors.beside(Standing(self._originals)) if self._originals else detectors
         self._secrets = secrets
         self._caller = caller
@@ -67,6 +68,11 @@ class Sight:
         self.identifiers: set[str] = set()
         self.told: set[str] = set()
         """What bystanders were shown of a stream's whole texts: what a protocol repeats is recorded once."""
+
+    def expect(self, stand_ins: StandIns) -> None:
+        """Put back, from here on, what values of a later prompt of the same conversation were replaced with."""
+        self._originals = stand_ins.originals
+        self._detectors = self._all.beside(Standing(self._originals))
 
     def text(self, text: str) -> tuple[str, str]:
         """(for the caller, for bystanders) of one whole text."""
