@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mitmproxy import addons, http
 from mitmproxy.test import taddons, tflow, tutils
+from mitmproxy.websocket import WebSocketMessage
+from wsproto.frame_protocol import Opcode
 
 from phigate import flows
 from phigate.dialect.known import ROUTES as KNOWN
@@ -189,3 +191,33 @@ def said_in(flow: http.HTTPFlow) -> Any:
 def observed(house: House, context: taddons.context) -> House:
     house.observers = Observers(context.master)
     return house
+
+
+def conversing(house: House, *roles: str) -> tuple[http.HTTPFlow, flows.Passage]:
+    """A flow whose WebSocket is open, as the rooms have left it; nobody said anything yet."""
+    flow = tflow.twebsocketflow()
+    assert flow.websocket is not None
+    flow.websocket.messages, flow.websocket.timestamp_end = [], None
+    passage = entered(flow, *(roles or ("clinician",)), route="realtime")
+    exchange = passage.exchange
+    exchange.model = exchange.target = "ward-assistant"
+    assert exchange.subject is not None
+    passage.reasons, passage.decided_by = PromptFacts(), house.policy
+    passage.target = house.policy.resolve(exchange.model)
+    exchange.decision = decide(
+        house.policy, exchange.subject, exchange.actions, exchange.target, passage.reasons, (), time.time()
+    )
+    exchange.recorded = exchange.contacted = passage.opened = True
+    passage.plan, passage.status = "upgrade", 101
+    return flow, passage
+
+
+def saying(flow: http.HTTPFlow, message: object, *, caller: bool = True, text: bool = True) -> flows.Message:
+    """A message on an open WebSocket, as Refuse leaves it."""
+    content = message if isinstance(message, bytes) else json.dumps(message).encode()
+    assert flow.websocket is not None
+    flow.websocket.messages = [WebSocketMessage(Opcode.TEXT if text else Opcode.BINARY, caller, b"", dropped=True)]
+    passage = flows.passage_of(flow)
+    assert passage is not None
+    passage.message = flows.Message(caller, text, content)
+    return passage.message

@@ -265,7 +265,7 @@ def may_say(flow: http.HTTPFlow) -> Going | None:
     if passage is None or passage.going is None:
         return None
     (message, going), passage.going = passage.going, None
-    return going if message is _last_message(flow) else None
+    return going if passage.opened and message is _last_message(flow) else None
 
 
 def hand_over(flow: http.HTTPFlow, going: Going | None) -> None:

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from phigate.access import addon
 from phigate.access.addon import Access
 from phigate.exchange import Refusal, Scope
 from phigate.ledger import LedgerDown
 from phigate.policy.decide import Deny, Hold, Permit
-from tests.stage import asking, entered, furnished, policy_text
+from phigate.policy.load import load_policy
+from tests.stage import asking, conversing, entered, furnished, policy_in, policy_text, saying
 from tests.traffic import chat
 
 MODELS = """\
@@ -260,3 +262,85 @@ async def test_a_bearer_for_many_exchanges_is_not_spent(house, monkeypatch):
     spent = spending(house, monkeypatch, False)
     exchange = await limited(house, asking())
     assert (exchange.refusal, spent) == (None, [])
+
+
+# -- messages -------------------------------------------------------------------------------------------------------
+
+
+def ask(text):
+    item = {"type": "message", "content": [{"type": "input_text", "text": text}]}
+    return {"type": "conversation.item.create", "item": item}
+
+
+def heard(house, *messages, caller=True, change=None):
+    """Why the last of these messages on one connection was refused."""
+    flow, passage = conversing(house)
+    if change:
+        change(passage)
+    for each in messages:
+        message = saying(flow, each, caller=caller)
+        Access(house).websocket_message(flow)
+    return message.refusal.reason if message.refusal else None
+
+
+MESSAGES = [
+    ("an honest one", [ask("How is she?")], None),
+    ("one that a rule denies", [ask("list all patients")], "denied"),
+    ("one that a rule denies with the one before", [ask("list all"), ask("patients")], "denied"),
+    ("no JSON", [b"{"], "malformed"),
+    ("an unknown kind", [{"type": "novel"}], "message-unknown"),
+    ("sound", [{"type": "input_audio_buffer.append", "audio": "AAAA"}], "content-unreadable"),
+    ("one that steers", [{"type": "response.create", "response": {"max_output_tokens": 1}}], "steering-refused"),
+    ("one for its own model", [{"type": "session.update", "session": {"model": "ward-assistant"}}], None),
+    ("one for no model", [{"type": "session.update", "session": {"model": "a b"}}], "model-unknown"),
+    (
+        "one for a model that may not transcribe",
+        [{"type": "session.update", "session": {"input_audio_transcription": {"model": "whisper"}}}],
+        "no-rule",
+    ),
+]
+
+
+@pytest.mark.parametrize(("sentence", "messages", "reason"), MESSAGES, ids=[case[0] for case in MESSAGES])
+async def test_a_message_is_decided_like_a_request(house, sentence, messages, reason):
+    assert heard(house, *messages) == reason
+
+
+async def test_a_message_that_was_refused_is_not_asked_about(house):
+    flow, _ = conversing(house)
+    message = saying(flow, b"{")
+    message.refusal = Refusal(400, "content-unreadable", "x")
+    Access(house).websocket_message(flow)
+    assert message.refusal.reason == "content-unreadable"
+
+
+CHANGES = [
+    ("the same rules", (), None),
+    ("none any more", ("{name: x, deny: ['*'], to: [chat]}",), "denied"),
+    (
+        "another mask",
+        ("{name: care, permit: [clinician], to: [chat], models: ['*'], mask: years}",),
+        "connection-changed",
+    ),
+]
+
+
+@pytest.mark.parametrize(("sentence", "rules", "reason"), CHANGES, ids=[case[0] for case in CHANGES])
+@pytest.mark.parametrize("caller", [True, False])
+async def test_a_new_policy_is_asked_about_an_open_connection(house, tmp_path, sentence, rules, reason, caller):
+    def change(_passage):
+        house.put_in_force(load_policy(policy_in(tmp_path, policy_text(*rules) + "# edited\n")))
+
+    assert heard(house, ask("Hello"), caller=caller, change=change) == reason
+
+
+async def test_the_connections_of_one_subject_are_bounded(house, monkeypatch):
+    monkeypatch.setattr(addon, "MOST_OPEN", 1)
+    flow, passage = conversing(house)
+    room, subject = Access(house), passage.exchange.subject
+    assert room._crowded(subject) is None
+    house.contacted["ex-1"] = flow
+    assert room._crowded(subject).reason == "too-many-connections"
+    assert room._crowded(replace(subject, id="bob")) is None
+    monkeypatch.setattr(addon, "MOST_OPEN_IN_ALL", 1)
+    assert room._crowded(replace(subject, id="bob")).status == 429

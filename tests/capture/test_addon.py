@@ -12,7 +12,20 @@ from phigate.capture import addon
 from phigate.capture.addon import Capture
 from phigate.exchange import Refusal
 from phigate.masking.addon import Masking
-from tests.stage import answered, asking, entered, furnished, meet, observed, permitted, policy_text, released
+from tests.stage import (
+    answered,
+    asking,
+    conversing,
+    entered,
+    furnished,
+    meet,
+    observed,
+    permitted,
+    policy_text,
+    released,
+    saying,
+    until,
+)
 from tests.traffic import CANARY_TEXT, chat, completion, leaks
 
 
@@ -270,3 +283,76 @@ async def test_seconds_are_told_apart(house):
 async def test_a_flow_that_never_entered_is_left_alone(house, hook):
     await meet(Capture(house), hook, asking())
     assert kept(house, "request", "response") == []
+
+
+# -- open connections -----------------------------------------------------------------------------------------------
+
+
+def spoken(house, caller, **changes):
+    flow, passage = conversing(house)
+    message = saying(flow, b'{"type":"x"}', caller=caller)
+    for name, value in changes.items():
+        setattr(message, name, value)
+    Capture(house).websocket_message(flow)
+    return message, passage
+
+
+async def test_a_message_is_queued_before_it_goes_on(house):
+    message, passage = spoken(house, True, shown={"type": "x"})
+    await until(lambda: kept(house, "message"))
+    assert (message.recorded, message.refusal) == (True, None)
+    (record,) = kept(house, "message")
+    assert (record["exchange"], record["from"], record["body"]) == (passage.exchange.id, "caller", {"type": "x"})
+
+
+def test_what_says_nothing_yet_needs_no_record(house):
+    assert spoken(house, False, shown="")[0].recorded
+    assert kept(house, "message") == []
+
+
+async def test_a_refused_message_is_recorded_with_the_precise_reason(house):
+    spoken(house, False, refusal=Refusal(401, "bearer-refused", "x", detail="revoked"))
+    await until(lambda: kept(house, "message"))
+    (record,) = kept(house, "message")
+    assert (record["from"], record["refused"], record["body"]) == ("model", "revoked", None)
+
+
+@pytest.mark.parametrize("broken", ["unsynced", "down"])
+def test_a_message_that_cannot_be_recorded_does_not_go_on(house, monkeypatch, broken):
+    if broken == "down":
+        house.journal.close("test")
+    else:
+        monkeypatch.setattr(house.journal, "oldest_pending_seconds", lambda _now: 0.3)
+    message, _ = spoken(house, True)
+    assert (message.recorded, message.refusal.reason, message.outcome) == (False, "not-recorded", "unrecorded")
+
+
+ENDED = [
+    (1000, True, "complete"),
+    (1001, False, "complete"),
+    (1006, True, "client-left"),
+    (1011, False, "upstream-broke"),
+]
+
+
+@pytest.mark.parametrize(("code", "by_client", "outcome"), ENDED)
+async def test_a_connection_is_recorded_at_its_end_and_once(house, code, by_client, outcome):
+    flow, passage = conversing(house)
+    passage.talking = object()
+    flow.response = flows.answer(101, [], None)
+    await Capture(house).response(flow)
+    assert kept(house, "response") == []
+    flow.websocket.close_code, flow.websocket.closed_by_client = code, by_client
+    house.contacted["ex-1"] = flow
+    await Capture(house).websocket_end(flow)
+    await Capture(house).client_disconnected(flow.client_conn)
+    (record,) = kept(house, "response")
+    assert (record["outcome"], record["status"], record["streamed"]) == (outcome, 101, True)
+
+
+async def test_a_caller_that_left_while_it_was_opened_is_recorded(house):
+    flow, passage = conversing(house)
+    passage.opened = False
+    house.contacted["ex-1"] = flow
+    await Capture(house).client_disconnected(flow.client_conn)
+    assert [record["outcome"] for record in kept(house, "response")] == ["client-left"]

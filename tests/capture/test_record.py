@@ -140,3 +140,17 @@ def test_an_outcome_is_one_of_the_closed_set() -> None:
 def test_each_kind_makes_a_line(kind: chain.Kind, fields: record.Fields) -> None:
     line = chain.line_of(seq=0, prev=chain.ZEROS, now=NOW, instance="gw", kind=kind, fields=fields)
     assert chain.parse(line) is not None
+
+
+def test_a_message_record_says_who_said_what_and_why_it_went_no_further() -> None:
+    made = record.message_record(
+        "ex-1", from_caller=True, refused="denied", findings=Counter(PERSON=1), bytes_=7, body={"type": "x"}
+    )
+    assert made == {
+        "exchange": "ex-1",
+        "from": "caller",
+        "refused": "denied",
+        "findings": {"PERSON": 1},
+        "bytes": 7,
+        "body": {"type": "x"},
+    }

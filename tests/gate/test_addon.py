@@ -1,17 +1,31 @@
 """Refuse closes every flow, Release opens what nobody refused and nothing broke."""
 
+import base64
 import time
 
 import pytest
+from mitmproxy import http
 from mitmproxy.http import Headers
 from mitmproxy.test import tflow
 
 from phigate import flows
 from phigate.dialect.codecs import JSON, NOTHING
 from phigate.exchange import Refusal
+from phigate.gate import handshake
 from phigate.gate.addon import Refuse, Release
 from phigate.house import OPTIONS, House
-from tests.stage import answered, asking, mitmproxy, permitted, places, policy_in, released, said_in
+from tests.stage import (
+    answered,
+    asking,
+    conversing,
+    mitmproxy,
+    permitted,
+    places,
+    policy_in,
+    released,
+    said_in,
+    saying,
+)
 from tests.traffic import CANARY_TEXT, CHAT, completion, events, leaks
 
 # -- Refuse, requests -----------------------------------------------------------------------------------------------
@@ -456,3 +470,124 @@ def test_it_starts_once(seams, context, tmp_path, capsys):
     refuse._furnished = True
     refuse.configure({"mode"})
     assert capsys.readouterr().err == ""
+
+
+# -- WebSockets -----------------------------------------------------------------------------------------------------
+
+UPGRADE = {
+    "connection": "Upgrade",
+    "upgrade": "websocket",
+    "sec_websocket_version": "13",
+    "sec_websocket_key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+REALTIME = "/v1/realtime?model=ward-assistant"
+
+
+def test_an_upgrade_is_read_like_a_request(house):
+    passage = read(house, asking(method="GET", path=REALTIME, sec_websocket_protocol="realtime, mine", **UPGRADE))
+    assert (passage.head_fault, passage.exchange.route, passage.match.model) == (None, "realtime", "ward-assistant")
+    assert passage.protocols == ["realtime", "mine"]
+
+
+def test_a_websocket_that_is_not_asked_for_as_one_is_refused(house):
+    assert read(house, asking(method="GET", path=REALTIME)).head_fault == (426, "upgrade-required")
+
+
+def upgrading(house, response):
+    flow, passage = conversing(house)
+    passage.opened, passage.upgrade_key, flow.response = False, b"k" * 16, response
+    Refuse(house).responseheaders(flow)
+    return flow, passage
+
+
+def switching(key=b"k" * 16):
+    fields = handshake.opened(base64.b64encode(key), None)
+    return http.Response.make(101, b"", Headers(fields))
+
+
+def test_a_switch_of_protocols_is_one_only_where_it_answers_our_key(house, context):
+    assert upgrading(house, switching())[1].plan == "upgrade"
+    assert upgrading(house, switching(b"x" * 16))[1].plan is None
+    assert upgrading(house, answered(completion()))[1].plan is None
+
+
+def test_a_switch_that_the_rooms_let_go_is_answered_by_one_of_ours(house, context):
+    flow, passage = upgrading(house, switching())
+    passage.fields[b"sec-websocket-key"] = b"dGhlIHNhbXBsZSBub25jZQ=="
+    Refuse(house).response(flow)
+    assert flow.response is flows.NOT_YET
+    Release(house).response(flow)
+    assert flow.response is flows.NOT_YET  # nobody masks it
+    passage.talking = object()
+    Release(house).response(flow)
+    assert flow.response.status_code == 101
+    assert flow.response.headers["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    assert flows.may_answer(flow)
+
+
+def test_a_switch_that_somebody_refused_is_refused_and_the_connection_closed(house, context):
+    flow, passage = upgrading(house, switching())
+    Refuse(house).response(flow)
+    passage.talking, passage.exchange.refusal = object(), Refusal(401, "bearer-refused", "No.")
+    Release(house).response(flow)
+    assert (flow.response.status_code, flow.response.headers["connection"]) == (401, "close")
+
+
+def test_a_switch_without_a_websocket_is_none(house, context):
+    flow, passage = upgrading(house, switching())
+    flow.websocket, passage.talking = None, object()
+    Refuse(house).response(flow)
+    Release(house).response(flow)
+    assert (flow.response.status_code, passage.outcome) == (502, "unmaskable")
+
+
+def test_messages_go_to_and_fro_only_where_somebody_masks_them(house, context):
+    flow, passage = conversing(house)
+    passage.opened = False
+    Refuse(house).websocket_start(flow)
+    assert not flows.is_open(flow)
+    passage.talking = object()
+    Refuse(house).websocket_start(flow)
+    assert flows.is_open(flow)
+
+
+@pytest.mark.parametrize(("text", "reason"), [(True, None), (False, "content-unreadable")])
+def test_a_message_is_moved_away_before_anybody_looks(house, text, reason):
+    flow, passage = conversing(house)
+    saying(flow, b"", text=text)
+    flow.websocket.messages[-1].content, flow.websocket.messages[-1].dropped = CANARY_TEXT.encode(), False
+    Refuse(house).websocket_message(flow)
+    assert (flow.websocket.messages[-1].content, flow.websocket.messages[-1].dropped) == (b"", True)
+    assert passage.message.raw == CANARY_TEXT.encode()
+    assert (passage.message.refusal.reason if passage.message.refusal else None) == reason
+
+
+class Talking:
+    """A conversation whose last word is its code."""
+
+    def ended(self, code, _message):
+        return code.encode()
+
+
+def said(house, **changes):
+    flow, passage = conversing(house)
+    passage.talking, message = Talking(), saying(flow, b"{}")
+    for name, value in ({"onward": [b"one"], "recorded": True} | changes).items():
+        setattr(message, name, value)
+    Release(house).websocket_message(flow)
+    return flows.may_say(flow)
+
+
+def test_a_recorded_message_goes_on(house):
+    assert said(house) == flows.Going((b"one",))
+    assert said(house, onward=[]) == flows.Going()
+
+
+@pytest.mark.parametrize("changes", [{"onward": None}, {"recorded": False}])
+def test_what_nobody_made_or_recorded_does_not(house, changes):
+    assert said(house, **changes) is None
+
+
+def test_a_refused_message_is_the_last(house):
+    refusal = Refusal(403, "denied", "No.")
+    assert said(house, refusal=refusal) == flows.Going((), (b"denied",), 1008, "denied")

@@ -11,7 +11,7 @@ from phigate.exchange import Refusal
 from phigate.gate import sentinel
 from phigate.gate.sentinel import Sentinel
 from phigate.house import House
-from tests.stage import answered, asking, entered
+from tests.stage import answered, asking, conversing, entered, saying
 from tests.traffic import completion, leaks
 
 
@@ -250,3 +250,74 @@ HOOKS = ["websocket_start", "websocket_message", "tcp_start", "tcp_message", "ud
 @pytest.mark.parametrize("hook", HOOKS)
 def test_no_other_protocol_is_without_a_hook(last, context, hook):
     getattr(last, hook)(tflow.tflow())  # cuts a connection, where there is one: see tests/host/test_lockdown.py
+
+
+# -- WebSockets ---------------------------------------------------------------------------------------------------
+
+
+def test_what_was_marked_for_a_message_is_handed_over_once(last, house):
+    flow, passage = conversing(house)
+    saying(flow, b"{}")
+    flows.release_message(flow, passage, flows.Going((b"one",)))
+    last.websocket_message(flow)
+    assert flows.handed(flow) == flows.Going((b"one",))
+    assert flows.handed(flow) is None
+    last.websocket_message(flow)
+    assert flows.handed(flow) is None
+
+
+def unmarked(_flow, _passage):
+    pass
+
+
+def of_another(flow, passage):
+    flows.release_message(flow, passage, flows.Going((b"one",)))
+    saying(flow, b"{}")
+
+
+def before_it_is_open(flow, passage):
+    flows.release_message(flow, passage, flows.Going((b"one",)))
+    passage.opened = False
+
+
+@pytest.mark.parametrize("way", [unmarked, of_another, before_it_is_open])
+def test_nothing_is_handed_over_without_a_mark(last, house, way):
+    flow, passage = conversing(house)
+    saying(flow, b"{}")
+    way(flow, passage)
+    flows.hand_over(flow, flows.Going((b"old",)))
+    last.websocket_message(flow)
+    assert flows.handed(flow) is None
+
+
+def test_a_mark_of_a_message_that_cannot_be_read_is_none(last, house, monkeypatch):
+    def broken(_flow):
+        raise RuntimeError("Quartermaine")
+
+    flow, passage = conversing(house)
+    saying(flow, b"{}")
+    flows.release_message(flow, passage, flows.Going((b"one",)))
+    monkeypatch.setattr(flows, "may_say", broken)
+    last.websocket_message(flow)
+    assert flows.handed(flow) is None
+
+
+def test_an_open_connection_is_under_way_until_its_end(house, context):
+    flow, passage = conversing(house)
+    passage.talking = object()
+    house.under_way, house.contacted = {passage.exchange.id}, {passage.exchange.id: flow}
+    flow.response = flows.answer(101, [], None)
+    flows.release_answer(passage, flow.response)
+    Sentinel(house).response(flow)
+    assert house.under_way
+    Sentinel(house).websocket_end(flow)
+    assert (house.under_way, house.contacted) == (set(), {})
+
+
+def test_one_whose_caller_left_before_it_was_open_is_over(house):
+    flow, passage = conversing(house)
+    house.contacted = {passage.exchange.id: flow}
+    Sentinel(house).client_disconnected(tflow.tclient_conn())
+    assert house.contacted
+    Sentinel(house).client_disconnected(flow.client_conn)
+    assert house.contacted == {}

@@ -4,7 +4,9 @@ import asyncio
 import time
 
 import pytest
+from mitmproxy.test import tflow
 
+from phigate import flows
 from phigate.host import drain
 from phigate.host.drain import Drain
 from phigate.house import House
@@ -71,3 +73,15 @@ async def test_others_part_once_nobody_is_served_any_more(context):
     house.partings.append(part)
     await drained(context, house)
     assert seen == [True]
+
+
+async def test_open_connections_are_told_to_close(context, monkeypatch):
+    closed, house = [], House()
+    monkeypatch.setattr(drain.sockets, "close", lambda _master, flow, code: closed.append((flow, code)))
+    flow, other = tflow.twebsocketflow(), tflow.tflow()
+    flow.websocket.timestamp_end = None
+    flows.enter(flow).opened = True
+    flows.enter(other)
+    house.contacted = {"ex-1": flow, "ex-2": other}
+    await drained(context, house)
+    assert closed == [(flow, 1001)]

@@ -10,7 +10,7 @@ from phigate.identity import addon
 from phigate.identity.addon import Identity
 from phigate.identity.replies import session_of
 from phigate.ledger import LedgerDown, Revocation
-from tests.stage import ISSUER, asking, bearer, entered, until
+from tests.stage import ISSUER, asking, bearer, conversing, entered, saying, until
 
 WARD = ("ward",)
 
@@ -202,3 +202,49 @@ async def test_looking_goes_on_after_any_fault_which_is_said_once_and_lets_nobod
     await until(lambda: house.follow.current)
     assert (await identified(house, asking(said=bearer(*WARD)))).refusal is None
     await house.close_ledger()
+
+
+# -- open connections -----------------------------------------------------------------------------------------------
+
+
+def talked(house, change):
+    flow, passage = conversing(house)
+    change(house, passage.exchange)
+    message = saying(flow, b"{}")
+    Identity(house).websocket_message(flow)
+    return message
+
+
+def ends(_house, exchange):
+    exchange.subject = replace(exchange.subject, expires=time.time() - 0.1)
+
+
+def is_taken_back(house, _exchange):
+    house.follow.revoked.add([out()])
+
+
+@pytest.mark.parametrize(("change", "outcome"), [(ends, "expired"), (is_taken_back, "revoked")])
+async def test_whose_bearer_is_over_says_and_hears_nothing_more(house, change, outcome):
+    message = talked(house, change)
+    assert (message.refusal.reason, message.outcome) == ("bearer-refused", outcome)
+
+
+async def test_an_open_connection_is_closed_by_the_next_tick(house, context, monkeypatch):
+    closed = []
+    monkeypatch.setattr(addon.sockets, "close", lambda _master, flow, code: closed.append((flow, code)))
+    flow, passage = conversing(house)
+    house.contacted["ex-1"] = flow
+    Identity(house)._end()
+    assert closed == []
+    ends(house, passage.exchange)
+    Identity(house)._end()
+    assert (closed, passage.outcome) == ([(flow, 1008)], "expired")
+
+
+async def test_a_browsers_bearer_is_believed_on_a_websocket_alone(house):
+    for route, reason in (("realtime", None), ("openai-chat", "bearer-missing")):
+        flow = asking()
+        passage = entered(flow, route=route)
+        passage.protocols = ["realtime", f"openai-insecure-api-key.{bearer(*WARD)}"]
+        await Identity(house).request(flow)
+        assert (passage.exchange.refusal.reason if passage.exchange.refusal else None) == reason

@@ -22,7 +22,8 @@ COUNT = CONTROL.with_suffix(".count")
 NAMES = CONTROL.with_suffix(".names")
 CALLED = CONTROL.with_suffix(".called")
 ROOMS = ("gate", "identity", "access", "masking", "approval", "capture", "dialect", "flows", "policy.decide",
-         "policy.masks", "policy.targets", "metrics", "house", "exchange", "host.observers")  # fmt: skip
+         "policy.masks", "policy.targets", "metrics", "house", "exchange", "host.observers",
+         "host.sockets")  # fmt: skip
 
 turn = ""
 called: set[str] = set()

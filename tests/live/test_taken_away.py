@@ -200,7 +200,7 @@ OPTIONS: list[dict[str, object]] = [
     {"allow_hosts": ["x"]},
     {"server": False},
     {"rawtcp": True},
-    {"websocket": True},
+    {"websocket": False},
     {"stream_large_bodies": "1"},
     {"validate_inbound_headers": False},
     {"modify_body": ["/a/b"]},

@@ -5,21 +5,17 @@ import base64
 import contextlib
 import hashlib
 import json
-import logging
-import os
 import socket
-import threading
 import time
 
 import openai
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
-from websockets.sync.server import serve
 
 from model_server import Raw
 from people import policy_for
 from processes import HOST, Gateway
+from tests.live.realtime import PLACE, ROUTE, Model, ask, event, opened, rest, spoken, until
 from tests.traffic import (
     CANARIES,
     CANARY_MRN,
@@ -34,53 +30,10 @@ from tests.traffic import (
 
 pytestmark = pytest.mark.live
 
-ROUTE = "/v1/realtime?model=ward-assistant"
 RULES = """
   - {name: clinicians-dictate, permit: [clinician], to: [transcribe], models: ["*"], mask: minimum-necessary}
   - {name: operators-listen, permit: [ml-operator], to: [chat], models: ["*"], mask: safe-harbor, opaque: permit}
 """
-
-
-class Model:
-    """A model that speaks on a WebSocket, on a port of its own; `script` answers a message with what is to be sent."""
-
-    def __init__(self):
-        self._server = serve(self._talk, HOST, 0, max_size=8 << 20, logger=logging.getLogger("quiet"))
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self.port = self._server.socket.getsockname()[1]
-        self.forget()
-
-    def forget(self):
-        self.script, self.first = (lambda _event: []), [{"type": "session.created", "event_id": "e", "session": {}}]
-        self.seen, self.heads, self.closed = [], [], []
-
-    def _talk(self, wire):
-        self.heads.append(dict(wire.request.headers.raw_items()) | {":path": wire.request.path})
-        try:
-            self._say(wire, self.first)
-            for message in wire:
-                self.seen.append(json.loads(message))
-                self._say(wire, self.script(self.seen[-1]))
-        except ConnectionClosed:
-            pass
-        finally:
-            self.closed.append((wire.close_code, wire.close_reason))
-
-    @staticmethod
-    def _say(wire, said):
-        for each in said:
-            if callable(each):
-                each(wire)
-            else:
-                wire.send(each if isinstance(each, str | bytes) else json.dumps(each))
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -104,70 +57,9 @@ def gate(_talking, issuer, tmp_path_factory):
         yield running
 
 
-@contextlib.contextmanager
-def opened(gate, bearer, path=ROUTE, **more):
-    headers = {"authorization": f"Bearer {bearer}"} if bearer else {}
-    url = f"ws://{HOST}:{gate.port}{path}"
-    with connect(url, additional_headers=headers, proxy=None, max_size=None, **more) as wire:
-        yield wire
-
-
 @pytest.fixture
 def doctor(bearers):
     return bearers["dr.okafor"]
-
-
-PLACE = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
-
-
-def event(kind, **members):
-    return {"type": kind, "event_id": f"event_{os.urandom(6).hex()}", **members}
-
-
-def spoken(text=CANARY_TEXT, step=3, kind="response.output_text", told="text"):
-    """An answer in pieces of some characters, as a server tells it: pieces, the whole, and the whole again."""
-    pieces = [text[at : at + step] for at in range(0, len(text), step)]
-    item = {"id": "item_1", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]}
-    return [
-        event("response.created", response={"id": "resp_1", "object": "realtime.response", "status": "in_progress"}),
-        *(event(f"{kind}.delta", **PLACE, delta=piece) for piece in pieces),
-        event(f"{kind}.done", **PLACE, **{told: text}),
-        event("response.content_part.done", **PLACE, part={"type": "text", "text": text}),
-        event("response.output_item.done", response_id="resp_1", output_index=0, item=item),
-        event(
-            "response.done",
-            response={
-                "id": "resp_1",
-                "status": "completed",
-                "output": [item],
-                "usage": {"input_tokens": 7, "output_tokens": 9},
-            },
-        ),
-    ]
-
-
-def ask(text="How is the patient?"):
-    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
-    return {"type": "conversation.item.create", "item": item}
-
-
-def until(wire, kind, seconds=5):
-    """The events up to one of a kind."""
-    got = []
-    while not got or got[-1]["type"] != kind:
-        got.append(json.loads(wire.recv(timeout=seconds)))
-    return got
-
-
-def rest(wire, seconds=5):
-    """Everything that still comes, and how it ended: (messages, code, reason)."""
-    got = []
-    try:
-        while True:
-            got.append(wire.recv(timeout=seconds))
-    except ConnectionClosed as closed:
-        end = closed.rcvd
-        return got, end.code if end else 1006, end.reason if end else ""
 
 
 def kept(gate, wire, kind=None):
@@ -428,6 +320,13 @@ def transcribed(step=2):
     ]
 
 
+def segments():
+    kind, place = "conversation.item.input_audio_transcription", {"item_id": "item_8", "content_index": 0}
+    told = [{"id": f"seg_{at}", "text": f"{word} ", "speaker": "A"} for at, word in enumerate(CANARY_TEXT.split(" "))]
+    done = event(f"{kind}.completed", **place, transcript=CANARY_TEXT)
+    return [*(event(f"{kind}.segment", **place, **each) for each in told), done]
+
+
 SESSION = {"instructions": CANARY_TEXT, "audio": {"output": {"voice": CANARY_TEXT}}, "novel": {"deep": [CANARY_TEXT]}}
 FAILED = {"type": "invalid_request_error", "code": "x", "message": CANARY_TEXT, "event_id": None, "param": CANARY_TEXT}
 CHANNELS = [
@@ -437,10 +336,7 @@ CHANNELS = [
     ("what is said, as it was told before", spoken(kind="response.audio_transcript", told="transcript")),
     ("a tool call", called()),
     ("what was heard", transcribed()),
-    (
-        "a segment",
-        [event("conversation.item.input_audio_transcription.segment", id="s", text=CANARY_TEXT, speaker="A")],
-    ),
+    ("segments", segments()),
     ("a session", [event("session.updated", session=SESSION)]),
     ("an error", [event("error", error=FAILED)]),
     ("a failure", [event("conversation.item.input_audio_transcription.failed", item_id="i", error=FAILED)]),
@@ -460,11 +356,14 @@ def test_no_channel_tells_who(gate, talking, doctor, sentence, said):
     with opened(gate, doctor) as wire:
         got = until(wire, "input_audio_buffer.cleared")
     told = json.dumps(got)
-    together = "".join(each["delta"] for each in got if "delta" in each)
+    together = "".join(each.get("delta") or each.get("text") or "" for each in got)
     assert leaks(told) == leaks(together) == []
     assert [each["event_id"] for each in got] == [f"event_{at}" for at in range(len(got))]
     if CANARY_TEXT in json.dumps(said):
         assert "furosemide 40 mg" in told
+    if sentence == "segments":
+        assert together.strip() == got[-2]["transcript"]
+        assert {each["speaker"] for each in got if "speaker" in each} == {"A"}
     if sentence == "a tool call":
         (whole,) = [each["arguments"] for each in got if "arguments" in each]
         assert together == whole

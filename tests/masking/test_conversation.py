@@ -3,12 +3,14 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from phigate.dialect.realtime import DIALECT
 from phigate.masking import Memory, Sight, Transformer
 from phigate.masking.conversation import Conversation
 from phigate.masking.restore import StandIns
-from tests.masking.test_answer import DETECTORS, LEAN, SECRETS, SHOWN, sight
+from tests.masking.test_answer import DETECTORS, LEAN, SECRETS, SHOWN, TEXTS, cut, sight
 from tests.traffic import CANARY_NAME, CANARY_TEXT, leaks
 
 STREAM = DIALECT.routes[0].stream
@@ -70,6 +72,25 @@ def test_what_stood_in_for_a_value_of_any_message_is_put_back():
     done = {"type": "response.output_text.done", "response_id": "r", "item_id": "i", "text": masked}
     heard = hear(made, *({**piece, "delta": letter} for letter in masked), done)
     assert "".join(each.get("delta", "") for each in heard) == heard[-1]["text"] == f"Patient: {CANARY_NAME}"
+
+
+@settings(max_examples=60)
+@given(text=TEXTS, places=st.lists(st.integers(0, 300), max_size=12))
+def test_pieces_at_any_cut_and_every_repeat_say_the_same(text, places):
+    place = {"response_id": "r", "item_id": "i", "output_index": 0, "content_index": 0}
+    piece = {"type": "response.output_text.delta", **place}
+    item = {"id": "i", "type": "message", "content": [{"type": "text", "text": text}]}
+    heard = hear(
+        conversation(),
+        *({**piece, "delta": part} for part in cut(text, places)),
+        {"type": "response.output_text.done", **place, "text": text},
+        {"type": "response.output_item.done", "response_id": "r", "item": item},
+        {"type": "response.done", "response": {"id": "r", "output": [item]}},
+    )
+    *pieces, done, added, response = heard
+    told = [done["text"], added["item"]["content"][0]["text"], response["response"]["output"][0]["content"][0]["text"]]
+    assert {"".join(each["delta"] for each in pieces), *told} == {sight().for_caller(text)}
+    assert leaks(json.dumps(heard)) == leaks(sight().for_caller(text))
 
 
 def test_usage_of_all_answers_is_added_up():

@@ -212,6 +212,14 @@ _ASKED: tuple[Row, ...] = (
 _ROWS: dict[str, tuple[Row, ...]] = {
     "request": _ASKED,
     "hold": _ASKED,
+    "message": (
+        ("exchange", _path("exchange")),
+        ("from", _path("from")),
+        ("refused", _path("refused")),
+        ("found", _counted("findings")),
+        ("bytes", _path("bytes")),
+        ("record", _joined(("", _path("instance")), ("seq", _path("seq")))),
+    ),
     "response": (
         ("exchange", _path("exchange")),
         ("outcome", _path("outcome")),

@@ -68,12 +68,12 @@ _SESSION = {
     "input_audio_buffer.timeout_triggered": _WHOLE,
     "rate_limits.updated": _WHOLE,
     "conversation.item.input_audio_transcription.delta": Event(whose=_HEARD, channel="heard"),
-    "conversation.item.input_audio_transcription.completed": Event(
-        whose=_HEARD, channel="heard", ends="own", whole=True
+    "conversation.item.input_audio_transcription.segment": Event(
+        whose=_HEARD, channel="segments", told=frozenset({"speaker"})
     ),
-    "conversation.item.input_audio_transcription.segment": _WHOLE,
+    "conversation.item.input_audio_transcription.completed": Event(whose=_HEARD, ends="under", whole=True),
     "conversation.item.input_audio_transcription.failed": Event(
-        whose=_HEARD, channel="heard", ends="own", whole=True, tells_error=True
+        whose=_HEARD, ends="under", whole=True, tells_error=True
     ),
     **dict.fromkeys(("conversation.item.created", "conversation.item.added", "conversation.item.done"), _WHOLE),
 }

@@ -39,7 +39,7 @@ MOST: Final = 1024 * 1024
 """Bytes of one message."""
 MOST_PIECES: Final = 4096
 """Frames, and parts of frames, that one message may come in."""
-MOST_WAITING: Final = 4 * MOST
+MOST_WAITING: Final = 16 * MOST
 """Bytes that may wait while a message is looked at."""
 RATES: Final = {True: (200.0, 1000.0), False: (2000.0, 8000.0)}
 """Messages and pings a second, and at once, by whether the caller sent them."""
