@@ -82,8 +82,8 @@ def read_policy(path: Path) -> Policy:
     return load_policy(path, lambda policy: generic.faults(policy, ROUTES))
 
 
-CALLS = frozenset(f"POST {path}" for path in kserve_grpc.METHODS)
-"""What of gRPC the policy's `fields` may name."""
+CALLS = {method.name: f"POST {path}" for path, method in kserve_grpc.METHODS.items()}
+"""What of gRPC the policy's `fields` may name, by the names that stand in records."""
 
 SWEEP = 600.0
 """Seconds between two times that the ledger drops what is over."""
@@ -198,8 +198,8 @@ class House:
         `sources` are what it names, if they are read already.
         """
         routes = (*ROUTES, *generic.routes_of(policy.routes))
-        matches = {route.name: f"{route.method} {route.path}" for route in routes}
-        if unknown := unknown_routes(policy.fields, {*matches.values(), *CALLS}):  # a mistyped route would hide nothing
+        matches = {route.name: f"{route.method} {route.path}" for route in routes} | CALLS
+        if unknown := unknown_routes(policy.fields, matches.values()):  # a mistyped route would hide nothing
             raise PolicyFaults(
                 tuple(f"{self._policy_path}: fields: no server has the route `{each}`" for each in unknown)
             )
@@ -342,7 +342,7 @@ class House:
         """The masks through which this exchange's texts are seen; `mask` None hides nothing from the caller's side."""
         names = (exchange.names or Memory()) if answering else None
         shown = self._for(exchange, self.policy.capture.mask)
-        route = self._matches.get(exchange.route or "") or f"{exchange.method} {exchange.path}"
+        route = self._matches.get(exchange.route or "", "")
         paths = self.paths_of(exchange.target, route, "answer" if answering else "request")
         caller = self._for(exchange, mask) if mask else None
         return Sight(self.sources.detectors, self.secrets, caller, shown, names, paths, exchange.stand_ins)

@@ -4,13 +4,15 @@ from collections import Counter
 
 import pytest
 
+from phigate.dialect import kserve_grpc
 from phigate.dialect.framing import FRAMINGS
 from phigate.dialect.known import DIALECTS, ROUTES, dialect_of
 from phigate.policy.words import ACTIONS
 
 
 def test_names_of_routes_are_unique():
-    assert [name for name, count in Counter(route.name for route in ROUTES).items() if count > 1] == []
+    names = [*(route.name for route in ROUTES), *(method.name for method in kserve_grpc.METHODS.values())]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
 
 
 def test_routes_of_one_path_are_told_apart_by_their_bodies():

@@ -89,7 +89,7 @@ async def test_a_permitted_message_goes_on_as_it_was_read_and_is_on_record(house
     assert (texts_of(onward), onward.id, onward.model_name) == ([CANARY_TEXT], exchange.id, "ward")
     assert (admitted.address, admitted.credential, admitted.asked.id) == (DEFAULT, None, "mine")
     (record,) = recorded()
-    assert (record["exchange"], record["route"], record["action"]) == (exchange.id, "kserve-infer", ["predict"])
+    assert (record["exchange"], record["route"], record["action"]) == (exchange.id, "grpc-infer", ["predict"])
     assert (record["decision"]["rule"], record["client"]["ip"], record["purpose"]) == ("infer", "10.0.0.9", "treatment")
     assert leaks(str(record)) == []
     assert exchange.recorded

@@ -111,9 +111,9 @@ _SERVICE: Final = "/inference.GRPCInferenceService/"
 METHODS: Final = {
     method.path: method
     for method in (
-        Method("kserve-infer", _SERVICE + "ModelInfer", "predict", REQUEST, ANSWER, infer=True),
+        Method("grpc-infer", _SERVICE + "ModelInfer", "predict", REQUEST, ANSWER, infer=True),
         Method(
-            "kserve-stream-infer",
+            "grpc-stream-infer",
             _SERVICE + "ModelStreamInfer",
             "predict",
             REQUEST,
@@ -121,12 +121,12 @@ METHODS: Final = {
             infer=True,
             streams=True,
         ),
-        Method("kserve-server-live", _SERVICE + "ServerLive", "list-models", {}, FLAG),
-        Method("kserve-server-ready", _SERVICE + "ServerReady", "list-models", {}, FLAG),
-        Method("kserve-server-metadata", _SERVICE + "ServerMetadata", "list-models", {}, SERVER),
-        Method("kserve-model-ready", _SERVICE + "ModelReady", "list-models", MODEL, FLAG),
-        Method("kserve-model-metadata", _SERVICE + "ModelMetadata", "list-models", MODEL, METADATA),
-        Method("kserve-model-config", _SERVICE + "ModelConfig", "list-models", MODEL, {1: Field(Kind.MESSAGE)}),
+        Method("grpc-server-live", _SERVICE + "ServerLive", "list-models", {}, FLAG),
+        Method("grpc-server-ready", _SERVICE + "ServerReady", "list-models", {}, FLAG),
+        Method("grpc-server-metadata", _SERVICE + "ServerMetadata", "list-models", {}, SERVER),
+        Method("grpc-model-ready", _SERVICE + "ModelReady", "list-models", MODEL, FLAG),
+        Method("grpc-model-metadata", _SERVICE + "ModelMetadata", "list-models", MODEL, METADATA),
+        Method("grpc-model-config", _SERVICE + "ModelConfig", "list-models", MODEL, {1: Field(Kind.MESSAGE)}),
     )
 }
 """What is not here (loading and unloading, shared memory, tracing, logging, reflection) is unknown."""

@@ -41,7 +41,7 @@ def _dialect(dialect: Dialect) -> Iterator[str]:
 
 def _row(route: Route) -> tuple[str, ...]:
     path = f"`{route.method} {route.path}`" + (f" with `{route.when}`" if route.when else "")
-    stream = f"`{route.stream.media}`, {_ASKS["always" if route.talk else route.asks]}" if route.stream else ""
+    stream = f"`{route.stream.media}`, {_ASKS['always' if route.talk else route.asks]}" if route.stream else ""
     named = "the path" if "{model}" in route.path else f"`{route.model_key}`" if route.model_key else ""
     return path, f"`{route.action}`", stream, named
 
