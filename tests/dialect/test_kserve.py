@@ -194,6 +194,11 @@ def test_at_every_split_of_the_bytes():
         assert "".join(event["text_output"] for event in streamed([data[:at], data[at:]])) == EXPECTED
 
 
+def test_a_number_is_no_piece_of_a_text():
+    with pytest.raises(ValueError, match="cannot be read"):
+        streamed([stream_of(generated(536), generated("-22-"), generated(8145))])
+
+
 @pytest.mark.parametrize("key", ["text_output", "OUTPUT", "unheard_of"])
 def test_an_output_of_any_name_is_masked_in_a_stream(key):
     told = streamed([stream_of(*({"model_name": "w", key: piece} for piece in pieces(CANARY_TEXT, 5)))])
