@@ -137,31 +137,31 @@ def test_what_raises_around_it_changes_nothing_of_that(breakable, talking, beare
 
 
 @pytest.mark.timeout(600)
-def test_any_function_at_all_may_raise(talking, policy, tmp_path, bearers):
-    """A part of the functions that a conversation runs; all with PHIGATE_THOROUGH=1, which takes some minutes."""
-    names: list[str] = []
-    starts = tried = 0
-    while starts == 0 or names:
-        starts += 1
-        with Breakable(f"http://{HOST}:{talking.port}", policy, tmp_path / str(starts)) as gateway:
-            if starts == 1:
-                gateway.called()  # those of the start
+def test_any_function_at_all_may_raise(breakable, talking, policy, tmp_path, bearers):
+    """Some of the functions that a conversation runs; all with PHIGATE_THOROUGH=1, which takes some minutes.
+
+    One that takes the gateway down gets a new one.
+    """
+    breakable.called()  # those of the start
+    turn(breakable, talking, bearers)
+    names = breakable.called()[:: 1 if os.environ.get("PHIGATE_THOROUGH") else 25]
+    tried, gateway = 0, breakable
+    with contextlib.ExitStack() as started:
+        while names:
+            name = names.pop()
+            gateway.break_(name)
+            try:
                 turn(gateway, talking, bearers)
-                names = gateway.called()[:: 1 if os.environ.get("PHIGATE_THOROUGH") else 20]
-            while names:
-                name = names.pop()
-                gateway.break_(name)
-                try:
-                    turn(gateway, talking, bearers)
-                except AssertionError as error:
-                    raise AssertionError(f"{name} raised") from error
-                tried += bool(gateway.raised)
-                gateway.break_("")
-                if gateway.code is not None or not converse(gateway, bearers["dr.okafor"])[1]:
-                    break
+            except AssertionError as error:
+                raise AssertionError(f"{name} raised") from error
+            tried += bool(gateway.raised)
+            gateway.break_("")
             log = gateway.said()
             assert SECRET not in log
             assert leaks(log) == []
+            if names and not converse(gateway, bearers["dr.okafor"])[1]:
+                new = Breakable(f"http://{HOST}:{talking.port}", policy, tmp_path / name.partition(":")[2])
+                gateway = started.enter_context(new)
     assert tried > 8, f"only {tried} functions raised: this tests too little"
 
 

@@ -62,6 +62,13 @@ def doctor(bearers):
     return bearers["dr.okafor"]
 
 
+def parted(talking):
+    """With which code and text the model was left."""
+    while not talking.closed:
+        time.sleep(0.01)
+    return talking.closed[0]
+
+
 def kept(gate, wire, kind=None):
     """The records of an exchange."""
     exchange = wire.response.headers["phi-exchange"]
@@ -474,9 +481,7 @@ def test_the_callers_close_reaches_the_model_without_its_text(gate, talking, doc
     with opened(gate, doctor) as wire:
         until(wire, "session.created")
         wire.close(1001, CANARY_TEXT[:100])
-    while not talking.closed:
-        time.sleep(0.01)
-    assert talking.closed == [(1001, "")]
+    assert parted(talking) == (1001, "")
     assert kept(gate, wire, "response")[0]["outcome"] == "complete"
 
 
@@ -546,12 +551,10 @@ def test_a_caller_that_half_closes_or_goes_ends_it(gate, talking, doctor):
     with opened(gate, doctor) as wire:
         until(wire, "session.created")
         wire.socket.shutdown(socket.SHUT_WR)
-        while not talking.closed:
-            time.sleep(0.01)
+        assert parted(talking)[0] == 1001
     while not kept(gate, wire, "response"):
         time.sleep(0.01)
     assert kept(gate, wire, "response")[0]["outcome"] == "client-left"
-    assert talking.closed[0][0] == 1001
 
 
 def test_a_model_that_goes_without_a_word_ends_it(gate, talking, doctor):
@@ -640,7 +643,7 @@ def test_a_connection_ends_with_its_bearer(gate, talking, issuer):
         assert rest(wire)[1] == 1008
         assert time.monotonic() - began < 4
     assert kept(gate, wire, "response")[0]["outcome"] == "expired"
-    assert talking.closed[0][0] == 1008
+    assert parted(talking)[0] == 1008
 
 
 def test_a_connection_ends_when_the_policy_no_longer_permits_it(gate, talking, doctor):
