@@ -33,6 +33,7 @@ RULES = (
     "{name: blind, permit: [researcher], to: [predict], models: ['*'], prompt: lean, mask: years}",
     "{name: pixels, permit: [operator], to: [predict], models: [pixels], mask: lean, opaque: permit}",
     "{name: asks, hold: [operator], to: [predict], models: [held], approvers: [officer], mask: lean}",
+    "{name: back, permit: [officer], to: [predict], models: ['*'], prompt: lean, mask: lean, restore: true}",
     "{name: no-bulk, deny: ['*'], to: [predict], when: {prompt_matches: ['(?i)list all patients']}, message: Ask us.}",
 )
 ROLES = "roles: {clinician: [ward-staff], researcher: [research], operator: [ml-platform], officer: [privacy]}\n"
@@ -178,7 +179,7 @@ def test_scores_pass_and_what_may_be_token_ids_does_not(peer, asks):
 
     peer.says = scores
     assert asks().as_numpy("scores").tolist() == [0.25, 0.75]
-    ids = (72, 101, 108, 108, 111)
+    ids = (72, 101, 108, 108, 111, 44, 32, 77, 115)
     peer.says = lambda request: scores(request, "INT64", ids)
     assert refused(asks)[0] == "FAILED_PRECONDITION"
     assert asks("a", who=OPERATOR, model="pixels").as_numpy("scores").tolist() == list(ids)
@@ -187,7 +188,7 @@ def test_scores_pass_and_what_may_be_token_ids_does_not(peer, asks):
 
 
 def test_inputs_that_may_be_text_that_nobody_can_read_need_a_rule_that_says_so(peer, asks):
-    ids = numbers([[3, 17, 99, 4, 12]], "INT32")
+    ids = numbers([[3, 17, 99, 4, 12, 70, 71, 72, 73]], "INT32")
     assert refused(asks, inputs=[ids]) == (
         "FAILED_PRECONDITION",
         "content-unreadable: The request holds content that this gateway cannot read.",
@@ -400,6 +401,27 @@ def test_what_is_held_back_comes_when_the_stream_ends_where_no_server_tells_the_
     assert "".join(pieces).endswith("Stable on furosemide 40 mg.")
 
 
+def test_what_the_model_was_not_told_is_put_back_for_whoever_asked(peer, front, client, issuer):
+    headers = {"authorization": f"Bearer {issuer.mint('carol', groups=['privacy'])}"}
+    prompt = f"Patient: {CANARY_NAME}. How is she?"
+    peer.says = lambda request: answer(request, f"You said: {texts_of(request)[0]}")
+
+    def streams(requests):
+        for request in requests:
+            said = f"You said: {texts_of(request)[0]}"
+            for at in range(0, len(said), 5):
+                yield answer(request, said[at : at + 5], final=False)
+            yield ended(request)
+
+    peer.streams = streams
+    assert text_of(client.infer("ward-assistant", [said(prompt)], headers=headers)) == f"You said: {prompt}"
+    talk = Talk(client, headers)
+    talk.ask(prompt, enable_empty_final_response=True)
+    assert talk.text_until_final()[1] == f"You said: {prompt}"
+    client.stop_stream()
+    assert leaks("".join(map(str, peer.asked))) == []
+
+
 def test_a_denied_message_ends_the_stream_and_the_model_never_hears_it(peer, talk, front):
     peer.streams = in_pieces(20)
     talk.ask("How is she?", enable_empty_final_response=True)
@@ -438,14 +460,14 @@ def test_an_error_within_the_stream_is_masked_and_the_stream_goes_on(peer, talk)
 def test_token_ids_one_by_one_are_no_way_round(peer, talk):
     def streams(requests):
         for request in requests:
-            for number in (72, 101, 108, 108, 111, 33):
+            for number in (72, 101, 108, 108, 111, 44, 32, 77, 115):
                 made = service_pb2.ModelInferResponse(model_name=request.model_name, id=request.id)
-                made.outputs.add(name="id", datatype="INT32", shape=[1]).contents.int_contents.append(number)
+                made.outputs.add(name="number", datatype="INT32", shape=[1]).contents.int_contents.append(number)
                 yield made
 
     peer.streams = streams
     talk.ask("a")
-    for _ in range(4):
+    for _ in range(8):
         talk.next()
     with pytest.raises(InferenceServerException) as error:
         talk.next()

@@ -89,7 +89,7 @@ async def test_a_permitted_message_goes_on_as_it_was_read_and_is_on_record(house
     assert (texts_of(onward), onward.id, onward.model_name) == ([CANARY_TEXT], exchange.id, "ward")
     assert (admitted.address, admitted.credential, admitted.asked.id) == (DEFAULT, None, "mine")
     (record,) = recorded()
-    assert (record["exchange"], record["route"], record["action"]) == (exchange.id, "grpc-infer", ["predict"])
+    assert (record["exchange"], record["route"], record["action"]) == (exchange.id, "kserve-grpc-infer", ["predict"])
     assert (record["decision"]["rule"], record["client"]["ip"], record["purpose"]) == ("infer", "10.0.0.9", "treatment")
     assert leaks(str(record)) == []
     assert exchange.recorded
@@ -131,7 +131,13 @@ def in_shared_memory():
 
 def tokens():
     made = pb.ModelInferRequest(model_name="ward")
-    made.inputs.add(name="ids", datatype="INT32", shape=[6]).contents.int_contents.extend(range(6))
+    made.inputs.add(name="ids", datatype="INT32", shape=[9]).contents.int_contents.extend(range(70, 79))
+    return made
+
+
+def steering():
+    made = infer()
+    made.parameters["max_tokens"].int64_param = 1
     return made
 
 
@@ -152,6 +158,7 @@ REFUSED = [
     ("no rule", infer(), ("kitchen",), 403, "no-rule"),
     ("shared memory", in_shared_memory(), (), 415, "content-unreadable"),
     ("token ids", tokens(), (), 415, "content-unreadable"),
+    ("two tokens at a time", steering(), (), 400, "steering-refused"),
     ("a name that holds anything", named(name="Ms\nPoe"), (), 400, "malformed"),
     ("a name that is prose", named(name="beds by Poe"), (), 400, "malformed"),
     ("a version that does", named(model_version="for Ms Poe"), (), 400, "malformed"),

@@ -222,19 +222,29 @@ def test_a_field_that_nobody_knows_is_masked_or_refused():
 
 def ids(*values):
     made = pb.ModelInferResponse(model_name="m", id="ours")
-    made.outputs.add(name="ids", datatype="INT32", shape=[len(values)]).contents.int_contents.extend(values)
+    made.outputs.add(name="numbers", datatype="INT32", shape=[len(values)]).contents.int_contents.extend(values)
     return made
+
+
+HELLO = (72, 101, 108, 108, 111, 44, 32, 77, 115)
 
 
 def test_numbers_that_may_be_text_need_a_rule_also_one_by_one():
     with pytest.raises(Opaque):
-        whole(ids(72, 101, 108, 108, 111))
-    assert whole(ids(72, 101, 108, 108, 111), opaque=True)[0].outputs[0].contents.int_contents[4] == 111
+        whole(ids(*HELLO))
+    assert whole(ids(*HELLO), opaque=True)[0].outputs[0].contents.int_contents[4] == 111
     to = answers()
-    for number in (72, 101, 108, 108):
+    for number in HELLO[:-1]:
         part(to, ids(number))
     with pytest.raises(Opaque):
-        part(to, ids(111))
+        part(to, ids(HELLO[-1]))
+
+
+def test_a_text_in_pieces_of_one_tensor_needs_a_rule():
+    with pytest.raises(Opaque):
+        whole(answer("Zebu", "lon", name="tokens"))
+    with pytest.raises(Opaque):
+        part(answers(), answer("Zebulon".encode("utf-16-le")))
 
 
 def test_bytes_that_are_no_text_need_a_rule():

@@ -10,15 +10,17 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
-from phigate.dialect import protobuf
+import orjson
+
+from phigate.dialect import kserve, protobuf, tensors
 from phigate.dialect.protobuf import Field, Kind, Node, Schema, WireError
 from phigate.dialect.tree import Fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 DIALECT: Final = "kserve-grpc"
 
@@ -111,9 +113,9 @@ _SERVICE: Final = "/inference.GRPCInferenceService/"
 METHODS: Final = {
     method.path: method
     for method in (
-        Method("grpc-infer", _SERVICE + "ModelInfer", "predict", REQUEST, ANSWER, infer=True),
+        Method("kserve-grpc-infer", _SERVICE + "ModelInfer", "predict", REQUEST, ANSWER, infer=True),
         Method(
-            "grpc-stream-infer",
+            "kserve-grpc-stream-infer",
             _SERVICE + "ModelStreamInfer",
             "predict",
             REQUEST,
@@ -121,12 +123,12 @@ METHODS: Final = {
             infer=True,
             streams=True,
         ),
-        Method("grpc-server-live", _SERVICE + "ServerLive", "list-models", {}, FLAG),
-        Method("grpc-server-ready", _SERVICE + "ServerReady", "list-models", {}, FLAG),
-        Method("grpc-server-metadata", _SERVICE + "ServerMetadata", "list-models", {}, SERVER),
-        Method("grpc-model-ready", _SERVICE + "ModelReady", "list-models", MODEL, FLAG),
-        Method("grpc-model-metadata", _SERVICE + "ModelMetadata", "list-models", MODEL, METADATA),
-        Method("grpc-model-config", _SERVICE + "ModelConfig", "list-models", MODEL, {1: Field(Kind.MESSAGE)}),
+        Method("kserve-grpc-server-live", _SERVICE + "ServerLive", "list-models", {}, FLAG),
+        Method("kserve-grpc-server-ready", _SERVICE + "ServerReady", "list-models", {}, FLAG),
+        Method("kserve-grpc-server-metadata", _SERVICE + "ServerMetadata", "list-models", {}, SERVER),
+        Method("kserve-grpc-model-ready", _SERVICE + "ModelReady", "list-models", MODEL, FLAG),
+        Method("kserve-grpc-model-metadata", _SERVICE + "ModelMetadata", "list-models", MODEL, METADATA),
+        Method("kserve-grpc-model-config", _SERVICE + "ModelConfig", "list-models", MODEL, {1: Field(Kind.MESSAGE)}),
     )
 }
 """What is not here (loading and unloading, shared memory, tracing, logging, reflection) is unknown."""
@@ -197,19 +199,18 @@ _FORMAT: Final = {
     "FP64": "d",
     "BF16": "H",
 }
-_FLOATS: Final = frozenset({"FP16", "FP32", "FP64", "BF16"})
+_FLOATS: Final = tensors.FLOATS
 _SHARED: Final = "shared_memory"
 FINAL: Final = "triton_final_response"
 WANT_FINAL: Final = "triton_enable_empty_final_response"
-FEW: Final = 4
-"""Whole numbers of one tensor that pass in all: more of them may be token ids, which are text."""
 LETTERS: Final = 32
 """The first whole number that may be a sign of text or a token of some use."""
 _MAX_TEXTS: Final = 16_384
 _LOOKED_AT: Final = 65_536
 """Numbers of a tensor that are looked at."""
-_LONG_NUMBER: Final = 10_000
 _MAX_RANK: Final = 16
+_FLAGS: Final = frozenset({-1, 0, 1})
+"""Yes, no and padding: they say nothing, however many there are."""
 
 
 @dataclass(slots=True)
@@ -404,33 +405,36 @@ def has_unknown(node: Node) -> bool:
     return False
 
 
-def letters(tensor: Tensor) -> int:
-    """How many of a tensor's numbers may be token ids or the codes of signs: all whole ones of a kind that is whole.
-
-    In floating point those count that could be one, where most of the tensor could.
-    """
-    if tensor.datatype not in _FLOATS:
-        return tensor.count
+def _letters(tensor: Tensor) -> int:
+    """How many of a tensor's floats may be token ids or the codes of signs, where most of it may."""
     seen = list(islice(tensor.values(), _LOOKED_AT))
     found = sum(value.is_integer() and abs(value) >= LETTERS for value in seen)
     return found if found * 2 > len(seen) else 0
 
 
-def spells(tensor: Tensor, before: int, render: Callable[[str], str]) -> bool:
-    """Whether a tensor's numbers may be text all the same; `before` letters came already under its name.
-
-    A single one may still be a number that somebody has.
-    """
-    if before + letters(tensor) > FEW:
+def spells(tensor: Tensor, before: Iterable[float] = ()) -> bool:
+    """Whether a tensor's numbers may be text all the same, after those that came `before` under its name."""
+    floats = tensor.datatype in tensors.FLOATS
+    if floats and _letters(tensor) > tensors.FEW:
         return True
-    label = tensor.name + ": "
-    whole = (value for value in islice(tensor.values(), _LOOKED_AT) if abs(value) >= _LONG_NUMBER)
-    told = [label + str(int(value)) for value in islice(filter(_is_whole, whole), FEW)]
-    return any(render(text) != text for text in told)
+    values = islice(tensor.values(), _LOOKED_AT) if floats else tensor.values()
+    return tensors.spells(tensor.name, chain(before, values), floats=floats)
+
+
+def kept(tensor: Tensor) -> list[float]:
+    """The numbers of a tensor that passed which count when more come under its name."""
+    whole = list(islice(tensor.values(), _LOOKED_AT))
+    return [] if any(not _is_whole(value) for value in whole) else [each for each in whole if each not in _FLAGS]
 
 
 def _is_whole(value: float) -> bool:
     return isinstance(value, int) or value.is_integer()
+
+
+def pieces(tensor: Tensor) -> bool:
+    """Whether a tensor's texts may be one text in pieces too small to find anything in."""
+    texts: list[Any] = [""] * len(tensor.texts or ())
+    return tensors.unread({"name": tensor.name, "data": texts}, answer=True)
 
 
 def plain_texts(message: Infer) -> Iterator[tuple[str, str]]:
@@ -447,18 +451,55 @@ def plain_texts(message: Infer) -> Iterator[tuple[str, str]]:
 
 
 def decoded(element: bytes) -> str | None:
-    try:
-        return element.decode()
-    except UnicodeDecodeError:
-        return None
+    """An element as text; None where it is none (pictures, UTF-16)."""
+    text = tensors.text_of(element)
+    return text if isinstance(text, str) else None
 
 
-def readable(message: Infer, render: Callable[[str], str]) -> bool:
-    """Whether everything that a request carries is text or numbers that are none."""
+def readable(message: Infer) -> bool:
+    """Whether everything that a request carries is text or numbers that are none.
+
+    A model that takes measurements takes them as floats, whole or not.
+    """
     for tensor in message.tensors:
         if tensor.texts is not None:
             if any(decoded(element) is None for element in tensor.texts):
                 return False
-        elif spells(tensor, 0, render):
+        elif tensor.datatype not in tensors.FLOATS and spells(tensor):
             return False
     return not has_unknown(message.node)
+
+
+def steers(message: Infer) -> bool:
+    """Whether a request decides word by word what the model writes, by its parameters or by tensors of such names."""
+    tree = {
+        "parameters": [{name: _value(value) for name, value in each.items()} for each in message.all_parameters()],
+        "inputs": [{"name": tensor.name, "data": _data(tensor)} for tensor in message.tensors],
+    }
+    return bool(kserve.steers(tree))
+
+
+def _value(parameter: Node) -> Any:
+    """A parameter's value; a fixed one is eight bytes."""
+    held: Any
+    number, held = next(iter(parameter.values.items()), (BOOL, None))
+    if number == DOUBLE:
+        return struct.unpack("<d", held)[0]
+    return protobuf.signed(held) if number == INTEGER else held
+
+
+def _data(tensor: Tensor) -> list[Any]:
+    if tensor.texts is None:
+        return list(islice(tensor.values(), _LOOKED_AT))
+    texts = [decoded(element) for element in tensor.texts]
+    return [*texts, *(loaded for loaded in map(_json, texts) if loaded is not None)]
+
+
+def _json(text: str | None) -> Any:
+    """The JSON object that a text holds (Triton's `sampling_parameters`)."""
+    if text is None or not text.lstrip().startswith("{"):
+        return None
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return None

@@ -32,6 +32,7 @@ from phigate.identity.proof import Presented
 from phigate.identity.replies import REVOKED, UNKNOWN, over, refusal_of, session_of
 from phigate.identity.verify import Known
 from phigate.ledger import LedgerDown
+from phigate.masking.restore import StandIns
 from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, decide
 from phigate.policy.schema import Target, Unknown
 from phigate.rpc import texts
@@ -322,16 +323,17 @@ class _Message:
             return replies.denied(decision)
         if isinstance(decision, Hold):
             return held(decision)
-        if not decision.opaque and self._infer is not None and not self._readable(self._infer):
+        message = self._infer
+        if message is not None and not decision.opaque and not kserve.readable(message):
             return replies.fault(415, "content-unreadable")
+        if message is not None and decision.mask.hides and not decision.steering and kserve.steers(message):
+            return replies.fault(400, "steering-refused")
         return None
-
-    def _readable(self, message: Infer) -> bool:
-        return kserve.readable(message, self._house.sight(self._exchange, None).for_bystanders)
 
     def _mask(self) -> None:
         exchange, decision = self._exchange, self._exchange.decision
         permit = decision if isinstance(decision, Permit) and exchange.refusal is None else None
+        exchange.stand_ins = StandIns() if permit and permit.restore else None
         sight = self._house.sight(exchange, permit.prompt if permit else None)
         if self._infer is not None:
             try:
@@ -341,6 +343,8 @@ class _Message:
             except ValueError:
                 exchange.refusal = exchange.refusal or replies.fault(415, "content-unreadable")
         self.model_shown = sight.for_bystanders(exchange.target) if exchange.target else None
+        if exchange.stand_ins:
+            exchange.stand_ins.teach(sight.names)
         exchange.names = sight.names
         exchange.found_in = sight.found
         exchange.identifiers |= sight.identifiers

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from phigate.dialect import kserve_grpc as kserve
 from phigate.dialect import protobuf
 from phigate.dialect.protobuf import Node, Unreadable, WireError
+from phigate.dialect.tensors import is_text
 from phigate.dialect.tree import constant, plain
 from phigate.masking.sight import HeldChannel
 from phigate.rpc import texts
@@ -39,6 +40,13 @@ _PARTS: Final = re.compile(r"[_\W]+|(?<=[a-z])(?=[A-Z])")
 
 class Opaque(WireError):  # noqa: N818 -- what the answer is
     """An answer holds what may be text in a form that nobody can read, and no rule lets that through."""
+
+
+class NoTextError(ValueError):
+    """Signs that no text has: with them between its letters a text reads as something else."""
+
+
+NO_TEXT: Final = (UnicodeDecodeError, NoTextError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,7 @@ class Answers:
     opaque: bool
     shown: list[Any] = field(default_factory=list)
     _elements: dict[tuple[str, int], Element] = field(default_factory=dict)
-    _letters: Counter[str] = field(default_factory=Counter)
+    _numbers: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     _frame: dict[int, str] = field(default_factory=dict)
     """Model, version and id of the last message."""
     _tensors: dict[str, Tensor] = field(default_factory=dict)
@@ -166,7 +174,7 @@ class Answers:
     def _closed(self, element: Element) -> str:
         try:
             return element.close()
-        except UnicodeDecodeError:
+        except NO_TEXT:
             if not self.opaque:
                 raise Opaque("bytes that are no text") from None
             return element.give_up()
@@ -193,9 +201,11 @@ class Answers:
                     del parameters[name]
         for tensor in answer.tensors:
             if tensor.texts is None and not self.opaque:
-                if kserve.spells(tensor, self._letters[tensor.name], render):
+                if kserve.spells(tensor, self._numbers[tensor.name]):
                     raise Opaque("numbers that may be text")
-                self._letters[tensor.name] += kserve.letters(tensor)
+                self._numbers[tensor.name] += kserve.kept(tensor)
+            if tensor.texts is not None and not self.opaque and kserve.pieces(tensor):
+                raise Opaque("a text in pieces")
             tensor.node.values[1] = _constant(tensor.name, render)
 
     def _look_at_unknown(self, answer: Infer) -> None:
@@ -231,7 +241,7 @@ class Answers:
             element = self._elements[name, at] = Element(self.sight, name, ("outputs", place, "data", at))
         try:
             return (element.feed(data) + (element.close() if final else "")).encode()
-        except UnicodeDecodeError:
+        except NO_TEXT:
             if not self.opaque:
                 raise Opaque("bytes that are no text") from None
             del self._elements[name, at]  # what follows is read anew
@@ -259,6 +269,8 @@ class Element:
 
     def feed(self, data: bytes) -> str:
         text = self._decoder.decode(data)
+        if not is_text(text):
+            raise NoTextError
         if not text:
             return ""
         if not self._begun:
