@@ -17,6 +17,7 @@ LONG = "The patient was seen in the clinic today for a visit, and then"
     [
         ("Ada Brandt & son", "Ada Brandt & son"),
         ("A\u200bd\u200ba", "Ada"),
+        ("A\x00d\x1f\x7fa\x85", "Ada"),
         ("\u202eAda\u202c \ufeffB", "Ada B"),
         ("Andre\u0301", "Andre"),
         ("André", "André"),

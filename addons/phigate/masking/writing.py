@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 INVISIBLE = (
+    r"\x00-\x08\x0e-\x1f\x7f-\x9f"
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
     "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
@@ -49,7 +50,7 @@ WAITS = re.compile(
     r"|(?:-[ \t]{0,8})?\r?\n[ \t]{0,8}-?|-[ \t]{0,8}\r?|\r)\Z"
 )
 """The end of a text that more text may change."""
-ODD = re.compile(r"[^\x00-\x09\x0b\x0c\x0e-\x25\x27-\x2c\x2e-\x5b\x5d-\x7f]")
+ODD = re.compile(r"[^\x09\x0b\x0c\x20-\x25\x27-\x2c\x2e-\x5b\x5d-\x7e]")
 """What a text must have for anything but itself to be read, or for its end to wait."""
 ALIKE = (
     (
