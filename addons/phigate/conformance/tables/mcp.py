@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from phigate.conformance import cases, probe
-from phigate.conformance.cases import PIECE, TURN, WHOLE, Ask, Case, in_base64
+from phigate.conformance.cases import TURN, WHOLE, Ask, Case, in_base64
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,19 +73,19 @@ def _answers() -> Iterator[Case]:
 
 
 def _events() -> Iterator[Case]:
-    """What a server sends before its answer, in the same stream."""
+    """What a server sends before its answer, in the same stream: each of it a message of its own, and whole."""
     last = _result(content=[_WITNESS], isError=False)
     ends = (("result", None),)
     message = {"role": "user", "content": {"type": "text", "text": WHOLE}}
-    streamed: tuple[tuple[str, str, dict[str, Any]], ...] = (
-        ("notifications/progress", "notifications/progress", {"progressToken": 1, "progress": 1, "message": PIECE}),
-        ("notifications/message", "notifications/message", {"level": "info", "data": PIECE}),
-        ("notifications/message, nested", "notifications/message", {"level": "info", "data": {"deep": [PIECE]}}),
-        ("a notification nobody knows", "notifications/novel", {"note": PIECE}),
+    told: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("notifications/progress", "notifications/progress", {"progressToken": 1, "progress": 1, "message": WHOLE}),
+        ("notifications/message", "notifications/message", {"level": "info", "data": WHOLE}),
+        ("notifications/message, nested", "notifications/message", {"level": "info", "data": {"deep": [WHOLE]}}),
+        ("a notification nobody knows", "notifications/novel", {"note": WHOLE}),
     )
-    for channel, method, params in streamed:
+    for channel, method, params in told:
         event = {"jsonrpc": "2.0", "method": method, "params": params}
-        yield Case(DIALECT, channel, _CALL, "sse", (), (event,), (last,), ends=ends)
+        yield Case(DIALECT, channel, _CALL, "sse", (event, last), ends=ends)
     whole: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("sampling request", "sampling/createMessage", {"messages": [message], "maxTokens": 10}),
         ("elicitation request", "elicitation/create", {"message": WHOLE, "requestedSchema": {}}),
