@@ -197,6 +197,16 @@ async def test_a_stream_gets_a_head_of_our_own_and_a_guard(house, version, chunk
     assert flows.is_guarded(flow)
 
 
+async def test_what_a_stream_keeps_is_bounded(house, monkeypatch):
+    monkeypatch.setattr(addon, "MOST_SHOWN", 40)
+    flow, passage, guard = await opened(house)
+    raw = given(guard, [*events("The ward is quiet. " * 10), b""])
+    await meet(Masking(house), "response", flow)
+    assert said(raw) == "The ward is quiet. " * 10
+    assert len(passage.answer_shown) < 80
+    assert passage.answer_shown.endswith("see the parts]")
+
+
 async def test_a_stream_is_masked_recorded_and_settled(house):
     flow, passage, guard = await opened(house)
     raw = given(guard, [*events(), b""])

@@ -1,5 +1,6 @@
 """One exchange's texts as its masks let them be seen."""
 
+from phigate.masking import sight as module
 from phigate.masking.evidence import Hit
 from phigate.masking.sight import Sight
 from tests.masking.test_answer import DETECTORS, LEAN, SECRETS, SHOWN, Memory, Transformer
@@ -25,3 +26,11 @@ def test_a_name_learned_later_does_not_change_what_is_told_again():
     first = channel.feed("She saw Elowen. ") + channel.close()
     seen.names.learn([Hit(0, len(CANARY_NAME), "PERSON", "structure", 1.0)], CANARY_NAME)
     assert seen.text("She saw Elowen. ")[0] == first
+
+
+def test_what_is_kept_of_earlier_texts_is_bounded(monkeypatch):
+    monkeypatch.setattr(module, "MOST_KEPT", 1000)
+    seen = sight()
+    texts = [f"Note {number}: SSN 536-22-8145." for number in range(50)]
+    assert [seen.for_caller(text) for text in texts] == [f"Note {number}: SSN [US_SSN]." for number in range(50)]
+    assert len(seen._seen) + len(seen._plain) < 20

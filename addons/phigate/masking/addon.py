@@ -37,6 +37,8 @@ UNMASKABLE = Refusal(502, "answer-unreadable", "The model server's answer could 
 BROKEN_OFF = ("stream-broken-off", "The gateway broke this answer off.")
 LARGE = 4 * 1024
 """Bytes from which a body is masked in a thread, so that other exchanges go on meanwhile."""
+MOST_SHOWN = 1024 * 1024
+"""Characters of a stream that its record and its shadow hold; each part has a record of its own."""
 UNSYNCED_SECONDS = 0.2
 """How long a released part of a stream may lie unsynced before the stream ends."""
 
@@ -208,6 +210,7 @@ class Guard:
         self._decoder = encodings.decoder(_encoding(passage))
         self._parts = 0
         self._shown: list[str] = []
+        self._size = 0
         self._broken = False
 
     def __call__(self, data: bytes) -> bytes | list[bytes]:
@@ -237,7 +240,8 @@ class Guard:
         exchange.found_out = self._sight.found
         exchange.identifiers |= self._sight.identifiers
         exchange.usage = self._masked.usage
-        self._passage.answer_shown = "".join(self._shown)
+        more = " [it goes on: see the parts]" if self._size > MOST_SHOWN else ""
+        self._passage.answer_shown = "".join(self._shown) + more
         if self._broken:
             exchange.refusal = UNMASKABLE
 
@@ -245,7 +249,9 @@ class Guard:
         """Queue what was just released to the journal before it goes out."""
         journal, shown = self._house.journal, self._masked.take_shown()
         if shown:
-            self._shown.append(shown)
+            self._size += len(shown)
+            if self._size <= MOST_SHOWN:
+                self._shown.append(shown)
             journal.append("part", {"exchange": self._passage.exchange.id, "part": self._parts, "body": shown})
             self._parts += 1
         if journal.oldest_pending_seconds(time.monotonic()) > UNSYNCED_SECONDS:

@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from phigate.masking.transforms import Secrets, Transformer
 
 
+MOST_KEPT = 16 * 1024 * 1024
+"""Characters of an exchange's texts, about, whose masked forms are kept to be used again."""
+_EACH = 100
+"""What keeping a text costs beside its characters."""
+
+
 class Sight:
     """What one exchange's masks make of its texts; counts what was found."""
 
@@ -67,6 +73,7 @@ class Sight:
         self.found: Counter[str] = Counter()
         self.identifiers: set[str] = set()
         self.told: set[str] = set()
+        self._kept = 0
         """What bystanders were shown of a stream's whole texts: what a protocol repeats is recorded once."""
 
     def expect(self, stand_ins: StandIns) -> None:
@@ -78,6 +85,7 @@ class Sight:
         """(for the caller, for bystanders) of one whole text."""
         known = self._seen.get(text)
         if known is None:
+            self._make_room(text)
             known = self._seen[text] = self._whole(text)
             self._differs = self._differs or known[0] != known[1]
         return known
@@ -132,6 +140,7 @@ class Sight:
     def _prose(self, text: str) -> tuple[str, str]:
         known = self._plain.get(text)
         if known is None:
+            self._make_room(text)
             known = self._plain[text] = self.render(self._pieces(text))
         return known
 
@@ -139,6 +148,7 @@ class Sight:
         def hide(entity: str, text: str) -> str:
             known = self._hidden.get((entity, text))
             if known is None:
+                self._make_room(text)
                 known = self._hidden[entity, text] = self.render([Piece(text, entity, "structure", 1.0)])
             return known[side]
 
@@ -240,10 +250,19 @@ class Sight:
     def channel(self, shown: list[str]) -> TextChannel:
         return TextChannel(self, self._detectors, shown)
 
+    def _make_room(self, text: str) -> None:
+        """Forget what was made of earlier texts once they are many: a stream may go on without end."""
+        self._kept += len(text) + _EACH
+        if self._kept > MOST_KEPT:
+            self._kept = len(text) + _EACH
+            for memo in (self._seen, self._plain, self._hidden, self.told):
+                memo.clear()
+
     def repeat(self, text: str, caller: str, shown: str) -> None:
         """Tell what was made of a text that arrived in pieces: told once more as a whole, it becomes the same."""
         self.told.add(shown)
         if text not in self._seen:
+            self._make_room(text)
             self._seen[text] = caller, shown
             self._differs = self._differs or caller != shown
 
