@@ -105,3 +105,10 @@ def test_what_stays_undecided_has_a_bound():
     channel = Either(Upper())
     with pytest.raises(ChunkError):
         [channel.feed("a" * 1000) for _ in range(MOST_HELD // 1000 + 1)]
+
+
+def test_what_stays_undecided_is_not_copied_with_each_piece():
+    """Half of a million pieces alike would take half an hour if it were."""
+    channel, many = Either(Upper()), 500_000
+    assert not any(channel.feed("a") for _ in range(many))
+    assert channel.feed("b ") == "A" * many + "B "

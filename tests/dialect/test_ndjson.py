@@ -27,3 +27,16 @@ def test_what_is_no_line_is_an_error(data):
 
 def test_a_line_is_written():
     assert ndjson.write(b'{"a":1}') == b'{"a":1}\n'
+
+
+def test_a_line_that_comes_in_small_pieces_is_looked_at_once():
+    """Ten seconds and more if each piece made the reader begin anew."""
+    reader, line = ndjson.LineReader(), b'"' + b"a" * 500_000 + b'"'
+    assert not any(reader.feed(line[at : at + 16]) for at in range(0, len(line), 16))
+    assert [event.data for event in reader.feed(b"\n1\n")] == [line.decode(), "1"]
+
+
+def test_the_pieces_of_a_line_are_bounded_together():
+    reader = ndjson.LineReader()
+    with pytest.raises(EventError):
+        [reader.feed(b"a" * 64 * 1024) for _ in range(MAX_EVENT // (64 * 1024) + 1)]

@@ -61,3 +61,17 @@ def test_what_is_no_event_stream_is_an_error(raw):
 
 def test_written_events_are_read_back():
     assert _read(EventReader(), [sse.write(b'{"a":1}'), sse.KEEP_ALIVE]) == ['{"a":1}']
+
+
+def test_a_line_that_comes_in_small_pieces_is_looked_at_once():
+    """Ten seconds and more if each piece made the reader begin anew."""
+    reader, line = EventReader(), b"data: " + b"a" * 500_000
+    assert not any(reader.feed(line[at : at + 16]) for at in range(0, len(line), 16))
+    assert reader.feed(b"\r") == []
+    assert reader.feed(b"\n\n") == [Event(line[6:].decode())]
+
+
+def test_the_pieces_of_a_line_are_bounded_together():
+    reader = EventReader()
+    with pytest.raises(EventError):
+        [reader.feed(b"a" * 64 * 1024) for _ in range(sse.MAX_EVENT // (64 * 1024) + 1)]

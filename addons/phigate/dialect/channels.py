@@ -122,14 +122,15 @@ class Either:
     def feed(self, text: str) -> str:
         if self._pieces:
             return self._channel.feed(text)
-        before, self._said = self._said, [*self._said, text]
         if self._grown:
             self._said = [text]
             return self._grown.feed(text.rstrip(HALF))
-        if before and not text.startswith(before[-1].rstrip(HALF)):
+        before = self._said[-1].rstrip(HALF) if self._said else ""
+        self._said.append(text)
+        if not text.startswith(before):
             self._pieces, said, self._said = True, self._said, []
             return "".join(map(self._channel.feed, said))
-        return self._wait(text, len(before[-1].rstrip(HALF)) if before else 0)
+        return self._wait(text, len(before))
 
     def _wait(self, text: str, before: int) -> str:
         self._size += len(text)

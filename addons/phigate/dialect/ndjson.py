@@ -9,18 +9,26 @@ class LineReader:
     """Bytes in, whole lines out; a last line without its end is read, too."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: list[bytes] = []
+        """A line that has not ended, in the pieces in which it came."""
+        self._waiting = 0
 
     def feed(self, data: bytes) -> list[Event]:
         """Lines completed by `data`; raises EventError when one is not UTF-8 or grows past `MAX_EVENT`."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > MAX_EVENT or any(len(line) > MAX_EVENT for line in lines):
+        head, end, tail = data.rpartition(b"\n")
+        lines: list[bytes] = []
+        if end:  # until a line ends, what came of it is not looked at again
+            lines = b"".join([*self._rest, head]).split(b"\n")
+            self._rest, self._waiting = [], 0
+        self._rest.append(tail)
+        self._waiting += len(tail)
+        if self._waiting > MAX_EVENT or any(len(line) > MAX_EVENT for line in lines):
             raise EventError("line too large")
         return [Event(_decode(line)) for line in lines if line.strip()]
 
     def close(self) -> list[Event]:
         """What the end of the stream completes."""
-        return self.feed(b"\n") if self._rest.strip() else []
+        return self.feed(b"\n") if self._waiting else []
 
 
 def _decode(line: bytes) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+_BREAK = re.compile(rb"[\r\n]")
 MAX_EVENT = 4 * 1024 * 1024
 """Bytes that one event may hold; more is not a token stream."""
 
@@ -31,24 +32,36 @@ class EventReader:
     """Bytes in, whole events out, at any chunking."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: list[bytes] = []
+        """A line that has not ended, in the pieces in which it came."""
         self._data: list[str] = []
         self._event = self._id = ""
-        self._size = 0
+        self._waiting = self._size = 0
 
     def feed(self, data: bytes) -> list[Event]:
         """Events completed by `data`; raises EventError when it is not UTF-8 or an event grows past `MAX_EVENT`."""
-        buffer = self._rest + data
+        if not data:
+            return []
+        half = bool(self._rest) and self._rest[-1].endswith(b"\r")
+        if not half and _BREAK.search(data) is None:  # what came before is not looked at again
+            self._wait(data)
+            return []
+        buffer, self._rest, self._waiting = b"".join([*self._rest, data]), [], 0
         held = b""
         if buffer.endswith(b"\r"):  # perhaps the first half of CR LF
             buffer, held = buffer[:-1], b"\r"
         if b"\r" in buffer:
             buffer = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *lines, rest = buffer.split(b"\n")
-        self._rest = rest + held
-        if len(self._rest) + self._size > MAX_EVENT:
-            raise EventError("event too large")
+        if rest or held:
+            self._wait(rest + held)
         return [event for line in lines if (event := self._line(line)) is not None]
+
+    def _wait(self, piece: bytes) -> None:
+        self._rest.append(piece)
+        self._waiting += len(piece)
+        if self._waiting + self._size > MAX_EVENT:
+            raise EventError("event too large")
 
     def close(self) -> list[Event]:
         """What the end of the stream completes."""
