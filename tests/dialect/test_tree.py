@@ -1,6 +1,7 @@
 """Every string of a message that is not the protocol's own is text, wherever it stands."""
 
 import json
+import re
 from dataclasses import replace
 
 import orjson
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phigate.dialect.openai import ANSWER, REQUEST
-from phigate.dialect.tree import DIGEST, TIME, Fields, TreeError, document, embedded, rewrite, shouts, texts
+from phigate.dialect.tree import DIGEST, TIME, Fields, TreeError, document, embedded, labelled, rewrite, shouts, texts
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
@@ -183,3 +184,47 @@ def test_such_a_message_is_read_as_a_whole_and_its_vectors_are_not():
     tree = {"family": "Roe", "vector": [0.5] * 9, "kept": kept}
     assert rewrite(tree, SOMEBODYS, look) == {"family": "[PERSON]", "vector": [0.5] * 9, "kept": kept}
     assert seen[0] == '{"family":"Roe","vector":null,"kept":null}'
+
+
+def named(text):
+    return text.replace("Jane", "[A]").replace("Okonkwo", "[B]").replace("5368145", "[C]")
+
+
+NAMES = [
+    ("a tool's name", "get_weather", "get_weather"),
+    ("a person's", "Okonkwo", "[B]"),
+    ("a person's in one word", "JaneOkonkwo", "[A]_[B]"),
+    ("a person's among others", "send-to_Okonkwo2", "send_to_[B]"),
+    ("a number", "find_5368145", "find_[C]"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "name", "expected"), NAMES, ids=[case[0] for case in NAMES])
+def test_the_words_of_a_name_are_looked_at(sentence, name, expected):
+    words = re.compile(r"\b(?:Jane|Okonkwo)\b|5368145")
+    seen = rewrite({"name": name, "id": name}, ANSWER, lambda text: words.sub(lambda found: named(found[0]), text))
+    assert seen["name"] == expected
+    assert seen["id"] == (name if "5368145" not in name else "find_5368145")
+
+
+def telling(text):
+    """Hides a short number only where its label stands before it."""
+    return re.sub(r'(?<=mrn: )([\["]*)[0-9]+', r"\1#", text)
+
+
+BRACKETS = [
+    ("a value in brackets", "[77310]", "[#]"),
+    ("one with blanks before it", " [77310]", " [77310]"),
+    ("one that is no JSON", "[77310", "[#"),
+    ("a list", '["77310"]', '["#"]'),
+]
+
+
+@pytest.mark.parametrize(("sentence", "text", "expected"), BRACKETS, ids=[case[0] for case in BRACKETS])
+def test_a_bracket_does_not_part_a_text_from_its_key(sentence, text, expected):
+    assert labelled("mrn", text, telling) == expected
+
+
+def test_a_string_that_holds_json_is_read_together_with_its_key():
+    got = rewrite({"arguments": {"mrn": "[77310]", "note": "[77310]", "other": {"mrn": "[77310"}}}, ANSWER, telling)
+    assert got["arguments"] == {"mrn": '["#"]', "note": "[77310]", "other": {"mrn": "[#"}}

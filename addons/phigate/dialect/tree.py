@@ -26,6 +26,9 @@ _KIND = re.compile(r"[A-Za-z]+[-_]")
 _NUMBERS = re.compile(r"[0-9]+(?:[-_.:/][0-9]+)+")
 """A number that is written for people, not an id."""
 _LABEL = re.compile(r"[_\W]+|(?<=[a-z])(?=[A-Z])")
+_APART = re.compile(r"[_\W\d]+|(?<=[a-z])(?=[A-Z])")
+_NAMED = frozenset({"name", "tool_name"})
+"""Keys of constants that are names of things, which are written by whoever names them."""
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
 """When a server did something (RFC 3339, 5.6), to the second."""
 DIGEST = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
@@ -160,16 +163,31 @@ def constant(value: Any, render: Callable[[str], str], key: str | int = "") -> A
     """A protocol's own value; one that is an identifier is nobody's protocol.
 
     What begins with its kind (`call_5362281450`) is left alone: two of them must not become one; but not an address or
-    numbers with marks between them behind it (a model's name may have a date). A name (of a tool) is the model's word.
+    numbers with marks between them behind it (a model's name may have a date). A name (of a tool) is the model's word:
+    its words are nobody's, either.
     """
-    if not isinstance(value, str) or not TELLING.search(value):
+    if not isinstance(value, str):
+        return value
+    if key in _NAMED:
+        return _name(value, render)
+    if not TELLING.search(value):
         return value
     kind = _KIND.match(value)
-    if kind is None or key == "name":
+    if kind is None:
         return render(value)
     rest = value[kind.end() :]
     spelt = "@" in rest or (key != "model" and _NUMBERS.fullmatch(rest))
     return kind[0] + render(rest) if spelt else value
+
+
+def _name(value: str, render: Callable[[str], str]) -> str:
+    """A name as it is, or rendered where it, or what its words say, is an identifier (`JaneDoe`, `doe_jane`)."""
+    rendered = render(value) if TELLING.search(value) else value
+    if rendered != value:
+        return rendered
+    words = " ".join(filter(None, _APART.split(value)))
+    said = render(words)
+    return value if said == words else said.replace(" ", "_")
 
 
 def counts(node: Any) -> Any:
@@ -182,9 +200,12 @@ def counts(node: Any) -> Any:
 
 
 def labelled(key: str, text: str, render: Callable[[str], str]) -> str:
-    """A text read together with its key, as `patient name: ...`; alone where that says nothing more."""
-    if _DOCUMENT.match(text):
-        return render(text)
+    """A text read together with its key, as `patient name: ...`; alone where that says nothing more.
+
+    One that may say itself what is in it is read alone first.
+    """
+    if _DOCUMENT.match(text) and (alone := render(text)) != text:
+        return alone
     label = " ".join(_LABEL.split(key)) + ": "
     rendered = render(label + text)
     if rendered == label + text or not rendered.startswith(label):
@@ -192,17 +213,18 @@ def labelled(key: str, text: str, render: Callable[[str], str]) -> str:
     return rendered[len(label) :]
 
 
-def embedded(text: str, render: Callable[[str], str], depth: int = 0) -> str:
+def embedded(text: str, render: Callable[[str], str], depth: int = 0, key: str = "") -> str:
     """A string that holds JSON, with the text inside rendered and escaped anew; plain text where it holds none.
 
     An object is rendered as a whole first, for who knows its kind (a FHIR resource); then what that left as it was.
+    `key` is that of the member that the string is.
     """
     try:
         inner = orjson.loads(text)
     except ValueError:
-        return render(text)
+        return labelled(key, text, render) if key else render(text)
     seen = _loaded(render(text)) if isinstance(inner, dict | list) else inner
-    return orjson.dumps(_left(inner, seen, render, "", depth)).decode()
+    return orjson.dumps(_left(inner, seen, render, key, depth)).decode()
 
 
 def document(value: Any, render: Callable[[str], str], key: str = "", depth: int = 0) -> Any:
@@ -258,7 +280,7 @@ def values(node: Any, render: Callable[[str], str], key: str = "", depth: int = 
         raise TreeError("nested too deep")
     if isinstance(node, str):
         if node[:1] in ("{", "["):
-            return embedded(node, render, depth + 1)
+            return embedded(node, render, depth + 1, key)
         return labelled(key, node, render) if key else render(node)
     if isinstance(node, dict):
         return {render(name): values(value, render, name, depth + 1) for name, value in node.items()}
