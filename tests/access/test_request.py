@@ -59,7 +59,13 @@ def test_of_the_routes_of_one_path_the_body_tells_which_is_meant(sentence, conte
         assert asked.route.name == name
 
 
-@pytest.mark.parametrize("name", ["ollama-chat", "openai-chat", "openai-responses", "anthropic-messages"])
+FOLDING = [
+    *("ollama-chat", "openai-chat", "openai-responses", "anthropic-messages", "openai-embeddings"),
+    *("openai-moderations", "vllm-rerank-v1", "vllm-score", "cohere-rerank", "llamacpp-completion"),
+]
+
+
+@pytest.mark.parametrize("name", FOLDING)
 @pytest.mark.parametrize(
     "content", [b'{"model":"m","Model":"secret"}', b'{"model":"m","Images":["aGk="]}', b'{"model":"m","FORMAT":{}}']
 )
@@ -123,3 +129,43 @@ def test_what_a_route_omits_does_not_go_on_and_what_it_sets_does():
     asked = read(route, b'{"model":"m","logprobs":true,"store":true}')
     assert isinstance(asked, Asked)
     assert asked.tree == {"model": "m", "store": False}
+
+
+NAMELESS = [
+    ("none", b'{"prompt":"a"}', None),
+    ("nothing said of it", b'{"prompt":"a","model":null}', None),
+    ("the one that is named", b'{"prompt":"a","model":"m"}', "m"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "content", "model"), NAMELESS, ids=[case[0] for case in NAMELESS])
+def test_a_model_that_a_request_need_not_name_is_meant_where_it_does(sentence, content, model):
+    asked = read(ROUTES["llamacpp-completion"], content)
+    assert isinstance(asked, Asked)
+    assert asked.model == model
+
+
+@pytest.mark.parametrize("model", [b"7", b'""', b"[]", b"{}", b"false"])
+def test_a_name_that_is_none_is_refused_where_none_is_needed_too(model):
+    refused = read(ROUTES["llamacpp-completion"], b'{"prompt":"a","model":%b}' % model)
+    assert isinstance(refused, Refusal)
+    assert (refused.status, refused.reason) == (400, "model-missing")
+
+
+ADAPTED = [
+    ("openai-chat", b'{"model":"m","messages":[],"lora_path":"another"}'),
+    ("openai-completions", b'{"model":"m","prompt":"a","lora_path":["another"]}'),
+    ("openai-chat", b'{"model":"m","messages":[],"lora":[{"id":0,"scale":1}]}'),
+    ("openai-responses", b'{"model":"m","input":"a","lora_path":"another"}'),
+    ("openai-embeddings", b'{"model":"m","input":"a","lora_path":"another"}'),
+    ("sglang-generate", b'{"text":"a","lora_path":"another"}'),
+    ("llamacpp-completion", b'{"prompt":"a","lora":[{"id":0,"scale":1}]}'),
+    ("tgi-generate", b'{"inputs":"a","parameters":{"adapter_id":"another"}}'),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), ADAPTED, ids=[f"{name} {at}" for at, (name, _) in enumerate(ADAPTED)])
+def test_a_model_behind_the_named_one_is_unknown(name, content):
+    refused = read(ROUTES[name], content)
+    assert isinstance(refused, Refusal)
+    assert (refused.status, refused.reason) == (404, "model-unknown")

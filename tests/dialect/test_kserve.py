@@ -14,6 +14,7 @@ from phigate.dialect.known import ROUTES
 from phigate.dialect.routes import Match, RouteTable
 from phigate.dialect.tensors import BYTES, TENSORS, Unread, joined
 from phigate.masking.answer import MaskedStream, failure, whole
+from phigate.masking.evidence import Hit
 from tests.dialect.test_tensors import binary, tensor
 from tests.masking.test_answer import cut, sight
 from tests.traffic import CANARY_MRN, CANARY_NAME, CANARY_TEXT, leaks
@@ -212,6 +213,17 @@ def test_a_list_of_texts_is_kept_apart():
     assert leaks("".join(texts)) == []
 
 
+@pytest.mark.parametrize("name", ["name", "state", "version", "platform"])
+def test_an_output_of_generate_is_text_whatever_it_is_called(name):
+    seen, table = sight(), TABLE.find("POST", "/v2/models/ward/generate").route.table
+    seen.names.learn([Hit(0, len(CANARY_NAME), "PERSON", "test", 1.0)], CANARY_NAME)
+    surname = CANARY_NAME.split()[-1]
+    body, _, shown, _ = whole(orjson.dumps(generated("fine", **{name: surname})), seen, table, JSON, {})
+    assert surname.encode() not in body
+    assert surname not in str(shown)
+    assert orjson.loads(body)["model_name"] == "ward"
+
+
 def test_token_ids_are_left_out_and_others_refused():
     ids = list(range(100, 120))
     assert streamed([stream_of(generated("fine", output_ids=ids, token_id=17))]) == [generated("fine")]
@@ -341,6 +353,8 @@ def formed(**text):
         ("a bias", {"text_input": "x", "parameters": {"logit_bias": {"17": 100}}}, ("logit_bias",)),
         ("no bias", {"text_input": "x", "parameters": {"logit_bias": {}}}, ()),
         ("a limit as a tensor", asked(TEXT, LIMIT), ("request_output_len",)),
+        ("a limit in a list of lists", {"text_input": "x", "max_tokens": [[1]]}, ("max_tokens",)),
+        ("a limit as a text", asked(TEXT, tensor(BYTES, 1, 1, name="max_tokens", data=[["1"]])), ("max_tokens",)),
         ("parameters as a text", asked(TEXT, SAMPLING), ("guided_choice", "max_tokens")),
         ("a schema of certain texts", formed(enum=["b"]), ("response_format", "schema")),
         ("a schema of any text", formed(), ()),

@@ -33,3 +33,17 @@ def test_bystanders_do_not_see_the_caller_s_name_of_a_model_as_a_constant():
 def test_several_tables_may_describe_one_protocol_which_the_policy_knows_by_one_name():
     part = replace(openai.DIALECT, name="openai-novel", part_of="openai")
     assert (part.protocol, openai.DIALECT.protocol) == ("openai", "openai")
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ({"lora_path": "another"}, True),
+        ({"parameters": {"lora_path": "another"}}, True),
+        ({"lora_path": None, "parameters": None}, False),
+        ({"metadata": {"lora_path": "another"}}, False),
+        ([], False),
+    ],
+)
+def test_a_request_may_ask_for_another_model_than_it_names(request_, expected):
+    assert openai.DIALECT.adapts(request_) is expected

@@ -59,8 +59,10 @@ def read(
     if dialect.folds and shouts(tree):
         return fault(400, "malformed")
     model = route.model or (tree.get(route.model_key) if route.model_key else match.model)
-    if route.names_model and not _names(model):
+    if (route.names_model or model is not None) and not _names(model):
         return fault(400, "model-missing")
+    if dialect.adapts(tree):
+        return fault(404, "model-unknown")
     streaming = _streaming(route.asks, tree.get("stream"))
     if streaming is None:
         return fault(400, "malformed")

@@ -171,4 +171,5 @@ DIALECT = Dialect(
     steers=steers,
     usage=(("usage", "tokens", "input_tokens"), ("usage", "tokens", "output_tokens")),
     frames=("delta",),
+    folds=True,
 )

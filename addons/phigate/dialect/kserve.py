@@ -9,6 +9,7 @@ nothing that speaks of it does; its routes, tracing, logging and `/metrics` are 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,9 @@ ANSWER = Fields(
 )
 """Keys of an answer that are not plain text. Triton's generate tells its model's other outputs as members, and token
 ids and per-token numbers repeat the text among them."""
+
+GENERATED = ANSWER.without_constant("version", "versions", "platform", "backend", "state")
+"""The same for generate, where a member that is no tensor's is an output of the model's, whatever it is called."""
 
 REQUEST = Fields(
     constant=frozenset({"id", "name", "datatype"}),
@@ -146,7 +150,7 @@ def _decides(key: str, value: Any) -> bool:
 def _numbers(value: Any) -> list[Any]:
     if isinstance(value, Unread):
         return list(value.numbers())
-    return value if isinstance(value, list) else [value]
+    return [number for each in value for number in _numbers(each)] if isinstance(value, list) else [value]
 
 
 def _members(tree: Any) -> Iterator[tuple[str, Any]]:
@@ -174,6 +178,20 @@ def _loaded(text: str) -> Any:
 
 ABOUT = Dialect(NAME, (), request=REQUEST, answer=ANSWER, error=error_body, stored=stored, lists=True)
 """What is told of models: lists of numbers are shapes there."""
+
+_TABLE = Dialect(
+    NAME,
+    (),
+    request=REQUEST,
+    answer=ANSWER,
+    error=error_body,
+    unreadable=unreadable,
+    unclear=unclear,
+    stored=stored,
+    steers=steers,
+    adapters=frozenset({"lora_name"}),
+    lists=True,
+)
 
 STREAM = Stream("text/event-stream", {"": Event(either=True, alike=True)}, failure)
 """One event a token, or all of the text anew: backends differ. Triton's are objects of texts, MLServer's of tensors."""
@@ -207,6 +225,7 @@ def _generate(name: str, path: str, stream: Stream | None = None) -> Route:
         asks=asks,
         reads=_FROM_CLIENTS,
         answers={"application/json": TENSORS},
+        table=replace(_TABLE, answer=GENERATED),
     )
 
 
@@ -251,15 +270,4 @@ ROUTES = (
     _manage("kserve-unload", "/v2/repository/models/{model}/unload"),
 )
 
-DIALECT = Dialect(
-    NAME,
-    ROUTES,
-    request=REQUEST,
-    answer=ANSWER,
-    error=error_body,
-    unreadable=unreadable,
-    unclear=unclear,
-    stored=stored,
-    steers=steers,
-    lists=True,
-)
+DIALECT = replace(_TABLE, routes=ROUTES)

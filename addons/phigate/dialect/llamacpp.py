@@ -1,7 +1,8 @@
 """llama.cpp's own protocol (github.com/ggml-org/llama.cpp, tools/server/README.md); its `/v1/` routes are OpenAI's.
 
 What shows or changes what the server keeps of other exchanges (slots, their files, metrics, adapters) is no route at
-all, and neither is what answers with token ids alone.
+all, and neither is what answers with token ids alone. A server with several models goes by `model`, which a request to
+one with a single model may leave out.
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ ANSWER = Fields(
     ),
     json=frozenset(),
     prose=PROSE,
+    blank={"stopping_word": ""},
 )
-"""Keys of an answer that are not plain text. The last event has the prompt and the settings of the request again."""
+"""Keys of an answer that are not plain text. The last event has the prompt and the settings of the request again.
+`stopping_word` is a piece of what the model wrote, of a length that the caller chose."""
 
 REQUEST = Fields(
     constant=frozenset({"model", "role", "type", "id", "name", "tool_call_id"}),
@@ -82,7 +85,7 @@ STREAM = Stream("text/event-stream", {"": Event(whose=("index",), over=("stop",)
 
 
 def _post(name: str, path: str, action: str, stream: Stream | None = None) -> Route:
-    return Route(f"llamacpp-{name}", "POST", path, action, NAME, model_key=None, stream=stream)
+    return Route(f"llamacpp-{name}", "POST", path, action, NAME, nameless=True, stream=stream)
 
 
 def _health(name: str, path: str) -> Route:
@@ -112,4 +115,6 @@ DIALECT = Dialect(
     steers=steers,
     usage=(("tokens_evaluated",), ("tokens_predicted",)),
     lists=True,
+    folds=True,
+    adapters=frozenset({"lora"}),
 )

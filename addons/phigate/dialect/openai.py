@@ -30,6 +30,7 @@ ANSWER = Fields(
     drop=frozenset(
         {"logprobs", "prompt_logprobs", "token_ids", "prompt_token_ids", "kv_transfer_params", "top_logprobs"}
         | {"bytes", "tokens", "obfuscation", "stop_reason", "signature", "hidden_states"}
+        | {"matched_stop", "routed_experts"}
         | {"images", "image", "image_url", "b64_json", "video", "video_url"}
     ),
     json=frozenset({"arguments"}),
@@ -37,8 +38,8 @@ ANSWER = Fields(
     blank={"data": ""},
 )
 """Keys of an answer that are not plain text. Per-token lists repeat the text in pieces too small to find
-anything in; `stop_reason` may be a string that was generated (vLLM); images cannot be masked, nor can `data`: the sound
-beside a transcript, or reasoning that is encrypted."""
+anything in; `stop_reason` (vLLM) and `matched_stop` (SGLang) may be a string that was generated; images cannot be
+masked, nor can `data`: the sound beside a transcript, or reasoning that is encrypted."""
 
 REQUEST = Fields(
     constant=frozenset({"model", "role", "type", "id", "tool_call_id", "encoding_format", "service_tier", "detail"}),
@@ -58,20 +59,26 @@ MESSAGE_KEYS = frozenset(
 OPAQUE = frozenset(
     {"prompt_embeds", "images", "image", "image_url", "image_data", "input_image", "input_audio", "audio", "audio_url"}
     | {"video", "video_url", "file", "files", "file_data", "input_file", "multi_modal_data"}
-    | {"web_search_options", "mcp_servers", "integrations"}
+    | {"web_search_options", "mcp_servers", "integrations", "input_ids", "input_embeds", "custom_logit_processor"}
 )
-"""Members of a request that hold, name or ask for content that is no text, or let the server talk to others."""
+"""Members of a request that hold, name or ask for content that is no text (token ids that are read in place of the
+messages, code), or let the server talk to others."""
 TOOLS = frozenset({"function", "custom"})
 """Kinds of tool that the caller runs. Of others the server asks somebody, perhaps whom the caller names, and what it
 says to them nobody here sees."""
 STORED = frozenset({"file_id", "file_ids", "vector_store_ids", "container", "container_id"})
 """Members, at any depth, that name what the server keeps: texts when they are not the names of a tool's parameters."""
+KEPT = frozenset({"session_params", "session_id", "bootstrap_host", "bootstrap_room", "kv_router_hint", "encoder_urls"})
+"""Members by which a request goes on with what the server keeps of others (SGLang)."""
+ADAPTERS = frozenset({"lora_path", "lora"})
+"""Members that ask for other weights than the named model's (SGLang, llama.cpp)."""
 LIMITS = frozenset(
     {"max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "n_predict", "num_predict"}
 )
 CHOOSING = frozenset(
     {"logit_bias", "logits_processors", "allowed_token_ids", "bad_words", "structured_outputs", "guided_json"}
     | {"guided_regex", "guided_choice", "guided_grammar", "guided_decoding", "grammar", "json_schema", "ebnf", "regex"}
+    | {"stop_regex", "custom_params", "structural_tag"}
 )
 """Members by which a request chooses what the model may write (vLLM, SGLang, llama.cpp)."""
 FORMS = frozenset({"text", "json_object", "json_schema"})
@@ -79,6 +86,7 @@ FORMS = frozenset({"text", "json_object", "json_schema"})
 PER_TOKEN = frozenset(
     {"logprobs", "top_logprobs", "prompt_logprobs", "return_token_ids", "return_tokens_as_token_ids"}
     | {"return_hidden_states", "kv_transfer_params", "n_probs", "return_tokens"}
+    | {"return_prompt_token_ids", "return_meta_info", "return_routed_experts"}
 )
 """Members that ask for the text again token by token."""
 
@@ -147,11 +155,18 @@ def stored(request: Any) -> bool:
     """Whether a request names what the server keeps of other exchanges: files, sound, containers."""
     if not isinstance(request, dict):
         return False
+    if keeps(request):
+        return True
     messages = request.get("messages")
     said = isinstance(messages, list) and any(
         isinstance(message, dict) and isinstance(message.get("audio"), dict) for message in messages
     )
     return said or names_stored({key: value for key, value in request.items() if key != "metadata"})
+
+
+def keeps(request: dict[str, Any]) -> bool:
+    """Whether a request goes on with what the server keeps of others."""
+    return any(request.get(key) is not None for key in KEPT)
 
 
 def names_stored(node: Any) -> bool:
@@ -230,4 +245,5 @@ DIALECT = Dialect(
     steers=steers,
     usage=(("usage", "prompt_tokens"), ("usage", "completion_tokens")),
     folds=True,
+    adapters=ADAPTERS,
 )

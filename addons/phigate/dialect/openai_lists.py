@@ -80,4 +80,6 @@ DIALECT = Dialect(
     stored=openai.stored,
     usage=(("usage", "prompt_tokens"), ("usage", "completion_tokens")),
     part_of=openai.NAME,
+    folds=True,
+    adapters=openai.ADAPTERS,
 )

@@ -109,7 +109,11 @@ def stored(request: Any) -> bool:
         return False
     given = request.get("input")
     items = [item for item in given if isinstance(item, dict)] if isinstance(given, list) else []
-    if any(request.get(key) for key in STORED) or any(item.get("type") == "item_reference" for item in items):
+    if (
+        openai.keeps(request)
+        or any(request.get(key) for key in STORED)
+        or any(item.get("type") == "item_reference" for item in items)
+    ):
         return True
     return openai.names_stored({key: value for key, value in request.items() if key != "metadata"})
 
@@ -253,4 +257,5 @@ DIALECT = Dialect(
     folds=True,
     frames=("response",),
     part_of=openai.NAME,
+    adapters=openai.ADAPTERS,
 )

@@ -39,7 +39,7 @@ class Route:
     """One entry of a dialect's route table.
 
     `path` may have `{model}` where the model's name stands (then nothing in the body names it), `{version}` and `{id}`;
-    `{model}` may also be the last value of its query.
+    `{model}` may also be the last value of its query. `nameless` says that the body may leave the model's name out.
     `reads` and `answers` are the media types of a request's and an answer's body and how they are read. `stream` is how
     a streamed answer is read, None where the route knows none; `asks` says when a request wants one: `stream` (the
     member is true), `unless` (the member is not false), `always`. Of routes with one path, the first counts whose
@@ -68,11 +68,12 @@ class Route:
     model: str | None = None
     table: Dialect | None = None
     done: frozenset[int] = frozenset()
+    nameless: bool = False
 
     @property
     def names_model(self) -> bool:
         """Whether path or body say which model is meant."""
-        return self.model_key is not None or "{model}" in self.path
+        return "{model}" in self.path or (self.model_key is not None and not self.nameless)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ ANSWER = Fields(
     ),
     drop=frozenset(
         {
+            "matched",
             "output_ids",
             "input_ids",
             "prompt_token_ids",
@@ -47,10 +48,11 @@ ANSWER = Fields(
     json=frozenset(),
     prose=frozenset({"text"}),
 )
-"""Keys of an answer that are not plain text: what is told token by token repeats the text."""
+"""Keys of an answer that are not plain text: what is told token by token repeats the text, and what `matched` a stop is
+a piece of it, of a length that the caller chose."""
 
 REQUEST = Fields(
-    constant=frozenset({"model", "rid", "lora_path"}),
+    constant=frozenset({"model", "rid"}),
     drop=frozenset(),
     json=frozenset(),
     prose=frozenset({"text"}),
@@ -63,9 +65,6 @@ OPAQUE = frozenset(
 """Members of a request that hold what is no text: token ids, vectors, images, code."""
 ASKED = frozenset({"return_logprob", "return_text_in_logprobs", "return_hidden_states"})
 """What may be asked for beside the text, since it is known where an answer has it."""
-STORED = frozenset({"session_params", "bootstrap_host", "bootstrap_room", "kv_router_hint", "encoder_urls"})
-"""Members by which a request goes on with what the server keeps of others."""
-
 _LIMITS = ("max_new_tokens", "max_tokens")
 _SPELLED = ("regex", "ebnf", "structural_tag", "logit_bias", "stop_regex", "custom_params")
 
@@ -82,7 +81,7 @@ def unreadable(request: Any) -> bool:
 
 def stored(request: Any) -> bool:
     """Whether a request goes on with what the server keeps of other exchanges."""
-    return isinstance(request, dict) and any(request.get(key) is not None for key in STORED)
+    return isinstance(request, dict) and openai.keeps(request)
 
 
 def steers(request: Any) -> tuple[str, ...]:
@@ -131,4 +130,5 @@ DIALECT = Dialect(
     steers=steers,
     usage=(("meta_info", "prompt_tokens"), ("meta_info", "completion_tokens")),
     lists=True,
+    adapters=openai.ADAPTERS,
 )

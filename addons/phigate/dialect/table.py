@@ -41,7 +41,8 @@ class Dialect:
     answer's head that go on, where they are plain words; those of them that name what the server keeps for one caller
     are `owned`, and so are then the ids of a stream's events: no other caller can use them.
     `part_of` is the protocol that a policy's `speaks` names, where several tables describe one. `bytes_in` are members
-    of a request that hold bytes, which nobody is shown.
+    of a request that hold bytes, which nobody is shown. `adapters` are members of a request, or of its `parameters`,
+    that make another model of the one that is named: no rule speaks of those, so none is known.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Dialect:
     owned: frozenset[bytes] = frozenset()
     part_of: str = ""
     bytes_in: frozenset[str] = frozenset()
+    adapters: frozenset[str] = frozenset()
 
     @property
     def protocol(self) -> str:
@@ -75,6 +77,11 @@ class Dialect:
         """A request as bystanders see it: the model's name is the caller's own words too."""
         request = self.request.without_constant("model")
         return replace(request, drop=request.drop | self.bytes_in)
+
+    def adapts(self, request: Any) -> bool:
+        """Whether a request asks for another model than the one that it names."""
+        told = (request, request.get("parameters")) if isinstance(request, dict) else ()
+        return any(isinstance(each, dict) and any(each.get(key) for key in self.adapters) for each in told)
 
     def used(self, answer: Any) -> dict[str, int]:
         """Token counts of an answer or an event, `{"input": n, "output": n}`; empty where it carries none."""

@@ -35,7 +35,7 @@ ANSWER = Fields(
 """Keys of an answer that are not plain text. Clients need the lists of tokens and a token's id, not what is in them."""
 
 REQUEST = Fields(
-    constant=frozenset({"model", "role", "type", "id", "name", "tool_call_id", "adapter_id"}),
+    constant=frozenset({"model", "role", "type", "id", "name", "tool_call_id"}),
     drop=frozenset(),
     json=frozenset({"arguments"}),
     prose=frozenset({"inputs"}) | openai.PROSE,
@@ -117,4 +117,5 @@ DIALECT = Dialect(
     steers=steers,
     usage=(("details", "input_length"), ("details", "generated_tokens")),
     lists=True,
+    adapters=frozenset({"adapter_id"}),
 )

@@ -83,4 +83,6 @@ DIALECT = Dialect(
     unreadable=unreadable,
     usage=(("usage", "prompt_tokens"), ("usage", "completion_tokens")),
     lists=True,
+    folds=True,
+    adapters=openai.ADAPTERS,
 )
