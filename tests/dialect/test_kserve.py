@@ -432,3 +432,16 @@ def test_routes(method, path, name):
 def test_what_reaches_past_a_mask_is_unknown(path):
     assert TABLE.find("GET", path) is None
     assert TABLE.find("POST", path) is None
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ({"inputs": [], "parameters": {"sequence_id": 7, "sequence_start": False}}, True),
+        ({"text_input": "x", "parameters": {"sequence_id": "ward-7"}}, True),
+        ({"text_input": "x", "sequence_id": 7}, True),
+        ({"inputs": [], "parameters": {"sequence_id": 0}}, False),
+    ],
+)
+def test_a_sequence_that_the_server_remembers_is_not_gone_on_with(request_, expected):
+    assert kserve.stored(request_) is expected

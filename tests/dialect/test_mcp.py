@@ -219,3 +219,16 @@ def test_what_servers_compare_with_the_message_is_said_from_the_message(request_
 def test_a_session_and_where_it_goes_on_are_all_that_passes_of_a_head():
     assert DIALECT.passes == {b"mcp-session-id", b"mcp-protocol-version", b"last-event-id"}
     assert DIALECT.owned == DIALECT.passes - {b"mcp-protocol-version"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ({"jsonrpc": "2.0", "id": 1, "method": "tasks/list"}, True),
+        ({"jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": {"taskId": "t"}}, False),
+        ({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, False),
+        ([], False),
+    ],
+)
+def test_the_list_of_all_callers_tasks_is_not_reached(request_, expected):
+    assert DIALECT.stored(request_) is expected

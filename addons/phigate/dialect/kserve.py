@@ -70,6 +70,8 @@ _OPAQUE = re.compile(r"image|audio|video|multi_modal|embed|^file:", re.IGNORECAS
 """Members of a generate or load request that hold or name content that is no text."""
 _SHARED = "shared_memory"
 _TEXT = "text_output"
+_SEQUENCE = "sequence_id"
+"""Names what a model remembers of earlier requests (extension_sequence); 0 is none."""
 _COUNTED = frozenset({"data", "shape"})
 """Members of a tensor that were looked at already."""
 
@@ -128,8 +130,10 @@ def _unread(message: dict[str, Any], *, answer: bool) -> bool:
 
 
 def stored(request: Any) -> bool:
-    """Whether a request speaks of shared memory: what lies there is another's, or goes out past every mask."""
-    return any(key.startswith(_SHARED) for key, _ in _members(request))
+    """Whether a request speaks of shared memory, where what lies is another's or goes out past every mask, or of a
+    sequence, which the server goes on with whoever asks it to.
+    """
+    return any(key.startswith(_SHARED) or (key == _SEQUENCE and value) for key, value in _members(request))
 
 
 def steers(request: Any) -> tuple[str, ...]:

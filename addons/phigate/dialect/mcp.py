@@ -91,6 +91,14 @@ def opaque(message: Any) -> bool:
     return data or isinstance(message.get("blob"), str) or any(map(opaque, message.values()))
 
 
+def stored(request: Any) -> bool:
+    """Whether a request asks for all tasks that the server knows: those of other callers are among them.
+
+    One task is named by an id that nobody guesses, which its caller alone was told.
+    """
+    return isinstance(request, dict) and request.get("method") == "tasks/list"
+
+
 def heads(request: Any) -> list[tuple[bytes, bytes]]:
     """The fields that say a request's method and name again (2026-07-28, Standard Headers): servers compare them."""
     method = request.get("method")
@@ -136,6 +144,7 @@ DIALECT = Dialect(
     error=error_body,
     unreadable=opaque,
     unclear=opaque,
+    stored=stored,
     heads=heads,
     passes=frozenset({b"mcp-session-id", b"mcp-protocol-version", b"last-event-id"}),
     owned=frozenset({b"mcp-session-id", b"last-event-id"}),
