@@ -531,3 +531,9 @@ def test_what_has_begun_does_not_begin_again_and_what_it_told_whole_is_not_told_
         with pytest.raises(ChunkError):
             blocks(first, second)
     assert blocks(start, start | {"index": 1})
+
+
+def test_an_event_of_the_rest_has_the_list_that_clients_go_through():
+    out = run(chunks(), [delta(content="a ") | {"provider": "some one"}, delta(finish="stop")])
+    assert out[-1]["provider"] == "SOME ONE"
+    assert [chunk for chunk in out if "choices" not in chunk] == []

@@ -502,6 +502,8 @@ class Events:
             if rest := open_.channel.close():
                 make = self._alike if open_.entry.alike else partial(self._nest, open_.entry, top=True)
                 made = make(open_.event, open_.path, rest)
+                if open_.entry.each:  # clients go through the list of every event
+                    made.setdefault(open_.entry.each, [])
                 if self._stream.counts_as and self._stream.counted in open_.event:
                     made[self._stream.counted] = 0
                 found.append(self._out(open_.kind, made))
