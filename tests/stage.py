@@ -72,9 +72,9 @@ def furnished(folder: Path, text: str | None = None) -> House:
 
 
 def bearer(*groups: str, who: str = "ada", **changes: Any) -> str:
-    """What the issuer gives a person of these groups, for the next ten minutes."""
+    """What the issuer gives a person of these groups, for the next fifty minutes."""
     now = time.time()
-    claims = {"iss": ISSUER, "sub": who, "groups": list(groups), "iat": now - 10, "exp": now + 600}
+    claims = {"iss": ISSUER, "sub": who, "groups": list(groups), "iat": now - 10, "exp": now + 3000}
     return forge.mint(forge.claims(**(claims | changes)))
 
 

@@ -29,6 +29,8 @@ from bench.gateway import processor
 from bench.load import percentile
 from bench.presidio import Presidio
 from bench.texts import clinical, hostile, roster, tree
+from phigate.dialect import openai
+from phigate.dialect.codecs import JSON
 from phigate.evaluation import run as evaluated
 from phigate.exchange import Finding
 from phigate.host.thrift import settle
@@ -276,7 +278,10 @@ def blocking_rows(detectors: Detectors, plan: Plan) -> list[list[str]]:
         for name in plan.sizes:
             answer = {"object": "chat.completion", "choices": [{"message": {"content": clinical(SIZES[name])}}]}
             body = orjson.dumps(answer)
-            waits = [asyncio.run(longest_wait(partial(whole, body, sight(detectors)))) for _ in range(plan.rounds)]
+            waits = [
+                asyncio.run(longest_wait(partial(whole, body, sight(detectors), openai.DIALECT, JSON, {})))
+                for _ in range(plan.rounds)
+            ]
             rows.append([name, spread(wait for wait, _ in waits), spread(took for _, took in waits)])
     finally:
         sys.setswitchinterval(before)
