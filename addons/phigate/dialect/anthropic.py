@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -69,6 +70,9 @@ SOURCES = frozenset({"text", "content"})
 MESSAGE_KEYS = frozenset({"role", "content"})
 _ALWAYS = frozenset({"type", "cache_control"})
 OPAQUE = frozenset({"mcp_servers", "images", "prompt_embeds"})
+TOOLS = re.compile(r"custom|(?:bash|computer|memory|text_editor)_[0-9]{8}")
+"""Kinds of tool that the caller runs. Of others (searches, code, other servers) the server asks somebody, and what it
+says to them nobody here sees."""
 STORED = frozenset({"container", "diagnostics", "previous_message_id"})
 
 _TYPES = {
@@ -94,13 +98,23 @@ def failure(code: str, message: str) -> tuple[str, dict[str, Any]]:
 
 
 def unreadable(request: Any) -> bool:
-    """Whether a request holds blocks that are no text: images, files, encrypted content, kinds that nobody knows."""
-    if not isinstance(request, dict) or not OPAQUE.isdisjoint(request):
+    """Whether a request holds blocks that are no text (images, files, encrypted content, kinds that nobody knows), or
+    tools that the server runs.
+    """
+    if not isinstance(request, dict) or not OPAQUE.isdisjoint(request) or _asks_others(request.get("tools")):
         return True
     messages = request.get("messages")
     if not isinstance(messages, list):
         return messages is not None
     return _opaque_content(request.get("system")) or any(map(_opaque_message, messages))
+
+
+def _asks_others(tools: Any) -> bool:
+    """Whether a request has tools of a kind that is not known to be the caller's."""
+    if not isinstance(tools, list):
+        return tools is not None
+    kinds = (tool.get("type") or "custom" if isinstance(tool, dict) else None for tool in tools)
+    return any(not isinstance(kind, str) or not TOOLS.fullmatch(kind) for kind in kinds)
 
 
 def _opaque_message(message: Any) -> bool:
