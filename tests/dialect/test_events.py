@@ -537,3 +537,25 @@ def test_an_event_of_the_rest_has_the_list_that_clients_go_through():
     out = run(chunks(), [delta(content="a ") | {"provider": "some one"}, delta(finish="stop")])
     assert out[-1]["provider"] == "SOME ONE"
     assert [chunk for chunk in out if "choices" not in chunk] == []
+
+
+def labels(text):
+    """Hides a number only where its label stands before it."""
+    return text.replace("mrn: 77310", "mrn: #")
+
+
+def test_numbers_in_a_list_are_read_together_with_its_key():
+    made = Plain(STREAM, ANSWER, Upper, lambda make: make(labels), labels)
+    [out] = made.feed(delta(mrn=[77310, [77310]], count=[77310], finish="stop") | {"mrn": 77310})
+    assert (out["mrn"], out["choices"][0]["delta"]) == ("#", {"mrn": ["#", ["#"]], "count": [77310]})
+
+
+def test_an_event_like_the_last_reads_its_numbers_with_their_keys_too():
+    alike = replace(STREAM, events={"": Event(alike=True)}, done="")
+    table = replace(ANSWER, named={"data": "name"}, blank={"seal": ""})
+    made = Plain(alike, table, Upper, lambda make: make(labels), labels)
+    tensor = {"name": "mrn", "data": [77310]}
+    out = run(made, [{"text": "some one", "mrn": 77310, "deep": {"mrn": [77310]}, "outputs": [tensor], "seal": "x"}])
+    assert [event["text"] for event in out] == ["SOME ", "ONE"]
+    assert "77310" not in json.dumps(out)
+    assert out[0] | {"text": ""} == out[1] | {"text": ""}

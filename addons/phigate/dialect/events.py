@@ -349,7 +349,8 @@ class Events:
         if isinstance(node, list):
             return [self._walk(speaker, (*path, _place(item, at)), item) for at, item in enumerate(node)]
         said = self._said(self._way(speaker, path), node)
-        return said[0] if said else self._twice(lambda render: number(node, render))
+        key = self._label(speaker.event, path)
+        return said[0] if said else self._twice(lambda render: number(node, render, key))
 
     def _kept(self, key: str) -> bool:
         """A key that is no field's name would be text of its own, given out piece by piece."""
@@ -379,7 +380,8 @@ class Events:
                 return said[0]
             if fixed:
                 return self._joined(speaker, here, value)
-            return self._twice(lambda render: (document if whole else number)(value, render, key))
+            label = key if whole else self._label(speaker.event, here)
+            return self._twice(lambda render: (document if whole else number)(value, render, label))
         return self._walk(speaker, here, value)
 
     def _told(self, speaker: _Speaker, path: Path, value: Any) -> Any:
@@ -456,16 +458,18 @@ class Events:
             raise ChunkError("a piece of what was whole")
 
     def _usual(self, speaker: _Speaker, path: Path) -> Channel:
-        entry = speaker.entry
-        key = next((step for step in reversed(path) if isinstance(step, str)), "")  # of the member that lists it
-        if key in self._fields.named:
-            key = self._beside(speaker.event, path, self._fields.named[key])
+        entry, key = speaker.entry, self._label(speaker.event, path)
         if key in entry.json or key in self._fields.json:
             return JoinedJson(self._twice)
         if key in entry.grows:
             return Growing(self._new())
         channel = self._new() if not key or key in self._fields.prose else Labelled(self._twice, key)
         return Either(channel) if entry.either else channel
+
+    def _label(self, event: dict[str, Any], path: Path) -> str:
+        """What says what stands at a path: the key of the member that lists it, or what stands beside that."""
+        key = next((step for step in reversed(path) if isinstance(step, str)), "")
+        return self._beside(event, path, self._fields.named[key]) if key in self._fields.named else key
 
     def _beside(self, node: Any, path: Path, sibling: str) -> str:
         """What the member beside a text says of it."""
@@ -509,25 +513,23 @@ class Events:
                 found.append(self._out(open_.kind, made))
         return found
 
-    def _alike(self, node: Any, path: Path, text: str) -> Any:
+    def _alike(self, event: dict[str, Any], path: Path, text: str) -> Any:
         """The same event with `text` at `path`, and nothing in the place of any other text."""
-        step, rest = path[0], path[1:]
-        pairs = ((_place(item, at), item) for at, item in enumerate(node)) if isinstance(node, list) else node.items()
-        made = {
-            key: (self._alike(value, rest, text) if rest else text) if key == step else self._quiet(value, key)
-            for key, value in pairs
-            if not isinstance(key, str) or self._kept(key)
-        }
-        return list(made.values()) if isinstance(node, list) else made
 
-    def _quiet(self, node: Any, key: str | int) -> Any:
-        if isinstance(node, dict):
-            return {name: self._quiet(value, name) for name, value in node.items() if self._kept(name)}
-        if isinstance(node, list):
-            return [self._quiet(item, key) for item in node]
-        if isinstance(node, str):
-            return constant(node, self._look, key) if key in self._fields.constant and plain(node) else ""
-        return number(node, self._look)
+        def copied(node: Any, here: Path) -> Any:
+            if here == path:
+                return text
+            if isinstance(node, dict):
+                blank, kept = self._fields.blank, (key for key in node if self._kept(key))
+                return {key: blank[key] if key in blank else copied(node[key], (*here, key)) for key in kept}
+            if isinstance(node, list):
+                placed = ((_place(item, at), item) for at, item in enumerate(node))
+                return list({place: copied(item, (*here, place)) for place, item in placed}.values())
+            if here[-1] in self._fields.constant and plain(node):
+                return constant(node, self._look, here[-1])
+            return "" if isinstance(node, str) else number(node, self._look, self._label(event, here))
+
+        return copied(event, ())
 
     def _nest(self, entry: Event, node: Any, path: Path, text: str, *, top: bool = False) -> Any:
         """The smallest event like `node` that carries `text` at `path`."""
