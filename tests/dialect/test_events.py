@@ -559,3 +559,10 @@ def test_an_event_like_the_last_reads_its_numbers_with_their_keys_too():
     assert [event["text"] for event in out] == ["SOME ", "ONE"]
     assert "77310" not in json.dumps(out)
     assert out[0] | {"text": ""} == out[1] | {"text": ""}
+
+
+def test_nothing_is_a_constant_in_what_has_a_name():
+    table = replace(ANSWER, named={"data": "name"}, blank={})
+    made = Plain(replace(STREAM, events={"": Event()}), table, Upper, lambda make: make(str.upper), str)
+    out = run(made, [{"id": "some", "data": [{"id": "some"}]}])
+    assert out == [{"id": "some", "data": [{"index": 0, "id": "SOME"}]}]

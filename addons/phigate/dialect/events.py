@@ -373,7 +373,7 @@ class Events:
                 raise ChunkError("text after the end")
             return self._told(speaker, here, value)
         whole = key in self._fields.json and not isinstance(value, str)
-        fixed = key in self._fields.constant and plain(value)
+        fixed = self._fixed(here) and plain(value)
         if whole or fixed or isinstance(value, int | float):
             speaker.says = speaker.says or (value is not None and key not in speaker.entry.keep)
             if said := self._said(self._way(speaker, here), value):
@@ -383,6 +383,10 @@ class Events:
             label = key if whole else self._label(speaker.event, here)
             return self._twice(lambda render: (document if whole else number)(value, render, label))
         return self._walk(speaker, here, value)
+
+    def _fixed(self, path: Path) -> bool:
+        """Whether a constant stands at a path: not in what has a name beside it, which is somebody's own."""
+        return path[-1] in self._fields.constant and self._fields.named.keys().isdisjoint(path)
 
     def _told(self, speaker: _Speaker, path: Path, value: Any) -> Any:
         """A value that is no piece of anything."""
@@ -525,7 +529,7 @@ class Events:
             if isinstance(node, list):
                 placed = ((_place(item, at), item) for at, item in enumerate(node))
                 return list({place: copied(item, (*here, place)) for place, item in placed}.values())
-            if here[-1] in self._fields.constant and plain(node):
+            if self._fixed(here) and plain(node):
                 return constant(node, self._look, here[-1])
             return "" if isinstance(node, str) else number(node, self._look, self._label(event, here))
 
