@@ -10,7 +10,7 @@ from phigate.dialect.tree import embedded, labelled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MOST_HELD = 1024 * 1024
+MOST_HELD = 256 * 1024
 """Characters of a text of which nothing goes out before it is whole."""
 HALF = "\ufffd"
 """What a decoder puts for half a sign."""
