@@ -84,14 +84,13 @@ def turn(gateway, talking, bearers):
     """One conversation of somebody with rights and one of somebody without: (heard, whole, said to the model)."""
     talking.forget()
     talking.script = lambda said: spoken(step=9) if said["type"] == "response.create" else []
-    before = len(permitted(gateway))
     heard, whole = converse(gateway, bearers["dr.okafor"])
     reached = list(talking.seen)
-    assert len(talking.heads) <= len(permitted(gateway)) - before, "the model heard of a caller that is not on record"
-    heads = len(talking.heads)
     refused = converse(gateway, bearers["lee.castellano"])
     assert refused == ([], False)
-    assert len(talking.heads) == heads, "somebody without rights reached the model"
+    came = {head["X-Request-Id"] for head in talking.heads}
+    on_record = {record["exchange"] for record in permitted(gateway)}
+    assert came <= on_record, "the model heard of a caller without rights, or of one that is not on record"
     assert leaks("".join(heard)) == []
     assert SECRET not in "".join(heard)
     return heard, whole, reached
