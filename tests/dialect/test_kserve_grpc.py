@@ -206,3 +206,38 @@ def test_texts_that_may_be_one_in_pieces_and_text_with_other_signs():
 def test_no_other_routes_have_these_names():
     names = {route.name for route in kserve_rest.ROUTES}
     assert names.isdisjoint(method.name for method in kserve.METHODS.values())
+
+
+def test_answers_of_a_stream_are_told_apart_by_what_is_around_them():
+    answer = pb.ModelInferResponse(model_name="m", model_version="1", id="7")
+    answer.outputs.add(name="note", datatype="BYTES", shape=[0])
+    for inner in (answer, pb.ModelInferResponse(id="7"), pb.ModelInferResponse(raw_output_contents=[b""])):
+        data = inner.SerializeToString()
+        node, bare = kserve.streamed(data)
+        assert (protobuf.write(node.values[2]), bare) == (data, True)
+        node, bare = kserve.streamed(pb.ModelStreamInferResponse(infer_response=inner).SerializeToString())
+        assert (protobuf.write(node.values[2]), bare) == (data, False)
+    node, bare = kserve.streamed(pb.ModelStreamInferResponse(error_message="no").SerializeToString())
+    assert (node.text(1), bare) == ("no", False)
+
+
+HIDDEN = pb.ModelInferResponse(id="7", raw_output_contents=[packed("Zebulon Quartermaine")]).SerializeToString()
+MIXED = [
+    ("an answer where a version should be", b"\x1a\x01x\x12" + bytes([len(HIDDEN)]) + HIDDEN),
+    ("a version that says something", pb.ModelInferResponse(id="7", model_version="Ada Poe").SerializeToString()),
+    ("a group", b"\x1b\x1c"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "data"), MIXED, ids=[case[0] for case in MIXED])
+def test_a_message_of_both_forms_or_neither_is_an_error(sentence, data):
+    with pytest.raises(WireError):
+        kserve.streamed(data)
+
+
+VERSIONS = [("", True), ("1", True), ("2026-11.b_1", True), ("Ada Poe", False), ("1\n", False), ("a" * 65, False)]
+
+
+@pytest.mark.parametrize(("text", "expected"), VERSIONS)
+def test_what_can_be_a_version(text, expected):
+    assert kserve.is_version(text) is expected

@@ -172,6 +172,19 @@ def test_whoever_asked_to_be_told_the_end_is_told_after_what_was_held_back():
     assert "triton_final_response" not in responses[0].parameters
 
 
+def test_answers_that_come_bare_go_out_bare_also_what_was_held_back():
+    to, out = answers(), []
+    for at in range(0, len(CANARY_TEXT), 7):
+        node, bare = kserve.streamed(answer(CANARY_TEXT[at : at + 7], raw=False).SerializeToString())
+        out += to.streamed(node, final=False, bare=bare)
+    responses = [pb.ModelInferResponse.FromString(each.message) for each in [*out, *to.finish()]]
+    assert {(each.id, each.model_name, each.outputs[0].name) for each in responses[:-1]} == {
+        ("mine", "m", "text_output")
+    }
+    text = "".join(texts_of(each)[0] for each in responses)
+    assert text == texts_of(whole(answer(CANARY_TEXT))[0])[0]
+
+
 def test_an_error_comes_after_what_was_held_back_and_without_names():
     to = answers()
     part(to, answer("Patient: Zebu"))

@@ -110,6 +110,22 @@ def streams(*answers, stays=False):
     return saying
 
 
+def bare(*answers):
+    """A model server that takes the whole stream, then answers with these, nothing around them, under the first id."""
+
+    async def saying(world, lane):
+        frames = module.Frames(1 << 24)
+        while data := await lane.read():
+            world.asked += frames.feed(data)
+        await lane.send_head([(b":status", b"200"), (b"content-type", b"application/grpc")])
+        for made in answers:
+            made.id = pb.ModelInferRequest.FromString(world.asked[0]).id
+            await lane.send(frame(made.SerializeToString()))
+        await lane.send_head([(b"grpc-status", b"0")], end=True)
+
+    return saying
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared(tmp_path_factory):
     """One house for all: it takes longer than most calls."""
@@ -320,6 +336,25 @@ async def test_anybody_may_ask_whether_it_serves_in_few_bytes(world, monkeypatch
     monkeypatch.setattr(world.house, "leaving", True)
     assert (await world.ask(b"", **ask)).messages == [kserve.NOT_SERVING]
     assert (await world.ask(infer())).status == 14
+
+
+async def test_a_stream_with_nothing_around_its_answers_is_masked_and_stays_so(world):
+    world.says = bare(*(answer(CANARY_TEXT[at : at + 9]) for at in range(0, len(CANARY_TEXT), 9)))
+    told = await world.ask(infer(), infer(), path=STREAM)
+    responses = [pb.ModelInferResponse.FromString(each) for each in told.messages]
+    text = "".join(texts_of(each)[0] for each in responses)
+    assert (told.status, leaks(text)) == (0, [])
+    assert text.endswith("furosemide 40 mg.")
+    assert {each.id for each in responses} == {"mine"}
+    assert world.outcomes() == ["complete", "complete"]
+
+
+async def test_where_one_model_answers_all_of_a_stream_no_other_may_be_asked(world):
+    world.says = bare(answer(CANARY_TEXT))
+    told = await world.ask(infer(), infer(model="beds"), path=STREAM)
+    assert (told.status, told.messages) == (13, [])
+    assert len(world.asked) == 2
+    assert world.outcomes() == ["unmaskable", "unmaskable"]
 
 
 # -- what may happen meanwhile --------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ asks for one is refused. (kserve/open-inference-protocol, triton-inference-serve
 from __future__ import annotations
 
 import math
+import re
 import struct
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -89,6 +90,9 @@ METADATA: Final[Schema] = {1: Field(_text), 2: _many(_text), 3: Field(_text), 4:
 SERVER: Final[Schema] = {1: Field(_text), 2: Field(_text), 3: _many(_text)}
 
 MODEL_NAME, VERSION, ID, PARAMETERS_AT, TENSORS = 1, 2, 3, 4, 5
+_IS_VERSION: Final = re.compile(r"[A-Za-z0-9._-]{0,64}\Z")
+_BARE: Final = ANSWER.keys() - STREAMED.keys()
+"""What an answer of a stream has only where no message is around it."""
 
 
 def _raw_at(node: Node) -> int:
@@ -299,6 +303,25 @@ class Infer:
             self.node.values[raw_at] = raws
         _put_parameters(self.node, PARAMETERS_AT, self.parameters)
         return protobuf.write(self.node)
+
+
+def is_version(text: str) -> bool:
+    """Whether a text can be a model's version; none is one as well."""
+    return _IS_VERSION.match(text) is not None
+
+
+def streamed(data: bytes) -> tuple[Node, bool]:
+    """One message of a stream's answers in Triton's form, and whether it came bare; raises WireError.
+
+    Triton puts an answer or an error into a message of its own, MLServer streams the answers themselves. They are told
+    apart by the fields that only the latter have; one without any of them is read as Triton's.
+    """
+    if _BARE.isdisjoint(field.number for field in protobuf.read(data, {}).unknown):
+        return protobuf.read(data, STREAMED), False
+    answer = protobuf.read(data, ANSWER)
+    if not is_version(answer.text(VERSION)):  # in the other form the answer stands there
+        raise WireError("of neither form")
+    return Node(STREAMED, {2: answer}), True
 
 
 def infer(node: Node) -> Infer:

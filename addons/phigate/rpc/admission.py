@@ -58,7 +58,6 @@ REPEATED: Final = frozenset({b"authorization", b"content-type", b"grpc-encoding"
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:/\[\]-]{1,128}\Z")
 """A tensor's or a parameter's."""
 _MARKS: Final = re.compile(r"[_.:/\[\]-]+")
-_VERSION: Final = re.compile(r"[A-Za-z0-9._-]{0,64}\Z")
 _MAX_NAME: Final = 256
 
 
@@ -253,7 +252,7 @@ class _Message:
         try:
             node = self._node = protobuf.read(data, self._method.request)
             if not self._method.infer:
-                odd = kserve.has_unknown(node) or not _VERSION.match(node.text(kserve.VERSION))
+                odd = kserve.has_unknown(node) or not kserve.is_version(node.text(kserve.VERSION))
                 return replies.fault(400, "malformed") if odd else None
             message = self._infer = kserve.infer(node)
         except WireError:
@@ -261,7 +260,7 @@ class _Message:
             return replies.fault(400, "malformed")
         names = [tensor.name for tensor in message.tensors]
         names += [name for parameters in message.all_parameters() for name in parameters]
-        if not all(map(_NAME.match, names)) or not _VERSION.match(message.version) or len(message.id) > _MAX_NAME:
+        if not all(map(_NAME.match, names)) or not kserve.is_version(message.version) or len(message.id) > _MAX_NAME:
             self._infer = self._node = None
             return replies.fault(400, "malformed")
         if kserve.asks_for_shared_memory(message):

@@ -103,6 +103,8 @@ class Answers:
     """Model, version and id of the last message."""
     _tensors: dict[str, Tensor] = field(default_factory=dict)
     """The last tensor of each name: what held back texts go out in."""
+    _bare: bool = False
+    """Whether the model server streams its answers with no message around them."""
 
     def whole(self, data: bytes) -> Masked:
         """The answer to a unary call."""
@@ -114,11 +116,12 @@ class Answers:
         shown = {"outputs": texts.mask(answer, "outputs", self.sight)}
         return Masked(answer.bytes(), shown | ({"parameters": self.shown} if self.shown else {}))
 
-    def streamed(self, node: Node, *, final: bool) -> list[Masked]:
+    def streamed(self, node: Node, *, final: bool, bare: bool = False) -> list[Masked]:
         """The messages that one message of a stream becomes: none, one, or one more for what was held back.
 
-        `final` says that nothing more answers this request.
+        `final` says that nothing more answers this request, `bare` that answers go out as they are, as they came.
         """
+        self._bare = bare
         error, answer = node.text(1), node.values.get(2)
         if node.unknown or (answer is None and not error):
             raise WireError("neither an answer nor an error")
@@ -142,7 +145,7 @@ class Answers:
                     self._fed(tensor.name, (place, at), element, shown, final=final)
                     for at, element in enumerate(tensor.texts)
                 ]
-        message = Masked(_streamed(answer), _joined(shown))
+        message = Masked(self._written(answer), _joined(shown))
         if not final:
             return [message]
         untold = not answer.tensors and not self.asked.wants_final  # the caller did not ask to be told
@@ -169,7 +172,11 @@ class Answers:
             tensor.raw = raw
             tensor.node.values[5] = Node(kserve.CONTENTS)
         node = Node(kserve.ANSWER, {**self._frame, kserve.TENSORS: [tensor.node for tensor in kept]})
-        return [Masked(_streamed(kserve.Infer(node, kept, {})), _joined(shown))]
+        return [Masked(self._written(kserve.Infer(node, kept, {})), _joined(shown))]
+
+    def _written(self, answer: Infer) -> bytes:
+        data = answer.bytes()
+        return data if self._bare else protobuf.write(Node(kserve.STREAMED, {2: answer.node}))
 
     def _closed(self, element: Element) -> str:
         try:
@@ -313,9 +320,3 @@ def _constant(text: str, render: Callable[[str], str]) -> str:
 
 def _joined(shown: list[str]) -> str | None:
     return "".join(shown) or None
-
-
-def _streamed(answer: Infer) -> bytes:
-    node = Node(kserve.STREAMED, {2: answer.node})
-    answer.bytes()
-    return protobuf.write(node)

@@ -400,11 +400,11 @@ class Call:
     async def _part(self, data: bytes) -> None:
         """One message of the model's, to the caller."""
         try:
-            node = protobuf.read(data, kserve.STREAMED)
+            node, bare = kserve.streamed(data)
             inner = node.values.get(2)
-            under = self._whose(inner.text(kserve.ID) if inner is not None else "")
+            under = self._whose(inner.text(kserve.ID) if inner is not None else "", bare=bare)
             final = bool(node.text(1)) or (inner is not None and kserve.infer(inner).flag(kserve.FINAL) is True)
-            parts = await _apart(len(data), lambda: under.answers.streamed(node, final=final))
+            parts = await _apart(len(data), lambda: under.answers.streamed(node, final=final, bare=bare))
         except Opaque:
             raise Stopped(OPAQUE, "unmaskable") from None
         except ValueError:
@@ -459,18 +459,23 @@ class Call:
             said = "The model server ended the stream."
         await self._end(code, said, self._exchange)
 
-    def _whose(self, asked: str) -> Under:
-        """Which request a message answers: by its id, or where the server does not say the last one."""
+    def _whose(self, asked: str, *, bare: bool) -> Under:
+        """Which request a message answers: by its id, or where the server does not say the last one.
+
+        A server that streams bare answers gives all of them the first request's id, and has its model answer all.
+        """
         found = self._under.get(asked)
-        if found is not None:
+        if found is not None and not bare:
             return found
-        if asked or not self._under:
+        if (asked and found is None) or not self._under:
             raise WireError("an answer that nobody asked for")
-        last = list(self._under.values())[-1]
-        seen = {(each.admitted.permit.mask, each.admitted.permit.opaque) for each in self._under.values()}
+        seen = {
+            (each.admitted.permit.mask, each.admitted.permit.opaque, each.exchange.target if bare else None)
+            for each in self._under.values()
+        }
         if len(seen) > 1:
             raise WireError("an answer to nobody knows which request")
-        return last
+        return found or list(self._under.values())[-1]
 
     # -- what all share ---------------------------------------------------------------------------------------------
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 NOTE = "Patient: Zebulon Quartermaine, MRN 77310042, SSN 536-22-8145. Stable on furosemide 40 mg."
 
 
+def _asked(payload: Any) -> str:
+    return " ".join(text for each in payload.inputs for text in StringCodec.decode_input(each))
+
+
 class Notes(MLModel):  # type: ignore[misc]  # of an unknown class, for the same reason
     """Tells a note, whole or in pieces, with what it was asked; breaks where it is asked to."""
 
@@ -23,7 +27,7 @@ class Notes(MLModel):  # type: ignore[misc]  # of an unknown class, for the same
         return True
 
     async def predict(self, payload: Any) -> Any:
-        asked = " ".join(text for each in payload.inputs for text in StringCodec.decode_input(each))
+        asked = _asked(payload)
         if "break" in asked:
             raise InferenceError(f"cannot read: {NOTE}")
         outputs = [
@@ -37,7 +41,9 @@ class Notes(MLModel):  # type: ignore[misc]  # of an unknown class, for the same
         return InferenceResponse(model_name=self.name, outputs=outputs)
 
     async def predict_stream(self, payloads: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        async for _ in payloads:
+        async for payload in payloads:
             for at in range(0, len(NOTE), 4):
                 piece = StringCodec.encode_output("note", [NOTE[at : at + 4]])
                 yield InferenceResponse(model_name=self.name, outputs=[piece])
+            if "break" in _asked(payload):
+                raise InferenceError(f"cannot go on: {NOTE}")
