@@ -27,7 +27,7 @@ class Model:
 
     def forget(self):
         self.script, self.first = (lambda _event: []), [{"type": "session.created", "event_id": "e", "session": {}}]
-        self.seen, self.heads, self.closed = [], [], []
+        self.seen, self.heads, self.closed = [], [], {}
 
     def _talk(self, wire):
         self.heads.append(dict(wire.request.headers.raw_items()) | {":path": wire.request.path})
@@ -39,7 +39,7 @@ class Model:
         except ConnectionClosed:
             pass
         finally:
-            self.closed.append((wire.close_code, wire.close_reason))
+            self.closed[wire.request.headers["x-request-id"]] = wire.close_code, wire.close_reason
 
     @staticmethod
     def _say(wire, said):
