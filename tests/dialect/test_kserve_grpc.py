@@ -163,6 +163,18 @@ def test_of_two_parameters_of_one_name_the_last_one_goes_on():
     assert dict(pb.ModelInferRequest.FromString(message.bytes()).parameters) == dict(two.parameters)
 
 
+def test_nor_does_the_first_one_of_an_output_that_is_asked_for():
+    wanted = [request() for _ in range(2)]
+    for made, value in zip(wanted, ("first", "last"), strict=True):
+        made.outputs.add(name="scores").parameters["n"].string_param = value
+    first, last = (made.outputs[0].SerializeToString() for made in wanted)
+    both = b"\x32" + protobuf.varint(len(first + last)) + first + last
+    message = kserve.infer(protobuf.read(request().SerializeToString() + both, kserve.REQUEST))
+    assert list(kserve.plain_texts(message)) == [("n", "last")]
+    assert message.wanted == ["scores"]
+    assert b"first" not in message.bytes()
+
+
 def test_the_tables_know_no_call_that_changes_a_server():
     names = {path.rpartition("/")[2] for path in kserve.METHODS}
     known = {method.name for method in pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods}

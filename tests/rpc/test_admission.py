@@ -104,11 +104,18 @@ async def test_a_prompt_is_masked_where_the_rule_says_so_in_parameters_as_well(h
 
 
 async def test_a_name_that_is_an_identifier_stays_out_of_model_and_record(house, recorded):
-    made = named(name="z.q-example:536-22-8145")
-    assert (await asked(house, made, "lab"))[0].reason == "content-unreadable"
-    admitted, _ = await asked(house, made)
-    assert isinstance(admitted, Admitted)
+    version = named(model_version="536-22-8145")
+    assert (await asked(house, version, "lab"))[0].reason == "content-unreadable"
+    for made in (named(name="z.q-example:536-22-8145"), wanting("z.q-example:536-22-8145")):
+        assert (await asked(house, made, "lab"))[0].reason == "content-unreadable"
+        admitted, _ = await asked(house, made)
+        assert isinstance(admitted, Admitted)
     assert "536-22-8145" not in str(recorded())
+
+
+async def test_the_outputs_that_are_asked_for_are_on_record(house, recorded):
+    await asked(house, wanting("scores"))
+    assert recorded()[0]["body"]["outputs"] == [{"name": "scores"}]
 
 
 async def test_a_large_message_is_settled_as_a_small_one(house):
@@ -149,6 +156,13 @@ def named(**more):
     return made
 
 
+def wanting(*names):
+    made = infer()
+    for name in names:
+        made.outputs.add(name=name)
+    return made
+
+
 REFUSED = [
     ("no message", b"\xff", (), 400, "malformed"),
     ("no model", infer(model=""), (), 400, "model-missing"),
@@ -161,6 +175,7 @@ REFUSED = [
     ("two tokens at a time", steering(), (), 400, "steering-refused"),
     ("a name that holds anything", named(name="Ms\nPoe"), (), 400, "malformed"),
     ("a name that is prose", named(name="beds by Poe"), (), 400, "malformed"),
+    ("an output's name that does", wanting("for Ms Poe"), (), 400, "malformed"),
     ("a version that does", named(model_version="for Ms Poe"), (), 400, "malformed"),
     ("an id of a megabyte", named(id="a" * 1_000_000), (), 400, "malformed"),
     ("a field that nobody knows", infer().SerializeToString() + b"\xa2\x06\x01a", (), 415, "content-unreadable"),

@@ -275,6 +275,11 @@ class Infer:
     def id(self) -> str:
         return self.node.text(ID)
 
+    @property
+    def wanted(self) -> list[str]:
+        """The names of the outputs that a request asks for."""
+        return [each.text(1) for each in self.node.nodes(6)] if self.node.schema is REQUEST else []
+
     def flag(self, name: str) -> bool | None:
         """A parameter that is yes or no; None where it is not there."""
         found = self.parameters.get(name)
@@ -396,6 +401,7 @@ def _parameters(node: Node, at: int) -> dict[str, Node]:
         if entry.unknown:
             raise WireError("a parameter with more than a value")
         found[entry.text(1)] = entry.values.get(2) or Node(PARAMETER)
+    _put_parameters(node, at, found)
     return found
 
 

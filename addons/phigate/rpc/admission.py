@@ -40,6 +40,8 @@ from phigate.rpc.answers import Asked
 from phigate.rpc.upstream import Address
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from phigate.dialect.kserve_grpc import Infer, Method
     from phigate.house import House
     from phigate.identity.outcome import Refused, Unavailable
@@ -258,8 +260,7 @@ class _Message:
         except WireError:
             self._infer = self._node = None
             return replies.fault(400, "malformed")
-        names = [tensor.name for tensor in message.tensors]
-        names += [name for parameters in message.all_parameters() for name in parameters]
+        names = [*_names(message), *message.wanted]
         if not all(map(_NAME.match, names)) or not kserve.is_version(message.version) or len(message.id) > _MAX_NAME:
             self._infer = self._node = None
             return replies.fault(400, "malformed")
@@ -350,9 +351,14 @@ class _Message:
 
 
 def _telling(message: Infer, sight: Sight) -> bool:
-    """Whether a name of a tensor or a parameter, which the model has to get as it is, is an identifier."""
-    names = {tensor.name for tensor in message.tensors} | {name for each in message.all_parameters() for name in each}
+    """Whether a name of a tensor or a parameter, or a version, which the model gets as it is, is an identifier."""
+    names = {*_names(message), *message.wanted, message.version}
     return any(sight.for_caller(told) != told for name in names for told in (name, _MARKS.sub(" ", name)))
+
+
+def _names(message: Infer) -> Iterator[str]:
+    yield from (tensor.name for tensor in message.tensors)
+    yield from (name for parameters in message.all_parameters() for name in parameters)
 
 
 def _masked(message: Infer, sight: Sight) -> dict[str, Any]:
@@ -366,7 +372,8 @@ def _masked(message: Infer, sight: Sight) -> dict[str, Any]:
                 value.values[kserve.STRING] = onward
                 stated.append({sight.for_bystanders(name): shown})
     inputs = texts.mask(message, "inputs", sight)
-    return {"inputs": inputs} | ({"parameters": stated} if stated else {})
+    wanted = [{"name": sight.for_bystanders(name)} for name in message.wanted]
+    return {"inputs": inputs} | ({"outputs": wanted} if wanted else {}) | ({"parameters": stated} if stated else {})
 
 
 def address_of(url: str) -> Address:
