@@ -9,6 +9,7 @@ import pytest_asyncio
 from tritonclient.grpc import service_pb2 as pb
 
 from phigate.dialect import kserve_grpc as kserve
+from phigate.identity.replies import ANSWERS_FOR, ENDLESS_FOR
 from phigate.rpc import call as module
 from phigate.rpc.admission import Admission
 from phigate.rpc.call import Calls
@@ -456,7 +457,7 @@ async def test_a_bearer_that_ends_ends_its_stream(world):
     world.says = streams(answer("Fine.", final=True))
     lane = world.client.begin(head(STREAM, **authorized()))
     await lane.send(frame(infer().SerializeToString()))
-    await until(world.outcomes)
+    await until(lambda: lane._arrived)
     (call,) = world.calls._calls
     call._caller.bearer = bearer("ward", exp=time.time() - 100)
     await lane.send(frame(infer().SerializeToString()))
@@ -469,8 +470,58 @@ async def test_an_idle_stream_does_not_outlive_its_bearer(world):
     await world.client.flushed()
     await until(lambda: [each for each in world.calls._calls if each._caller and each._caller.subject])
     (call,) = world.calls._calls
-    call.look(call._caller.subject.expires + module.AFTER_EXPIRY + 1)
+    call.look(call._caller.subject.expires + ENDLESS_FOR + 1)
     assert (await answered(lane)).status == 16
+
+
+async def test_a_stream_of_which_nothing_more_is_asked_does_not_outlive_its_bearer_for_ever(world):
+    world.says = streams(answer("Fine."), stays=True)
+    lane = world.client.begin(head(STREAM, **authorized()))
+    await lane.send(frame(infer().SerializeToString()), end=True)
+    await until(lambda: lane._arrived)
+    (call,) = world.calls._calls
+    call.look(call._caller.subject.expires + ENDLESS_FOR + 1)
+    assert call._cut is None
+    call.look(call._caller.subject.expires + ANSWERS_FOR + 1)
+    assert (await answered(lane)).status == 16
+    assert world.outcomes() == ["revoked"]
+
+
+@pytest.mark.parametrize("path", [INFER, STREAM])
+async def test_a_message_that_was_long_in_coming_needs_a_bearer_that_is_still_believed(world, path):
+    lane = world.client.begin(head(path, **authorized()))
+    await world.client.flushed()
+    await until(lambda: [each for each in world.calls._calls if each._caller and each._caller.subject])
+    (call,) = world.calls._calls
+    call._caller.bearer = bearer("ward", exp=time.time() - 100)
+    await lane.send(frame(infer().SerializeToString()), end=True)
+    assert (await answered(lane)).status == 16
+    assert world.asked == []
+
+
+async def test_what_is_asked_while_the_model_ends_its_stream_has_its_answer_on_record(world, monkeypatch):
+    async def ends_early(world, lane):
+        await lane.read()
+        await lane.send_head([(b":status", b"200"), (b"content-type", b"application/grpc")])
+        await lane.send_head([(b"grpc-status", b"0")], end=True)
+
+    admit, begun = Admission.admit, []
+
+    async def slow(self, exchange, *more):
+        admitted = await admit(self, exchange, *more)
+        begun.append(exchange.id)
+        if len(begun) > 1:
+            await asyncio.sleep(0.1)  # recorded, and the model is gone
+        return admitted
+
+    monkeypatch.setattr(Admission, "admit", slow)
+    world.says = ends_early
+    told = await world.ask(infer(), infer(), path=STREAM)
+    assert told.status == 0
+    await world.calls.over(5)
+    assert len(begun) == 2
+    assert sorted(line["exchange"] for line in world.records("response")) == sorted(begun)
+    assert world.outcomes() == ["complete", "upstream-broke"]
 
 
 async def test_what_breaks_in_the_gateway_is_no_answer(world, monkeypatch, caplog):

@@ -26,7 +26,7 @@ from phigate.dialect import protobuf
 from phigate.dialect.protobuf import WireError
 from phigate.exchange import Refusal
 from phigate.host import logs
-from phigate.identity.replies import REVOKED, UNKNOWN, over
+from phigate.identity.replies import REVOKED, UNKNOWN, outlived, over
 from phigate.rpc import framing
 from phigate.rpc.admission import LARGE, UNRECORDED, Admission, Admitted
 from phigate.rpc.answers import Answers, Masked, Opaque, described, error_text
@@ -61,8 +61,6 @@ SMALL: Final = 1024
 """Bytes of a message that anybody may send."""
 UNSYNCED_SECONDS: Final = 0.2
 """How long a released message of a stream may lie unsynced before the stream ends."""
-AFTER_EXPIRY: Final = 60.0
-"""Seconds that a stream goes on after its bearer's end: what a clock may be off."""
 MOST_BODY: Final = 256 * 1024
 """Characters of a stream's answer that its last record says again."""
 
@@ -208,7 +206,7 @@ class Call:
         if subject is None or self._cut is not None:
             return
         outcome = over(subject, self._house.follow)
-        if outcome is None and now > subject.expires + AFTER_EXPIRY and self._lane.ended is False:
+        if outcome is None and outlived(subject, now, endless=not self._lane.ended):
             outcome = "revoked"
         if outcome is not None and self._lane.task is not None:
             self._cut = REVOKED if outcome == "revoked" else UNKNOWN
@@ -280,7 +278,9 @@ class Call:
 
     async def _unary(self, method: Method, caller: Caller, exchange: Exchange) -> None:
         self._under_way(exchange.id)
-        admitted = await self._admit(exchange, caller, method, await self._only_message())
+        asked = await self._only_message()
+        await self._still_believed(caller)  # it may have been long in coming
+        admitted = await self._admit(exchange, caller, method, asked)
         if isinstance(admitted, Refusal):
             await self._answer_refused(exchange, admitted)
             return
@@ -345,6 +345,8 @@ class Call:
             for task in (up, down):
                 task.cancel()
             await asyncio.gather(up, down, return_exceptions=True)
+        while self._under:  # asked while the model ended its stream
+            await self._close(next(iter(self._under.values())), 503, "upstream-broke", None)
 
     async def _up(self, method: Method, caller: Caller, begun: asyncio.Future[Lane]) -> None:
         admission, exchange = self._calls.admission, self._exchange
@@ -352,8 +354,8 @@ class Call:
         upstream: Lane | None = None
         try:
             while (data := await reading.next()) is not None:
+                await self._still_believed(caller)
                 if exchange is None:  # each message after the first is an exchange of its own
-                    await self._still_believed(caller)
                     exchange = admission.exchange(caller, method)
                 admitted = await self._admit(exchange, caller, method, data)
                 if isinstance(admitted, Refusal):
