@@ -1,5 +1,7 @@
 """The wire format: what is read is what any other parser reads, and what is written is one form of it."""
 
+import time
+
 import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import given
@@ -78,6 +80,14 @@ def test_a_message_of_too_many_fields_or_levels_is_an_error():
         deep = b"\x0a" + protobuf.varint(len(deep)) + deep
     with pytest.raises(WireError):
         read(deep, nested)
+
+
+def test_numbers_one_by_one_cost_no_more_than_those_before_them_weigh():
+    packed = b"\x1a" + protobuf.varint(4_000_000) + bytes(4_000_000)
+    began = time.process_time()
+    node = read(packed + b"\x18\x01" * 10_000, SCHEMA)
+    assert len(node.values[3]) == 4_010_000
+    assert time.process_time() - began < 2
 
 
 NUMBERS = st.integers(0, 2**64 - 1)

@@ -194,7 +194,7 @@ def _take(  # noqa: PLR0917 -- one row's value on its way into a message
             if another.one_of == row.one_of and other != number:
                 node.values.pop(other, None)
     if row.repeated and row.kind in _NUMBERS:
-        node.values[number] = node.values.get(number, b"") + _packed(row.kind, wire, value)
+        node.values.setdefault(number, bytearray()).extend(_packed(row.kind, wire, value))
         return
     if wire != _WIRE[row.kind]:
         raise WireError("not of its kind")
