@@ -272,14 +272,14 @@ def ask(text):
     return {"type": "conversation.item.create", "item": item}
 
 
-def heard(house, *messages, caller=True, change=None):
+async def heard(house, *messages, caller=True, change=None):
     """Why the last of these messages on one connection was refused."""
     flow, passage = conversing(house)
     if change:
         change(passage)
     for each in messages:
         message = saying(flow, each, caller=caller)
-        Access(house).websocket_message(flow)
+        await Access(house).websocket_message(flow)
     return message.refusal.reason if message.refusal else None
 
 
@@ -303,14 +303,14 @@ MESSAGES = [
 
 @pytest.mark.parametrize(("sentence", "messages", "reason"), MESSAGES, ids=[case[0] for case in MESSAGES])
 async def test_a_message_is_decided_like_a_request(house, sentence, messages, reason):
-    assert heard(house, *messages) == reason
+    assert await heard(house, *messages) == reason
 
 
 async def test_a_message_that_was_refused_is_not_asked_about(house):
     flow, _ = conversing(house)
     message = saying(flow, b"{")
     message.refusal = Refusal(400, "content-unreadable", "x")
-    Access(house).websocket_message(flow)
+    await Access(house).websocket_message(flow)
     assert message.refusal.reason == "content-unreadable"
 
 
@@ -331,7 +331,7 @@ async def test_a_new_policy_is_asked_about_an_open_connection(house, tmp_path, s
     def change(_passage):
         house.put_in_force(load_policy(policy_in(tmp_path, policy_text(*rules) + "# edited\n")))
 
-    assert heard(house, ask("Hello"), caller=caller, change=change) == reason
+    assert await heard(house, ask("Hello"), caller=caller, change=change) == reason
 
 
 async def test_the_connections_of_one_subject_are_bounded(house, monkeypatch):

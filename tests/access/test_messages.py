@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from phigate.access.messages import MOST_TOLD, Told, read
+from phigate.access.messages import MOST_TEXTS, MOST_TOLD, Told, read
 from phigate.dialect.realtime import CONVERSATION, DIALECT
 from phigate.exchange import Refusal
 
@@ -27,6 +27,7 @@ def ask(text, **more):
         ("no UTF-8", b'{"type":"\xff"}', "malformed"),
         ("no object", b"[]", "malformed"),
         ("too deep", b'{"type":"response.create","x":' + b"[" * 200 + b"]" * 200 + b"}", "malformed"),
+        ("a member that Go reads as another", b'{"type":"session.update","Session":{"model":"m"}}', "malformed"),
         ("an unknown kind", b'{"type":"session.steal"}', "message-unknown"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -62,3 +63,12 @@ def test_what_was_said_long_ago_is_forgotten_and_what_is_said_now_never():
     told.and_(said(ask("first")), DIALECT)
     long = "x" * (MOST_TOLD * 2)
     assert told.and_(said(ask(long)), DIALECT) == (long,)
+
+
+def test_many_texts_are_forgotten_like_long_ones_and_empty_ones_are_none():
+    told = Told()
+    for _ in range(MOST_TEXTS + 10):
+        told.and_(said(ask("a")), DIALECT)
+    assert len(told.and_(said(ask("b")), DIALECT)) == MOST_TEXTS
+    assert told.and_(said(ask("")), DIALECT) == ()
+    assert len(told.and_(said(ask("b")), DIALECT)) == MOST_TEXTS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from dataclasses import replace
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from phigate.policy.targets import Ambiguous
 
 
+LARGE = 4 * 1024
+"""Bytes and characters from which a message is read, with those before it, in a thread: others go on meanwhile."""
 MOST_OPEN = 32
 """WebSockets that one subject may have open at this gateway."""
 MOST_OPEN_IN_ALL = 1000
@@ -154,12 +157,17 @@ class Access:
 
     # -- messages ---------------------------------------------------------------------------------------------------
 
-    def websocket_message(self, flow: HTTPFlow) -> None:
+    async def websocket_message(self, flow: HTTPFlow) -> None:
         passage = flows.passage_of(flow)
         if passage is None or passage.message is None or passage.message.refusal is not None:
             return
         message = passage.message
-        message.refusal = self._hear(passage, message) if message.from_client else self._changed(passage)
+        if not message.from_client:
+            message.refusal = self._changed(passage)
+        elif len(message.raw) + (passage.told.size if passage.told else 0) > LARGE:
+            message.refusal = await asyncio.to_thread(self._hear, passage, message)
+        else:
+            message.refusal = self._hear(passage, message)
 
     def _hear(self, passage: flows.Passage, message: flows.Message) -> Refusal | None:
         """Whether the caller may say this: each message is a prompt of its own, read together with those before it."""

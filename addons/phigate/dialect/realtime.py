@@ -257,5 +257,6 @@ DIALECT = Dialect(
     unreadable=unreadable,
     steers=steers,
     part_of=openai.NAME,
+    folds=True,
     usage=(("response", "usage", "input_tokens"), ("response", "usage", "output_tokens")),
 )
