@@ -10,9 +10,11 @@ from tritonclient.grpc import service_pb2 as pb
 from phigate.dialect import kserve_grpc as kserve
 from phigate.dialect import protobuf
 from phigate.dialect.protobuf import WireError
+from phigate.dialect.tensors import FEW
 from phigate.masking import Detectors, Memory, Secrets, Sight, Transformer
 from phigate.masking.structure.paths import Paths
 from phigate.policy.masks import Mask, Transform
+from phigate.rpc import answers as module
 from phigate.rpc.answers import Answers, Asked, Opaque, described, error_text
 from tests.grpc_peer import elements, packed
 from tests.traffic import CANARY_MRN, CANARY_NAME, CANARY_SSN, CANARY_TEXT, leaks
@@ -314,3 +316,80 @@ def test_what_describes_a_model_is_masked_wherever_it_says_something():
     assert pb.ModelMetadataResponse.FromString(masked.message).name == "m"
     with pytest.raises(Opaque):
         described(b"\xa2\x06\x02\xff\x00", kserve.METADATA, sight(), opaque=False)
+
+
+PIECES = ("Zebu", "lon Quar", "termaine")
+
+
+def test_a_parameter_that_tells_a_text_in_pieces_is_read_by_nobody():
+    def told(to):
+        for piece in PIECES:
+            made = answer("x")
+            made.parameters["note"].string_param = piece
+            yield part(to, made)[0][0].parameters["note"].string_param
+
+    with pytest.raises(Opaque):
+        list(told(answers()))
+    assert tuple(told(answers(opaque=True))) == PIECES
+
+
+def test_a_parameter_may_say_the_same_each_time_and_change_its_word():
+    to = answers()
+    for text, state in (("for the ward", "runs"), ("for the ward", "runs"), ("for the ward", "done")):
+        made = answer("x")
+        made.parameters["note"].string_param, made.parameters["state"].string_param = text, state
+        ((out,), _) = part(to, made)
+        assert out.parameters["state"].string_param == state
+
+
+def test_a_float_is_a_number_of_somebodys_as_well():
+    made = answer("x")
+    made.parameters["mrn"].double_param, made.parameters["score"].double_param = 536228145.0, 0.25
+    assert set(whole(made)[0].parameters) == {"score"}
+
+
+def test_a_parameter_that_tells_a_text_sign_by_sign_is_left_out_in_time():
+    to, told = answers(), ""
+    for sign in CANARY_NAME:
+        made = answer("x")
+        made.parameters["code"].int64_param, made.parameters["left"].int64_param = ord(sign), 3
+        ((out,), _) = part(to, made)
+        assert out.parameters["left"].int64_param == 3
+        told += chr(out.parameters["code"].int64_param) if "code" in out.parameters else ""
+    assert told == CANARY_NAME[: len(told)]
+    assert len(told) <= FEW
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda sign: protobuf.varint(99 << 3) + protobuf.varint(ord(sign)),
+        lambda sign: protobuf.varint(99 << 3 | 5) + ord(sign).to_bytes(4, "little"),
+        lambda sign: protobuf.varint(99 << 3 | 2) + b"\2\x08" + bytes([ord(sign)]),
+    ],
+    ids=["numbers", "fixed ones", "messages of them"],
+)
+def test_numbers_of_a_field_that_nobody_knows_spell_nothing(write):
+    raw = answer("x").SerializeToString()
+    spelled = raw + b"".join(map(write, CANARY_NAME))
+    with pytest.raises(Opaque):
+        answers().whole(spelled)
+    to = answers()
+    parts = (part(to, pb.ModelInferResponse.FromString(raw + write(sign))) for sign in CANARY_NAME)
+    with pytest.raises(Opaque):
+        list(parts)
+    assert answers(opaque=True).whole(spelled).message
+    assert answers().whole(raw + write("Z")).message
+
+
+def test_names_without_end_end_the_stream(monkeypatch):
+    monkeypatch.setattr(module, "MOST_ELEMENTS", 8)
+    to = answers()
+
+    def told(name):
+        made = pb.ModelInferResponse(model_name="m", id="ours")
+        made.outputs.add(name=name, datatype="BYTES", shape=[0])
+        return part(to, made)
+
+    with pytest.raises(WireError):
+        list(map(told, (f"output_{at}" for at in range(20))))

@@ -502,13 +502,13 @@ def readable(message: Infer) -> bool:
 def steers(message: Infer) -> bool:
     """Whether a request decides word by word what the model writes, by its parameters or by tensors of such names."""
     tree = {
-        "parameters": [{name: _value(value) for name, value in each.items()} for each in message.all_parameters()],
+        "parameters": [{name: value_of(value) for name, value in each.items()} for each in message.all_parameters()],
         "inputs": [{"name": tensor.name, "data": _data(tensor)} for tensor in message.tensors],
     }
     return bool(kserve.steers(tree))
 
 
-def _value(parameter: Node) -> Any:
+def value_of(parameter: Node) -> Any:
     """A parameter's value; a fixed one is eight bytes."""
     held: Any
     number, held = next(iter(parameter.values.items()), (BOOL, None))

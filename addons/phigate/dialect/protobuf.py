@@ -287,18 +287,42 @@ def masked(node: Node, render: Callable[[str], str], *, opaque: bool) -> None:
     unknown(node, render, opaque=opaque)
 
 
-def unknown(node: Node, render: Callable[[str], str], *, opaque: bool) -> None:
+def unknown(node: Node, render: Callable[[str], str], *, opaque: bool, few: Few | None = None) -> None:
     """The same for the fields that the table does not have, of this message alone.
 
-    A number that is an identifier is left out.
+    A number that is an identifier is left out. Of numbers, which may spell a text together, pass as many as `few` says.
     """
-    looked = (_looked(each, render, opaque=opaque, depth=MAX_DEPTH) for each in node.unknown)
-    node.unknown = [each for each in looked if each is not None]
+    looking = _Looking(render, opaque, few or Few(MAX_FIELDS))
+    node.unknown = looking.at(node.unknown, MAX_DEPTH)
 
 
-def _looked(each: Unknown, render: Callable[[str], str], *, opaque: bool, depth: int) -> Unknown | None:
+@dataclass(slots=True)
+class Few:
+    """Numbers that may still pass."""
+
+    left: int
+
+    def take(self, value: int | bytes) -> bool:
+        """Whether this one does; yes, no and padding always do."""
+        self.left -= value not in {0, 1, 2**64 - 1, bytes(4), bytes(8)}
+        return self.left >= 0
+
+
+class _Looking(NamedTuple):
+    render: Callable[[str], str]
+    opaque: bool
+    few: Few
+
+    def at(self, fields: list[Unknown], depth: int) -> list[Unknown]:
+        looked = (_looked(each, self, depth) for each in fields)
+        return [each for each in looked if each is not None]
+
+
+def _looked(each: Unknown, looking: _Looking, depth: int) -> Unknown | None:
     """What may be read as text is: a number could be eight of its signs. A message of nothing but texts is one."""
-    number, wire, value = each
+    (number, wire, value), (render, opaque, few) = each, looking
+    if wire != _SIZED and not few.take(value) and not opaque:
+        raise Unreadable("numbers that may be text")
     if isinstance(value, int):
         return each if abs(signed(value)) < _LONG_NUMBER or render(str(value)) == str(value) else None
     if not value:
@@ -317,8 +341,7 @@ def _looked(each: Unknown, render: Callable[[str], str], *, opaque: bool, depth:
         if not opaque:
             raise Unreadable("neither text nor a message")
         return each
-    looked = (_looked(one, render, opaque=opaque, depth=depth - 1) for one in inner.unknown)
-    inner.unknown = [one for one in looked if one is not None]
+    inner.unknown = looking.at(inner.unknown, depth - 1)
     return Unknown(number, wire, write(inner))
 
 

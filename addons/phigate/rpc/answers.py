@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from phigate.dialect import kserve_grpc as kserve
 from phigate.dialect import protobuf
-from phigate.dialect.protobuf import Node, Unreadable, WireError
-from phigate.dialect.tensors import is_text
+from phigate.dialect.protobuf import Few, Node, Unreadable, WireError
+from phigate.dialect.tensors import FEW, is_text
 from phigate.dialect.tree import constant, plain
 from phigate.masking.sight import HeldChannel
 from phigate.rpc import texts
@@ -31,6 +31,9 @@ LONGEST_ERROR: Final = 4000
 REFUSED: Final = "The model server refused the request."
 LONG_NUMBER: Final = 10_000
 """From here on a number may be an identifier."""
+LETTERS: Final = kserve.LETTERS
+REMEMBERED: Final = 200
+"""Characters of a parameter's texts that are looked at together."""
 MOST_ELEMENTS: Final = 4096
 """Texts that one exchange's stream may carry in all; each holds back some."""
 
@@ -99,6 +102,9 @@ class Answers:
     shown: list[Any] = field(default_factory=list)
     _elements: dict[tuple[str, int], Element] = field(default_factory=dict)
     _numbers: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    _said: dict[tuple[int, str], str] = field(default_factory=dict)
+    """The end of what the parameter of this name said in all messages."""
+    _few: Few = field(default_factory=lambda: Few(FEW))
     _frame: dict[int, str] = field(default_factory=dict)
     """Model, version and id of the last message."""
     _tensors: dict[str, Tensor] = field(default_factory=dict)
@@ -202,9 +208,9 @@ class Answers:
             self._look_at_unknown(answer)
         except Unreadable:
             raise Opaque("a field that nobody knows") from None
-        for parameters in answer.all_parameters():
+        for at, parameters in enumerate(answer.all_parameters()):
             for name, value in list(parameters.items()):
-                if not self._settled(name, value):
+                if not self._settled((at, name), value):
                     del parameters[name]
         for tensor in answer.tensors:
             if tensor.texts is None and not self.opaque:
@@ -214,28 +220,48 @@ class Answers:
             if tensor.texts is not None and not self.opaque and kserve.pieces(tensor):
                 raise Opaque("a text in pieces")
             tensor.node.values[1] = _constant(tensor.name, render)
+        if max(len(self._numbers), len(self._tensors), len(self._said)) > MOST_ELEMENTS:
+            raise WireError("too many names")
 
     def _look_at_unknown(self, answer: Infer) -> None:
         nodes = [answer.node, *(tensor.node for tensor in answer.tensors)]
         nodes += [value for parameters in answer.all_parameters() for value in parameters.values()]
         for node in nodes:
-            protobuf.unknown(node, self.sight.for_caller, opaque=self.opaque)
+            protobuf.unknown(node, self.sight.for_caller, opaque=self.opaque, few=self._few)
 
-    def _settled(self, name: str, value: Node) -> bool:
+    def _settled(self, place: tuple[int, str], value: Node) -> bool:
         """Mask a parameter in its place; False where it has to be left out."""
-        render = self.sight.for_caller
+        name, render = place[1], self.sight.for_caller
         if render(name) != name:
             return False
         for kind, held in value.values.items():
             if kind == kserve.STRING:
+                self._look_back(place, held)
                 caller, shown = texts.parameter(name, held, self.sight)
                 value.values[kind] = caller
                 self.shown.append({name: shown})
-            elif kind in {kserve.INTEGER, kserve.UNSIGNED} and abs(protobuf.signed(held)) >= LONG_NUMBER:
-                told = f"{name}: {held}"
-                if render(told) != told:
-                    return False
+            elif kind != kserve.BOOL and not self._counts(name, kserve.value_of(value)):
+                return False
         return True
+
+    def _counts(self, name: str, number: float) -> bool:
+        """Whether a parameter's number is nobody's, and not one of those which spell a text message by message."""
+        if number % 1:
+            return True
+        seen = self._numbers[f"{name}="]
+        if abs(number) >= LETTERS and len(seen) <= FEW:
+            seen.append(number)
+        told = f"{name}: {int(number)}"
+        return len(seen) <= FEW and (abs(number) < LONG_NUMBER or self.sight.for_caller(told) == told)
+
+    def _look_back(self, place: tuple[int, str], text: str) -> None:
+        """Raise where a parameter tells a text in pieces: each would be looked at alone."""
+        before = self._said.get(place, "")
+        if text == before:
+            return
+        self._said[place] = joined = (before + text)[-REMEMBERED:]
+        if before and not self.opaque and not (plain(text) and _constant(joined, self.sight.for_caller) == joined):
+            raise Opaque("a parameter in pieces")
 
     # -- streamed ---------------------------------------------------------------------------------------------------
 
