@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from phigate.rpc import endpoint as module
 from phigate.rpc.endpoint import tls
+from phigate.rpc.framing import frame
 from phigate.rpc.link import LaneBroken
 from tests.grpc_peer import certificate
 from tests.rpc.wire import answered, asked, connected, echo, head, raw, served
@@ -53,7 +54,7 @@ async def test_a_call_that_is_answered_early_is_over_for_both():
         await until(lambda: not client.lanes and not next(iter(endpoint._links)).lanes)
 
 
-async def test_where_it_is_full_whoever_was_believed_stays(monkeypatch):
+async def test_where_it_is_full_whoever_was_believed_and_asks_something_stays(monkeypatch):
     monkeypatch.setattr(module, "CONNECTIONS", 2)
     async with served(echo) as (endpoint, port), connected(port) as known:
         await asked(known, b"a")
@@ -66,10 +67,21 @@ async def test_where_it_is_full_whoever_was_believed_stays(monkeypatch):
                 assert (await asked(known, b"c")).messages == [b"c"]
                 for link in endpoint._links:
                     link.believed = True
+                lanes = [each.begin(head()) for each in (known, another)]
+                await asyncio.gather(known.flushed(), another.flushed())
+                await until(lambda: all(link.lanes for link in endpoint._links))
                 async with raw(port) as (reader, _):
                     with contextlib.suppress(ConnectionError):
                         assert await asyncio.wait_for(reader.read(1), 5) == b""
                     assert len(endpoint._links) == 2
+                for lane in lanes:
+                    await lane.send(frame(b"d"), end=True)
+                    assert (await answered(lane)).messages == [b"d"]
+                await until(lambda: not any(link.lanes for link in endpoint._links))
+                async with connected(port) as last:
+                    assert (await asked(last, b"e")).messages == [b"e"]
+                    await until(lambda: known.gone)
+                    assert not another.gone
 
 
 async def test_tls_takes_http2_and_nothing_else(tmp_path):

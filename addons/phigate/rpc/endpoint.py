@@ -69,13 +69,16 @@ class Endpoint:
             self._links.pop(link, None)
 
     def _make_room(self) -> bool:
-        """End the oldest connection on which nobody was believed yet."""
-        for link in self._links:
-            if not link.believed:
-                link.close()
-                self._links.pop(link)
-                return True
-        return False
+        """End the oldest connection on which nobody was believed yet, else the one that was idle the longest."""
+        strangers = (link for link in self._links if not link.believed)
+        idle = (link for link in self._links if link.idle_since is not None)
+        found = next(strangers, None) or min(idle, key=lambda link: link.idle_since or 0.0, default=None)
+        if found is None:
+            return False
+        found.leave()
+        found.close()
+        self._links.pop(found)
+        return True
 
     def _begin(self, lane: Lane, host: str) -> None:
         lane.task = asyncio.get_running_loop().create_task(self._serve(lane, host))

@@ -413,6 +413,11 @@ class Link:
         return self._open_lane is not None
 
     @property
+    def idle_since(self) -> float | None:
+        """Since when there is no stream on it, by its clock; None where there is one."""
+        return None if self.lanes else self._busy
+
+    @property
     def free(self) -> bool:
         """Whether the peer takes another stream of ours."""
         most = self._h2.remote_settings.max_concurrent_streams
