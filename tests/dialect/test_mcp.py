@@ -217,8 +217,11 @@ def test_what_servers_compare_with_the_message_is_said_from_the_message(request_
 
 
 def test_a_session_and_where_it_goes_on_are_all_that_passes_of_a_head():
-    assert DIALECT.passes == {b"mcp-session-id", b"mcp-protocol-version", b"last-event-id"}
-    assert DIALECT.owned == DIALECT.passes - {b"mcp-protocol-version"}
+    assert DIALECT.passes.keys() == {b"mcp-session-id", b"mcp-protocol-version", b"last-event-id"}
+    assert DIALECT.owned == DIALECT.passes.keys() - {b"mcp-protocol-version"}
+    version = DIALECT.passes[b"mcp-protocol-version"]
+    assert version.fullmatch(b"2025-06-18")
+    assert not version.fullmatch(CANARY_MRN.encode())
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Which heads are read at all, and that nothing of them goes on."""
 
+import re
+
 import pytest
 
 from phigate.gate import headers
@@ -94,7 +96,9 @@ def test_the_models_own_credential_takes_the_bearers_place():
 
 def test_only_plain_words_of_the_fields_that_a_dialect_passes_go_on():
     given = {b"session": b"a-1", b"other": b"b", b"version": b"two words", b"odd": b"\xc3\xa9"}
-    assert headers.passing(given, {b"session", b"version", b"odd", b"missing"}) == [(b"session", b"a-1")]
+    forms = dict.fromkeys((b"session", b"version", b"odd", b"missing"), re.compile(rb".+"))
+    assert headers.passing(given, forms) == [(b"session", b"a-1")]
+    assert headers.passing(given, {b"session": re.compile(rb"a")}) == []
 
 
 @pytest.mark.parametrize(

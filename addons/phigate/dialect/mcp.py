@@ -146,6 +146,9 @@ DIALECT = Dialect(
     unclear=opaque,
     stored=stored,
     heads=heads,
-    passes=frozenset({b"mcp-session-id", b"mcp-protocol-version", b"last-event-id"}),
+    passes={
+        **dict.fromkeys((b"mcp-session-id", b"last-event-id"), re.compile(rb".+")),
+        b"mcp-protocol-version": re.compile(VERSION.pattern.encode()),
+    },
     owned=frozenset({b"mcp-session-id", b"last-event-id"}),
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Mapping
 
     from phigate.dialect.routes import Route
@@ -38,8 +40,8 @@ class Dialect:
     model's own credential is shown to it, `head` what else goes upstream with every request, `heads` the fields that
     say again what a request's tree says, `lists` whether an answer may be a list. `folds` says that a server may read
     members' names in any case (Go's do): lower case is read alike by all. `passes` are fields of a request's and of an
-    answer's head that go on, where they are plain words; those of them that name what the server keeps for one caller
-    are `owned`, and so are then the ids of a stream's events: no other caller can use them.
+    answer's head that go on, where they are plain words of this form; those of them that name what the server keeps for
+    one caller are `owned`, and so are then the ids of a stream's events: no other caller can use them.
     `part_of` is the protocol that a policy's `speaks` names, where several tables describe one. `bytes_in` are members
     of a request that hold bytes, which nobody is shown. `adapters` are members of a request, or of its `parameters`,
     that make another model of the one that is named: no rule speaks of those, so none is known.
@@ -61,7 +63,7 @@ class Dialect:
     lists: bool = False
     folds: bool = False
     heads: Callable[[Any], list[tuple[bytes, bytes]]] = _no_fields
-    passes: frozenset[bytes] = frozenset()
+    passes: Mapping[bytes, re.Pattern[bytes]] = field(default_factory=lambda: MappingProxyType({}))
     owned: frozenset[bytes] = frozenset()
     part_of: str = ""
     bytes_in: frozenset[str] = frozenset()

@@ -95,9 +95,10 @@ def onward(host: str, *, exchange_id: str, accept: str, credential: Field | None
     return [*fields, *body, *([credential] if credential else [])]
 
 
-def passing(given: Mapping[bytes, bytes], names: Iterable[bytes]) -> Fields:
-    """The fields of a head (by lower-case name) that go on as they are: those of these names that are plain words."""
-    return [(name, given[name]) for name in sorted(names) if name in given and _PLAIN.match(given[name])]
+def passing(given: Mapping[bytes, bytes], forms: Mapping[bytes, re.Pattern[bytes]]) -> Fields:
+    """The fields of a head (by lower-case name) that go on as they are: plain words of the form that their name has."""
+    found = ((name, given[name], form) for name, form in sorted(forms.items()) if name in given)
+    return [(name, value) for name, value, form in found if _PLAIN.match(value) and form.fullmatch(value)]
 
 
 def reason_text(value: bytes) -> str | None:
