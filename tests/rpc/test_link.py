@@ -325,3 +325,50 @@ async def test_streams_that_the_peer_will_not_begin_are_broken_off():
         with pytest.raises(LaneBroken) as error:
             await lane.headed()
         assert error.value.code == ErrorCodes.REFUSED_STREAM
+
+
+async def talking(port, endpoint, count):
+    """The connection of a peer, before it says `count` times next to nothing and once that was read or ended it."""
+    async with raw(port) as (_, writer):
+        writer.write(PREFACE + SettingsFrame().serialize())
+        await until(lambda: endpoint._links)
+        (served_link,) = endpoint._links
+        yield served_link
+        writer.write(WindowUpdateFrame(0, window_increment=1).serialize() * count)
+        await until(lambda: served_link.gone or served_link._h2.small > count)
+        yield served_link
+
+
+async def test_whoever_was_not_believed_may_say_less_of_nothing():
+    async with served(echo) as (endpoint, port):
+        *_, stranger = [each async for each in talking(port, endpoint, link.STRANGERS_TALK + 10)]
+        assert stranger.gone
+
+
+async def test_others_have_their_turn_between_many_small_frames():
+    turns = 0
+
+    async def turning():
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async with served(echo) as (endpoint, port):
+        peer = talking(port, endpoint, link.STRANGERS_TALK + 10)
+        known = await anext(peer)
+        known.believed = True
+        seen = []
+        take = known._take
+
+        def noted(data):
+            seen.append((turns, len(data)))
+            take(data)
+
+        known._take = noted
+        task = asyncio.create_task(turning())
+        assert not (await anext(peer)).gone
+        task.cancel()
+        await peer.aclose()
+    assert len({turn for turn, _ in seen}) > 5
+    assert max(size for _, size in seen) <= link.SLICE

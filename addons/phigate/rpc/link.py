@@ -56,8 +56,14 @@ EMPTY_TALK: Final = 4000
 """Frames without content that a peer may send a second."""
 SMALL_TALK: Final = 20_000
 """Frames of any kind that say next to nothing: each costs as much as a large one."""
+STRANGERS_TALK: Final = 2000
+"""The same on a connection on which nobody was believed yet."""
 SMALL: Final = 64
 """Bytes."""
+SLICE: Final = 4 * 1024
+"""Bytes of many small frames after which others have their turn."""
+MANY: Final = 64
+"""Small frames."""
 RESETS: Final = 200
 """Streams that a peer may take back a second."""
 
@@ -289,8 +295,7 @@ class Link:
                 if not data:
                     break
                 self._heard = self._clock()
-                self._take(data)
-                await self.flushed()
+                await self._take_all(data)
         except (H2Error, OSError, LaneBroken):
             with contextlib.suppress(OSError):
                 self._write()  # GOAWAY says why
@@ -299,13 +304,24 @@ class Link:
         finally:
             self.close()
 
+    async def _take_all(self, data: bytes) -> None:
+        for at in range(0, len(data), SLICE):
+            if self.gone:
+                return
+            before = self._h2.small
+            self._take(data[at : at + SLICE])
+            await self.flushed()
+            if self._h2.small - before > MANY:
+                await asyncio.sleep(0)
+
     def _take(self, data: bytes) -> None:
         for event in self._h2.receive_data(data):
             self._on(event)
         if self._h2.swollen:
             self.leave(ErrorCodes.FRAME_SIZE_ERROR)
             self.gone = True
-        if self._empty > EMPTY_TALK or self._resets > RESETS or self._h2.small > SMALL_TALK:
+        talk = SMALL_TALK if self.believed or not self.serves else STRANGERS_TALK
+        if self._empty > EMPTY_TALK or self._resets > RESETS or self._h2.small > talk:
             self.leave(ErrorCodes.ENHANCE_YOUR_CALM)
             self.gone = True
 
