@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 PAUSE: Final = 0.02
 """Seconds between two tokens: 50 a second."""
 TITLE: Final = "an event every 20 ms; ms: bare / gateway; added: gateway less bare, median of rounds (least-greatest)"
-COLUMNS: Final = ("streams", "events", "first text p50", "late p50", "late p95", "late p99", "added p50", "added p99")
+COLUMNS: Final = (
+    *("streams", "events", "first text p50", "late p50", "late p95", "late p99", "added p50", "added p99"),
+    "refused or broken off",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +37,13 @@ class Plan:
     """How many rounds, of how many streams at once, each of so many tokens."""
 
     rounds: int = 5
-    streams: tuple[int, ...] = (1, 50, 200)
+    streams: tuple[int, ...] = (1, 50, 100, 200)
     tokens: int = 150
 
 
 def take_turn(load: Helper, proxy: Proxy, streams: int, tokens: int) -> dict[str, Any]:
-    """One way's turn; ends the whole run when a stream broke off or was refused."""
+    """One way's turn; where there are more streams than a core has time for, some are refused or broken off."""
     result: dict[str, Any] = load.told(asdict(StreamOrder(proxy.port, proxy.bearer, streams, tokens, PAUSE)))
-    if result["faults"]:
-        raise SystemExit(f"bench: {proxy.name}: {result['faults']} of {streams} streams were refused or broken")
     return result
 
 
@@ -58,7 +59,8 @@ def row(streams: int, turns: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
 
     events = " / ".join(str(round(statistics.median(turn["events"] for turn in each))) for each in turns)
     late = [both(name) for name in ("first_p50", "late_p50", "late_p95", "late_p99")]
-    return [str(streams), events, *late, added("late_p50"), added("late_p99")]
+    faults = " / ".join(str(sum(turn["faults"] for turn in each)) for each in turns)
+    return [str(streams), events, *late, added("late_p50"), added("late_p99"), faults]
 
 
 def run(plan: Plan) -> None:
