@@ -257,14 +257,23 @@ class House:
             if self.leaving:
                 raise LedgerDown("the gateway is going away")
             self.ledger = await open_ledger(self._ledger_url)
+        return await self._look(self.ledger)
+
+    async def look_beside(self, ledger: Ledger | None) -> Ledger:
+        """The same in a loop beside that of the traffic, by a ledger of its own that is given back (None: none yet)."""
+        ledger = ledger or await open_ledger(self._ledger_url)
+        await self._look(ledger)
+        return ledger
+
+    async def _look(self, ledger: Ledger) -> Sequence[Revocation]:
         now = time.time()
         for key in self.keyring.due(now, self.policy.tokens.rotate):
-            await self.ledger.publish(key)
+            await ledger.publish(key)
             self.keyring.published(key)
         if now - self._swept > SWEEP:
             self._swept = now
-            await self.ledger.sweep(now)
-        return await self.follow.look(self.ledger, now)
+            await ledger.sweep(now)
+        return await self.follow.look(ledger, now)
 
     async def close_ledger(self) -> None:
         """At the end; whatever is asked of the ledger afterwards is LedgerDown."""

@@ -1,5 +1,8 @@
+import asyncio
+import fcntl
 import os
 import pwd
+import sys
 import tempfile
 import time
 from contextlib import contextmanager
@@ -104,7 +107,7 @@ def test_a_file_that_others_may_read_is_a_fault(tmp_path, mode):
 
 
 def test_what_is_no_file_is_a_fault(tmp_path):
-    for path, said in ((tmp_path, "is a directory"), (tmp_path / "pipe", "is not a file")):
+    for path, said in ((tmp_path, "is not a file"), (tmp_path / "pipe", "is not a file")):
         if not path.exists():
             os.mkfifo(path)
         with pytest.raises(LedgerFault) as fault:
@@ -206,3 +209,18 @@ async def test_the_server_is_told_to_let_go_of_whoever_stands_still(postgres_url
         found = [(await connection.exec_driver_sql(f"SHOW {name}")).scalar_one() for name in names]
     await made.close()
     assert found == ["2500ms", "5s", "read committed"]
+
+
+TRIES = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+
+
+async def test_a_ledger_that_is_opened_once_more_lets_no_lock_of_this_process_go(tmp_path):
+    path = tmp_path / "ledger.db"
+    engines_of(f"sqlite+aiosqlite:///{path}")
+    with path.open("r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        engines_of(f"sqlite+aiosqlite:///{path}")
+        other = await asyncio.create_subprocess_exec(sys.executable, "-c", TRIES, path, stderr=asyncio.subprocess.PIPE)
+        _, said = await other.communicate()
+    assert other.returncode == 1
+    assert b"BlockingIOError" in said

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING, Literal
 
@@ -23,9 +24,12 @@ from phigate.identity.replies import REVOKED, UNKNOWN, outlived, over, refusal_o
 from phigate.ledger import LedgerDown, LedgerFault
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from mitmproxy.http import HTTPFlow
 
     from phigate.house import House
+    from phigate.ledger import Ledger
 
 logger = logging.getLogger(__name__)
 
@@ -108,17 +112,62 @@ class Identity:
     # -- the ledger -------------------------------------------------------------------------------------------------
 
     async def _follow(self) -> None:
-        while not self.house.going.is_set():
-            try:
-                if await self.house.look_at_ledger():
-                    self._end()
-                self._told = None
-            except (LedgerDown, LedgerFault) as fault:
-                self._say_once("the ledger does not answer", type(fault).__name__)
-            except Exception as error:  # noqa: BLE001 -- who looks no more never lets anybody in again
-                self._say_once("looking at the ledger broke", logs.chain(error))
+        """Look again and again, from the first answer on in a thread's own loop.
+
+        A look takes some dozen turns of a loop, and with hundreds of streams under way a turn of this one takes
+        seconds: the ledger would seem to be down, and nobody would be let in.
+        """
+        while not self.house.going.is_set() and not await self._looked(self.house.look_at_ledger):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.house.going.wait(), LOOK)
+        loop = asyncio.get_running_loop()
+        over = loop.create_future()
+
+        def tell() -> None:
+            if not over.done():
+                over.set_result(None)
+
+        def work() -> None:
+            try:
+                asyncio.run(self._follow_beside())
+            finally:
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+                    loop.call_soon_threadsafe(tell)
+
+        threading.Thread(target=work, name="ledger", daemon=True).start()
+        await over
+
+    async def _follow_beside(self) -> None:
+        ledger: Ledger | None = None
+
+        async def look() -> None:
+            nonlocal ledger
+            ledger = await self.house.look_beside(ledger)
+
+        try:
+            while not self.house.going.is_set():  # an event of the other loop: it can be looked at, not waited for
+                await self._looked(look)
+                await self._pause()
+        finally:
+            if ledger is not None:
+                await ledger.close()
+
+    async def _pause(self) -> None:
+        end = time.monotonic() + LOOK
+        while time.monotonic() < end and not self.house.going.is_set():  # noqa: ASYNC110 -- see `_follow_beside`
+            await asyncio.sleep(min(0.05, LOOK))
+
+    async def _looked(self, look: Callable[[], Awaitable[object]]) -> bool:
+        try:
+            await look()
+        except (LedgerDown, LedgerFault) as fault:
+            self._say_once("the ledger does not answer", type(fault).__name__)
+        except Exception as error:  # noqa: BLE001 -- who looks no more never lets anybody in again
+            self._say_once("looking at the ledger broke", logs.chain(error))
+        else:
+            self._told = None
+            return True
+        return False
 
     def _say_once(self, what: str, fault: str) -> None:
         said = f"{what} ({fault})"
@@ -129,7 +178,7 @@ class Identity:
     def _end(self) -> None:
         """End what is under way for those who are out, or may be: for a stream that is all its rest.
 
-        Also done each second: whoever was let in just before the word came is under way only after it, and where no
+        Done each second: whoever was let in just before the word came is under way only after it, and where no
         word comes any more nobody asks for it.
         """
         for flow in list(self.house.contacted.values()):

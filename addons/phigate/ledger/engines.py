@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
 import os
 import sqlite3
@@ -97,16 +99,23 @@ def _sqlite(url: URL) -> Engines:
 
 
 def _make_private(path: Path) -> None:
+    """Make the file where there is none, and look at it without opening it.
+
+    Whoever closes a descriptor of a file lets go all locks that the process has on it (fcntl(2)), SQLite's among them:
+    its next writer would not wait for anybody.
+    """
     try:
         for folder in [each for each in reversed(path.parents) if not each.exists()]:
             folder.mkdir(mode=0o700, exist_ok=True)  # with `parents` those above would have the usual mode
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        about = path.stat()
     except OSError as error:
         raise LedgerFault(f"{path}: {os.strerror(error.errno or 0).lower()}") from None
-    about = os.fstat(descriptor)
-    os.close(descriptor)
     if not stat.S_ISREG(about.st_mode):
         raise LedgerFault(f"{path}: is not a file")
+    if not os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise LedgerFault(f"{path}: {os.strerror(errno.EACCES).lower()}")
     if stat.S_IMODE(about.st_mode) & 0o077:
         raise LedgerFault(f"{path}: must be readable by its owner only (mode 600)")
     if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
