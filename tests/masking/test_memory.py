@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from phigate.masking import memory as module
 from phigate.masking.evidence import Hit
 from phigate.masking.memory import MOST, Memory
 
@@ -80,3 +81,31 @@ def test_no_more_is_taken_over_than_is_remembered():
     full._words = {f"word{number}": ("PERSON", 0.9) for number in range(MOST)}
     full.join(more)
     assert found(full, "Quartermaine") == []
+
+
+class Counted:
+    """An expression that counts the characters it is asked to list the words of."""
+
+    def __init__(self, expression):
+        self._expression, self.read = expression, 0
+
+    def findall(self, text, at, end):
+        self.read += end - at
+        return self._expression.findall(text, at, end)
+
+    def finditer(self, text, at):
+        return self._expression.finditer(text, at)
+
+
+def test_names_that_stand_close_are_found_without_reading_the_rest_each_time(monkeypatch):
+    counted = Counted(module.LONG_WORD)
+    monkeypatch.setattr(module, "LONG_WORD", counted)
+    text = "Quartermaine said no. " * 2000
+    assert len(found(memory_of("Quartermaine"), text)) == 2000
+    assert counted.read < 20 * len(text)
+
+
+@pytest.mark.parametrize("before", [0, 250, 251, 255, 256, 257, 300, 17_000])
+def test_a_name_is_found_wherever_it_lies_between_what_is_read_at_once(before):
+    text = ("ab " * before)[:before] + " Quartermaine x"
+    assert found(memory_of("Quartermaine"), text) == ["Quartermaine"]

@@ -28,6 +28,9 @@ LOOK_BACK = 8
 ENDS = frozenset(".!?:;\n\r\t*#|>\"'([{-\u2022")
 KNOWN_SCORE = 0.5
 """How sure a finding must be to be remembered."""
+LEAST_READ, MOST_READ = 256, 16 * 1024
+"""Characters that are looked through at once: few where names stand close, so that none of it is read again and again.
+"""
 MOST = 4096
 """Words that are remembered of one text."""
 NOT_NAMES = frozenset(
@@ -108,10 +111,19 @@ class Memory:
 
     def next(self, text: str, at: int, until: int) -> Hit | None:
         """The first known word that begins in [at, until) of a text, in its own offsets."""
+        words, size = self._words, LEAST_READ
+        while at < until:
+            end = min(until, at + size)
+            edge = _word_end(text, end)
+            listed = LONG_WORD.findall(text, at, edge)
+            shown = not words.keys().isdisjoint(listed) or not words.keys().isdisjoint(map(str.casefold, listed))
+            if shown and (found := self._first(text, at, end)):
+                return found
+            at, size = edge, min(2 * size, MOST_READ)  # as nearly always there is none: seen at once
+        return None
+
+    def _first(self, text: str, at: int, until: int) -> Hit | None:
         words = self._words
-        listed = LONG_WORD.findall(text, at, _word_end(text, until))
-        if words.keys().isdisjoint(listed) and words.keys().isdisjoint(map(str.casefold, listed)):
-            return None  # as nearly always: seen at once
         for found in LONG_WORD.finditer(text, at):
             begin = found.start()
             if begin >= until:
