@@ -1,10 +1,12 @@
 """What may they, the model, and everyone looking on see? Texts of a flow to their masked forms."""
 
+import gzip
 import json
 
 import pytest
 
 from phigate import flows
+from phigate.dialect import encodings
 from phigate.exchange import Refusal
 from phigate.masking import addon
 from phigate.masking.addon import Masking
@@ -195,6 +197,15 @@ async def test_a_stream_gets_a_head_of_our_own_and_a_guard(house, version, chunk
     assert ("transfer-encoding" in flow.response.headers) is chunked
     assert "x-patient" not in flow.response.headers
     assert flows.is_guarded(flow)
+
+
+async def test_a_piece_that_is_much_more_than_it_looks_like_ends_the_stream(house):
+    _, passage, guard = await opened(house)
+    guard._decoder = encodings.decoder("gzip")
+    raw = given(guard, [gzip.compress(b":\n\n" * 1_000_000), b""])
+    assert b"stream-broken-off" in raw
+    assert len(raw) < 1000
+    assert passage.outcome == "unmaskable"
 
 
 async def test_what_a_stream_keeps_is_bounded(house, monkeypatch):

@@ -37,6 +37,8 @@ UNMASKABLE = Refusal(502, "answer-unreadable", "The model server's answer could 
 BROKEN_OFF = ("stream-broken-off", "The gateway broke this answer off.")
 LARGE = 4 * 1024
 """Bytes from which a body is masked in a thread, so that other exchanges go on meanwhile."""
+MOST_AT_ONCE = 1024 * 1024
+"""Bytes that one piece of a compressed stream may decode to."""
 MOST_SHOWN = 1024 * 1024
 """Characters of a stream that its record and its shadow hold; each part has a record of its own."""
 UNSYNCED_SECONDS = 0.2
@@ -217,7 +219,7 @@ class Guard:
         if self._broken:
             return []
         try:
-            out = self._masked.feed(self._decoder.feed(data)) if data else self._finish()
+            out = self._masked.feed(self._plain(data)) if data else self._finish()
             self._record()
         except JournalDown:
             return self._break_off("unrecorded")
@@ -229,6 +231,13 @@ class Guard:
         if out and not self._passage.first_at:
             self._passage.first_at = time.time()
         return out or []
+
+    def _plain(self, data: bytes) -> bytes:
+        """One piece, decoded: what is much more than it looks like would keep everybody waiting."""
+        plain = self._decoder.feed(data)
+        if len(plain) > max(MOST_AT_ONCE, len(data)):
+            raise ValueError("too large")
+        return plain
 
     def _finish(self) -> bytes:
         self._decoder.close()
