@@ -234,6 +234,7 @@ def test_a_denied_message_ends_the_connection_and_does_not_reach_the_model(gate,
     error = json.loads(got[-1])
     assert (error["type"], error["error"]["code"]) == ("error", "denied")
     assert "data office" in error["error"]["message"]
+    parted(talking, wire)  # by now the model has read all that was sent to it
     assert len(talking.seen) == 1
     (last,) = [each for each in kept(gate, wire, "message") if each["refused"]]
     assert last["refused"] == "denied"
@@ -274,6 +275,7 @@ def test_a_message_is_refused_that_is(gate, talking, doctor, sentence, said, cod
         wire.send(said if isinstance(said, str | bytes) else json.dumps(said))
         got, closed, reason = rest(wire)
     assert (closed, reason, json.loads(got[-1])["error"]["code"]) == (1008, code, code)
+    parted(talking, wire)
     assert talking.seen == []
     assert leaks(json.dumps(records(gate.journal))) == []
 
