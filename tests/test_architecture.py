@@ -18,6 +18,7 @@ FLOORS = {
     "policy": GROUND,
     "dialect": SHARED,
     "ledger": SHARED,
+    "journal": SHARED,
     "gate": ROOMS,
     "identity": ROOMS,
     "access": ROOMS,
@@ -32,6 +33,7 @@ FLOORS = {
     "gate.sentinel": GLUE,
     "rpc": GLUE,
     "console": ROOF,
+    "audit": ROOF,
     "cli": ROOF,
     "conformance": ROOF,
     "evaluation": ROOF,
@@ -56,7 +58,7 @@ KNOW_THE_WORLD = {
     *("identity.fetch", "identity.keys", "identity.verify"),
     *("identity.follow", "identity.introspect", "identity.keyring"),
     *("ledger.bounded", "ledger.engines", "ledger.ledger", "ledger.opening", "ledger.spending"),
-    *("capture.commit", "capture.journal", "capture.read"),
+    *("journal.commit", "journal.writer", "journal.read"),
 }
 """The files below the glue that know a clock, a disk, a network or chance; all others are told."""
 WORLD = {"time", "random", "secrets", "socket", "ssl", "os", "sys", "threading", "asyncio", "subprocess", "httpx"}

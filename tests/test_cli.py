@@ -10,12 +10,12 @@ import pytest
 from issuer import SampleIssuer
 from people import policy_for
 from phigate import __version__
-from phigate.capture.journal import open_journal
 from phigate.exchange import Scope
 from phigate.identity import grants, saml
-from tests.capture.samples import request, response
+from phigate.journal.writer import open_journal
 from tests.command import GOOD, OWN, file_of, phigate
 from tests.identity import forge
+from tests.journal.samples import request, response
 from tests.traffic import leaks
 
 

@@ -9,7 +9,9 @@ access     may they?
 approval   or must someone say yes first?
 masking    what may they, the model, and everyone looking on see?
 dialect    where the text is, in each protocol a model server speaks
-capture    what do we remember? the journal
+capture    what do we remember of an exchange?
+journal    the files: written, chained, recovered, read, proven
+audit      what the journal tells: sessions, replay, who saw whom, exports, the report
 console    the people's side, on its own port
 cli        the `phigate` command
 """

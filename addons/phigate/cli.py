@@ -17,7 +17,7 @@ import typer
 from rich.text import Text
 
 from phigate import __version__, text
-from phigate.capture import read, sessions, show
+from phigate.audit import sessions, show
 from phigate.conformance.command import conformance
 from phigate.house import ROOT
 from phigate.identity import grants
@@ -28,6 +28,7 @@ from phigate.identity.introspect import Introspector, opaque
 from phigate.identity.keys import Keys
 from phigate.identity.outcome import Believed, KeysNeeded, Refused, Unavailable
 from phigate.identity.strict import Parts, read_bearer, read_object, to_base64url
+from phigate.journal import read
 from phigate.masking.operators import samples
 from phigate.policy.cases import run_cases
 from phigate.policy.load import PolicyFaults, read_file
@@ -283,7 +284,7 @@ def list_sessions(
 ) -> None:
     """List the sessions in the journal, the latest first."""
     _folder(journal)
-    found = read.sessions(journal, sessions.Wanted(subject=subject), note=_flaw)
+    found = sessions.latest(journal, sessions.Wanted(subject=subject), note=_flaw)
     if as_json:
         for summary in found:
             sys.stdout.buffer.write(orjson.dumps(summary, default=_plain) + b"\n")

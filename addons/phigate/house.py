@@ -20,7 +20,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phigate.capture.journal import Journal, JournalFault, open_journal
 from phigate.capture.record import policy_record
 from phigate.dialect import generic, kserve_grpc
 from phigate.dialect.known import PROTOCOLS, ROUTES
@@ -32,6 +31,7 @@ from phigate.identity.keyring import Keyring, KeyringFault, open_keyring
 from phigate.identity.own import Own
 from phigate.identity.saml import Provider, certificate_usable
 from phigate.identity.verify import Verifier
+from phigate.journal.writer import Journal, JournalFault, open_journal
 from phigate.ledger import LedgerDown, LedgerFault, open_ledger
 from phigate.masking import Memory, RosterFault, Secrets, Sight, Transformer
 from phigate.masking.secrets import SecretsFault, parse_secrets

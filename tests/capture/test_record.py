@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from phigate.capture import chain, record
+from phigate.capture import record
 from phigate.exchange import Refusal
+from phigate.journal import chain
 from phigate.policy.decide import Deny, Hold, Permit
 from phigate.policy.schema import Mask, Transform
-from tests.capture.samples import ASKED, NOW, POLICY, an_exchange
+from tests.journal.samples import ASKED, NOW, POLICY, an_exchange
 
 MASK = Mask("minimum-necessary", {"OTHER": Transform("redact")})
 PERMIT = Permit(rule="clinicians-chat", rules=("clinicians-chat", "all-staff"), mask=MASK, purpose="treatment")
@@ -129,10 +130,6 @@ def test_an_outcome_is_one_of_the_closed_set() -> None:
     ("kind", "fields"),
     [
         ("refused", record.refused_record("192.0.2.1", "2026-11-23T15:04Z", {"expired": 2})),
-        ("opened", record.opened_record("0.1", "f.jsonl", None, chain.ZEROS)),
-        ("closed", record.closed_record("stopped")),
-        ("recovered", record.interrupted_record("ex-1", "f.jsonl")),
-        ("recovered", record.recovered_record({"f.jsonl": 3}, 1)),
         ("policy", record.policy_record(POLICY, was=None, accepted=False, faults=["a fault"])),
         ("request", record.request_record(an_exchange(decision=PERMIT), POLICY, ASKED, 1)),
     ],

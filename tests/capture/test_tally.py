@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from phigate.capture import tally
-from tests.capture.samples import NOW
+from tests.journal.samples import NOW
 
 
 def test_a_thousand_refusals_of_one_address_become_one_record_a_minute() -> None:

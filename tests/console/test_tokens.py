@@ -12,8 +12,6 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from phigate.capture.chain import KINDS, Unrecordable
-from phigate.capture.journal import JournalDown
 from phigate.console.tokens import REMEMBER, routes
 from phigate.exchange import Scope, Subject
 from phigate.identity import grants
@@ -27,6 +25,8 @@ from phigate.identity.proof import Presented, thumbprint
 from phigate.identity.saml import Asserted, check_assertion
 from phigate.identity.strict import read_bearer
 from phigate.identity.verify import Verifier
+from phigate.journal.chain import KINDS, Unrecordable
+from phigate.journal.writer import JournalDown
 from phigate.ledger import LedgerDown, open_ledger
 from phigate.ledger.ledger import SKEW
 from phigate.policy.decide import Permit, PromptFacts, decide

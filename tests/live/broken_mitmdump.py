@@ -21,7 +21,7 @@ CONTROL = Path(os.environ["PHIGATE_BREAK"])
 COUNT = CONTROL.with_suffix(".count")
 NAMES = CONTROL.with_suffix(".names")
 CALLED = CONTROL.with_suffix(".called")
-ROOMS = ("gate", "identity", "access", "masking", "approval", "capture", "dialect", "flows", "policy.decide",
+ROOMS = ("gate", "identity", "access", "masking", "approval", "capture", "journal", "dialect", "flows", "policy.decide",
          "policy.masks", "policy.targets", "metrics", "house", "exchange", "host.observers",
          "host.sockets")  # fmt: skip
 

@@ -4,9 +4,9 @@ import pytest
 import pytest_asyncio
 from tritonclient.grpc import service_pb2 as pb
 
-from phigate.capture.journal import JournalDown
 from phigate.dialect import kserve_grpc as kserve
 from phigate.exchange import Refusal, Scope, Subject
+from phigate.journal.writer import JournalDown
 from phigate.ledger import LedgerDown
 from phigate.rpc.admission import Admission, Admitted, address_of
 from phigate.rpc.upstream import Address

@@ -7,12 +7,12 @@ import time
 from typing import TYPE_CHECKING
 
 from phigate import flows, metrics
-from phigate.capture.chain import Unrecordable
-from phigate.capture.journal import JournalDown
 from phigate.capture.record import Seconds, message_record, request_record, response_record
 from phigate.capture.tally import Tally
 from phigate.exchange import Refusal
 from phigate.house import utc_now
+from phigate.journal.chain import Unrecordable
+from phigate.journal.writer import JournalDown
 from phigate.policy.decide import Permit
 
 if TYPE_CHECKING:

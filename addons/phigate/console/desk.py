@@ -18,11 +18,11 @@ from phigate.policy.decide import Permit, PromptFacts, decide
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from phigate.capture.chain import Kind
     from phigate.house import House
     from phigate.identity.keyring import SigningKey
     from phigate.identity.proof import Presented
     from phigate.identity.verify import Known
+    from phigate.journal.chain import Kind
     from phigate.ledger import GatewayKey, Revocation
 
 

@@ -18,8 +18,6 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
-from phigate.capture.chain import Unrecordable
-from phigate.capture.journal import JournalDown
 from phigate.capture.record import revocation_record, token_record
 from phigate.exchange import Subject
 from phigate.gate.metadata import protected_resource
@@ -31,15 +29,17 @@ from phigate.identity.grants import GrantFault, RevocationRequest, TokenRequest
 from phigate.identity.outcome import Refused, Unavailable
 from phigate.identity.proof import PROOF_ALGORITHMS, Presented
 from phigate.identity.saml import SamlRefused
+from phigate.journal.chain import Unrecordable
+from phigate.journal.writer import JournalDown
 from phigate.ledger import LedgerDown, Revocation
 from phigate.policy.words import ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from phigate.capture.chain import Kind
     from phigate.identity.keyring import SigningKey
     from phigate.identity.verify import Known
+    from phigate.journal.chain import Kind
     from phigate.ledger import GatewayKey
 
 PATIENCE: Final = 10.0

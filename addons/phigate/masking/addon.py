@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from mitmproxy import ctx
 
 from phigate import flows
-from phigate.capture.journal import JournalDown
 from phigate.dialect import encodings
 from phigate.dialect.codecs import media_of
 from phigate.dialect.framing import content_type
@@ -18,6 +17,7 @@ from phigate.dialect.known import dialect_of, spoken
 from phigate.exchange import Refusal
 from phigate.gate import headers, replies
 from phigate.host import lockdown, logs
+from phigate.journal.writer import JournalDown
 from phigate.masking.answer import MaskedStream, broken_off, failure, whole
 from phigate.masking.conversation import Conversation
 from phigate.masking.restore import StandIns

@@ -18,8 +18,6 @@ from urllib.parse import urlsplit
 
 from phigate.access import replies
 from phigate.approval.replies import held
-from phigate.capture.chain import Unrecordable
-from phigate.capture.journal import JournalDown
 from phigate.capture.record import request_record
 from phigate.dialect import kserve_grpc as kserve
 from phigate.dialect import protobuf
@@ -31,6 +29,8 @@ from phigate.identity.bearer import Credential, extract_from
 from phigate.identity.proof import Presented
 from phigate.identity.replies import REVOKED, UNKNOWN, over, refusal_of, session_of
 from phigate.identity.verify import Known
+from phigate.journal.chain import Unrecordable
+from phigate.journal.writer import JournalDown
 from phigate.ledger import LedgerDown
 from phigate.masking.restore import StandIns
 from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, decide

@@ -18,8 +18,6 @@ from h2.errors import ErrorCodes
 
 from phigate import metrics
 from phigate.access import replies
-from phigate.capture.chain import Unrecordable
-from phigate.capture.journal import JournalDown
 from phigate.capture.record import Seconds, response_record
 from phigate.dialect import kserve_grpc as kserve
 from phigate.dialect import protobuf
@@ -27,6 +25,8 @@ from phigate.dialect.protobuf import WireError
 from phigate.exchange import Refusal
 from phigate.host import logs
 from phigate.identity.replies import REVOKED, UNKNOWN, outlived, over
+from phigate.journal.chain import Unrecordable
+from phigate.journal.writer import JournalDown
 from phigate.rpc import framing
 from phigate.rpc.admission import LARGE, UNRECORDED, Admission, Admitted
 from phigate.rpc.answers import Answers, Masked, Opaque, described, error_text

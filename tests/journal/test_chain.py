@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phigate.capture import chain
-from tests.capture.samples import NOW, chained, request, small_journal
+from phigate.journal import chain
+from tests.journal.samples import NOW, chained, request, small_journal
 
 
 def test_a_line_is_the_envelope_in_its_order_then_the_fields_then_one_newline() -> None:

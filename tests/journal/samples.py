@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from phigate.capture import chain
 from phigate.exchange import Exchange, Refusal, Subject
+from phigate.journal import chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 NOW = datetime(2026, 11, 23, 15, 4, 5, 123456, UTC)
 POLICY = "ab" * 32
@@ -94,3 +95,8 @@ def small_journal() -> list[bytes]:
             ("closed", {"reason": "done"}),
         ]
     )
+
+
+def put(folder: Path, name: str, *rows: tuple[chain.Kind, Any], start: float = 0, end: bytes = b"") -> None:
+    lines = chained(rows, clock=Clock(NOW + timedelta(seconds=start)))
+    (folder / f"{name}.jsonl").write_bytes(b"".join(lines) + end)

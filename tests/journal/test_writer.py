@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from phigate.capture import chain, journal, read
-from phigate.capture.journal import JournalDown, JournalFault, open_journal
-from tests.capture.samples import Clock, request, response
+from phigate.journal import chain, read, writer
+from phigate.journal.writer import JournalDown, JournalFault, open_journal
+from tests.journal.samples import Clock, request, response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def opened(folder: Path) -> Iterator[journal.Journal]:
+def opened(folder: Path) -> Iterator[writer.Journal]:
     opened = open_journal(folder, "gw", Clock())
     yield opened
     opened.close("test over")
@@ -46,18 +46,18 @@ def held(folder: Path) -> list[chain.Verdict]:
     return verdicts
 
 
-def test_a_journal_that_opened_has_written(folder: Path, opened: journal.Journal) -> None:
+def test_a_journal_that_opened_has_written(folder: Path, opened: writer.Journal) -> None:
     assert opened.path.name == "gw-20261123T150406Z-0.jsonl"
     assert kinds(opened.path) == ["opened"]
     assert opened.healthy
 
 
-def test_nobody_else_may_read_it(folder: Path, opened: journal.Journal) -> None:
+def test_nobody_else_may_read_it(folder: Path, opened: writer.Journal) -> None:
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
 
 
-async def test_records_stand_in_the_order_of_the_calls(folder: Path, opened: journal.Journal) -> None:
+async def test_records_stand_in_the_order_of_the_calls(folder: Path, opened: writer.Journal) -> None:
     receipts = [opened.append("request", request(f"ex-{number}")) for number in range(100)]
     await asyncio.gather(*(opened.durable(receipt) for receipt in reversed(receipts)))
     assert [receipt.seq for receipt in receipts] == list(range(1, 101))
@@ -68,14 +68,14 @@ async def test_records_stand_in_the_order_of_the_calls(folder: Path, opened: jou
     assert held(folder)[0].intact
 
 
-def test_it_works_where_no_loop_runs(folder: Path, opened: journal.Journal) -> None:
+def test_it_works_where_no_loop_runs(folder: Path, opened: writer.Journal) -> None:
     receipt = opened.append("look", {})
     opened.wait(receipt)
     assert receipt.done
     opened.wait(receipt)
 
 
-def test_what_is_no_record_leaves_the_chain_as_it_was(folder: Path, opened: journal.Journal) -> None:
+def test_what_is_no_record_leaves_the_chain_as_it_was(folder: Path, opened: writer.Journal) -> None:
     with pytest.raises(chain.Unrecordable):
         opened.append("request", {"body": "\ud800"})
     opened.wait(opened.append("look", {}))
@@ -83,7 +83,7 @@ def test_what_is_no_record_leaves_the_chain_as_it_was(folder: Path, opened: jour
     assert opened.healthy
 
 
-def test_a_refused_line_leaves_no_gap(folder: Path, opened: journal.Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_line_leaves_no_gap(folder: Path, opened: writer.Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opened._commit, "_limit", 600)
     with pytest.raises(JournalDown, match="full"):
         opened.append("look", {"text": "x" * 1000})
@@ -104,15 +104,15 @@ def test_closing_writes_it_down_once_and_frees_the_instance(folder: Path) -> Non
     open_journal(folder, "gw", Clock()).close("stopped")
 
 
-def test_an_instance_has_one_writer(folder: Path, opened: journal.Journal) -> None:
+def test_an_instance_has_one_writer(folder: Path, opened: writer.Journal) -> None:
     with pytest.raises(JournalFault, match="another process writes the journal of instance `gw`"):
         open_journal(folder, "gw", Clock())
     open_journal(folder, "gw-2", Clock()).close("stopped")
     assert opened.healthy
 
 
-def test_another_process_cannot_write_either(folder: Path, opened: journal.Journal) -> None:
-    done = subprocess.run(writer(folder), capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=30)
+def test_another_process_cannot_write_either(folder: Path, opened: writer.Journal) -> None:
+    done = subprocess.run(writing(folder), capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=30)
     assert done.returncode != 0
     assert "another process writes the journal" in done.stderr
 
@@ -162,7 +162,7 @@ def test_a_disk_that_refuses_the_first_record_opens_nothing(folder: Path, monkey
     open_journal(folder, "gw", Clock()).close("the instance is free again")
 
 
-async def test_a_write_error_takes_it_down_for_good(opened: journal.Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_write_error_takes_it_down_for_good(opened: writer.Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opened._commit, "_write", lambda _descriptor, _data: 3)
     receipt = opened.append("look", {})
     with pytest.raises(JournalDown):
@@ -220,8 +220,8 @@ def test_what_a_crash_left_open_is_recorded_first(folder: Path) -> None:
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
-def writer(folder: Path, *arguments: str) -> list[str]:
-    return [sys.executable, str(HERE / "writer.py"), str(folder), *arguments]
+def writing(folder: Path, *arguments: str) -> list[str]:
+    return [sys.executable, str(HERE / "writing.py"), str(folder), *arguments]
 
 
 def confirmed(said: bytes) -> set[tuple[str, str]]:
@@ -239,7 +239,7 @@ def kept(folder: Path) -> set[tuple[str, str]]:
 def test_kill_9_loses_nothing_that_was_confirmed(folder: Path) -> None:
     said: set[tuple[str, str]] = set()
     for turn in range(8):
-        process = subprocess.Popen(writer(folder), stdout=subprocess.PIPE, env=ENVIRONMENT)
+        process = subprocess.Popen(writing(folder), stdout=subprocess.PIPE, env=ENVIRONMENT)
         assert process.stdout is not None
         assert process.stdout.readline() == b"open\n"
         time.sleep(0.03 + 0.02 * turn)
@@ -255,7 +255,7 @@ def test_kill_9_loses_nothing_that_was_confirmed(folder: Path) -> None:
 
 
 def test_a_file_that_may_not_grow_confirms_nothing_it_does_not_hold(folder: Path) -> None:
-    done = subprocess.run(writer(folder, "50000"), capture_output=True, check=True, env=ENVIRONMENT, timeout=30)
+    done = subprocess.run(writing(folder, "50000"), capture_output=True, check=True, env=ENVIRONMENT, timeout=30)
     assert b"down a write to the journal" in done.stdout
     assert confirmed(done.stdout)
     assert confirmed(done.stdout) <= kept(folder)

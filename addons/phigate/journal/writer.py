@@ -19,9 +19,9 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from phigate import __version__
-from phigate.capture import chain, read, record
-from phigate.capture.commit import GroupCommit, JournalDown
-from phigate.capture.recover import JournalFault, Legacy, legacy
+from phigate.journal import chain, life, read
+from phigate.journal.commit import GroupCommit, JournalDown
+from phigate.journal.recover import JournalFault, Legacy, legacy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,7 +113,7 @@ class Journal:
         if self._closed:
             return
         with suppress(JournalDown):  # then the missing record says it
-            self.append("closed", record.closed_record(reason))
+            self.append("closed", life.closed_record(reason))
         self._closed = True
         if self._commit.stop(PATIENCE):
             os.close(self._commit.descriptor)
@@ -174,11 +174,11 @@ def _opened(folder: Path, instance: str, clock: Callable[[], datetime], lock: in
 
 
 def _begin(journal: Journal, left: Legacy) -> None:
-    journal.wait(journal.append("opened", record.opened_record(__version__, journal.path.name, left.file, left.last)))
+    journal.wait(journal.append("opened", life.opened_record(__version__, journal.path.name, left.file, left.last)))
     for exchange, file in left.open.items():
-        journal.append("recovered", record.interrupted_record(exchange, file))
+        journal.append("recovered", life.interrupted_record(exchange, file))
     if left.torn:
-        journal.wait(journal.append("recovered", record.recovered_record(left.torn, len(left.open))))
+        journal.wait(journal.append("recovered", life.recovered_record(left.torn, len(left.open))))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -17,7 +17,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from phigate.capture.sessions import Summary
+    from phigate.audit.sessions import Summary
 
 type Record = Mapping[str, Any]
 type Row = tuple[str, Callable[[Record], str]]

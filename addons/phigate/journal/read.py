@@ -1,4 +1,4 @@
-"""[I/O] Reading journals: a folder's files, their lines, the records of an exchange, the sessions.
+"""[I/O] Reading journals: a folder's files, their lines, the records of an exchange.
 
 Files are streamed a line at a time, also while a gateway writes them. What is no record is reported as a Flaw and
 passed over, never guessed at: a torn last line is normal after a crash (or while the line is being written), anything
@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from phigate.capture import chain
-from phigate.capture.sessions import Sessions, Summary, Wanted
+from phigate.journal import chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,22 +118,3 @@ def exchange(folder: Path, exchange_id: str, note: Callable[[Flaw], None] = igno
     return sorted(
         (record for record in found if record.get("exchange") == exchange_id), key=lambda record: record["ts"]
     )
-
-
-def sessions(
-    folder: Path, wanted: Wanted | None = None, limit: int = 1000, note: Callable[[Flaw], None] = ignore
-) -> list[Summary]:
-    """The `limit` sessions that were active last, latest first.
-
-    Memory grows with `limit` and with the exchanges in flight, not with the journal: when there were more sessions,
-    their names are found in a first pass and their figures in a second.
-    """
-    first = Sessions(wanted or Wanted(), limit)
-    for entry in records(folder, note):
-        first.add(entry.record)
-    if not first.overflowed:
-        return first.latest()
-    second = Sessions(wanted or Wanted(), limit, only=first.keys())
-    for entry in records(folder):
-        second.add(entry.record)
-    return second.latest()

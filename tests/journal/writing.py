@@ -1,4 +1,4 @@
-"""A process that writes a journal as fast as it can and says what was confirmed: `writer.py FOLDER [LIMIT]`.
+"""A process that writes a journal as fast as it can and says what was confirmed: `writing.py FOLDER [LIMIT]`.
 
 With LIMIT no file may grow beyond that many bytes. It ends by saying why it went down; else it waits to be killed.
 """
@@ -12,7 +12,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from phigate.capture.journal import Journal, JournalDown, open_journal
+from phigate.journal.writer import Journal, JournalDown, open_journal
 
 REQUEST = {"decision": {"verb": "permit"}, "body": "x" * 500}
 

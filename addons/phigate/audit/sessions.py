@@ -11,8 +11,11 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from phigate.journal import read
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 type Key = tuple[str, str, str]
 
@@ -127,6 +130,25 @@ class Sessions:
         if len(self._live) > LIVE:
             self._live.popitem(last=False)
         return new
+
+
+def latest(
+    folder: Path, wanted: Wanted | None = None, limit: int = 1000, note: Callable[[read.Flaw], None] = read.ignore
+) -> list[Summary]:
+    """The `limit` sessions that were active last, latest first.
+
+    Memory grows with `limit` and with the exchanges in flight, not with the journal: when there were more sessions,
+    their names are found in a first pass and their figures in a second.
+    """
+    first = Sessions(wanted or Wanted(), limit)
+    for entry in read.records(folder, note):
+        first.add(entry.record)
+    if not first.overflowed:
+        return first.latest()
+    second = Sessions(wanted or Wanted(), limit, only=first.keys())
+    for entry in read.records(folder):
+        second.add(entry.record)
+    return second.latest()
 
 
 def _key(record: Mapping[str, Any]) -> Key:

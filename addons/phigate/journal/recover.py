@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from phigate.capture import chain, read
+from phigate.journal import chain, read
 
 if TYPE_CHECKING:
-    from phigate.capture.read import Entry, JournalFile
+    from phigate.journal.read import Entry, JournalFile
 
 _HEAD = ("opened", "recovered")
 

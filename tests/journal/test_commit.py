@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from phigate.capture.commit import GATHER, GroupCommit, JournalDown
+from phigate.journal.commit import GATHER, GroupCommit, JournalDown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

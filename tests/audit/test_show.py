@@ -8,11 +8,12 @@ import orjson
 import pytest
 from rich.console import Console, RenderableType
 
-from phigate.capture import record, show
-from phigate.capture.sessions import Summary
+from phigate.audit import show
+from phigate.audit.sessions import Summary
+from phigate.capture import record
 from phigate.policy.decide import Permit
 from phigate.policy.schema import Mask, Transform
-from tests.capture.samples import ASKED, POLICY, an_exchange, chained
+from tests.journal.samples import ASKED, POLICY, an_exchange, chained
 
 PERMIT = Permit("clinicians-chat", ("clinicians-chat",), Mask("m", {"OTHER": Transform("redact")}), purpose="treatment")
 SECONDS = record.Seconds(total=1.25, first=0.5, upstream=1.2, gateway=0.034)

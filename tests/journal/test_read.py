@@ -1,21 +1,14 @@
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from phigate.capture import chain, read
-from phigate.capture.sessions import Wanted
-from tests.capture.samples import NOW, Clock, chained, request, response
+from phigate.journal import chain, read
+from tests.journal.samples import chained, put, request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
-
-
-def put(folder: Path, name: str, *rows: tuple[chain.Kind, Any], start: float = 0, end: bytes = b"") -> None:
-    lines = chained(rows, clock=Clock(NOW + timedelta(seconds=start)))
-    (folder / f"{name}.jsonl").write_bytes(b"".join(lines) + end)
 
 
 def test_files_are_ordered_by_instance_and_number_and_strangers_left_out(tmp_path: Path) -> None:
@@ -69,35 +62,3 @@ def test_an_exchange_is_found_across_files_and_not_by_what_bodies_say(tmp_path: 
     put(tmp_path, "gw-20261123T150406Z-2", ("recovered", {"exchange": "ex-1", "outcome": "interrupted"}), start=60)
     assert [record["kind"] for record in read.exchange(tmp_path, "ex-1")] == ["request", "recovered"]
     assert read.exchange(tmp_path, "ex-9") == []
-
-
-def many(folder: Path, sessions: int, turns: int) -> None:
-    rows: list[tuple[chain.Kind, Any]] = []
-    for turn in range(turns):
-        for number in range(sessions):
-            name = f"{number}-{turn}"
-            rows += [("request", request(name, session=f"s{number}")), ("response", response(name))]
-    put(folder, "gw-20261123T150405Z-0", *rows)
-
-
-def test_sessions_beyond_the_limit_are_left_out_and_the_rest_counted_whole(tmp_path: Path) -> None:
-    many(tmp_path, sessions=20, turns=3)
-    latest = read.sessions(tmp_path, limit=2)
-    assert [(summary.session, summary.exchanges) for summary in latest] == [("s19", 3), ("s18", 3)]
-    assert latest[0].outcomes == {"complete": 3}
-    assert latest == read.sessions(tmp_path)[:2]
-
-
-def test_a_session_that_comes_back_counts_as_latest(tmp_path: Path) -> None:
-    turns = [("1", "a"), ("2", "b"), ("3", "a"), ("4", "c")]
-    put(tmp_path, "gw-20261123T150405Z-0", *(("request", request(name, session=session)) for name, session in turns))
-    latest = read.sessions(tmp_path, limit=2)
-    assert [(summary.session, summary.exchanges) for summary in latest] == [("c", 1), ("a", 2)]
-
-
-def test_sessions_take_a_filter(tmp_path: Path) -> None:
-    put(
-        tmp_path, "gw-20261123T150405Z-0",
-        ("request", request("1", session="a", name="ada")), ("request", request("2", session="b", name="ben")),
-    )  # fmt: skip
-    assert [summary.subject for summary in read.sessions(tmp_path, Wanted(subject="ben"))] == ["ben"]

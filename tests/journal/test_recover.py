@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from phigate.capture import chain, read, recover
-from tests.capture.samples import chained, request, response
+from phigate.journal import chain, read, recover
+from tests.journal.samples import chained, request, response
 
 if TYPE_CHECKING:
     from pathlib import Path

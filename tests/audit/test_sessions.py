@@ -1,13 +1,19 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
-from phigate.capture import chain, sessions
-from phigate.capture.sessions import Sessions, Summary, Wanted
-from tests.capture.samples import chained, request, response
+from phigate.audit import sessions
+from phigate.audit.sessions import Sessions, Summary, Wanted
+from tests.journal.samples import chained, put, request, response
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+if TYPE_CHECKING:
+    from phigate.journal import chain
 
 
 def summed(*rows: tuple[chain.Kind, Any], wanted: Wanted | None = None, limit: int = 100) -> list[Summary]:
@@ -83,3 +89,35 @@ def test_exchanges_without_an_answer_cannot_fill_the_memory(monkeypatch: pytest.
 @pytest.mark.parametrize("odd", [None, 5, "text", [1, {}], {"roles": 3, "id": [], "verb": {}, "X": "many"}])
 def test_a_field_of_another_shape_breaks_nothing(name: str, odd: object) -> None:
     assert len(summed(("request", request("1") | {name: odd}), ("response", response("1") | {name: odd}))) == 1
+
+
+def many(folder: Path, sessions: int, turns: int) -> None:
+    rows: list[tuple[chain.Kind, Any]] = []
+    for turn in range(turns):
+        for number in range(sessions):
+            name = f"{number}-{turn}"
+            rows += [("request", request(name, session=f"s{number}")), ("response", response(name))]
+    put(folder, "gw-20261123T150405Z-0", *rows)
+
+
+def test_sessions_beyond_the_limit_are_left_out_and_the_rest_counted_whole(tmp_path: Path) -> None:
+    many(tmp_path, sessions=20, turns=3)
+    latest = sessions.latest(tmp_path, limit=2)
+    assert [(summary.session, summary.exchanges) for summary in latest] == [("s19", 3), ("s18", 3)]
+    assert latest[0].outcomes == {"complete": 3}
+    assert latest == sessions.latest(tmp_path)[:2]
+
+
+def test_a_session_that_comes_back_counts_as_latest(tmp_path: Path) -> None:
+    turns = [("1", "a"), ("2", "b"), ("3", "a"), ("4", "c")]
+    put(tmp_path, "gw-20261123T150405Z-0", *(("request", request(name, session=session)) for name, session in turns))
+    latest = sessions.latest(tmp_path, limit=2)
+    assert [(summary.session, summary.exchanges) for summary in latest] == [("c", 1), ("a", 2)]
+
+
+def test_sessions_take_a_filter(tmp_path: Path) -> None:
+    put(
+        tmp_path, "gw-20261123T150405Z-0",
+        ("request", request("1", session="a", name="ada")), ("request", request("2", session="b", name="ben")),
+    )  # fmt: skip
+    assert [summary.subject for summary in sessions.latest(tmp_path, Wanted(subject="ben"))] == ["ben"]
