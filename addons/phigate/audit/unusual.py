@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class _Past:
         """Robust; never less than the chance of counting (the root of the median), nor than one."""
         median = self.median(name)
         spread = _middle(sorted(abs(value - median) for value in self._sorted[name]))
-        return max(spread * _CONSISTENT, median**0.5, 1.0)
+        return max(spread * _CONSISTENT, sqrt(median), 1.0)
 
     def share(self, hour: int) -> float:
         """The part of the past's exchanges that fell within an hour of this one."""
