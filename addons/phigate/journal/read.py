@@ -1,29 +1,34 @@
 """[I/O] Reading journals: a folder's files, their lines, the records of an exchange.
 
-Files are streamed a line at a time, also while a gateway writes them. What is no record is reported as a Flaw and
-passed over, never guessed at: a torn last line is normal after a crash (or while the line is being written), anything
-else is damage that `chain.verify_lines` names.
+Files are streamed a line at a time, also while a gateway writes them, and whether they are compressed or not: a file
+has one name and one numbering of its lines and bytes, those of the plain file. Where both forms exist the plain one
+counts. What is no record is reported as a Flaw and passed over, never guessed at: a torn last line is normal after a
+crash (or while the line is being written), anything else is damage that `chain.verify_lines` names.
 """
 
 from __future__ import annotations
 
 import heapq
+import io
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
-from phigate.journal import chain
+from phigate.journal import chain, zst
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _NAME = re.compile(
-    r"(?P<instance>[A-Za-z0-9][A-Za-z0-9._-]{0,63})-(?P<start>[0-9]{8}T[0-9]{6}Z)-(?P<seq>[0-9]+)\.jsonl"
+    r"(?P<instance>[A-Za-z0-9][A-Za-z0-9._-]{0,63})-(?P<start>[0-9]{8}T[0-9]{6}Z)-(?P<seq>[0-9]+)\.jsonl(?:\.zst)?"
 )
+BUFFER = 256 * 1024
+"""Bytes that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +40,15 @@ class JournalFile:
     start: str
     seq: int
 
+    @property
+    def name(self) -> str:
+        """What records and people call it, compressed or not."""
+        return plain_name(self.path.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One record and where it stands; lines count from 1."""
+    """One record and where it stands: the file's plain name, the line from 1, the plain line."""
 
     file: str
     line: int
@@ -48,7 +58,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """A piece of a file that is no record: `torn`, `too-long` or `not-a-record`; its size in bytes."""
+    """A piece of a file that is no record: `torn`, `too-long` or `not-a-record`; its size in bytes.
+
+    `damaged` is a compressed file that cannot be read from this line on.
+    """
 
     file: str
     line: int
@@ -60,33 +73,61 @@ def ignore(_flaw: Flaw) -> None:
     """Report flaws to nobody."""
 
 
+def plain_name(name: str) -> str:
+    """A file's name without the sign that it is compressed."""
+    return name.removesuffix(zst.SUFFIX)
+
+
 def files(folder: Path, instance: str | None = None) -> list[JournalFile]:
     """The journal files of a folder in order of instance and record number; other files are none of ours."""
-    named = ((path, _NAME.fullmatch(path.name)) for path in folder.iterdir())
-    found = [JournalFile(path, match["instance"], match["start"], int(match["seq"])) for path, match in named if match]
-    wanted = (file for file in found if instance in (None, file.instance))
+    found: dict[str, JournalFile] = {}
+    for path in sorted(folder.iterdir(), reverse=True):  # the plain form comes last, and stays
+        if match := _NAME.fullmatch(path.name):
+            found[plain_name(path.name)] = JournalFile(path, match["instance"], match["start"], int(match["seq"]))
+    wanted = (file for file in found.values() if instance in (None, file.instance))
     return sorted(wanted, key=lambda file: (file.instance, file.seq, file.start))
 
 
+def opened(path: Path) -> BinaryIO:
+    """A file's plain bytes, to be read from any place; raises OSError, and `zst.Damaged` now or while it is read.
+
+    A plain file that was compressed meanwhile is read in its new form.
+    """
+    if path.suffix != zst.SUFFIX:
+        with suppress(FileNotFoundError):
+            return path.open("rb", buffering=BUFFER)
+        path = path.with_name(path.name + zst.SUFFIX)
+    file = path.open("rb", buffering=0)
+    try:
+        return io.BufferedReader(zst.Plain(file), BUFFER)
+    except BaseException:
+        file.close()
+        raise
+
+
 def lines(path: Path) -> Iterator[bytes]:
-    """A file's lines with their newlines; the last may lack one, and a longer one than MAX_LINE comes in pieces."""
-    with path.open("rb") as file:
+    """A file's lines with their newlines; the last may lack one, and a longer one than MAX_LINE comes in pieces.
+
+    Raises OSError, and `zst.Damaged` where a compressed file does not hold.
+    """
+    with opened(path) as file:
         while line := file.readline(chain.MAX_LINE):
             yield line
 
 
 def entries(path: Path, having: bytes = b"") -> Iterator[Entry | Flaw]:
     """What a file holds, in order; with `having`, only lines with these bytes are looked at."""
-    number = 1
-    for line in lines(path):
-        if having in line:
-            record = chain.parse(line)
-            yield (
-                Flaw(path.name, number, _why(line), len(line))
-                if record is None
-                else Entry(path.name, number, record, line)
-            )
-        number += line.endswith(b"\n")
+    number, name = 1, plain_name(path.name)
+    try:
+        for line in lines(path):
+            if having in line:
+                record = chain.parse(line)
+                yield (
+                    Flaw(name, number, _why(line), len(line)) if record is None else Entry(name, number, record, line)
+                )
+            number += line.endswith(b"\n")
+    except zst.Damaged:
+        yield Flaw(name, number, "damaged", 0)
 
 
 def _why(line: bytes) -> str:
