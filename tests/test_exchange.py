@@ -31,9 +31,9 @@ def test_nothing_of_a_new_exchange_is_settled():
 def test_two_exchanges_share_nothing():
     one, two = Exchange("ex-1", 0.0), Exchange("ex-2", 0.0)
     one.found_in["PERSON"] += 1
-    one.identifiers.add("PERSON:00")
+    one.identifiers_in.add("PERSON:00")
     one.usage["input"] = 1
-    assert (dict(two.found_in), two.identifiers, two.usage) == ({}, set(), {})
+    assert (dict(two.found_in), two.identifiers_in, two.usage) == ({}, set(), {})
 
 
 def test_a_refusal_denies_unless_it_says_otherwise():

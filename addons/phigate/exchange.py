@@ -113,8 +113,14 @@ class Exchange:
     found_in: Counter[str] = field(default_factory=Counter)
     """Findings in the prompt, by entity."""
     found_out: Counter[str] = field(default_factory=Counter)
-    identifiers: set[str] = field(default_factory=set)
-    """Keyed HMACs of what was found on either side: the identifiers of its records."""
+    identifiers_in: set[str] = field(default_factory=set)
+    """Keyed HMACs of what was found in the prompt."""
+    revealed_in: set[str] = field(default_factory=set)
+    """Those of them that the model gets as they were, if the prompt goes on to it."""
+    identifiers_out: set[str] = field(default_factory=set)
+    """Keyed HMACs of what was found in the answer."""
+    revealed_out: set[str] = field(default_factory=set)
+    """Those of them that the caller gets as they were."""
     usage: dict[str, int] = field(default_factory=dict)
     names: Any = None
     """masking.memory: the names that the prompt shows, to be found again in the answer."""

@@ -46,6 +46,10 @@ class Message:
     shown: Any = None
     """What of it bystanders see."""
     found: Counter[str] = field(default_factory=Counter)
+    identifiers: set[str] = field(default_factory=set)
+    """Keyed HMACs of what was found in what the caller says."""
+    revealed: set[str] = field(default_factory=set)
+    """Those of them that the model gets as they were."""
     recorded: bool = False
     refusal: Refusal | None = None
     """Why it does not go on, and the connection ends."""

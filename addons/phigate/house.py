@@ -184,7 +184,7 @@ class House:
         self.secrets = read_secrets(secrets)
         self._open_ledger(ledger, Path(keys))
         try:
-            self.journal = open_journal(Path(journal), instance, utc_now)
+            self.journal = open_journal(Path(journal), instance, utc_now, epoch=self.secrets.epoch)
         except JournalFault as fault:
             raise StartFault(f"option `phi_journal`: {fault}") from None
         self.journal.gather_for(lambda: len(self.under_way))

@@ -18,7 +18,7 @@ SECONDS = record.Seconds(total=1.23456789, first=0.5, upstream=1.2, gateway=0.03
 
 
 def test_a_request_record_says_who_what_and_why() -> None:
-    exchange = an_exchange(decision=PERMIT, found_in=Counter(PERSON=2), identifiers={"h2", "h1"})
+    exchange = an_exchange(decision=PERMIT, found_in=Counter(PERSON=2), identifiers_in={"h2", "h1"}, revealed_in={"h1"})
     assert record.request_record(exchange, POLICY, ASKED, 512) == {
         "exchange": "ex-1",
         "session": "session-1",
@@ -41,6 +41,7 @@ def test_a_request_record_says_who_what_and_why() -> None:
         "policy": POLICY,
         "findings": {"PERSON": 2},
         "identifiers": ["h1", "h2"],
+        "revealed": ["h1"],
         "bytes": 512,
         "body": ASKED,
     }
@@ -75,6 +76,27 @@ def test_the_decision_is_what_the_caller_got(changes: dict[str, Any], verb: str,
     assert (decision["verb"], decision["rule"], decision["reason"]) == (verb, rule, reason)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"decision": Deny(None, (), "no-rule", "No.")}, id="denied"),
+        pytest.param({"decision": Hold("deploy", ("deploy",), "Ask.")}, id="held"),
+        pytest.param({"decision": PERMIT, "refusal": Refusal(503, "unmaskable", "m")}, id="refused by a later room"),
+    ],
+)
+def test_what_goes_no_further_reveals_nothing(changes: dict[str, Any]) -> None:
+    exchange = an_exchange(identifiers_in={"h"}, revealed_in={"h"}, **changes)
+    fields = record.request_record(exchange, POLICY, None, 0)
+    assert (fields["identifiers"], fields["revealed"]) == (["h"], [])
+
+
+def test_a_refused_message_reveals_nothing() -> None:
+    said = {"from_caller": True, "findings": {}, "bytes_": 1, "body": None, "identifiers": {"h"}, "revealed": {"h"}}
+    assert record.message_record("ex-1", refused=None, **said)["revealed"] == ["h"]
+    refused = record.message_record("ex-1", refused="denied", **said)
+    assert (refused["identifiers"], refused["revealed"]) == (["h"], [])
+
+
 def test_an_unsettled_exchange_has_no_record() -> None:
     with pytest.raises(ValueError, match="not settled"):
         record.request_record(an_exchange(), POLICY, None, 0)
@@ -101,7 +123,9 @@ def test_a_hold_names_its_ticket() -> None:
 
 
 def test_a_response_record_says_what_was_answered() -> None:
-    exchange = an_exchange(found_out=Counter(MRN=1), usage={"input": 3, "output": 5, "cached": 1}, identifiers={"h"})
+    exchange = an_exchange(
+        found_out=Counter(MRN=1), usage={"input": 3, "output": 5, "cached": 1}, identifiers_out={"h"}
+    )
     fields = record.response_record(
         exchange, status=200, outcome="complete", seconds=SECONDS, mask="minimum-necessary", body="[MRN]", streamed=True
     )
@@ -111,6 +135,7 @@ def test_a_response_record_says_what_was_answered() -> None:
         "outcome": "complete",
         "findings": {"MRN": 1},
         "identifiers": ["h"],
+        "revealed": [],
         "mask": "minimum-necessary",
         "streamed": True,
         "usage": {"input": 3, "output": 5},
@@ -148,6 +173,8 @@ def test_a_message_record_says_who_said_what_and_why_it_went_no_further() -> Non
         "from": "caller",
         "refused": "denied",
         "findings": {"PERSON": 1},
+        "identifiers": [],
+        "revealed": [],
         "bytes": 7,
         "body": {"type": "x"},
     }

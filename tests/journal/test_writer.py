@@ -68,6 +68,21 @@ async def test_records_stand_in_the_order_of_the_calls(folder: Path, opened: wri
     assert held(folder)[0].intact
 
 
+def test_fields_may_depend_on_where_the_record_stands(opened: writer.Journal) -> None:
+    opened.append("request", request("ex-1"))
+    receipt = opened.append("part", lambda file, seq: {"exchange": "ex-1", "at": [file, seq]})
+    opened.wait(receipt)
+    last = [item.record for item in read.entries(opened.path) if isinstance(item, read.Entry)][-1]
+    assert (last["at"], last["seq"]) == ([opened.path.name, receipt.seq], receipt.seq)
+
+
+def test_a_file_says_which_epochs_key_names_its_identifiers(folder: Path) -> None:
+    opened = open_journal(folder, "gw", Clock(), epoch="2027")
+    (first,) = (item.record for item in read.entries(opened.path) if isinstance(item, read.Entry))
+    assert (first["kind"], first["epoch"]) == ("opened", "2027")
+    opened.close("test over")
+
+
 def test_it_works_where_no_loop_runs(folder: Path, opened: writer.Journal) -> None:
     receipt = opened.append("look", {})
     opened.wait(receipt)

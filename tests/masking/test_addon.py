@@ -12,7 +12,7 @@ from phigate.masking import addon
 from phigate.masking.addon import Masking
 from phigate.policy.decide import Deny
 from tests.stage import answered, asking, entered, furnished, meet, permitted, policy_text, released
-from tests.traffic import CANARY_TEXT, chat, completion, events, leaks, said
+from tests.traffic import CANARY_NAME, CANARY_TEXT, chat, completion, events, leaks, said
 
 ASKED = chat(CANARY_TEXT)
 
@@ -32,7 +32,9 @@ async def test_a_permitted_prompt_goes_on_as_it_is_and_is_shown_masked(house):
     assert leaks(json.dumps(passage.prompt_shown)) == []
     assert "[US_SSN]" in content_of(passage.prompt_shown)
     assert passage.exchange.found_in["US_SSN"] == 1
-    assert len(passage.exchange.identifiers) == len(passage.exchange.found_in)
+    exchange = passage.exchange
+    assert len(exchange.identifiers_in) == len(exchange.found_in)
+    assert exchange.revealed_in == exchange.identifiers_in
 
 
 async def test_a_rule_may_mask_the_prompt_before_the_model_sees_it(house):
@@ -42,6 +44,8 @@ async def test_a_rule_may_mask_the_prompt_before_the_model_sees_it(house):
     assert leaks(passage.onward_body) == []
     assert b"furosemide 40 mg" in passage.onward_body
     assert passage.exchange.request == ASKED
+    assert passage.exchange.identifiers_in
+    assert passage.exchange.revealed_in == set()
 
 
 def refused(exchange):
@@ -109,17 +113,56 @@ async def test_an_answer_is_masked_by_the_rule_and_for_bystanders(house):
     assert (passage.status, passage.outcome, passage.raw) == (200, "complete", b"")
 
 
-async def test_findings_of_prompt_and_answer_are_told_apart_and_identifiers_together(house):
+async def test_findings_and_identifiers_of_prompt_and_answer_are_told_apart(house):
     flow = asking(ASKED)
     passage = permitted(flow, house)
     masking = Masking(house)
     await masking.request(flow)
-    asked = set(passage.exchange.identifiers)
     passage.plan, passage.raw = "whole", completion("Nothing to add.")
     await masking.response(flow)
     assert passage.exchange.found_in["US_SSN"] == 1
     assert passage.exchange.found_out["US_SSN"] == 0
-    assert passage.exchange.identifiers == asked
+    assert passage.exchange.identifiers_in
+    assert passage.exchange.identifiers_out == set()
+
+
+def lenient(folder):
+    """A house whose rule hides numbers and leaves names."""
+    (folder / "own").mkdir()
+    return furnished(folder / "own", policy_text().replace("PERSON: surrogate", "PERSON: keep"))
+
+
+def kinds(identifiers):
+    return {each.partition(":")[0] for each in identifiers}
+
+
+async def test_what_the_mask_leaves_of_an_answer_is_revealed_and_what_it_hides_is_not(tmp_path):
+    exchange = (await taken(lenient(tmp_path), completion())).exchange
+    assert kinds(exchange.identifiers_out) == {"PERSON", "MRN", "US_SSN"}
+    assert kinds(exchange.revealed_out) == {"PERSON"}
+
+
+async def test_of_an_answer_that_is_withheld_nothing_is_revealed(tmp_path):
+    deep = b'"usage": ' + b"[" * 200 + b"]" * 200 + b', "was"'
+    exchange = (await taken(lenient(tmp_path), completion().replace(b'"usage"', deep))).exchange
+    assert (exchange.refusal, exchange.revealed_out) == (addon.UNMASKABLE, set())
+    assert "PERSON" in kinds(exchange.identifiers_out)
+
+
+async def test_of_a_stream_that_breaks_off_only_what_went_out_is_revealed(tmp_path):
+    house = lenient(tmp_path)
+    flow = asking(chat(stream=True))
+    passage = released(flow, house)
+    passage.plan = "stream"
+    flow.response = answered(b"", content_type="text/event-stream")
+    await meet(Masking(house), "responseheaders", flow)
+    first, second = "Seen by Grace Hopper today. All is quiet. ", f"Then by {CANARY_NAME}. Nothing else of note since."
+    told = said(b"".join(passage.stream(piece) or b"" for piece in events(first, done=False)[:-1]))
+    passage.stream(b"".join(events(second, done=False)) + b"data: {\n\n")
+    await meet(Masking(house), "response", flow)
+    assert ("Hopper" in told, passage.outcome) == (True, "unmaskable")
+    assert len(passage.exchange.identifiers_out) == 2
+    assert len(passage.exchange.revealed_out) == 1
 
 
 async def test_a_whole_answer_has_the_status_that_the_server_gave_it(house):

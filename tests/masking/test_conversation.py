@@ -117,6 +117,17 @@ def test_what_was_found_is_told_once():
     assert made.identifiers
 
 
+def test_of_a_message_that_breaks_nothing_was_revealed():
+    made = Conversation(sight(None), DIALECT, STREAM, opaque=False)
+    done = {"type": "response.output_text.done", "response_id": "r", "item_id": "i", "text": "SSN 536-22-8145."}
+    made.hear(json.dumps(done).encode())
+    told = made.revealed
+    deep = json.loads("[" * 150 + "]" * 150)
+    with pytest.raises(ValueError):  # noqa: PT011 -- which of them does not matter
+        made.hear(json.dumps(done | {"item_id": "j", "said": "SSN 536-22-8146.", "then": deep}).encode())
+    assert (len(made.identifiers), len(told), made.revealed) == (2, 1, told)
+
+
 def test_the_end_is_told_in_the_protocols_own_words():
     assert json.loads(conversation().ended("denied", "No."))["error"]["code"] == "denied"
 

@@ -124,6 +124,8 @@ class Capture:
             from_caller=message.from_client,
             refused=(message.refusal.detail or message.refusal.reason) if message.refusal else None,
             findings=message.found,
+            identifiers=message.identifiers,
+            revealed=message.revealed,
             bytes_=len(message.raw),
             body=self._body(message.shown),
         )

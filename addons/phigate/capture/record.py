@@ -47,7 +47,11 @@ class Seconds:
 
 
 def request_record(exchange: Exchange, policy_hash: str, body: object, bytes_: int) -> Fields:
-    """`request`: who asked what, and what was decided; `body` is masked, `bytes_` the size as it was received."""
+    """`request`: who asked what, and what was decided; `body` is masked, `bytes_` the size as it was received.
+
+    `identifiers` are those of the prompt, `revealed` those of them that the model gets as they were: none where the
+    request goes no further.
+    """
     return {
         "exchange": exchange.id,
         "session": exchange.session,
@@ -62,7 +66,8 @@ def request_record(exchange: Exchange, policy_hash: str, body: object, bytes_: i
         "decision": _decision(exchange),
         "policy": policy_hash,
         "findings": dict(exchange.found_in),
-        "identifiers": sorted(exchange.identifiers),
+        "identifiers": sorted(exchange.identifiers_in),
+        "revealed": sorted(exchange.revealed_in) if _goes_on(exchange) else [],
         "bytes": bytes_,
         "body": body,
     }
@@ -87,7 +92,7 @@ def response_record(
 ) -> Fields:
     """`response`: what was answered; `mask` names the profile the caller's copy went through, `body` is the masked one.
 
-    `identifiers` are those of the whole exchange, the prompt's among them.
+    `identifiers` are those of the answer, `revealed` those of them that the caller gets as they were.
     """
     if outcome not in OUTCOMES:
         raise ValueError("no outcome of ours")
@@ -96,7 +101,8 @@ def response_record(
         "status": status,
         "outcome": outcome,
         "findings": dict(exchange.found_out),
-        "identifiers": sorted(exchange.identifiers),
+        "identifiers": sorted(exchange.identifiers_out),
+        "revealed": sorted(exchange.revealed_out),
         "mask": mask,
         "streamed": streamed,
         "usage": {side: exchange.usage[side] for side in ("input", "output") if side in exchange.usage},
@@ -106,14 +112,28 @@ def response_record(
 
 
 def message_record(
-    exchange: str, *, from_caller: bool, refused: str | None, findings: Mapping[str, int], bytes_: int, body: object
+    exchange: str,
+    *,
+    from_caller: bool,
+    refused: str | None,
+    findings: Mapping[str, int],
+    bytes_: int,
+    body: object,
+    identifiers: Iterable[str] = (),
+    revealed: Iterable[str] = (),
 ) -> Fields:
-    """`message`: one of an open connection; `refused` says why it went no further, `body` is masked."""
+    """`message`: one of an open connection; `refused` says why it went no further, `body` is masked.
+
+    `identifiers` and `revealed` of what the caller says are those of a request; what the model says has them in the
+    `response` that ends the connection.
+    """
     return {
         "exchange": exchange,
         "from": "caller" if from_caller else "model",
         "refused": refused,
         "findings": dict(findings),
+        "identifiers": sorted(identifiers),
+        "revealed": sorted(revealed) if refused is None else [],
         "bytes": bytes_,
         "body": body,
     }
@@ -174,6 +194,10 @@ def subject_fields(subject: Subject | None) -> Fields | None:
         "roles": sorted(subject.roles),
         "groups": list(subject.groups),
     }
+
+
+def _goes_on(exchange: Exchange) -> bool:
+    return isinstance(exchange.decision, Permit) and exchange.refusal is None
 
 
 def _decision(exchange: Exchange) -> Fields:

@@ -10,9 +10,13 @@ if TYPE_CHECKING:
 type Fields = dict[str, Any]
 
 
-def opened_record(software: str, file: str, follows: str | None, last: str) -> Fields:
-    """`opened`: the first record of a file; `follows` names the file before and the hash of its last whole line."""
-    return {"software": software, "file": file, "follows": {"file": follows, "hash": last} if follows else None}
+def opened_record(software: str, file: str, follows: str | None, last: str, epoch: str | None = None) -> Fields:
+    """`opened`: the first record of a file; `follows` names the file before and the hash of its last whole line.
+
+    `epoch` is that of the key which the file's identifiers are made with.
+    """
+    link = {"file": follows, "hash": last} if follows else None
+    return {"software": software, "file": file, "follows": link, "epoch": epoch}
 
 
 def closed_record(reason: str) -> Fields:

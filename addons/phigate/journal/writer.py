@@ -32,6 +32,9 @@ __all__ = ["Journal", "JournalDown", "JournalFault", "Receipt", "open_journal"]
 
 PATIENCE: Final = 10.0
 """Seconds that start and stop give the disk."""
+
+type Placed = Callable[[str, int], Mapping[str, Any]]
+
 _INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NEW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -73,12 +76,16 @@ class Journal:
         """Why the journal is down, without any content; None while it is not."""
         return self._commit.fault
 
-    def append(self, kind: chain.Kind, fields: Mapping[str, Any]) -> Receipt:
-        """Queue one record; JournalDown when it cannot be kept, chain.Unrecordable when its fields are no line."""
+    def append(self, kind: chain.Kind, fields: Mapping[str, Any] | Placed) -> Receipt:
+        """Queue one record; JournalDown when it cannot be kept, chain.Unrecordable when its fields are no line.
+
+        Fields that depend on where the record stands are given as what makes them of its file's name and its number.
+        """
         with self._order:
             if self._closed:
                 raise JournalDown("the journal is closed")
             seq = self._seq
+            fields = fields(self.path.name, seq) if callable(fields) else fields
             line = chain.line_of(
                 seq=seq, prev=self._prev, now=self._clock(), instance=self.instance, kind=kind, fields=fields
             )
@@ -120,10 +127,11 @@ class Journal:
             os.close(self._lock)
 
 
-def open_journal(folder: Path, instance: str, clock: Callable[[], datetime]) -> Journal:
+def open_journal(folder: Path, instance: str, clock: Callable[[], datetime], *, epoch: str | None = None) -> Journal:
     """Start the instance's next file, or say in a JournalFault what the operator must change.
 
-    Blocks: it waits for the disk, and reads what earlier files left unsettled.
+    `epoch` is that of the key which identifiers are made with. Blocks: it waits for the disk, and reads what earlier
+    files left unsettled.
     """
     if not _INSTANCE.fullmatch(instance):
         raise JournalFault("an instance's name is 1 to 64 letters, digits, `.`, `_` and `-`, the first no sign")
@@ -131,7 +139,7 @@ def open_journal(folder: Path, instance: str, clock: Callable[[], datetime]) -> 
         _prepare(folder)
         lock = _locked(folder, instance)
         try:
-            return _opened(folder, instance, clock, lock)
+            return _opened(folder, instance, clock, lock, epoch)
         except BaseException:
             os.close(lock)
             raise
@@ -157,14 +165,14 @@ def _locked(folder: Path, instance: str) -> int:
     return lock
 
 
-def _opened(folder: Path, instance: str, clock: Callable[[], datetime], lock: int) -> Journal:
+def _opened(folder: Path, instance: str, clock: Callable[[], datetime], lock: int, epoch: str | None) -> Journal:
     left = legacy(read.files(folder, instance))
     path = folder / f"{instance}-{clock().astimezone(UTC):%Y%m%dT%H%M%SZ}-{left.seq + 1}.jsonl"
     descriptor = os.open(path, _NEW, 0o600)
     commit = GroupCommit(descriptor)
     journal = Journal(path, instance, clock=clock, commit=commit, lock=lock, left=left)
     try:
-        _begin(journal, left)
+        _begin(journal, left, epoch)
         _sync_folder(folder)
     except BaseException:
         if commit.stop(PATIENCE):
@@ -173,8 +181,9 @@ def _opened(folder: Path, instance: str, clock: Callable[[], datetime], lock: in
     return journal
 
 
-def _begin(journal: Journal, left: Legacy) -> None:
-    journal.wait(journal.append("opened", life.opened_record(__version__, journal.path.name, left.file, left.last)))
+def _begin(journal: Journal, left: Legacy, epoch: str | None) -> None:
+    opened = life.opened_record(__version__, journal.path.name, left.file, left.last, epoch)
+    journal.wait(journal.append("opened", opened))
     for exchange, file in left.open.items():
         journal.append("recovered", life.interrupted_record(exchange, file))
     if left.torn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from mitmproxy import ctx
@@ -79,7 +80,8 @@ class Masking:
             exchange.stand_ins.teach(sight.names)
         exchange.names = sight.names
         exchange.found_in = sight.found
-        exchange.identifiers |= sight.identifiers
+        exchange.identifiers_in |= sight.identifiers
+        exchange.revealed_in |= sight.revealed.keys()
 
     def responseheaders(self, flow: HTTPFlow) -> None:
         passage = flows.passage_of(flow)
@@ -143,8 +145,8 @@ class Masking:
         if message.refusal is None:
             message.onward = [onward]
         message.found = sight.found
+        message.identifiers, message.revealed = sight.identifiers, set(sight.revealed)
         exchange.found_in = exchange.found_in + sight.found
-        exchange.identifiers |= sight.identifiers
 
     @staticmethod
     def _heard(passage: flows.Passage, message: flows.Message) -> None:
@@ -162,7 +164,8 @@ class Masking:
         if passage is not None and passage.talking is not None:
             exchange = passage.exchange
             exchange.found_out, exchange.usage = passage.talking.found, passage.talking.usage
-            exchange.identifiers |= passage.talking.identifiers
+            exchange.identifiers_out |= passage.talking.identifiers
+            exchange.revealed_out |= passage.talking.revealed
 
     def _whole(self, passage: flows.Passage, permit: Permit) -> None:
         exchange, dialect = passage.exchange, _dialect(passage)
@@ -179,9 +182,11 @@ class Masking:
                 passage.status, passage.answer_head = passage.upstream_status, [*head, *self._passed(passage)]
         except ValueError:
             passage.outcome, exchange.refusal = "unmaskable", UNMASKABLE
+        else:
+            exchange.revealed_out |= sight.revealed.keys()
         passage.raw = b""
         exchange.found_out = sight.found
-        exchange.identifiers |= sight.identifiers
+        exchange.identifiers_out |= sight.identifiers
 
     def _passed(self, passage: flows.Passage) -> list[tuple[bytes, bytes]]:
         """What of the upstream's head goes out: what the dialect says, where it is a plain word."""
@@ -213,6 +218,8 @@ class Guard:
         self._parts = 0
         self._shown: list[str] = []
         self._size = 0
+        self._revealed = 0
+        """How much of what the caller may see as it was has gone out."""
         self._broken = False
 
     def __call__(self, data: bytes) -> bytes | list[bytes]:
@@ -221,6 +228,7 @@ class Guard:
         try:
             out = self._masked.feed(self._plain(data)) if data else self._finish()
             self._record()
+            self._revealed = len(self._sight.revealed)
         except JournalDown:
             return self._break_off("unrecorded")
         except ValueError:
@@ -247,7 +255,8 @@ class Guard:
         """Hand over what was found and shown, once nothing more comes."""
         exchange = self._passage.exchange
         exchange.found_out = self._sight.found
-        exchange.identifiers |= self._sight.identifiers
+        exchange.identifiers_out |= self._sight.identifiers
+        exchange.revealed_out |= set(islice(self._sight.revealed, self._revealed))
         exchange.usage = self._masked.usage
         more = " [it goes on: see the parts]" if self._size > MOST_SHOWN else ""
         self._passage.answer_shown = "".join(self._shown) + more

@@ -7,6 +7,7 @@ out.
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -27,6 +28,7 @@ class Conversation:
         self._answers, self._dialect, self._stream = answers, dialect, stream
         self._masked = MaskedStream(answers, dialect, stream, opaque=opaque)
         self.usage: Counter[str] = Counter()
+        self._released = 0
 
     @property
     def found(self) -> Counter[str]:
@@ -35,6 +37,11 @@ class Conversation:
     @property
     def identifiers(self) -> set[str]:
         return self._answers.identifiers
+
+    @property
+    def revealed(self) -> set[str]:
+        """What the caller got as it was: of the messages that could be read."""
+        return set(islice(self._answers.revealed, self._released))
 
     def say(
         self,
@@ -64,6 +71,7 @@ class Conversation:
         self._masked.usage = {}
         out = self._masked.feed(content).split(b"\n")[:-1]
         self.usage.update(self._masked.usage)
+        self._released = len(self._answers.revealed)
         return out, self._masked.take_shown(), self.found - before
 
     def ended(self, code: str, message: str) -> bytes:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from phigate.masking.structure.paths import Paths
     from phigate.masking.transforms import Secrets, Transformer
 
+type _Memos = tuple[dict[str, tuple[str, str]], dict[str, tuple[str, str]], dict[tuple[str, str], tuple[str, str]]]
 
 MOST_KEPT = 16 * 1024 * 1024
 """Characters of an exchange's texts, about, whose masked forms are kept to be used again."""
@@ -72,6 +73,12 @@ class Sight:
         self._differs = False
         self.found: Counter[str] = Counter()
         self.identifiers: set[str] = set()
+        """Keyed HMACs of what was found."""
+        self.revealed: dict[str, None] = {}
+        """Those of them that the caller's copy shows as they were, in the order in which they were found."""
+        self._verbatim = False
+        """Whether what is rendered goes to the caller as it stands, whatever its mask says."""
+        self._beside: _Memos = ({}, {}, {})
         self.told: set[str] = set()
         self._kept = 0
         """What bystanders were shown of a stream's whole texts: what a protocol repeats is recorded once."""
@@ -189,10 +196,23 @@ class Sight:
         return _at(way, caller), _at(way, shown)
 
     def tree_for_caller(self, tree: Any, fields: Fields) -> Any:
-        return self._tree(tree, fields, self.for_caller, self._hide(0), keeping=True)
+        return self._tree(tree, fields, self.for_caller, self._hide(0), None)
 
     def tree_for_bystanders(self, tree: Any, fields: Fields) -> Any:
-        return self._tree(tree, fields, self.for_bystanders, self._hide(1), keeping=False)
+        return self._tree(tree, fields, self.for_bystanders, self._hide(1), self._kept_for_bystanders)
+
+    def _kept_for_bystanders(self, text: str) -> str:
+        """A text that the policy's `fields` keep for the caller: what is found in it is revealed, whatever the mask."""
+        self._turn(verbatim=True)
+        try:
+            return self.for_bystanders(text)
+        finally:
+            self._turn(verbatim=False)
+
+    def _turn(self, *, verbatim: bool) -> None:
+        memos, self._beside = self._beside, (self._seen, self._plain, self._hidden)
+        self._seen, self._plain, self._hidden = memos
+        self._verbatim = verbatim
 
     def _tree(
         self,
@@ -200,12 +220,11 @@ class Sight:
         fields: Fields,
         render: Callable[[str], str],
         hide: Callable[[str, str], str],
-        *,
-        keeping: bool,
+        kept: Callable[[str], str] | None,
     ) -> Any:
         if self.paths is None:
             return rewrite(tree, fields, render)
-        return self.paths.apply(tree, lambda rest: rewrite(rest, fields, render), render, hide, keeping=keeping)
+        return self.paths.apply(tree, lambda rest: rewrite(rest, fields, render), render, hide, kept=kept)
 
     def render(self, pieces: list[Piece]) -> tuple[str, str]:
         if len(pieces) == 1 and pieces[0].entity is None:
@@ -223,12 +242,11 @@ class Sight:
                 caller.append(self._hidden_from_caller(piece))
                 shown.append(self._shown.render(piece))
                 if self._shown.finds(piece) or (self._caller and self._caller.finds(piece)):
-                    self.found[entity] += 1
-                    self.identifiers.add(identifier(entity, text, self._secrets))
+                    self._note(entity, text, caller[-1])
         return "".join(caller), "".join(shown)
 
     def _hidden_from_caller(self, piece: Piece) -> str:
-        if self._caller is None:
+        if self._caller is None or self._verbatim:
             return piece.text
         text = self._caller.render(piece)
         if self._collected is not None and piece.entity and self._caller.tells_apart(piece):
@@ -242,10 +260,17 @@ class Sight:
             Piece(original.text, original.entity, "stand-in", 1.0) if original else piece._replace(entity="UNIQUE_ID")
         )
         shown.append(self._shown.render(real))
-        entity = str(real.entity)
+        told = piece.text if self._verbatim else original.text if original else shown[-1]
+        self._note(str(real.entity), real.text, told)
+        return told
+
+    def _note(self, entity: str, text: str, told: str) -> None:
+        """Count what was found; what the caller is told counts as it was also where a transform gave it back."""
         self.found[entity] += 1
-        self.identifiers.add(identifier(entity, real.text, self._secrets))
-        return original.text if original else shown[-1]
+        own = identifier(entity, text, self._secrets)
+        self.identifiers.add(own)
+        if own not in self.revealed and (told == text or identifier(entity, told, self._secrets) == own):
+            self.revealed[own] = None
 
     def channel(self, shown: list[str]) -> TextChannel:
         return TextChannel(self, self._detectors, shown)
@@ -255,7 +280,7 @@ class Sight:
         self._kept += len(text) + _EACH
         if self._kept > MOST_KEPT:
             self._kept = len(text) + _EACH
-            for memo in (self._seen, self._plain, self._hidden, self.told):
+            for memo in (self._seen, self._plain, self._hidden, *self._beside, self.told):
                 memo.clear()
 
     def repeat(self, text: str, caller: str, shown: str) -> None:

@@ -347,7 +347,8 @@ class _Message:
             exchange.stand_ins.teach(sight.names)
         exchange.names = sight.names
         exchange.found_in = sight.found
-        exchange.identifiers |= sight.identifiers
+        exchange.identifiers_in |= sight.identifiers
+        exchange.revealed_in |= sight.revealed.keys()
 
 
 def _telling(message: Infer, sight: Sight) -> bool:

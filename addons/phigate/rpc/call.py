@@ -12,6 +12,7 @@ import contextlib
 import logging
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from h2.errors import ErrorCodes
@@ -106,10 +107,16 @@ class Under:
     first_at: float = 0.0
     size: int = 0
     messages: int = 0
+    revealed: int = 0
+    """How much of what the caller may see as it was goes out to it."""
 
     @property
     def exchange(self) -> Exchange:
         return self.admitted.exchange
+
+    def reveal(self) -> None:
+        """What was masked so far goes out."""
+        self.revealed = len(self.sight.revealed)
 
 
 class Calls:
@@ -304,6 +311,7 @@ class Call:
             return
         masked = await _apart(len(data), lambda: self._masked(under, method, data))
         self._check_bearer()
+        under.reveal()
         await self._close(under, 200, "complete", masked.shown)
         await self._send_head(exchange)
         await self._lane.send(framing.frame(masked.message))
@@ -323,6 +331,7 @@ class Call:
     async def _upstream_refused(self, under: Under, code: int, message: str) -> None:
         caller, shown = error_text(message, under.sight)
         self._check_bearer()
+        under.reveal()
         await self._close(under, framing.http_status(code), "refused-by-upstream", {"error": {"message": shown}})
         await self._end(code or framing.UNKNOWN, caller, under.exchange)
 
@@ -422,6 +431,7 @@ class Call:
         except (JournalDown, Unrecordable):
             raise Stopped(UNRECORDED, "unrecorded") from None
         under.first_at = under.first_at or time.time()
+        under.reveal()
         if last:
             await self._close(under, 200, "complete", under.shown or None)
         for part in parts:
@@ -456,6 +466,7 @@ class Call:
             told = {"error": {"message": error_text(message, under.sight)[1]}} if message else None
             outcome: Outcome = "complete" if code == framing.OK else "refused-by-upstream"
             said = error_text(message, under.sight)[0] if message else ""
+            under.reveal()
             await self._close(under, framing.http_status(code), outcome, under.shown or told)
         if message and not said:
             said = "The model server ended the stream."
@@ -580,7 +591,8 @@ class Call:
         """Write an answer's record and wait for it; raises Stopped where it cannot be kept."""
         exchange = under.exchange
         exchange.found_out = under.sight.found
-        exchange.identifiers |= under.sight.identifiers
+        exchange.identifiers_out |= under.sight.identifiers
+        exchange.revealed_out |= set(islice(under.sight.revealed, under.revealed))
         now = time.time()
         total, upstream = max(now - exchange.started, 0.0), max(now - under.contacted_at, 0.0)
         first = max(under.first_at - exchange.started, 0.0) if under.first_at else None

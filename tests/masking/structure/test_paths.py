@@ -21,8 +21,8 @@ def plain(node):
     return values(node, mark)
 
 
-def applied(said, node, *, keeping=True, rest=plain):
-    return Paths(list(said.items())).apply(node, rest, mark, hide, keeping=keeping)
+def applied(said, node, *, kept=None, rest=plain):
+    return Paths(list(said.items())).apply(node, rest, mark, hide, kept=kept)
 
 
 DOC = {
@@ -122,7 +122,7 @@ def test_what_becomes_of_it(sentence, said, node, expected):
 def test_what_is_kept_is_not_kept_from_scanning_for_bystanders():
     said, node = {"$.meta": "keep", "$.name": "PERSON"}, {"meta": {"who": "Anna"}, "name": "Anna"}
     assert applied(said, node, rest=same) == {"meta": {"who": "Anna"}, "name": "[PERSON]"}
-    assert applied(said, node, rest=same, keeping=False) == {"meta": {"<who>": "<Anna>"}, "name": "[PERSON]"}
+    assert applied(said, node, rest=same, kept=mark) == {"meta": {"<who>": "<Anna>"}, "name": "[PERSON]"}
 
 
 @settings(max_examples=100, deadline=None)
@@ -146,7 +146,7 @@ def test_no_paths_let_a_bystander_see_what_scanning_would_hide(said, data):
     def found(text):
         return text.replace("Anna", "<P>")
 
-    shown = Paths(list(said.items())).apply(node, lambda tree: values(tree, found), found, hide, keeping=False)
+    shown = Paths(list(said.items())).apply(node, lambda tree: values(tree, found), found, hide, kept=found)
     assert b"Anna" not in orjson.dumps(shown)
 
 
@@ -167,22 +167,20 @@ def test_it_works_with_the_walk_of_a_dialect():
         ],
     }
     paths = Paths([("$.choices[*].message.content.patient.name", "PERSON")])
-    shown = paths.apply(answer, lambda tree: rewrite(tree, ANSWER, same), same, hide, keeping=True)
+    shown = paths.apply(answer, lambda tree: rewrite(tree, ANSWER, same), same, hide, kept=None)
     assert orjson.loads(shown["choices"][0]["message"]["content"]) == {"patient": {"name": "[PERSON]", "plan": "rest"}}
     assert "logprobs" not in shown["choices"][0]
 
 
 def test_what_the_dialect_leaves_out_does_not_come_back():
     shown = Paths([("$.logprobs", "keep")]).apply(
-        {"logprobs": {"a": "Anna"}, "b": 1}, lambda tree: rewrite(tree, ANSWER, same), same, hide, keeping=True
+        {"logprobs": {"a": "Anna"}, "b": 1}, lambda tree: rewrite(tree, ANSWER, same), same, hide, kept=None
     )
     assert shown == {"b": 1}
 
 
 def test_what_was_rewritten_into_no_json_stays_as_it_was_rewritten():
-    shown = Paths([("$.a.b", "keep")]).apply(
-        {"a": '{"b": "x"}'}, lambda _tree: {"a": "no json"}, same, hide, keeping=True
-    )
+    shown = Paths([("$.a.b", "keep")]).apply({"a": '{"b": "x"}'}, lambda _tree: {"a": "no json"}, same, hide, kept=None)
     assert shown == {"a": "no json"}
 
 

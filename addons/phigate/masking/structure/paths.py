@@ -4,8 +4,8 @@ Rules of this file:
 - At one place hide beats scan beats keep; a longer way down has no say over a shorter one but where it says more: what
   lies below a hidden place is hidden, whatever else is said about it.
 - A text that holds JSON is walked into, as tool calls and structured answers are texts.
-- `keep` is for the caller. Bystanders (`keeping=False`) are shown what scanning makes of it: records, shadows and
-  tickets are masked by `capture.mask` whatever an operator keeps.
+- `keep` is for the caller. Bystanders (`kept`) are shown what scanning makes of it: records, shadows and tickets are
+  masked by `capture.mask` whatever an operator keeps.
 - All paths are walked at once, by states that are made when they are first needed: a member nobody names costs one
   look-up, a branch nobody asks about is not entered.
 """
@@ -91,11 +91,12 @@ class Paths:
         render: Callable[[str], str],
         hide: Callable[[str, str], str],
         *,
-        keeping: bool,
+        kept: Callable[[str], str] | None,
     ) -> Any:
         """A tree with what the paths name treated, and everything else as `rest` rewrites it.
 
-        `keeping` False: what is kept is scanned all the same (for bystanders). Raises TreeError when nested too deep.
+        `kept` renders the texts of what is kept, where it is scanned all the same (for bystanders). Raises TreeError
+        when nested too deep.
         """
         hits: list[Hit] = []
         bare = self._taken(node, self._start(), (), hits, 0)
@@ -103,7 +104,7 @@ class Paths:
             return rest(node)
         made = rest(bare)
         for hit in hits:
-            made = _put(made, hit.way, _treated(hit, render, hide, keeping=keeping))
+            made = _put(made, hit.way, _treated(hit, render, hide, kept))
         return made
 
     def hits(self, node: Any) -> list[Hit]:
@@ -252,11 +253,13 @@ def _strictest(treatments: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
-def _treated(hit: Hit, render: Callable[[str], str], hide: Callable[[str, str], str], *, keeping: bool) -> Any:
+def _treated(
+    hit: Hit, render: Callable[[str], str], hide: Callable[[str, str], str], kept: Callable[[str], str] | None
+) -> Any:
     key = next((step for step in reversed(hit.way) if isinstance(step, str) and step), "")
-    if hit.treatment == KEEP and keeping:
-        return hit.value
-    if hit.treatment in (KEEP, SCAN):
+    if hit.treatment == KEEP:
+        return hit.value if kept is None else tree.values(hit.value, kept, key)
+    if hit.treatment == SCAN:
         return tree.values(hit.value, render, key)
     return _hidden(hit.value, hit.treatment, render, hide)
 
