@@ -1,0 +1,195 @@
+"""Bringing the index up to date with the files: what is gone is forgotten, what is new is read on.
+
+- A file that ended (`closed`, and nothing behind it) is looked at by what the file system says of it; one that goes on,
+  or was compressed since, by the hash of the last line that was read of it. Whatever is not what it was is forgotten
+  as a whole and read again.
+- To forget a file is to forget every exchange that has a record in it; their records in other files are read again.
+  So the index always is what an index made new would be.
+- Each file is one transaction: its rows and how far it was read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import zstandard
+
+from phigate.audit import places
+from phigate.audit.intake import Intake
+from phigate.journal import chain, read
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from phigate.journal.read import JournalFile
+
+type Progress = Callable[[int, int], None]
+"""Told how many bytes of how many are read."""
+
+REPORT: Final = 2048
+"""Lines between two reports."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """A file as the index knows it, and a file as it is read."""
+
+    id: int
+    name: str
+    bytes: int = 0
+    lines: int = 0
+    last: str = chain.ZEROS
+    whole: bool = False
+    tail: int = 0
+    """Where its last line begins."""
+    stat: str = ""
+
+
+class Upkeep:
+    """One bringing up to date, under a lock that others respect; `flaws` are the torn ends, which may still grow."""
+
+    def __init__(self, db: sqlite3.Connection, folder: Path, progress: Progress | None = None) -> None:
+        self.flaws: list[read.Flaw] = []
+        self._db, self._folder, self._progress = db, folder, progress
+        self._done = self._total = 0
+
+    def run(self) -> None:
+        files = {places.plain_name(file.path): file for file in read.files(self._folder)}
+        known = self._known()
+        gone = [each for name, each in known.items() if name not in files or self._other(each, files[name].path)]
+        if gone:
+            self._forget(gone, files)
+            for each in gone:
+                del known[each.name]
+        done = {name for name, each in known.items() if each.whole}
+        due = [(file, known.get(name)) for name, file in files.items() if name not in done]
+        self._total = sum(file.path.stat().st_size for file, _ in due)
+        for file, state in due:
+            self._read_on(file, state)
+
+    def _known(self) -> dict[str, _Known]:
+        found = self._db.execute("SELECT id, name, bytes, lines, last, whole, tail, stat FROM file")
+        return {each[1]: _Known(*each) for each in found}
+
+    def _other(self, known: _Known, path: Path) -> bool:
+        """Whether a file is not what was read of it."""
+        stat = _stat(path)
+        if known.whole and known.stat == stat:
+            return False
+        if known.whole and known.stat.startswith(f"{path.suffix}:"):
+            return True
+        if not known.lines:
+            return path.stat().st_size < known.bytes
+        try:
+            (line,) = places.lines_at(path, [(known.tail, known.bytes - known.tail)])
+        except (OSError, zstandard.ZstdError):
+            return True
+        if chain.digest(line) != known.last:
+            return True
+        if known.whole:  # compressed since
+            self._db.execute("UPDATE file SET stat = ? WHERE id = ?", (stat, known.id))
+        return False
+
+    def _forget(self, gone: list[_Known], files: dict[str, JournalFile]) -> None:
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("CREATE TEMP TABLE gone_file(id INTEGER PRIMARY KEY)")
+        db.executemany("INSERT INTO gone_file VALUES(?)", [(each.id,) for each in gone])
+        db.execute(
+            "CREATE TEMP TABLE gone AS SELECT DISTINCT exchange_id AS id FROM place"
+            " WHERE file_id IN (SELECT id FROM gone_file)"
+        )
+        left = db.execute(
+            "SELECT file.name, place.file_id, offset, length FROM place JOIN file ON file.id = place.file_id"
+            " WHERE exchange_id IN (SELECT id FROM gone) AND file_id NOT IN (SELECT id FROM gone_file)"
+            " ORDER BY file.first_seq, place.file_id, offset"
+        ).fetchall()
+        for table, column in (("exchange", "id"), ("place", "exchange_id"), ("found", "exchange_id")):
+            db.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT id FROM gone)")  # noqa: S608 -- our own names
+        db.execute("DELETE FROM identifier WHERE exchange_id IN (SELECT id FROM gone)")
+        for table, column in (("event", "file_id"), ("flaw", "file_id"), ("file", "id")):
+            db.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT id FROM gone_file)")  # noqa: S608 -- our own names
+        self._take_again(left, files)
+        db.execute("DROP TABLE gone")
+        db.execute("DROP TABLE gone_file")
+        db.execute("COMMIT")
+
+    def _take_again(self, left: Iterable[tuple[str, int, int, int]], files: dict[str, JournalFile]) -> None:
+        by_file: dict[tuple[str, int], list[tuple[int, int]]] = {}
+        for name, file_id, offset, length in left:
+            by_file.setdefault((name, file_id), []).append((offset, length))
+        intake = Intake(self._db)
+        for (name, file_id), wanted in by_file.items():
+            lines = places.lines_at(files[name].path, wanted)
+            for (offset, length), line in zip(wanted, lines, strict=True):
+                record = chain.parse(line)
+                if record is not None:
+                    intake.add(record, file_id, offset, length, again=True)
+        intake.flush()
+
+    def _read_on(self, file: JournalFile, known: _Known | None) -> None:
+        """Read what is new of a file, as one transaction."""
+        size, started = file.path.stat().st_size, self._done
+        if known is not None and known.bytes == size and file.path.suffix != places.COMPRESSED:
+            self._done += size
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        state = known or self._new(file)
+        intake = Intake(self._db)
+        try:
+            self._lines(file.path, state, intake)
+        except zstandard.ZstdError:
+            self._flaw(state, "torn", 0)
+        intake.flush()
+        stat = _stat(file.path)
+        whole = file.path.suffix == places.COMPRESSED or (state.whole and file.path.stat().st_size == state.bytes)
+        self._db.execute(
+            "UPDATE file SET bytes = ?, lines = ?, last = ?, whole = ?, tail = ?, stat = ? WHERE id = ?",
+            (state.bytes, state.lines, state.last, whole, state.tail, stat, state.id),
+        )
+        self._db.execute("COMMIT")
+        self._done = started + size
+
+    def _new(self, file: JournalFile) -> _Known:
+        name = places.plain_name(file.path)
+        made = self._db.execute(
+            "INSERT INTO file(name, instance, first_seq, bytes, lines, last, whole) VALUES(?, ?, ?, 0, 0, ?, 0)",
+            (name, file.instance, file.seq, chain.ZEROS),
+        )
+        return _Known(made.lastrowid or 0, name)
+
+    def _lines(self, path: Path, state: _Known, intake: Intake) -> None:
+        started, number = self._done, 0
+        with places.opened(path) as (plain, file):
+            places.skip(plain, state.bytes)
+            while line := plain.readline(chain.MAX_LINE):
+                if not line.endswith(b"\n") and len(line) < chain.MAX_LINE:
+                    self.flaws.append(read.Flaw(path.name, state.lines + 1, "torn", len(line)))
+                    return
+                self._line(line, state, intake)
+                number += 1
+                if number % REPORT == 0 and self._progress is not None:
+                    self._progress(started + file.tell(), self._total)
+
+    def _line(self, line: bytes, state: _Known, intake: Intake) -> None:
+        record = chain.parse(line)
+        if record is None:
+            self._flaw(state, "not-a-record" if line.endswith(b"\n") else "too-long", len(line))
+        else:
+            intake.add(record, state.id, state.bytes, len(line))
+        state.whole = record is not None and record["kind"] == "closed"
+        state.last, state.tail = chain.digest(line), state.bytes
+        state.bytes += len(line)
+        state.lines += line.endswith(b"\n")
+
+    def _flaw(self, state: _Known, reason: str, size: int) -> None:
+        self._db.execute("INSERT INTO flaw VALUES(?, ?, ?, ?)", (state.id, state.lines + 1, reason, size))
+
+
+def _stat(path: Path) -> str:
+    """What the file system says that changes with the file."""
+    stat = path.stat()
+    return f"{path.suffix}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}"
