@@ -28,6 +28,7 @@ FLOORS = {
     "flows": GLUE,
     "house": GLUE,
     "sources": GLUE,
+    "trial": GLUE,
     "metrics": GLUE,
     "host": GLUE,
     "gate.sentinel": GLUE,

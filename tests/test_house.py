@@ -108,6 +108,34 @@ def test_a_roster_that_cannot_be_read_stops_the_start(tmp_path):
         furnished(tmp_path, policy_text(tail="roster: missing.csv\n"))
 
 
+def test_a_policy_on_trial_is_read_at_the_start_and_followed(tmp_path):
+    other = tmp_path / "trial"
+    other.mkdir()
+    made = start(tmp_path, shadow=policy_in(other, policy_text(SHADOW)))
+    assert [rule.name for rule in made.trial.policy.rules] == ["shadow"]
+    assert [rule.name for rule in made.policy.rules] != ["shadow"]
+    assert made.trial.reload_if_changed in made.ticks
+    made.journal.close("test over")
+
+
+SHADOW = "{name: shadow, permit: [clinician], to: [chat], models: ['*'], mask: lean}"
+BAD_TRIALS = [
+    ("nowhere", None, "no such file or directory"),
+    ("that is no policy", "version: 1\n", "issuers"),
+    ("that names a route nobody has", policy_text(SHADOW, tail="fields: [{routes: [POST /x], keep: [$.a]}]\n"), "/x"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "text", "said"), BAD_TRIALS, ids=[case[0] for case in BAD_TRIALS])
+def test_a_gateway_does_not_start_with_a_policy_on_trial(tmp_path, sentence, text, said):
+    path = tmp_path / "shadow.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(StartFault, match="option `phi_shadow`") as fault:
+        start(tmp_path, shadow=path)
+    assert said in str(fault.value)
+
+
 def test_what_else_must_be_had_is_had_last(tmp_path):
     made = House()
     made.openers.append(lambda: seen.append(made.journal.healthy))

@@ -57,6 +57,20 @@ def test_findings_are_counted_by_side_and_entity(side, field):
     assert counted("phigate_findings_total", {"side": side, "entity": "MRN"}, exchange) == 1
 
 
+@pytest.mark.parametrize(
+    ("shadow", "change"),
+    [
+        ({"differs": ["newly-denied"]}, "newly-denied"),
+        ({"differs": ["newly-permitted", "no-longer-held"]}, "no-longer-held"),
+        ({"differs": []}, "same"),
+        ({"error": "ValueError"}, "error"),
+    ],
+)
+def test_what_a_policy_on_trial_says_is_counted(shadow, change):
+    assert counted("phigate_shadow_total", {"change": change}, an_exchange(shadow=shadow)) == 1
+    assert counted("phigate_shadow_total", {"change": change}, an_exchange()) == 0
+
+
 def test_seconds_go_into_their_buckets():
     assert counted("phigate_exchange_seconds_bucket", {"le": "0.25"}, an_exchange()) == 0
     assert counted("phigate_exchange_seconds_bucket", {"le": "0.5"}, an_exchange()) == 1

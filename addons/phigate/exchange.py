@@ -106,8 +106,13 @@ class Exchange:
     session: str | None = None
     request: Any = None
     """The parsed request body: the tree the policy saw is what is sent on."""
+    stated: tuple[str, ...] = ()
+    """Which of the headers the caller sent that say why: `unmask`, `break-glass`, `justification`."""
     decision: Any = None
     """policy.decide: Permit, Hold or Deny."""
+
+    shadow: Any = None
+    """What a policy on trial would have decided, as it stands in the record."""
 
     refusal: Refusal | None = None
     found_in: Counter[str] = field(default_factory=Counter)

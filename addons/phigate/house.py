@@ -39,10 +39,12 @@ from phigate.masking.structure.paths import rules_for, unknown_routes
 from phigate.masking.transforms import scope_of
 from phigate.policy.load import PolicyFaults, load_policy
 from phigate.sources import Sources, Stamp, read_sources, stamp_of
+from phigate.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from phigate.dialect.routes import Route
     from phigate.exchange import Exchange
     from phigate.host.observers import Observers
     from phigate.ledger import Ledger, Revocation
@@ -55,6 +57,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 OPTIONS = (
     ("phi_policy", str(ROOT / "rules" / "policy.yaml"), "The policy file."),
+    ("phi_shadow", "", "A policy file that is asked beside the policy and only recorded; empty is none."),
     ("phi_journal", str(ROOT / "var" / "journal"), "The folder of the journal."),
     ("phi_console", "127.0.0.1:8090", "host:port of the console; empty is off."),
     (
@@ -121,6 +124,8 @@ class House:
         """Exchanges whose upstream was asked and that are not over, and their flows."""
         self.addresses = Addresses()
         self.follow = Follow()
+        self.trial: Trial | None = None
+        """A policy that is asked beside the one in force, and only recorded."""
         self.ledger: Ledger | None = None
         self.following: asyncio.Task[None] | None = None
         """What looks at the ledger again and again, until `going` is set."""
@@ -167,6 +172,7 @@ class House:
         ledger: str,
         keys: str,
         addresses: Addresses,
+        shadow: str = "",
     ) -> None:
         """Load and open everything; raises StartFault before any port is opened."""
         self.addresses, self.instance = addresses, instance
@@ -181,6 +187,7 @@ class House:
             raise StartFault(str(fault)) from None
         except OSError as error:
             raise StartFault(f"{policy}: {os.strerror(error.errno or 0).lower()}") from None
+        self._try(shadow)
         self.secrets = read_secrets(secrets)
         self._open_ledger(ledger, Path(keys))
         try:
@@ -193,20 +200,22 @@ class House:
             opener()
         self.furnished = True
 
+    def _try(self, shadow: str) -> None:
+        """Put a policy on trial; raises StartFault."""
+        if not shadow:
+            return
+        try:
+            self.trial = Trial(Path(shadow), _read_served)
+        except PolicyFaults as fault:
+            raise StartFault("option `phi_shadow`:\n" + "\n".join(fault.faults)) from None
+        self.ticks.append(self.trial.reload_if_changed)
+
     def put_in_force(self, policy: Policy, sources: Sources | None = None) -> None:
         """Make a policy the one that decides from now on; everything derived from the old one goes with it.
 
         `sources` are what it names, if they are read already.
         """
-        routes = (*ROUTES, *generic.routes_of(policy.routes))
-        matches = {route.name: f"{route.method} {route.path}" for route in routes} | CALLS
-        if unknown := unknown_routes(policy.fields, matches.values()):  # a mistyped route would hide nothing
-            raise PolicyFaults(
-                tuple(f"{self._policy_path}: fields: no server has the route `{each}`" for each in unknown)
-            )
-        for name, model in (policy.models or {}).items():
-            if strange := sorted(set(model.speaks) - PROTOCOLS):
-                raise PolicyFaults((f"{self._policy_path}: models.{name}.speaks: no dialect is called `{strange[0]}`",))
+        routes, matches = served(policy, self._policy_path)
         self.providers = providers_of(policy)
         if sources is None:
             sources = self.sources if self._has_sources_of(policy) else read_sources(policy)
@@ -386,6 +395,27 @@ class House:
     def _note_policy(self) -> None:
         was, self._noted = self._noted, self.policy.sha256
         self.journal.append("policy", policy_record(self._noted, was=was, accepted=True))
+
+
+def served(policy: Policy, path: Path) -> tuple[tuple[Route, ...], dict[str, str]]:
+    """What a policy's gateway serves: its routes, and `METHOD PATH` by a route's name.
+
+    Raises PolicyFaults where the policy names a route or a dialect that nobody knows.
+    """
+    routes = (*ROUTES, *generic.routes_of(policy.routes))
+    matches = {route.name: f"{route.method} {route.path}" for route in routes} | CALLS
+    if unknown := unknown_routes(policy.fields, matches.values()):  # a mistyped route would hide nothing
+        raise PolicyFaults(tuple(f"{path}: fields: no server has the route `{each}`" for each in unknown))
+    for name, model in (policy.models or {}).items():
+        if strange := sorted(set(model.speaks) - PROTOCOLS):
+            raise PolicyFaults((f"{path}: models.{name}.speaks: no dialect is called `{strange[0]}`",))
+    return routes, matches
+
+
+def _read_served(path: Path) -> Policy:
+    policy = read_policy(path)
+    served(policy, path)
+    return policy
 
 
 def providers_of(policy: Policy) -> tuple[Provider, ...]:

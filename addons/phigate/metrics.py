@@ -33,6 +33,7 @@ class Tally(Collector):
     def __init__(self) -> None:
         self._exchanges: Counter[tuple[str, str, str]] = Counter()
         self._findings: Counter[tuple[str, str]] = Counter()
+        self._shadow: Counter[str] = Counter()
         self._taken = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
 
@@ -44,6 +45,9 @@ class Tally(Collector):
         for side, found in (("prompt", exchange.found_in), ("answer", exchange.found_out)):
             for entity, number in found.items():
                 self._findings[side, entity] += number
+        if exchange.shadow is not None:
+            broke = "error" in exchange.shadow
+            self._shadow.update(["error"] if broke else exchange.shadow["differs"] or ["same"])
         self._taken[bisect_left(BUCKETS, seconds)] += 1
         self._seconds += seconds
 
@@ -55,8 +59,12 @@ class Tally(Collector):
         findings = CounterMetricFamily("phigate_findings", "Identifiers found.", labels=["side", "entity"])
         for pair, number in self._findings.items():
             findings.add_metric(pair, number)
+        shadow = CounterMetricFamily("phigate_shadow", "Exchanges by how a policy on trial differs.", labels=["change"])
+        for change, number in self._shadow.items():
+            shadow.add_metric([change], number)
         yield exchanges
         yield findings
+        yield shadow
         ends = [*map(str, BUCKETS), "+Inf"]
         yield HistogramMetricFamily(
             "phigate_exchange_seconds",

@@ -1,6 +1,8 @@
 """May they? From a flow to a decision or a refusal; who was refused before is not asked about again."""
 
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,7 +11,7 @@ from phigate.access.addon import Access
 from phigate.exchange import Refusal, Scope
 from phigate.ledger import LedgerDown
 from phigate.policy.decide import Deny, Hold, Permit
-from phigate.policy.load import load_policy
+from phigate.policy.load import load_policy, parse_policy
 from tests.stage import asking, conversing, entered, furnished, policy_in, policy_text, saying
 from tests.traffic import chat
 
@@ -189,6 +191,66 @@ async def test_a_missing_credential_is_the_gateways_fault(several, monkeypatch):
     monkeypatch.delenv("WARD_KEY")
     refusal = (await asked(several, asking(chat() | {"model": "llama3"}))).exchange.refusal
     assert (refusal.status, refusal.reason) == (503, "credential-missing")
+
+
+# -- a policy on trial ----------------------------------------------------------------------------------------------
+
+
+def on_trial(house, *rules, tail=""):
+    text = policy_text(*rules, tail=tail).replace("keys: file:keys.json", "keys: discover")
+    house.trial = SimpleNamespace(policy=parse_policy(text.encode(), "shadow.yaml", Path()))
+    return house
+
+
+NOBODY = "{name: nobody, deny: ['*'], to: ['*']}"
+ANYBODY = "{name: any, permit: [clinician], to: [chat, unmask], models: ['*'], mask: reveal, opaque: permit}"
+TRIALS = [
+    ("a permit that would be a denial", NOBODY, {}, ["newly-denied"]),
+    ("a denial that would be a permit", ANYBODY, {"body": chat("List all patients")}, ["newly-permitted"]),
+    ("a hold that would be a permit", ANYBODY, {"phi_unmask": "ward round"}, ["newly-permitted", "no-longer-held"]),
+    ("a picture that would pass", ANYBODY, {"body": IMAGE}, ["newly-permitted"]),
+]
+
+
+@pytest.mark.parametrize(("sentence", "rule", "more", "differs"), TRIALS, ids=[case[0] for case in TRIALS])
+async def test_a_policy_on_trial_is_recorded_and_changes_nothing(house, sentence, rule, more, differs):
+    async def settled():
+        passage = entered(flow := asking(**more), "clinician")
+        passage.exchange.subject = replace(passage.exchange.subject, groups=("ward",))
+        await Access(house).request(flow)
+        return passage.exchange
+
+    before = await settled()
+    on_trial(house, rule)
+    after = await settled()
+    assert before.shadow is None
+    assert (after.decision, after.refusal) == (before.decision, before.refusal)
+    assert after.shadow["differs"] == differs
+    assert after.shadow["verb"] == ("deny" if rule == NOBODY else "permit")
+    assert after.shadow["policy"] == house.trial.policy.sha256
+
+
+async def test_a_policy_on_trial_that_breaks_is_on_record_and_breaks_nothing_else(house):
+    house.trial = SimpleNamespace(policy=None)
+    exchange = (await asked(house, asking())).exchange
+    assert exchange.refusal is None
+    assert isinstance(exchange.decision, Permit)
+    assert exchange.shadow == {"error": "AttributeError"}
+
+
+async def test_a_model_that_only_the_policy_on_trial_knows_is_on_record(several):
+    on_trial(several, ANYBODY)
+    flow = asking(chat() | {"model": "gpt"})
+    passage = entered(flow, "clinician")
+    passage.exchange.subject = replace(passage.exchange.subject, groups=("ward",))
+    await Access(several).request(flow)
+    assert passage.exchange.refusal.reason == "model-unknown"
+    assert passage.exchange.shadow["differs"] == ["newly-permitted"]
+
+
+async def test_what_no_policy_is_asked_about_the_one_on_trial_is_not_either(house):
+    on_trial(house, ANYBODY)
+    assert (await asked(house, asking(phi_unmask="x"))).exchange.shadow is None
 
 
 # -- bearers of the gateway's own -----------------------------------------------------------------------------------

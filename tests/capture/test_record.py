@@ -18,7 +18,13 @@ SECONDS = record.Seconds(total=1.23456789, first=0.5, upstream=1.2, gateway=0.03
 
 
 def test_a_request_record_says_who_what_and_why() -> None:
-    exchange = an_exchange(decision=PERMIT, found_in=Counter(PERSON=2), identifiers_in={"h2", "h1"}, revealed_in={"h1"})
+    exchange = an_exchange(
+        decision=PERMIT,
+        stated=("unmask",),
+        found_in=Counter(PERSON=2),
+        identifiers_in={"h2", "h1"},
+        revealed_in={"h1"},
+    )
     assert record.request_record(exchange, POLICY, ASKED, 512) == {
         "exchange": "ex-1",
         "session": "session-1",
@@ -30,6 +36,7 @@ def test_a_request_record_says_who_what_and_why() -> None:
         "method": "POST",
         "route": "chat-completions",
         "purpose": "treatment",
+        "stated": ["unmask"],
         "decision": {
             "verb": "permit",
             "rule": "clinicians-chat",
@@ -45,6 +52,13 @@ def test_a_request_record_says_who_what_and_why() -> None:
         "bytes": 512,
         "body": ASKED,
     }
+
+
+def test_what_a_policy_on_trial_says_is_on_record() -> None:
+    shadow = {"verb": "deny", "rule": None, "reason": "no-rule", "differs": ["newly-denied"]}
+    made = record.request_record(an_exchange(decision=PERMIT, shadow=shadow), POLICY, ASKED, 512)
+    assert made["shadow"] == shadow
+    assert "shadow" not in record.request_record(an_exchange(decision=PERMIT), POLICY, ASKED, 512)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, decide
+from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, conditions, decide, judge
+from phigate.policy.patterns import Prompt
 from tests.policies import policy, subject
 
 if TYPE_CHECKING:
@@ -279,3 +280,23 @@ def test_restore_needs_every_matching_permit_and_a_masked_prompt() -> None:
     both = ask(policy(back, plain), "researcher", "clinician")
     assert isinstance(both, Permit)
     assert not both.restore
+
+
+@settings(max_examples=120, deadline=None)
+@given(rules(), QUESTIONS)
+def test_who_knows_what_a_prompt_says_needs_no_prompt(of: list[str], question: dict[str, Any]) -> None:
+    """An answer depends on nothing of a prompt and its emergency header but what `conditions` lists."""
+    made, roles = policy(*of), frozenset(question["roles"])
+    asked = (made, roles, question["to"], question["model"])
+    found = conditions(*asked)
+    known = {each.patterns: Prompt(question["texts"]).matches(each.patterns) for each in found if each.patterns}
+    emergency = question["break_glass"] if any(each.emergency for each in found) else None
+    told = judge(*asked, PromptFacts((), question["unmask"], emergency), known.__getitem__)
+    assert told == put(made, question)
+
+
+def test_which_headers_were_sent_is_told_by_name() -> None:
+    assert PromptFacts(unmask="why", break_glass="help", justification="so").stated == (
+        *("break-glass", "justification", "unmask"),
+    )
+    assert PromptFacts().stated == ()

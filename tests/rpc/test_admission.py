@@ -1,5 +1,8 @@
 """One message of a call against a real policy: what goes on in its place, what is recorded, what is refused."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import pytest_asyncio
 from tritonclient.grpc import service_pb2 as pb
@@ -8,6 +11,7 @@ from phigate.dialect import kserve_grpc as kserve
 from phigate.exchange import Refusal, Scope, Subject
 from phigate.journal.writer import JournalDown
 from phigate.ledger import LedgerDown
+from phigate.policy.load import parse_policy
 from phigate.rpc.admission import Admission, Admitted, address_of
 from phigate.rpc.upstream import Address
 from tests import stage
@@ -307,3 +311,17 @@ async def test_headers_that_prove_nobody(house, sentence, fields, reason):
 async def test_an_address_is_what_was_written():
     assert address_of("grpcs://model.example:443").authority == "model.example:443"
     assert address_of("grpc://[::1]:8001").authority == "[::1]:8001"
+
+
+async def test_a_policy_on_trial_is_recorded_and_changes_nothing(house, recorded, monkeypatch):
+    nobody = stage.policy_text("{name: nobody, deny: ['*'], to: ['*']}")
+    policy = parse_policy(nobody.encode(), "shadow.yaml", Path())
+    monkeypatch.setattr(house, "trial", SimpleNamespace(policy=policy))
+    settled, _ = await asked(house, infer())
+    assert isinstance(settled, Admitted)
+    (record,) = recorded()
+    assert (record["shadow"]["verb"], record["shadow"]["differs"]) == ("deny", ["newly-denied"])
+    monkeypatch.setattr(house, "trial", SimpleNamespace(policy=None))
+    settled, _ = await asked(house, infer())
+    assert isinstance(settled, Admitted)
+    assert recorded()[-1]["shadow"] == {"error": "AttributeError"}

@@ -14,6 +14,7 @@ from phigate.access import replies
 from phigate.access.messages import Told
 from phigate.access.messages import read as hear
 from phigate.access.request import Asked, read
+from phigate.access.trial import guarded, tried
 from phigate.dialect import tree
 from phigate.dialect.known import dialect_of, spoken
 from phigate.exchange import Refusal
@@ -22,6 +23,7 @@ from phigate.identity import scope
 from phigate.ledger import LedgerDown
 from phigate.policy.decide import Deny, Permit, PromptFacts, decide
 from phigate.policy.schema import Target, Unknown
+from phigate.policy.verdict import Verdict, verdict, withheld
 from phigate.policy.words import MODEL_FREE_ACTIONS
 
 if TYPE_CHECKING:
@@ -84,6 +86,9 @@ class Access:
             or self._of_caller(passage)
             or self._decide(passage, asked)
         )
+        if self.house.trial is not None:
+            policy = self.house.trial.policy
+            exchange.shadow = guarded(lambda: _tried(policy, passage, asked, refused))
         return refused or (self._crowded(exchange.subject) if route.talk else None)
 
     def _of_caller(self, passage: flows.Passage) -> Refusal | None:
@@ -110,9 +115,9 @@ class Access:
     def _address(self, passage: flows.Passage, asked: Asked) -> Refusal | None:
         """Which model of the policy the name means, and where it stands."""
         exchange, policy, route = passage.exchange, self.house.policy, asked.route
-        if asked.model is None and asked.tree is None and route.model is None and route.action in MODEL_FREE_ACTIONS:
+        target = _named_model(policy, route, asked)
+        if target is None:
             return None
-        target = _meant(policy, route, asked.model)
         if not isinstance(target, Target):
             return replies.fault(404, "model-unknown" if isinstance(target, Unknown) else "model-ambiguous")
         exchange.target, passage.target, passage.decided_by = target.name, target, policy
@@ -130,30 +135,21 @@ class Access:
         exchange = passage.exchange
         if exchange.subject is None:
             raise ValueError("no subject")
-        stated = passage.fields
-        reasons = {name: headers.reason_text(stated[name]) for name in headers.REASON_HEADERS if name in stated}
-        if None in reasons.values():
+        facts = _facts(passage, asked)
+        if facts is None:
             return replies.fault(400, "reason-missing")
-        if b"phi-unmask" in reasons:
+        exchange.stated = facts.stated
+        if facts.unmask is not None:
             exchange.actions |= {"unmask"}
             if beyond := _beyond(exchange):
                 return beyond
-        dialect = spoken(asked.route)
-        facts = PromptFacts(
-            texts=tuple(tree.texts(asked.tree, dialect.request)) if asked.tree is not None else (),
-            unmask=reasons.get(b"phi-unmask"),
-            break_glass=reasons.get(b"phi-break-glass"),
-            justification=reasons.get(b"phi-justification"),
-        )
         decision = decide(
             self.house.policy, exchange.subject, exchange.actions, exchange.target, facts, (), time.time()
         )
         exchange.decision, passage.reasons = decision, facts
         if isinstance(decision, Deny):
             return replies.denied(decision)
-        return _content(
-            decision, readable=asked.readable, steers=asked.tree is not None and bool(dialect.steers(asked.tree))
-        )
+        return _content(decision, readable=asked.readable, steers=_steers(asked))
 
     # -- messages ---------------------------------------------------------------------------------------------------
 
@@ -241,6 +237,13 @@ def _meant(policy: Policy, route: Route, model: str | None) -> Target | Unknown 
     return policy.targets.speaking(protocol) if model is None else policy.resolve(model, protocol)
 
 
+def _named_model(policy: Policy, route: Route, asked: Asked) -> Target | Unknown | Ambiguous | None:
+    """The same for a request that may need none."""
+    if asked.model is None and asked.tree is None and route.model is None and route.action in MODEL_FREE_ACTIONS:
+        return None
+    return _meant(policy, route, asked.model)
+
+
 def _seen_as(decision: Any) -> tuple[Any, ...]:
     """What a permit makes of a connection's texts."""
     return (decision.mask, decision.prompt, decision.restore, decision.opaque, decision.steering)
@@ -248,13 +251,51 @@ def _seen_as(decision: Any) -> tuple[Any, ...]:
 
 def _content(decision: object, *, readable: bool, steers: bool) -> Refusal | None:
     """What of a request's content a permit does not let through."""
-    if not isinstance(decision, Permit):
+    reason = withheld(decision, readable=readable, steers=steers)
+    return replies.fault(415 if reason == "content-unreadable" else 400, reason) if reason else None
+
+
+def _facts(passage: flows.Passage, asked: Asked) -> PromptFacts | None:
+    """What the rules may look at besides who, what and which model; None where a header says no reason."""
+    stated = passage.fields
+    reasons = {name: headers.reason_text(stated[name]) for name in headers.REASON_HEADERS if name in stated}
+    if None in reasons.values():
         return None
-    if not readable and not decision.opaque:
-        return replies.fault(415, "content-unreadable")
-    if steers and decision.mask.hides and not decision.steering:
-        return replies.fault(400, "steering-refused")
-    return None
+    dialect = spoken(asked.route)
+    return PromptFacts(
+        texts=tuple(tree.texts(asked.tree, dialect.request)) if asked.tree is not None else (),
+        unmask=reasons.get(b"phi-unmask"),
+        break_glass=reasons.get(b"phi-break-glass"),
+        justification=reasons.get(b"phi-justification"),
+    )
+
+
+def _tried(policy: Policy, passage: flows.Passage, asked: Asked, refused: Refusal | None) -> dict[str, Any] | None:
+    """What a policy on trial makes of a request that the real one was asked about, or knew no such model of."""
+    exchange, route, facts = passage.exchange, asked.route, passage.reasons
+    actions, steers = exchange.actions, _steers(asked)
+    if exchange.decision is not None:
+        real = verdict(exchange.decision, readable=asked.readable, steers=steers)
+    elif refused is not None and refused.reason in {"model-unknown", "model-ambiguous"}:
+        real, facts = Verdict("deny", None, refused.reason), _facts(passage, asked)
+    else:
+        return None
+    if exchange.subject is None or facts is None:
+        return None
+    return tried(
+        policy,
+        real,
+        subject=exchange.subject,
+        actions=actions | {"unmask"} if facts.unmask is not None else actions,
+        meant=lambda of: _named_model(of, route, asked),
+        facts=facts,
+        readable=asked.readable,
+        steers=steers,
+    )
+
+
+def _steers(asked: Asked) -> bool:
+    return asked.tree is not None and bool(spoken(asked.route).steers(asked.tree))
 
 
 def _beyond(exchange: Exchange) -> Refusal | None:

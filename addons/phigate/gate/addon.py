@@ -93,6 +93,7 @@ class Refuse:
             ledger=options.phi_ledger,
             keys=options.phi_keys,
             addresses=here,
+            shadow=options.phi_shadow,
         )
         self._metadata = protected_resource(here.url, here.console)
         self.house.observers = Observers(ctx.master)
@@ -117,6 +118,8 @@ class Refuse:
             house.journal.path,
             ctx.options.phi_console or "off",
         )
+        if house.trial is not None:
+            logger.info("policy %s is on trial", house.trial.policy.sha256[:12])
         local = [rule.issuer for rule in house.policy.issuers if rule.issuer.startswith("http:")]
         if local and house.addresses.url is None:
             logger.warning("the policy believes %s, on this machine; this gateway is open to others", ", ".join(local))

@@ -45,6 +45,12 @@ class PromptFacts:
     break_glass: str | None = None
     justification: str | None = None
 
+    @property
+    def stated(self) -> tuple[str, ...]:
+        """Which of the caller's headers give a reason, by their names in records."""
+        headers = {"break-glass": self.break_glass, "justification": self.justification, "unmask": self.unmask}
+        return tuple(name for name, reason in headers.items() if reason is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Permit:
@@ -92,12 +98,45 @@ def decide(  # noqa: PLR0917  # the order of the words of the question, the same
     now: float,  # noqa: ARG001  # only grants are bound to time
 ) -> Permit | Hold | Deny:
     """Combine every rule that matches; `model` is the name Policy.resolve gave, None where the action has none."""
+    return judge(policy, subject.roles, actions, model, facts, Prompt(facts.texts).matches)
+
+
+def judge(  # noqa: PLR0917  # as above
+    policy: Policy,
+    roles: frozenset[str],
+    actions: frozenset[str],
+    model: str | None,
+    facts: PromptFacts,
+    says: Callable[[tuple[Any, ...]], bool],
+) -> Permit | Hold | Deny:
+    """The same, where `says` tells whether one of these patterns is found in the prompt; its texts are not looked at.
+
+    For those who know that of a prompt without having it.
+    """
     index = _index(policy)
-    prompt = Prompt(facts.texts)
-    matched = [
-        found for found in index.candidates(subject.roles, actions) if found.matches(model, prompt, facts.break_glass)
-    ]
+    matched = [found for found in index.candidates(roles, actions) if found.matches(model, says, facts.break_glass)]
     return _refused(matched, actions, model, facts) or _held(matched) or index.permit(matched)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A rule that may match by what the prompt says; `emergency`: only with the header of break-glass."""
+
+    rule: str
+    patterns: tuple[Any, ...]
+    emergency: bool
+
+
+def conditions(
+    policy: Policy, roles: frozenset[str], actions: frozenset[str], model: str | None
+) -> tuple[Condition, ...]:
+    """What of a prompt, and of its headers, the answer of `judge` to this question may depend on."""
+    found = (each for each in _index(policy).candidates(roles, actions) if each.about(model))
+    return tuple(
+        Condition(each.rule.name, each.patterns, each.verb == "break_glass")
+        for each in found
+        if each.patterns or each.verb == "break_glass"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +149,11 @@ class _Found:
     models: frozenset[str]
     patterns: tuple[Any, ...]
 
-    def matches(self, model: str | None, prompt: Prompt, break_glass: str | None) -> bool:
+    def matches(self, model: str | None, says: Callable[[tuple[Any, ...]], bool], break_glass: str | None) -> bool:
         return (
             bool(self.about(model))
             and (self.verb != "break_glass" or _stated(break_glass))
-            and (not self.patterns or prompt.matches(self.patterns))
+            and (not self.patterns or says(self.patterns))
         )
 
     def about(self, model: str | None) -> frozenset[str]:

@@ -394,6 +394,11 @@ class Policy(Section):
     def targets(self) -> Targets:
         return Targets(self.models)
 
+    @cached_property
+    def trusted(self) -> frozenset[str]:
+        """Whose subjects it knows: the names of its issuers and of its SAML identity providers."""
+        return frozenset([*(each.issuer for each in self.issuers), *(each.entity_id for each in self.saml)])
+
     def roles_of(self, groups: Iterable[str]) -> frozenset[str]:
         """The roles that any of these groups holds; a group the policy does not name gives none."""
         return frozenset().union(*(self.group_roles.get(group, ()) for group in groups))

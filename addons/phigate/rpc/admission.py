@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from phigate.access import replies
+from phigate.access.trial import guarded, tried
 from phigate.approval.replies import held
 from phigate.capture.record import request_record
 from phigate.dialect import kserve_grpc as kserve
@@ -35,6 +36,7 @@ from phigate.ledger import LedgerDown
 from phigate.masking.restore import StandIns
 from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, decide
 from phigate.policy.schema import Target, Unknown
+from phigate.policy.verdict import verdict, withheld
 from phigate.rpc import texts
 from phigate.rpc.answers import Asked
 from phigate.rpc.upstream import Address
@@ -317,18 +319,37 @@ class _Message:
             break_glass=reasons.get(b"phi-break-glass"),
             justification=reasons.get(b"phi-justification"),
         )
+        exchange.stated = facts.stated
         decision = decide(self._policy, exchange.subject, exchange.actions, exchange.target, facts, (), time.time())
         exchange.decision = decision
+        message = self._infer
+        readable = message is None or kserve.readable(message)
+        steers = message is not None and bool(kserve.steers(message))
+        if (trial := self._house.trial) is not None:
+            policy = trial.policy
+            exchange.shadow = guarded(lambda: self._tried(policy, facts, readable=readable, steers=steers))
         if isinstance(decision, Deny):
             return replies.denied(decision)
         if isinstance(decision, Hold):
             return held(decision)
-        message = self._infer
-        if message is not None and not decision.opaque and not kserve.readable(message):
-            return replies.fault(415, "content-unreadable")
-        if message is not None and decision.mask.hides and not decision.steering and kserve.steers(message):
-            return replies.fault(400, "steering-refused")
-        return None
+        reason = withheld(decision, readable=readable, steers=steers)
+        return replies.fault(415 if reason == "content-unreadable" else 400, reason) if reason else None
+
+    def _tried(self, policy: Policy, facts: PromptFacts, *, readable: bool, steers: bool) -> dict[str, Any] | None:
+        """What a policy on trial makes of what the real one was asked about."""
+        exchange = self._exchange
+        if exchange.subject is None:
+            return None
+        return tried(
+            policy,
+            verdict(exchange.decision, readable=readable, steers=steers),
+            subject=exchange.subject,
+            actions=exchange.actions,
+            meant=lambda of: of.resolve(exchange.model) if exchange.model else None,
+            facts=facts,
+            readable=readable,
+            steers=steers,
+        )
 
     def _mask(self) -> None:
         exchange, decision = self._exchange, self._exchange.decision
