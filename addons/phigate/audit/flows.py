@@ -1,0 +1,144 @@
+"""Exchanges of a journal as flows: the records of one exchange in, one drawing out, for mitmproxy's own tools.
+
+A flow is drawn from the masked bodies alone. Nothing is in it that the journal does not hold: no header of the request
+or of the answer, no upstream, no answer where none is on record; its path is the route's own, its host the name of the
+gateway. A streamed answer is the text that it said, not the events that said it. Pure; records may have been changed
+by anybody, so a field of another shape than ours counts as missing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from phigate.dialect import kserve_grpc
+from phigate.dialect.known import ROUTES
+from phigate.host.drawn import Answer, Drawing, Message
+from phigate.host.recorded import metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+type Record = Mapping[str, Any]
+
+_PATHS = {route.name: route.path for route in ROUTES} | {call.name: path for path, call in kserve_grpc.METHODS.items()}
+UNKNOWN = "/(unknown)"
+"""The path of a route that this version does not know: a policy's own, or none."""
+MADE = "Made from the journal: masked bodies, times and decisions as recorded; headers and upstream are not on record."
+
+
+def drawing(records: Iterable[Record]) -> Drawing | None:
+    """The flow of one exchange; `records` are all of its records, in order; None where nobody recorded who asked."""
+    by_kind: dict[str, list[Record]] = {}
+    for record in records:
+        by_kind.setdefault(str(record.get("kind")), []).append(record)
+    asked = next(iter(by_kind.get("request") or by_kind.get("hold") or ()), None)
+    if asked is None:
+        return None
+    answered = next(iter(by_kind.get("response") or by_kind.get("recovered") or ()), None)
+    pieces = by_kind.get("part", [])
+    client, started = _part(asked, "client"), _time(asked)
+    return Drawing(
+        exchange=_text(asked, "exchange"),
+        method=_text(asked, "method") or "POST",
+        path=_PATHS.get(_text(asked, "route"), UNKNOWN),
+        host=_text(asked, "instance") or "phigate",
+        time=started,
+        body=_body(asked, pieces, "caller"),
+        client=_text(client, "ip"),
+        agent=_text(client, "agent"),
+        answer=_answer(answered, pieces, started),
+        messages=tuple(map(_message, by_kind.get("message", ()))),
+        refused=_refused(asked, answered),
+        comment=f"{caption(asked, answered)}\n{MADE}",
+        metadata=metadata(asked, answered, made="journal", time=started),
+    )
+
+
+def caption(asked: Record, answered: Record | None) -> str:
+    """Who, what was decided, how it ended, what was found: one line, as mitmweb shows it beside the flow."""
+    subject = _part(asked, "subject")
+    who = f"{_text(subject, 'id') or 'nobody'} ({', '.join(_texts(subject, 'roles')) or 'no role'})"
+    decided = _part(asked, "decision")
+    said = " ".join(filter(None, (_text(decided, "verb"), _text(decided, "reason"), _text(decided, "rule"))))
+    found = dict(_counts(asked))
+    for entity, count in _counts(answered or {}):
+        found[entity] = found.get(entity, 0) + count
+    counts = ", ".join(f"{entity} {count}" for entity, count in sorted(found.items())) or "nothing found"
+    ended = [_text(answered, "outcome")] if answered and answered.get("outcome") != "complete" else []
+    return " | ".join([who, said, *ended, counts])
+
+
+def _refused(asked: Record, answered: Record | None) -> str | None:
+    """Why the model did not answer, in the words of the record."""
+    decided = _part(asked, "decision")
+    verb = _text(decided, "verb")
+    if verb != "permit":
+        return " ".join(filter(None, (verb, _text(decided, "reason")))) or "no decision"
+    if answered is not None and _status(answered) is None:
+        return _text(answered, "outcome") or "no answer"
+    return None
+
+
+def _answer(answered: Record | None, pieces: Iterable[Record], started: float) -> Answer | None:
+    status = _status(answered) if answered else None
+    if answered is None or status is None:
+        return None
+    last = _time(answered) or started
+    first = _part(answered, "seconds").get("first")
+    begun = started + first if isinstance(first, int | float) and 0 <= first <= last - started else last
+    return Answer(status, _body(answered, pieces, "model"), begun, last)
+
+
+def _status(answered: Record) -> int | None:
+    status = answered.get("status")
+    return status if isinstance(status, int) and 100 <= status <= 599 else None
+
+
+def _body(record: Record, pieces: Iterable[Record], side: str) -> Any:
+    """A record's body; where its text stands in parts, these put together, and read as JSON where they are that."""
+    texts = [_text(piece, "body") for piece in pieces if piece.get("side", "model") == side]
+    if not texts:
+        return record.get("body")
+    text = "".join(texts)
+    if record.get("streamed"):
+        return text
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return text
+
+
+def _message(record: Record) -> Message:
+    return Message(record.get("from") == "caller", record.get("body"), _time(record))
+
+
+def _counts(record: Record) -> Iterator[tuple[str, int]]:
+    for entity, count in _part(record, "findings").items():
+        if isinstance(count, int):
+            yield entity, count
+
+
+def _time(record: Record) -> float:
+    """Seconds since the epoch; 0 where a record tells no time."""
+    try:
+        return datetime.fromisoformat(_text(record, "ts")).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def _part(record: Record, name: str) -> Record:
+    part = record.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _text(record: Record, name: str) -> str:
+    text = record.get(name)
+    return text if isinstance(text, str) else ""
+
+
+def _texts(record: Record, name: str) -> list[str]:
+    texts = record.get(name)
+    return [text for text in texts if isinstance(text, str)] if isinstance(texts, list) else []
