@@ -26,7 +26,7 @@ from phigate.gate import replies
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    from phigate.capture.record import Outcome
+    from phigate.capture.record import Fields, Outcome
     from phigate.dialect.codecs import Codec
     from phigate.dialect.routes import Match, Route
 
@@ -134,6 +134,8 @@ class Passage:
     """Messages go to and fro."""
     ending: bool = False
     """The record of the answer is being written."""
+    records: dict[str, Fields] = field(default_factory=dict)
+    """The fields of the records `request` and `response`, once they are written."""
     shadow: http.HTTPFlow | None = None
     onward: tuple[object, ...] | None = None
     released: tuple[object, ...] | None = None

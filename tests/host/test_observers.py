@@ -7,7 +7,9 @@ from mitmproxy import flow as mitmproxy_flow
 from mitmproxy import io
 from mitmproxy.addons import dumper, view
 
+from phigate.capture.addon import Capture
 from phigate.exchange import Refusal, Subject
+from phigate.flows import Message
 from phigate.host.observers import Observers, _name, caption, paint
 from phigate.masking.addon import Masking
 from tests.stage import answered, asking, bearer, entered, meet, mitmproxy, permitted, released
@@ -115,6 +117,39 @@ async def test_a_shadow_of_an_answer_shows_the_masked_answer(house):
     assert leaks(everything_in(shadow)) == []
     assert "furosemide 40 mg" in shadow.response.text
     assert shadow.marked == ":white_check_mark:"
+
+
+async def test_a_shadow_knows_who_asked_and_what_was_decided_once_that_is_on_record(house):
+    flow = secretly()
+    passage = await shown(house, flow)
+    passage.shadow = paint(passage, flow)
+    assert "phigate" not in passage.shadow.metadata
+    await meet(Capture(house), "request", flow)
+    kept = paint(passage, flow).metadata["phigate"]
+    assert (kept["made"], kept["time"], kept["response"]) == ("live", passage.exchange.started, None)
+    asked = kept["request"]
+    assert (asked["subject"]["id"], asked["subject"]["roles"], asked["action"]) == ("ada", ["clinician"], ["chat"])
+    assert (asked["decision"]["verb"], asked["decision"]["rule"]) == ("permit", "care")
+    assert asked["policy"] == house.policy.sha256
+    assert "body" not in asked
+    assert leaks(everything_in(passage.shadow)) == []
+
+
+async def test_a_shadow_shows_the_messages_of_a_websocket(house):
+    with mitmproxy(seen := view.View()) as context:
+        house.observers = Observers(context.master)
+        flow = secretly()
+        passage = await shown(house, flow)
+        said = Message(True, True, CANARY_TEXT.encode(), shown={"type": "x", "text": "[PERSON]"})
+        house.observers.hear(passage, said)
+        house.observers.show(passage, flow)
+        house.observers.hear(passage, said)
+        house.observers.hear(passage, Message(False, True, CANARY_TEXT.encode(), shown="[MRN]"))
+        house.observers.hear(passage, Message(False, True, CANARY_TEXT.encode()))
+        (shadow,) = seen
+    got = [(each.from_client, each.content) for each in shadow.websocket.messages]
+    assert got == [(True, b'{"type":"x","text":"[PERSON]"}'), (False, b"[MRN]")]
+    assert leaks(everything_in(shadow)) == []
 
 
 async def test_a_shadow_of_a_stream_shows_its_text(house):

@@ -66,11 +66,12 @@ class Capture:
         target, exchange.target = exchange.target, passage.model_shown
         try:
             size = len(flow.request.data.content or b"")
-            receipt = journal.append("request", request_record(exchange, self.house.policy.sha256, body, size))
+            fields = request_record(exchange, self.house.policy.sha256, body, size)
+            receipt = journal.append("request", fields)
         finally:
             exchange.target = target
         await journal.durable(receipt)
-        exchange.recorded = True
+        exchange.recorded, passage.records["request"] = True, fields
 
     async def response(self, flow: HTTPFlow) -> None:
         passage = flows.passage_of(flow)
@@ -117,6 +118,7 @@ class Capture:
             message.recorded = False
         if not message.recorded:
             message.outcome, message.refusal = "unrecorded", UNRECORDED
+        self.house.observers.hear(passage, message)
 
     def _message(self, exchange: str, message: flows.Message) -> Fields:
         return message_record(
@@ -171,7 +173,7 @@ class Capture:
         try:
             journal = self.house.journal
             await journal.durable(journal.append("response", fields))
-            exchange.finished = True
+            exchange.finished, passage.records["response"] = True, fields
         except (JournalDown, Unrecordable):
             passage.outcome, exchange.refusal = "unrecorded", UNRECORDED
 

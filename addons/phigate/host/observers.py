@@ -9,15 +9,18 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from mitmproxy import http
+from mitmproxy.websocket import WebSocketData, WebSocketMessage
+from wsproto.frame_protocol import Opcode
 
 from phigate.dialect.known import dialect_of
+from phigate.host import drawn
+from phigate.host.recorded import KEY, metadata
 
 if TYPE_CHECKING:
     from mitmproxy.master import Master
 
-    from phigate.flows import Passage
+    from phigate.flows import Message, Passage
 
 STAY = frozenset(
     {"core", "block", "proxyserver", "scriptloader", "nextlayer", "tlsconfig", "errorcheck", "termlog", "keepserving"}
@@ -70,6 +73,17 @@ class Observers:
         if over:
             self._finish(shadow)
 
+    def hear(self, passage: Passage, message: Message) -> None:
+        """Show one message of a WebSocket, masked."""
+        shadow = passage.shadow
+        if shadow is None or not self.watching or message.shown is None:
+            return
+        shadow.websocket = shadow.websocket or WebSocketData()
+        said = WebSocketMessage(Opcode.TEXT, message.from_client, drawn.content(message.shown), time.time())
+        shadow.websocket.messages.append(said)
+        if self._view is not None:
+            self._view.update([shadow])
+
     def _finish(self, shadow: http.HTTPFlow) -> None:
         if self._save is not None:
             self._save.save_flow(shadow)
@@ -100,11 +114,15 @@ def paint(passage: Passage, flow: http.HTTPFlow) -> http.HTTPFlow:
     if passage.shadow is None:
         shadow.request = _request(passage, flow)
         shadow.metadata = {"phi_exchange": exchange.id}
+    if asked := passage.records.get("request"):
+        shadow.metadata[KEY] = metadata(asked, passage.records.get("response"), made="live", time=exchange.started)
     refusal = exchange.refusal
     if refusal is not None or exchange.finished:
         status = refusal.status if refusal else passage.status
         error = dialect_of(exchange.dialect).error
-        content = error(status, refusal.reason, refusal.message, None) if refusal else _bytes(passage.answer_shown)
+        content = (
+            error(status, refusal.reason, refusal.message, None) if refusal else drawn.content(passage.answer_shown)
+        )
         kind = "text/plain" if isinstance(passage.answer_shown, str) and not refusal else "application/json"
         shadow.response = http.Response.make(status, content, {"content-type": kind, "phi-exchange": exchange.id})
     if flow.error is not None:
@@ -118,7 +136,7 @@ def _request(passage: Passage, flow: http.HTTPFlow) -> http.Request:
     exchange, data = passage.exchange, flow.request.data
     headers = http.Headers(content_type="application/json", phi_exchange=exchange.id)
     path = (passage.route.path if passage.route else "/(unknown)").encode()
-    content = _bytes(passage.prompt_shown)
+    content = drawn.content(passage.prompt_shown)
     headers["host"] = f"{data.host}:{data.port}"
     return http.Request(
         data.host,
@@ -134,12 +152,6 @@ def _request(passage: Passage, flow: http.HTTPFlow) -> http.Request:
         data.timestamp_start,
         time.time(),
     )
-
-
-def _bytes(shown: Any) -> bytes:
-    if shown is None:
-        return b""
-    return shown.encode() if isinstance(shown, str) else orjson.dumps(shown)
 
 
 def caption(passage: Passage) -> str:
