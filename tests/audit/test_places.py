@@ -1,7 +1,7 @@
 import pytest
-import zstandard
 
 from phigate.audit import places
+from phigate.journal import zst
 
 LINES = [b"%d %s\n" % (n, b"x" * (n * 37 % 500)) for n in range(3000)]
 OFFSETS = [sum(map(len, LINES[:n])) for n in range(len(LINES))]
@@ -16,12 +16,8 @@ def path(request, tmp_path):
         return path
     path = tmp_path / "gw.jsonl.zst"
     step = len(whole) if request.param == "one frame" else 100_000
-    path.write_bytes(b"".join(zstandard.compress(whole[start : start + step]) for start in range(0, len(whole), step)))
+    path.write_bytes(b"".join(zst.packed(whole[start : start + step] for start in range(0, len(whole), step))))
     return path
-
-
-def test_a_file_has_one_name_whatever_its_form(path):
-    assert places.plain_name(path) == "gw.jsonl"
 
 
 def test_lines_are_found_at_their_places(path):
@@ -34,8 +30,5 @@ def test_behind_the_end_there_is_less(path):
     assert list(places.lines_at(path, [(end - 2, 10), (end + 100, 10)])) == [LINES[-1][-2:], b""]
 
 
-def test_reading_goes_on_behind_what_is_skipped(path):
-    with places.opened(path) as (plain, file):
-        places.skip(plain, OFFSETS[2000])
-        assert plain.readlines() == LINES[2000:]
-        assert file.tell() == path.stat().st_size
+def test_its_size_is_the_plain_one(path):
+    assert places.size_of(path) == sum(map(len, LINES))

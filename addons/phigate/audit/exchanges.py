@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-import zstandard
-
 from phigate.audit import places
 from phigate.audit.index import Index, IndexFault
-from phigate.journal import chain, read
+from phigate.journal import chain, read, zst
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +92,7 @@ def _read(index: Index, ids: str, params: dict[str, Any]) -> Iterator[dict[str, 
         f" WHERE exchange_id IN ({ids}) ORDER BY file.instance, file.first_seq, file.name, offset",
         params,
     )
-    paths = {places.plain_name(file.path): file.path for file in read.files(index.folder)}
+    paths = {file.name: file.path for file in read.files(index.folder)}
     for name, rows in groupby(found, key=lambda row: str(row[0])):
         wanted = [tuple(row) for row in rows]
         yield from _lines(name, paths.get(name), wanted)
@@ -110,7 +108,7 @@ def _lines(name: str, path: Path | None, wanted: list[tuple[Any, ...]]) -> Itera
             if record is None or (record.get("exchange"), record["kind"]) != (exchange, kind):
                 raise IndexFault(_changed(name))
             yield record
-    except (OSError, zstandard.ZstdError):
+    except (OSError, zst.Damaged):
         raise IndexFault(_changed(name)) from None
 
 

@@ -13,15 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import zstandard
-
 from phigate.audit import places
 from phigate.audit.intake import Intake
-from phigate.journal import chain, read
+from phigate.journal import chain, read, zst
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from phigate.journal.read import JournalFile
@@ -57,7 +55,7 @@ class Upkeep:
         self._done = self._total = 0
 
     def run(self) -> None:
-        files = {places.plain_name(file.path): file for file in read.files(self._folder)}
+        files = {file.name: file for file in read.files(self._folder)}
         known = self._known()
         gone = [each for name, each in known.items() if name not in files or self._other(each, files[name].path)]
         if gone:
@@ -66,7 +64,7 @@ class Upkeep:
                 del known[each.name]
         done = {name for name, each in known.items() if each.whole}
         due = [(file, known.get(name)) for name, file in files.items() if name not in done]
-        self._total = sum(file.path.stat().st_size for file, _ in due)
+        self._total = sum(_size(file.path) - (state.bytes if state else 0) for file, state in due)
         for file, state in due:
             self._read_on(file, state)
 
@@ -85,7 +83,7 @@ class Upkeep:
             return path.stat().st_size < known.bytes
         try:
             (line,) = places.lines_at(path, [(known.tail, known.bytes - known.tail)])
-        except (OSError, zstandard.ZstdError):
+        except (OSError, zst.Damaged):
             return True
         if chain.digest(line) != known.last:
             return True
@@ -132,47 +130,52 @@ class Upkeep:
 
     def _read_on(self, file: JournalFile, known: _Known | None) -> None:
         """Read what is new of a file, as one transaction."""
-        size, started = file.path.stat().st_size, self._done
-        if known is not None and known.bytes == size and file.path.suffix != places.COMPRESSED:
-            self._done += size
+        compressed = file.path.suffix == zst.SUFFIX
+        if known is not None and known.bytes == file.path.stat().st_size and not compressed:
             return
         self._db.execute("BEGIN IMMEDIATE")
         state = known or self._new(file)
         intake = Intake(self._db)
-        try:
-            self._lines(file.path, state, intake)
-        except zstandard.ZstdError:
-            self._flaw(state, "torn", 0)
+        self._lines(file, state, intake)
         intake.flush()
         stat = _stat(file.path)
-        whole = file.path.suffix == places.COMPRESSED or (state.whole and file.path.stat().st_size == state.bytes)
+        whole = compressed or (state.whole and file.path.stat().st_size == state.bytes)
         self._db.execute(
             "UPDATE file SET bytes = ?, lines = ?, last = ?, whole = ?, tail = ?, stat = ? WHERE id = ?",
             (state.bytes, state.lines, state.last, whole, state.tail, stat, state.id),
         )
         self._db.execute("COMMIT")
-        self._done = started + size
 
     def _new(self, file: JournalFile) -> _Known:
-        name = places.plain_name(file.path)
         made = self._db.execute(
             "INSERT INTO file(name, instance, first_seq, bytes, lines, last, whole) VALUES(?, ?, ?, 0, 0, ?, 0)",
-            (name, file.instance, file.seq, chain.ZEROS),
+            (file.name, file.instance, file.seq, chain.ZEROS),
         )
-        return _Known(made.lastrowid or 0, name)
+        return _Known(made.lastrowid or 0, file.name)
 
-    def _lines(self, path: Path, state: _Known, intake: Intake) -> None:
-        started, number = self._done, 0
-        with places.opened(path) as (plain, file):
-            places.skip(plain, state.bytes)
+    def _lines(self, file: JournalFile, state: _Known, intake: Intake) -> None:
+        number, last = 0, b""
+        try:
+            for line in self._whole_lines(file, state):
+                self._line(line, state, intake)
+                number, last = number + 1, line
+                self._done += len(line)
+                if number % REPORT == 0 and self._progress is not None:
+                    self._progress(self._done, max(self._done, self._total))
+        except zst.Damaged:
+            self._flaw(state, "damaged", 0)
+        if last:
+            state.last, state.tail = chain.digest(last), state.bytes - len(last)
+
+    def _whole_lines(self, file: JournalFile, state: _Known) -> Iterator[bytes]:
+        """The lines behind those that are known; one that is not whole (yet) is told and left for another time."""
+        with read.opened(file.path) as plain:
+            plain.seek(state.bytes)
             while line := plain.readline(chain.MAX_LINE):
                 if not line.endswith(b"\n") and len(line) < chain.MAX_LINE:
-                    self.flaws.append(read.Flaw(path.name, state.lines + 1, "torn", len(line)))
+                    self.flaws.append(read.Flaw(file.name, state.lines + 1, "torn", len(line)))
                     return
-                self._line(line, state, intake)
-                number += 1
-                if number % REPORT == 0 and self._progress is not None:
-                    self._progress(started + file.tell(), self._total)
+                yield line
 
     def _line(self, line: bytes, state: _Known, intake: Intake) -> None:
         record = chain.parse(line)
@@ -181,12 +184,19 @@ class Upkeep:
         else:
             intake.add(record, state.id, state.bytes, len(line))
         state.whole = record is not None and record["kind"] == "closed"
-        state.last, state.tail = chain.digest(line), state.bytes
         state.bytes += len(line)
         state.lines += line.endswith(b"\n")
 
     def _flaw(self, state: _Known, reason: str, size: int) -> None:
         self._db.execute("INSERT INTO flaw VALUES(?, ?, ?, ?)", (state.id, state.lines + 1, reason, size))
+
+
+def _size(path: Path) -> int:
+    """Bytes of the plain file, for the bar."""
+    try:
+        return places.size_of(path)
+    except zst.Damaged:
+        return 0
 
 
 def _stat(path: Path) -> str:
