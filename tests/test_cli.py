@@ -2,7 +2,6 @@
 
 import json
 import threading
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -12,10 +11,8 @@ from people import policy_for
 from phigate import __version__
 from phigate.exchange import Scope
 from phigate.identity import grants, saml
-from phigate.journal.writer import open_journal
 from tests.command import GOOD, OWN, file_of, phigate
 from tests.identity import forge
-from tests.journal.samples import request, response
 from tests.traffic import leaks
 
 
@@ -105,77 +102,6 @@ def test_the_detectors_that_a_policy_names_are_checked_with_their_samples(tmp_pa
     done = phigate("check", policy)
     assert (done.exit_code, done.stdout.count("\n")) == (1, 1)
     assert done.stderr.startswith(f"{own}:3: detectors[shoe].pattern: is not a pattern that can be run: ")
-
-
-# -- the journal ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def journal(tmp_path):
-    """A folder that a real journal wrote: two sessions, one of them cut off."""
-    written = open_journal(tmp_path / "journal", "gw", lambda: datetime.now(UTC))
-    written.append("request", request("ex-1", session="se-1", name="ada"))
-    written.append("response", response("ex-1"))
-    written.append("request", request("ex-2", session="se-2", name="grace", verb="deny"))
-    written.close("test over")
-    return tmp_path / "journal"
-
-
-def test_sessions_as_a_table(journal):
-    done = phigate("sessions", "--journal", journal)
-    assert (done.exit_code, done.stderr) == (0, "")
-    assert all(said in done.stdout for said in ("se-1", "ada", "se-2", "grace"))
-    assert done.stdout.index("se-2") < done.stdout.index("se-1")
-
-
-def test_sessions_as_json_lines(journal):
-    found = [json.loads(line) for line in phigate("sessions", "--json", "--journal", journal).stdout.splitlines()]
-    assert [(one["session"], one["subject"], one["exchanges"]) for one in found] == [
-        ("se-2", "grace", 1),
-        ("se-1", "ada", 1),
-    ]
-    assert found[1]["findings"] == {"PERSON": 1, "MRN": 2}
-
-
-def test_sessions_of_one_subject(journal):
-    done = phigate("sessions", "--json", "--subject", "ada", "--journal", journal)
-    assert [json.loads(line)["session"] for line in done.stdout.splitlines()] == ["se-1"]
-
-
-def test_an_exchange_is_shown_from_both_sides(journal):
-    done = phigate("show", "ex-1", "--journal", journal)
-    assert done.exit_code == 0
-    assert all(said in done.stdout for said in ("ada", "permit", "complete", "Summarise the stay of"))
-    assert "grace" not in done.stdout
-
-
-def test_a_session_is_shown_by_its_exchanges(journal):
-    done = phigate("show", "se-2", "--journal", journal)
-    assert done.exit_code == 0
-    assert "ex-2" in done.stdout
-    assert "ex-1" not in done.stdout
-
-
-def test_an_id_that_nobody_knows(journal):
-    done = phigate("show", "ex-9", "--journal", journal)
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert "knows no exchange" in done.stderr
-
-
-def test_a_torn_line_is_told_and_the_others_are_shown(journal):
-    (file,) = journal.glob("*.jsonl")
-    file.write_bytes(file.read_bytes() + b'{"seq":')
-    done = phigate("sessions", "--journal", journal)
-    assert done.exit_code == 0
-    assert done.stderr == f"{file.name}:6: torn\n"
-    assert "se-1" in done.stdout
-
-
-@pytest.mark.parametrize("command", [["sessions"], ["show", "ex-1"]], ids=["sessions", "show"])
-def test_a_folder_that_is_not_there(tmp_path, command):
-    done = phigate(*command, "--journal", tmp_path / "missing")
-    assert done.exit_code == 1
-    assert done.stderr == f"{tmp_path / 'missing'}: no such folder\n"
 
 
 # -- whoami ---------------------------------------------------------------------------------------------------------

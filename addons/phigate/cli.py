@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import httpx
-import orjson
 import typer
 from rich.text import Text
 
 from phigate import __version__, text
-from phigate.audit import sessions, show
+from phigate.audit import sessions_command, show
 from phigate.conformance.command import conformance
-from phigate.house import ROOT
 from phigate.identity import grants
 from phigate.identity.bearer import check as check_bearer
 from phigate.identity.explain import Explained, explain
@@ -28,7 +26,6 @@ from phigate.identity.introspect import Introspector, opaque
 from phigate.identity.keys import Keys
 from phigate.identity.outcome import Believed, KeysNeeded, Refused, Unavailable
 from phigate.identity.strict import Parts, read_bearer, read_object, to_base64url
-from phigate.journal import read
 from phigate.masking.operators import samples
 from phigate.policy.cases import run_cases
 from phigate.policy.load import PolicyFaults, read_file
@@ -41,8 +38,6 @@ if TYPE_CHECKING:
     from phigate.policy.schema import Issuer, Policy
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-JournalFolder = Annotated[Path, typer.Option("--journal", help="The folder of the journal.")]
-JOURNAL = ROOT / "var" / "journal"
 
 
 @app.callback(invoke_without_command=True)
@@ -274,55 +269,8 @@ for command in (text.scan, text.mask, text.evaluate, conformance):
 
 # -- the journal ----------------------------------------------------------------------------------------------------
 
-
-@app.command(name="sessions")
-def list_sessions(
-    journal: JournalFolder = JOURNAL,
-    subject: Annotated[str | None, typer.Option(help="Only this subject's.")] = None,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines instead of a table.")] = False,
-) -> None:
-    """List the sessions in the journal, the latest first."""
-    _folder(journal)
-    found = sessions.latest(journal, sessions.Wanted(subject=subject), note=_flaw)
-    if as_json:
-        for summary in found:
-            sys.stdout.buffer.write(orjson.dumps(summary, default=_plain) + b"\n")
-    else:
-        out.print(show.sessions_table(found))
-
-
-@app.command(name="show")
-def show_exchange(
-    exchange: Annotated[str, typer.Argument(help="The id from the header `phi-exchange`, or of a session.")],
-    journal: JournalFolder = JOURNAL,
-) -> None:
-    """Show one exchange: who, what, the decision, what was found, and both sides as the journal holds them.
-
-    The id of a session lists its exchanges.
-    """
-    _folder(journal)
-    if records := read.exchange(journal, exchange, note=_flaw):
-        out.print(show.exchange_view(records))
-    elif asked := [entry.record for entry in read.records(journal) if entry.record.get("session") == exchange]:
-        out.print(show.exchanges_table(asked))
-    else:
-        raise fail("the journal knows no exchange and no session of this id")
-
-
-def _folder(journal: Path) -> None:
-    if not journal.is_dir():
-        raise fail(f"{journal}: no such folder")
-
-
-def _flaw(flaw: read.Flaw) -> None:
-    say(f"{flaw.file}:{flaw.line}: {flaw.reason}", err)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, set | frozenset | tuple):
-        return sorted(value)
-    raise TypeError
+app.command(name="sessions")(sessions_command.list_sessions)
+app.command(name="show")(sessions_command.show_exchange)
 
 
 if __name__ == "__main__":

@@ -87,6 +87,18 @@ COUNTS = [Counter({HOSTILE: 1}) for _ in range(4)]
 SESSION = Summary(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), 1, *COUNTS)
 
 
+ROW = {
+    "exchange": "ex-1",
+    "ts": "2026-11-23T15:04:06.123456Z",
+    "actions": '["chat","unmask"]',
+    "model": "ward",
+    "verb": "deny",
+    "reason": "no-rule",
+    "rule": "r",
+    "outcome": "complete",
+}
+
+
 @pytest.mark.parametrize(
     "renderable",
     [
@@ -95,7 +107,10 @@ SESSION = Summary(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), 1, *C
         pytest.param(show.exchange_view(ENVELOPES), id="envelope"),
         pytest.param(show.exchange_view([{"kind": HOSTILE, HOSTILE: HOSTILE, "n": [HOSTILE]}]), id="an unknown kind"),
         pytest.param(show.sessions_table([SESSION]), id="sessions"),
-        pytest.param(show.exchanges_table([{"exchange": HOSTILE, "ts": HOSTILE, "model": HOSTILE}]), id="a session"),
+        pytest.param(
+            show.exchanges_table([(ROW | dict.fromkeys(("exchange", "ts", "model", "rule"), HOSTILE), {HOSTILE: 1})]),
+            id="a session",
+        ),
     ],
 )
 def test_no_text_of_a_record_moves_the_terminal_or_counts_as_markup(renderable: RenderableType) -> None:
@@ -128,15 +143,8 @@ def test_no_sessions_are_an_empty_table() -> None:
 
 
 def test_the_exchanges_of_a_session_are_a_table() -> None:
-    asked = an_exchange_of_two()[0]
-    text = printed(show.exchanges_table([asked]))
-    for said in (
-        asked["exchange"],
-        "2026-11-23 15:04:06",
-        "chat, unmask of ward-assistant",
-        "permit",
-        "clinicians-chat",
-    ):
+    text = printed(show.exchanges_table([(ROW, {"PERSON": 2})]))
+    for said in ("ex-1", "2026-11-23 15:04:06", "chat, unmask of ward", "PERSON 2", "deny because no-rule", "complete"):
         assert said in text
 
 

@@ -1,56 +1,33 @@
-"""Sessions out of records: records in order of time go in, one summary a session comes out.
+"""Sessions: a subject's exchanges under one bearer, or under the client's own session header, in figures.
 
-A session is a subject's exchanges under one bearer (or under the client's own session header). An answer's record
-names only its exchange, so the exchanges whose answer is still to come are remembered, up to LIVE of them.
-Records are read from files that may have been changed: a field of another shape than ours counts as missing.
+Read from the index, the latest first, and no further than so many of them: what a question costs grows with what is
+shown, and with what has to be passed over to find it, not with the journal.
 """
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
-from phigate.journal import read
+import orjson
+
+from phigate.audit.exchanges import Wanted
+from phigate.journal import chain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from sqlite3 import Row
 
-type Key = tuple[str, str, str]
+    from phigate.audit.index import Index
 
-LIVE = 65_536
-MODELS = 32
+MODELS: Final = 32
 """Names of models a summary keeps apart; the rest count as OTHERS."""
-OTHERS = "(others)"
-_ANSWERS = ("response", "recovered")
+OTHERS: Final = "(others)"
+type Key = tuple[str | None, str | None, str | None]
+"""Session, issuer, subject."""
 
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which exchanges count; None is any. Times are compared as the journal writes them (UTC, RFC 3339)."""
-
-    subject: str | None = None
-    role: str | None = None
-    model: str | None = None
-    action: str | None = None
-    reason: str | None = None
-    since: str | None = None
-    until: str | None = None
-
-    def takes(self, record: Mapping[str, Any]) -> bool:
-        """Whether a request's (or hold's) record is one of these."""
-        subject = _part(record, "subject")
-        asked = (
-            (self.subject, (subject.get("id"),)),
-            (self.role, _names(subject, "roles")),
-            (self.model, (record.get("model"),)),
-            (self.action, _names(record, "action")),
-            (self.reason, (_part(record, "decision").get("reason"),)),
-        )
-        ts = str(record["ts"])
-        timely = (self.since is None or ts >= self.since) and (self.until is None or ts < self.until)
-        return timely and all(name is None or name in names for name, names in asked)
+_OWN = "exchange.session IS :session_ AND exchange.issuer IS :issuer_ AND exchange.subject IS :subject_"
 
 
 @dataclass(slots=True)
@@ -70,103 +47,71 @@ class Summary:
     findings: Counter[str] = field(default_factory=Counter)
 
 
-class Sessions:
-    """The summaries of the `limit` sessions seen last; `only` keeps to the sessions named."""
+def latest(index: Index, wanted: Wanted | None = None, limit: int = 100) -> tuple[list[Summary], bool]:
+    """The `limit` sessions in which something wanted was asked last, latest first, and whether there are more.
 
-    def __init__(self, wanted: Wanted, limit: int, only: frozenset[Key] | None = None) -> None:
-        self.overflowed = False
-        self._wanted, self._limit, self._only = wanted, max(1, limit), only
-        self._summaries: OrderedDict[Key, Summary] = OrderedDict()
-        self._live: OrderedDict[str, Key] = OrderedDict()
-
-    def add(self, record: Mapping[str, Any]) -> None:
-        """Count one record; those of other kinds than an exchange's pass unseen."""
-        kind = record["kind"]
-        if kind in ("request", "hold"):
-            self._ask(record)
-        elif kind in _ANSWERS:
-            self._answer(record)
-
-    def keys(self) -> frozenset[Key]:
-        return frozenset(self._summaries)
-
-    def latest(self) -> list[Summary]:
-        """Latest first."""
-        return sorted(self._summaries.values(), key=lambda summary: summary.last, reverse=True)
-
-    def _ask(self, record: Mapping[str, Any]) -> None:
-        key = _key(record)
-        if not self._wanted.takes(record) or (self._only is not None and key not in self._only):
-            return
-        summary = self._summary(key, str(record["ts"]))
-        summary.roles = _names(_part(record, "subject"), "roles")
-        summary.decisions[str(_part(record, "decision").get("verb", "?"))] += 1
-        summary.exchanges += self._open(str(record.get("exchange")), key)
-        model = str(record.get("model") or "-")
-        summary.models[model if model in summary.models or len(summary.models) < MODELS else OTHERS] += 1
-        _count(summary.findings, record)
-
-    def _answer(self, record: Mapping[str, Any]) -> None:
-        key = self._live.pop(str(record.get("exchange")), None)
-        if key is None or key not in self._summaries:
-            return
-        summary = self._summary(key, str(record["ts"]))
-        summary.outcomes[str(record.get("outcome", "?"))] += 1
-        _count(summary.findings, record)
-
-    def _summary(self, key: Key, ts: str) -> Summary:
-        summary = self._summaries.setdefault(key, Summary(key[2], key[0], key[1], ts, ts))
-        summary.last = max(summary.last, ts)
-        self._summaries.move_to_end(key)
-        if len(self._summaries) > self._limit:
-            self._summaries.popitem(last=False)
-            self.overflowed = True
-        return summary
-
-    def _open(self, exchange: str, key: Key) -> bool:
-        """Whether this exchange is new: a held one that runs later has two records."""
-        new = exchange not in self._live
-        self._live[exchange] = key
-        if len(self._live) > LIVE:
-            self._live.popitem(last=False)
-        return new
-
-
-def latest(
-    folder: Path, wanted: Wanted | None = None, limit: int = 1000, note: Callable[[read.Flaw], None] = read.ignore
-) -> list[Summary]:
-    """The `limit` sessions that were active last, latest first.
-
-    Memory grows with `limit` and with the exchanges in flight, not with the journal: when there were more sessions,
-    their names are found in a first pass and their figures in a second.
+    Their figures are those of the exchanges that are wanted.
     """
-    first = Sessions(wanted or Wanted(), limit)
-    for entry in read.records(folder, note):
-        first.add(entry.record)
-    if not first.overflowed:
-        return first.latest()
-    second = Sessions(wanted or Wanted(), limit, only=first.keys())
-    for entry in read.records(folder):
-        second.add(entry.record)
-    return second.latest()
+    wanted = wanted or Wanted()
+    keys = _keys(index, wanted, limit + 1)
+    found = [_summary(index, wanted, key) for key in keys[:limit]]
+    return sorted(found, key=lambda summary: summary.last, reverse=True), len(keys) > limit
 
 
-def _key(record: Mapping[str, Any]) -> Key:
-    subject = _part(record, "subject")
-    return str(subject.get("issuer", "-")), str(subject.get("id", "-")), str(record.get("session") or "-")
+def _keys(index: Index, wanted: Wanted, limit: int) -> list[Key]:
+    where, params = wanted.where()
+    rows = index.rows(
+        "SELECT session, issuer, subject FROM exchange"  # noqa: S608 -- our own names
+        f" WHERE {where} AND verb IS NOT NULL ORDER BY at DESC, id DESC",  # what is left of a lost request has none
+        params,
+    )
+    keys: dict[Key, None] = {}
+    for session, issuer, subject in rows:
+        keys[session, issuer, subject] = None
+        if len(keys) >= limit:
+            break
+    return list(keys)
 
 
-def _part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = record.get(name)
-    return part if isinstance(part, dict) else {}
+def _summary(index: Index, wanted: Wanted, key: Key) -> Summary:
+    where, params = wanted.where()
+    params |= dict(zip(("session_", "issuer_", "subject_"), key, strict=True))
+    where = f"{_OWN} AND verb IS NOT NULL AND {where}"
+    session, issuer, subject = (each or "-" for each in key)
+    roles = index.one(f"SELECT roles FROM exchange WHERE {where} ORDER BY at DESC, id DESC LIMIT 1", params)  # noqa: S608 -- our own names
+    summary = Summary(session, issuer, subject, "", "", names(roles[0]) if roles else ())
+    for row in index.rows(
+        "SELECT model, verb, held, outcome, count(*) AS n, min(ts) AS first, max(ts) AS last, max(ended) AS ended"  # noqa: S608 -- our own names
+        f" FROM exchange WHERE {where} GROUP BY model, verb, held, outcome",
+        params,
+    ):
+        _count(summary, row)
+    found = index.rows(
+        "SELECT entity, sum(n) FROM found JOIN exchange ON exchange.id = exchange_id"  # noqa: S608 -- our own names
+        f" WHERE {where} GROUP BY entity",
+        params,
+    )
+    summary.findings.update({entity: n for entity, n in found if n})
+    return summary
 
 
-def _names(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    names = record.get(name)
-    return tuple(item for item in names if isinstance(item, str)) if isinstance(names, list) else ()
+def _count(summary: Summary, row: Row) -> None:
+    """Add a group of exchanges that are alike."""
+    n, ended = row["n"], row["ended"]
+    over = chain.stamp(datetime.fromtimestamp(ended, UTC)) if ended is not None else ""
+    summary.first = min(summary.first or row["first"], row["first"])
+    summary.last = max(summary.last, row["last"], over)
+    summary.exchanges += n
+    model = row["model"] or "-"
+    summary.models[model if model in summary.models or len(summary.models) < MODELS else OTHERS] += n
+    summary.decisions[row["verb"]] += n
+    if row["held"] and row["verb"] != "hold":
+        summary.decisions["hold"] += n
+    if row["outcome"]:
+        summary.outcomes[row["outcome"]] += n
 
 
-def _count(findings: Counter[str], record: Mapping[str, Any]) -> None:
-    for entity, count in _part(record, "findings").items():
-        if isinstance(count, int):
-            findings[entity] += count
+def names(listed: Any) -> tuple[str, ...]:
+    """A column that is a list."""
+    found = orjson.loads(listed or "[]")
+    return tuple(map(str, found)) if isinstance(found, list) else ()

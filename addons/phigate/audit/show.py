@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterable, Mapping, Sequence
-
     from phigate.audit.sessions import Summary
 
 type Record = Mapping[str, Any]
@@ -52,16 +52,20 @@ def sessions_table(summaries: Iterable[Summary]) -> Table:
     return table
 
 
-def exchanges_table(requests: Iterable[Record]) -> Table:
-    """`phigate show SESSION`: one row a request, in order; times are UTC."""
-    table = _table("exchange (UTC)", "asked to, found", "decision")
-    for one in requests:
-        facts = dict(_facts("request", one))
-        asked = (one.get("exchange"), _moment(one.get("ts", ""))[:19])
-        what = (facts.get("asked to"), facts.get("found"))
-        decided = (facts.get("decision"), facts.get("rule"))
+def exchanges_table(rows: Iterable[tuple[Mapping[str, Any] | sqlite3.Row, Mapping[str, int]]]) -> Table:
+    """`phigate show SESSION`: one row an exchange, with what was found in it, in order; times are UTC."""
+    table = _table("exchange (UTC)", "asked to, found", "decision, end")
+    for one, found in rows:
+        asked = (one["exchange"], _moment(one["ts"])[:19])
+        what = (f"{_listed(one['actions'])} of {one['model']}" if one["model"] else "", _counts(dict(found)))
+        reason = f" because {one['reason']}" if one["reason"] else ""
+        decided = (f"{one['verb'] or '?'}{reason}", one["rule"], one["outcome"])
         table.add_row(*map(_stacked, (asked, what, decided)))
     return table
+
+
+def _listed(column: str) -> str:
+    return ", ".join(map(str, orjson.loads(column or "[]")))
 
 
 def _table(*columns: str) -> Table:
