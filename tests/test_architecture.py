@@ -59,7 +59,8 @@ KNOW_THE_WORLD = {
     *("identity.fetch", "identity.keys", "identity.verify"),
     *("identity.follow", "identity.introspect", "identity.keyring"),
     *("ledger.bounded", "ledger.engines", "ledger.ledger", "ledger.opening", "ledger.spending"),
-    *("journal.commit", "journal.writer", "journal.read", "journal.pack"),
+    *("journal.commit", "journal.writer", "journal.read", "journal.pack", "journal.disk"),
+    "journal.quarantine",
 }
 """The files below the glue that know a clock, a disk, a network or chance; all others are told."""
 WORLD = {"time", "random", "secrets", "socket", "ssl", "os", "sys", "threading", "asyncio", "subprocess", "httpx"}

@@ -98,6 +98,7 @@ def test_a_torn_compressed_file_is_a_flaw_and_never_an_end(tmp_path: Path) -> No
 
 def test_what_stands_before_the_damage_is_still_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zst, "FRAME", 400)
+    monkeypatch.setattr(pack, "FIRST", 100)
     put(tmp_path, NAME, *[("look", {"n": number}) for number in range(20)])
     packed = pack.pack(tmp_path / f"{NAME}.jsonl")
     data = packed.read_bytes()

@@ -99,7 +99,7 @@ def test_what_is_no_record_leaves_the_chain_as_it_was(folder: Path, opened: writ
 
 
 def test_a_refused_line_leaves_no_gap(folder: Path, opened: writer.Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opened._commit, "_limit", 600)
+    monkeypatch.setattr(opened._course.commit, "_limit", 600)
     with pytest.raises(JournalDown, match="full"):
         opened.append("look", {"text": "x" * 1000})
     opened.wait(opened.append("look", {}))
@@ -178,7 +178,7 @@ def test_a_disk_that_refuses_the_first_record_opens_nothing(folder: Path, monkey
 
 
 async def test_a_write_error_takes_it_down_for_good(opened: writer.Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opened._commit, "_write", lambda _descriptor, _data: 3)
+    monkeypatch.setattr(opened._course.commit, "_write", lambda _descriptor, _data: 3)
     receipt = opened.append("look", {})
     with pytest.raises(JournalDown):
         await opened.durable(receipt)

@@ -12,6 +12,7 @@ A chain alone proves every line but the last of a journal: nothing follows that 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 ZEROS = "0" * 64
+INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""Names of instances: each is the beginning of a file's name."""
 MAX_LINE = 16 * 1024 * 1024
 """Bytes of the longest line that is written or read."""
 
@@ -70,8 +73,13 @@ def stamp(now: datetime) -> str:
     return utc.isoformat(timespec="microseconds")[:26] + "Z"
 
 
+def sha256(line: bytes) -> bytes:
+    """SHA-256 of a whole line, newline included."""
+    return hashlib.sha256(line).digest()
+
+
 def digest(line: bytes) -> str:
-    """SHA-256 (hex) of a whole line, newline included."""
+    """The same in hex, as `prev` names it."""
     return hashlib.sha256(line).hexdigest()
 
 

@@ -3,7 +3,7 @@
 Lines reach the file in the order they were given. A line is kept only once `fdatasync` returned after it was written.
 After the first fault (an OSError or a short write) the descriptor is never written or synced again: a failed sync may
 have dropped pages that a second sync would then call clean. Nothing is kept from then on, and every wait ends with
-JournalDown.
+JournalDown. The next file of a journal is made by the same thread, between two lines, so that order and pace stay.
 
 Lines are gathered on the event loop and handed over as one batch: while the thread is inside a sync they pile up and
 become the next one, and while many exchanges are under way a batch waits for TURNS turns of the loop, which are over at
@@ -20,6 +20,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
@@ -40,33 +41,47 @@ STALL: Final = 4.0
 
 
 class JournalDown(Exception):  # noqa: N818 - the name of the state that readiness and replies report
-    """Nothing can be recorded now: the queue is full, the journal is closed, or a write failed (then for good)."""
+    """Nothing can be recorded now: the queue is full, the disk stalls, the journal is closed, or a write failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """From here on the lines go to another file."""
+
+    make: Callable[[], int]
+    """Makes it, and sees that its name is on the disk; gives its descriptor."""
+    done: Callable[[], None]
+    """Called once it is made and the old one is closed."""
 
 
 class GroupCommit:
-    """Lines in, durable lines out; `put` and the waits belong to one thread, the writing to another."""
+    """Lines in, durable lines out; the waits belong to one thread, the writing to another, `put` to any, in turns."""
 
     def __init__(
         self,
         descriptor: int,
         *,
         limit: int = QUEUE_LIMIT,
+        crowd: Callable[[], int] = int,
         write: Callable[[int, bytes], int] = os.write,
         sync: Callable[[int], None] = os.fdatasync,
     ) -> None:
         self.descriptor = descriptor
         self.fault: str | None = None
         self._limit, self._write, self._sync = limit, write, sync
-        self._queue: SimpleQueue[list[bytes] | threading.Event | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[bytes] | _Turn | threading.Event | None] = SimpleQueue()
         self._lines: list[bytes] = []
+        self._handing = threading.Lock()
+        self._file = threading.Lock()
+        """Held while the descriptor is another one's."""
         self._due: asyncio.Handle | None = None
         self._due_at = 0.0
         self._stall: asyncio.TimerHandle | None = None
-        self.crowd: Callable[[], int] = int
+        self.crowd: Callable[[], int] = crowd
         """How many exchanges are under way; whoever knows sets it."""
         # Each counter has one writing thread, so that no lock is needed: given here, kept over there.
         self._given = self._given_bytes = self._batches = 0
-        self.kept = self._kept_bytes = self._batches_done = 0
+        self.kept = self._kept_bytes = self._file_bytes = self._batches_done = 0
         self._pending: deque[tuple[int, float]] = deque()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -79,21 +94,29 @@ class GroupCommit:
             raise JournalDown(self.fault)
         if self._given_bytes - self._kept_bytes + len(line) > self._limit:
             raise JournalDown("the journal's queue is full")
+        if self._pending and self.oldest_pending_seconds(time.monotonic()) > STALL:
+            raise JournalDown("the disk did not answer in time")
 
     def put(self, line: bytes) -> int:
         """Queue one line after `room_for`; its place, to be compared with `kept`."""
-        self._given += 1
-        self._given_bytes += len(line)
-        self._forget_kept()
-        self._pending.append((self._given, time.monotonic()))
-        self._lines.append(line)
+        with self._handing:
+            self._given += 1
+            self._given_bytes += len(line)
+            self._forget_kept()
+            self._pending.append((self._given, time.monotonic()))
+            self._lines.append(line)
         self._plan()
         return self._given
 
+    def turn_to(self, make: Callable[[], int], done: Callable[[], None]) -> None:
+        """Write the lines that are put from now on to the file that `make` gives; `done` when it is made."""
+        self._hand_over(_Turn(make, done))
+
     def oldest_pending_seconds(self, now: float) -> float:
         """How long the oldest line that is not yet kept has waited; 0.0 when every line is kept."""
-        self._forget_kept()
-        return max(0.0, now - self._pending[0][1]) if self._pending else 0.0
+        with self._handing:
+            self._forget_kept()
+            return max(0.0, now - self._pending[0][1]) if self._pending else 0.0
 
     async def durable(self, place: int) -> None:
         """Return once the line at `place` is kept; JournalDown when it never will be."""
@@ -126,6 +149,13 @@ class GroupCommit:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def close(self) -> None:
+        """Close the file, once the thread has ended."""
+        if self.descriptor >= 0:
+            with suppress(OSError):  # what it says belongs to lines that nobody was told of
+                os.close(self.descriptor)
+            self.descriptor = -1
+
     def _at_home(self) -> asyncio.AbstractEventLoop | None:
         """The loop that runs in this thread, if any; what was planned in one that is over is planned again."""
         try:
@@ -157,12 +187,15 @@ class GroupCommit:
         else:
             self._hand_over()
 
-    def _hand_over(self) -> None:
-        self._due = None
-        if self._lines:
-            lines, self._lines = self._lines, []
-            self._batches += 1
-            self._queue.put(lines)
+    def _hand_over(self, turn: _Turn | None = None) -> None:
+        with self._handing:
+            self._due = None
+            if self._lines:
+                lines, self._lines = self._lines, []
+                self._batches += 1
+                self._queue.put(lines)
+            if turn:
+                self._queue.put(turn)
 
     def _forget_kept(self) -> None:
         while self._pending and self._pending[0][0] <= self.kept:
@@ -170,10 +203,18 @@ class GroupCommit:
 
     def inspect(self) -> None:
         """Notice a file that was removed or cut behind our back: what is written to it nobody will find."""
-        if self.fault is None:
+        if self.fault is not None or not self._file.acquire(blocking=False):
+            return
+        try:
             stat = os.fstat(self.descriptor)
-            if stat.st_nlink == 0 or stat.st_size < self._kept_bytes:
+            if stat.st_nlink == 0 or stat.st_size < self._file_bytes:
                 self.fault = "the journal's file was removed or cut"
+        except OSError as fault:
+            self.fault = f"the journal's file is gone ({_named(fault)})"
+        finally:
+            self._file.release()
+        if self.fault is not None:
+            self._release()
 
     def _watch(self) -> None:
         """One timer for all who wait: a deadline each would cost as much as the waiting itself."""
@@ -217,10 +258,26 @@ class GroupCommit:
             if isinstance(item, threading.Event):
                 item.set()
                 continue
+            if isinstance(item, _Turn):
+                if self.fault is None:
+                    self._turn_over(item)
+                continue
             if self.fault is None:
                 self._keep(item)
             self._batches_done += 1
             self._wake()
+
+    def _turn_over(self, turn: _Turn) -> None:
+        """Every line before it is kept: a fault here is one of the lines behind it, which wake whoever waits."""
+        with self._file:
+            try:
+                descriptor, self.descriptor = self.descriptor, -1
+                os.close(descriptor)
+                self.descriptor, self._file_bytes = turn.make(), 0
+            except OSError as fault:
+                self.fault = f"the journal's next file cannot be made ({_named(fault)})"
+                return
+        turn.done()
 
     def _keep(self, lines: list[bytes]) -> None:
         try:
@@ -230,14 +287,19 @@ class GroupCommit:
                 return
             self._sync(self.descriptor)
         except OSError as fault:
-            self.fault = f"a write to the journal failed ({errno.errorcode.get(fault.errno or 0, 'unknown')})"
+            self.fault = f"a write to the journal failed ({_named(fault)})"
         except Exception as fault:  # noqa: BLE001 - a writer that died silently would leave every exchange waiting
             self.fault = f"the journal's writer broke ({type(fault).__name__})"
         else:
             self._kept_bytes += len(data)
+            self._file_bytes += len(data)
             self.kept += len(lines)
 
     def _wake(self) -> None:
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed, and its waiters with it
                 self._loop.call_soon_threadsafe(self._woken)
+
+
+def _named(fault: OSError) -> str:
+    return errno.errorcode.get(fault.errno or 0, "unknown")

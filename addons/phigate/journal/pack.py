@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING, Final
 from zstandard import ZstdError
 
 from phigate.journal import read, zst
+from phigate.journal.disk import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 PART: Final = ".part"
+FIRST: Final = 4096
+"""Plain bytes of the first frame: the first record says where a file stands, and is read by itself."""
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOWEST = 19
 """Of the priorities of a process (setpriority(2))."""
@@ -64,9 +67,11 @@ def _write(path: Path, part: Path) -> bytes:
 
     def pieces() -> Iterator[bytes]:
         with path.open("rb", buffering=0) as file:
-            while piece := file.read(zst.FRAME):
+            size = FIRST
+            while piece := file.read(size):
                 hashed.update(piece)
                 yield piece
+                size = zst.FRAME
 
     with os.fdopen(os.open(part, _NEW, 0o600), "wb", buffering=0) as file:
         for frame in zst.packed(pieces()):
@@ -85,15 +90,6 @@ def _digest(part: Path) -> bytes:
     except zst.Damaged:
         return b""
     return hashed.digest()
-
-
-def sync_folder(folder: Path) -> None:
-    """Put the folder's names on the disk; raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class Packer:

@@ -78,12 +78,24 @@ def plain_name(name: str) -> str:
     return name.removesuffix(zst.SUFFIX)
 
 
+def named(path: Path) -> JournalFile | None:
+    """What a path says of a journal file by its name; None when that is no journal file's."""
+    match = _NAME.fullmatch(path.name)
+    return JournalFile(path, match["instance"], match["start"], int(match["seq"])) if match else None
+
+
+def forms(path: Path) -> tuple[Path, Path]:
+    """The two paths at which a journal file may stand: the plain one, which counts, and the compressed one."""
+    plain = path.with_name(plain_name(path.name))
+    return plain, plain.with_name(plain.name + zst.SUFFIX)
+
+
 def files(folder: Path, instance: str | None = None) -> list[JournalFile]:
     """The journal files of a folder in order of instance and record number; other files are none of ours."""
     found: dict[str, JournalFile] = {}
     for path in sorted(folder.iterdir(), reverse=True):  # the plain form comes last, and stays
-        if match := _NAME.fullmatch(path.name):
-            found[plain_name(path.name)] = JournalFile(path, match["instance"], match["start"], int(match["seq"]))
+        if file := named(path):
+            found[file.name] = file
     wanted = (file for file in found.values() if instance in (None, file.instance))
     return sorted(wanted, key=lambda file: (file.instance, file.seq, file.start))
 
@@ -113,6 +125,12 @@ def lines(path: Path) -> Iterator[bytes]:
     with opened(path) as file:
         while line := file.readline(chain.MAX_LINE):
             yield line
+
+
+def whole_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a damaged file, as far as they can be read; raises OSError."""
+    with suppress(zst.Damaged):
+        yield from lines(path)
 
 
 def entries(path: Path, having: bytes = b"") -> Iterator[Entry | Flaw]:

@@ -1,198 +1,339 @@
 """[I/O] The journal of one gateway instance: the only writer of its files.
 
-- One file a start, never reopened; `<instance>.lock` is held as long as the journal is open.
-- `append` settles number, link and line at once: the order of the calls is the order in the file.
+- `<instance>.lock` is held as long as the journal is open. A file is begun once and never reopened.
+- `append` settles number, link, line and file at once: the order of the calls is the order in the files.
 - A journal that opened has proven that it can write: its `opened` record is on the disk.
 - What earlier files left without an answer is recorded before anything new is.
-- After a write error it is down for good (commit.py); a new start opens a new file.
+- A file that is large enough, or of another day, is closed, and the next one names its last record.
+- After a fault of the disk nothing is written to that file again. Once the disk passes a test (`inspect`, beside the
+  traffic) a new file goes on behind the last record that was acknowledged, and tells of the fault and of what was lost.
+- Whoever is told that a record is not kept withholds what it was about; should it be kept after all, or later, then so
+  is that it was withheld.
 """
 
 from __future__ import annotations
 
-import fcntl
+import logging
 import os
-import re
 import threading
+from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from phigate import __version__
-from phigate.journal import chain, life, read
+from phigate.journal import chain, disk, life, quarantine, read
 from phigate.journal.commit import GroupCommit, JournalDown
-from phigate.journal.recover import JournalFault, Legacy, legacy
+from phigate.journal.course import Course
+from phigate.journal.disk import JournalFault, Limits, Space
+from phigate.journal.head import Receipt, Snapshot, lost, told_already, unanswered, unrecorded
+from phigate.journal.pack import Packer
+from phigate.journal.recover import all_there, legacy, pruned, rest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
 
-__all__ = ["Journal", "JournalDown", "JournalFault", "Receipt", "open_journal"]
+    from phigate.journal.head import Fields, Head
+
+__all__ = ["Journal", "JournalDown", "JournalFault", "Limits", "Receipt", "open_journal"]
+
+logger = logging.getLogger(__name__)
 
 PATIENCE: Final = 10.0
 """Seconds that start and stop give the disk."""
-
-type Placed = Callable[[str, int], Mapping[str, Any]]
-
-_INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_NEW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-@dataclass(slots=True)
-class Receipt:
-    """A record's number and its place on the way to the disk."""
-
-    seq: int
-    place: int
-    commit: GroupCommit
-
-    @property
-    def done(self) -> bool:
-        """Whether the record is on the disk; cheap, and false for good when the write failed."""
-        return self.commit.kept >= self.place
+NEW: Final = frozenset({"request", "hold", "token"})
+"""Kinds of records that begin something: what is turned away first when space runs out."""
 
 
 class Journal:
     """Records of one instance, in order; made by `open_journal`."""
 
     def __init__(
-        self, path: Path, instance: str, *, clock: Callable[[], datetime], commit: GroupCommit, lock: int, left: Legacy
+        self,
+        folder: Path,
+        instance: str,
+        head: Head,
+        *,
+        clock: Callable[[], datetime],
+        limits: Limits,
+        known: life.Known,
+        lock: int,
     ) -> None:
-        self.path: Final = path
+        """Begin a file behind `head`, empty yet; raises OSError."""
+        self.folder: Final = folder
         self.instance: Final = instance
-        self._clock, self._commit, self._lock = clock, commit, lock
-        self._seq, self._prev = left.seq + 1, left.last
+        self.limits: Final = limits
+        self.space: Space = "enough"
+        self.free: int | None = None
+        """Bytes that were left on the disk when it was last asked."""
+        self.faults = 0
+        """How often nothing could be recorded since the start."""
+        self._clock, self._lock, self._known = clock, lock, known
+        self._order = threading.RLock()
         self._closed = False
-        self._order = threading.Lock()
+        self._owed: deque[tuple[Receipt | None, Mapping[str, Any]]] = deque()
+        self._trying: threading.Thread | None = None
+        self._down_since: str | None = None
+        self._refused = 0
+        self._course = self._begun(head)
+        self.packer = Packer()
+
+    @property
+    def path(self) -> Path:
+        """The file that the next record goes to, unless it begins another one."""
+        return self._course.path
 
     @property
     def healthy(self) -> bool:
-        return not self._closed and self._commit.fault is None
+        return self.fault is None
 
     @property
     def fault(self) -> str | None:
-        """Why the journal is down, without any content; None while it is not."""
-        return self._commit.fault
+        """Why nothing can be recorded, without any content; None while it can."""
+        return "the journal is closed" if self._closed else self._course.commit.fault
 
-    def append(self, kind: chain.Kind, fields: Mapping[str, Any] | Placed) -> Receipt:
+    # -- records ------------------------------------------------------------------------------------------------------
+
+    def append(self, kind: chain.Kind, fields: Fields) -> Receipt:
         """Queue one record; JournalDown when it cannot be kept, chain.Unrecordable when its fields are no line.
 
         Fields that depend on where the record stands are given as what makes them of its file's name and its number.
         """
         with self._order:
-            if self._closed:
-                raise JournalDown("the journal is closed")
-            seq = self._seq
-            fields = fields(self.path.name, seq) if callable(fields) else fields
-            line = chain.line_of(
-                seq=seq, prev=self._prev, now=self._clock(), instance=self.instance, kind=kind, fields=fields
-            )
-            self._commit.room_for(line)
-            self._seq, self._prev = seq + 1, chain.digest(line)
-            return Receipt(seq, self._commit.put(line), self._commit)
+            course = self._course
+            try:
+                self._may(kind)
+                now = self._clock()
+                course.settle()
+                if course.full(now, self.limits.size):
+                    course.turn(now, self.packer.add)
+                return course.put(kind, fields, now)
+            except JournalDown:
+                self._refused += 1
+                if kind == "response":
+                    self._owed.append((None, unrecorded(course.made(fields))))
+                raise
+
+    def _may(self, kind: chain.Kind) -> None:
+        if (fault := self.fault) is not None:
+            raise JournalDown(fault)
+        if self.space == "scarce" and kind in NEW:
+            raise JournalDown("the disk is nearly full")
 
     async def durable(self, receipt: Receipt) -> None:
-        """Return once the record is on the disk; JournalDown when it will never be."""
-        await self._commit.durable(receipt.place)
+        """Return once the record is on the disk; JournalDown when it is not in time, or will never be."""
+        receipt.awaited = True
+        try:
+            await receipt.commit.durable(receipt.place)
+        except JournalDown:
+            self._owe(receipt)
+            raise
 
     def wait(self, receipt: Receipt, timeout: float = PATIENCE) -> None:
         """Block until the record is on the disk, where no loop runs; JournalDown after `timeout` seconds."""
-        if not receipt.done:
-            self._commit.wait(receipt.place, timeout)
+        receipt.awaited = True
+        try:
+            if not receipt.done:
+                receipt.commit.wait(receipt.place, timeout)
+        except JournalDown:
+            self._owe(receipt)
+            raise
+
+    def _owe(self, receipt: Receipt) -> None:
+        if receipt.kind == "response":
+            self._owed.append((None, unrecorded(receipt.fields)))
+        elif receipt.kind == "request":
+            self._owed.append((receipt, unanswered(str(receipt.fields.get("exchange")))))
 
     def oldest_pending_seconds(self, now_monotonic: float) -> float:
         """Age of the oldest record not yet on the disk, by `time.monotonic`; 0.0 when there is none."""
-        return self._commit.oldest_pending_seconds(now_monotonic)
-
-    def inspect(self) -> None:
-        """See that the file is still what was written; to be asked now and then."""
-        if not self._closed:
-            self._commit.inspect()
+        return self._course.commit.oldest_pending_seconds(now_monotonic)
 
     def gather_for(self, crowd: Callable[[], int]) -> None:
         """Let commits serve several exchanges at once while `crowd` says that many are under way."""
-        self._commit.crowd = crowd
+        self._course.commit.crowd = crowd
 
-    def close(self, reason: str) -> None:
-        """Write `closed`, sync, end the thread and free the instance; a second call does nothing."""
+    def snapshot(self) -> Snapshot:
+        """What is on the disk now; nothing that is still on its way counts."""
+        with self._order:
+            self._course.settle()
+            kept = self._course.kept
+            return Snapshot(kept.seq, kept.last, kept.file or self.path.name, kept.tree.copy())
+
+    # -- now and then -------------------------------------------------------------------------------------------------
+
+    def inspect(self) -> None:
+        """See to file and disk, record what is owed, and try again after a fault; to be asked once a second."""
         if self._closed:
             return
+        self._course.commit.inspect()
+        self._look_at_space()
+        if self._course.commit.fault is None:
+            self._pay()
+        elif self._trying is None or not self._trying.is_alive():
+            if self._down_since is None:
+                self._down_since = chain.stamp(self._clock())
+                self.faults += 1
+                logger.error("nothing is recorded, and nothing let through: %s", self._course.commit.fault)
+            self._trying = threading.Thread(target=self._try_again, name="journal-again", daemon=True)
+            self._trying.start()
+
+    def _look_at_space(self) -> None:
+        with suppress(OSError):  # the next write says what is wrong with the disk
+            self.free = disk.free(self.folder)
+            was, self.space = self.space, disk.space(self.free, self.limits)
+            if self.space != was:
+                level = logging.INFO if self.space == "enough" else logging.WARNING
+                logger.log(level, "space for the journal is %s: %d MB are left", self.space, self.free >> 20)
+
+    def _pay(self) -> None:
+        """Record, of exchanges whose answer was withheld since a record was late, that it was."""
+        with self._order, suppress(JournalDown):
+            self._course.settle()
+            for _ in range(len(self._owed)):
+                asked, fields = self._owed[0]
+                if asked is None or (asked.done and fields["exchange"] in self._course.kept.open):
+                    with suppress(chain.Unrecordable):
+                        self._course.put("response", fields, self._clock())
+                elif not asked.done and asked.commit is self._course.commit:
+                    self._owed.append((asked, fields))
+                self._owed.popleft()
+
+    def _try_again(self) -> None:
+        """Go on in a new file, if the disk can be trusted again; in a thread of its own, at most once a second."""
+        try:
+            disk.probe(self.folder, self.instance)
+            if self._course.commit.stop(1.0):  # else its thread is still in a call that may change the file
+                self._resume()
+        except (OSError, JournalDown):
+            return  # as bad as before
+
+    def _resume(self) -> None:
+        old = self._course
+        with self._order:
+            old.settle()
+        gone, fault = list(old.pending), old.commit.fault  # what is down takes no more
+        rest = rest_of(self.folder, old.kept)
+        left = disk.remove(self.folder, {each.file for each in gone} - {old.kept.file})
+        new = self._begun(old.kept)
+        try:
+            first = new.begin(rest, self._clock(), started=False)
+            new.commit.wait(first.place, PATIENCE)
+            with self._order:
+                self._enter(new, life.resumed_record(fault or "", self._since(), lost(gone), self._refused, left), gone)
+        except BaseException:
+            if new.commit.stop(PATIENCE):
+                new.commit.close()
+            disk.remove(self.folder, {new.path.name})
+            raise
+        old.commit.close()
+        self.packer.add_left(self.folder, self.instance, new.path.name)
+        logger.warning("the journal goes on in a new file")
+
+    def _enter(self, new: Course, resumed: life.Fields, gone: list[Receipt]) -> None:
+        if self._closed:
+            raise JournalDown("the journal is closed")
+        now = self._clock()
+        new.put("recovered", resumed, now)
+        for receipt in told_already(gone):
+            new.put(receipt.kind, receipt.remake, now)
+        new.commit.crowd = self._course.commit.crowd
+        self._course, self._down_since, self._refused = new, None, 0
+
+    def _since(self) -> str:
+        return self._down_since or chain.stamp(self._clock())
+
+    def _begun(self, head: Head) -> Course:
+        """A new file behind `head`, and what writes to it; raises OSError."""
+        now = self._clock()
+        path = disk.free_path(self.folder, self.instance, now, head.seq)
+        commit = GroupCommit(disk.create(path))
+        return Course(commit, path, instance=self.instance, head=head.copy(), known=self._known, now=now)
+
+    # -- start and end ------------------------------------------------------------------------------------------------
+
+    def begin(self, torn: Mapping[str, int]) -> None:
+        """Record what a start finds, before anything else; raises JournalDown, and OSError and JournalFault."""
+        now, head = self._clock(), self._course.kept.copy()
+        rest = life.Rest(torn=torn.get(head.file or "", 0))
+        self.wait(self._course.begin(rest, now, started=True))
+        for aside in quarantine.untold(self.folder, self.instance):
+            record = life.quarantined_record(aside.file, aside.sha256, aside.bytes, aside.reason)
+            self.wait(self._course.put("recovered", record, now))
+            quarantine.told(self.folder, aside)
+        for exchange, file in head.open.items():
+            self._course.put("recovered", life.interrupted_record(exchange, file), now)
+        if torn:
+            self.wait(self._course.put("recovered", life.recovered_record(torn, len(head.open)), now))
+
+    def close(self, reason: str) -> None:
+        """Write `closed`, sync, end the threads and free the instance; a second call does nothing."""
+        if self._closed:
+            return
+        if self._trying is not None:
+            self._trying.join(PATIENCE)
         with suppress(JournalDown):  # then the missing record says it
+            if self._course.commit.fault is None:
+                self._pay()
             self.append("closed", life.closed_record(reason))
-        self._closed = True
-        if self._commit.stop(PATIENCE):
-            os.close(self._commit.descriptor)
+        self._end()
+
+    def give_up(self) -> None:
+        """End without a word: the start failed."""
+        self._end()
+
+    def _end(self) -> None:
+        with self._order:
+            self._closed = True
+        self.packer.stop(1.0)
+        if self._course.commit.stop(PATIENCE) and not (self._trying and self._trying.is_alive()):
+            self._course.commit.close()
             os.close(self._lock)
 
 
-def open_journal(folder: Path, instance: str, clock: Callable[[], datetime], *, epoch: str | None = None) -> Journal:
+def open_journal(
+    folder: Path,
+    instance: str,
+    clock: Callable[[], datetime],
+    *,
+    limits: Limits | None = None,
+    key: str | None = None,
+    epoch: str | None = None,
+) -> Journal:
     """Start the instance's next file, or say in a JournalFault what the operator must change.
 
-    `epoch` is that of the key which identifiers are made with. Blocks: it waits for the disk, and reads what earlier
-    files left unsettled.
+    `key` is the public key of the checkpoints (a C2SP vkey), `epoch` that of the key which identifiers are made with:
+    both stand at the head of each file. Blocks: it waits for the disk, and reads what earlier files left unsettled.
     """
-    if not _INSTANCE.fullmatch(instance):
+    if not chain.INSTANCE.fullmatch(instance):
         raise JournalFault("an instance's name is 1 to 64 letters, digits, `.`, `_` and `-`, the first no sign")
     try:
-        _prepare(folder)
-        lock = _locked(folder, instance)
-        try:
-            return _opened(folder, instance, clock, lock, epoch)
-        except BaseException:
-            os.close(lock)
-            raise
+        disk.prepare(folder)
+        known = life.Known(__version__, key, epoch)
+        return _opened(folder, instance, clock=clock, limits=limits or Limits(), known=known)
     except OSError as fault:
-        raise JournalFault(f"{folder}: {fault.strerror}") from None
+        raise JournalFault(f"{folder}: {fault.strerror or fault}") from None
     except JournalDown as fault:
         raise JournalFault(f"{folder}: {fault}") from None
 
 
-def _prepare(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_mode & 0o077:
-        raise JournalFault(f"{folder}: others may look into this folder; `chmod 700` it, or name one of its own")
-
-
-def _locked(folder: Path, instance: str) -> int:
-    lock = os.open(folder / f"{instance}.lock", _LOCK, 0o600)
+def _opened(
+    folder: Path, instance: str, *, clock: Callable[[], datetime], limits: Limits, known: life.Known
+) -> Journal:
+    lock = disk.locked(folder, instance)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise JournalFault(f"{folder}: another process writes the journal of instance `{instance}`") from None
-    return lock
-
-
-def _opened(folder: Path, instance: str, clock: Callable[[], datetime], lock: int, epoch: str | None) -> Journal:
-    left = legacy(read.files(folder, instance))
-    path = folder / f"{instance}-{clock().astimezone(UTC):%Y%m%dT%H%M%SZ}-{left.seq + 1}.jsonl"
-    descriptor = os.open(path, _NEW, 0o600)
-    commit = GroupCommit(descriptor)
-    journal = Journal(path, instance, clock=clock, commit=commit, lock=lock, left=left)
-    try:
-        _begin(journal, left, epoch)
-        _sync_folder(folder)
+        files = read.files(folder, instance)
+        all_there(files, quarantine.names(folder), lambda: pruned(reversed(read.files(folder))))
+        left = legacy(files, quarantine.files(folder, instance))
+        journal = Journal(folder, instance, left.head, clock=clock, limits=limits, known=known, lock=lock)
     except BaseException:
-        if commit.stop(PATIENCE):
-            os.close(descriptor)
+        os.close(lock)
         raise
-    return journal
-
-
-def _begin(journal: Journal, left: Legacy, epoch: str | None) -> None:
-    opened = life.opened_record(__version__, journal.path.name, left.file, left.last, epoch)
-    journal.wait(journal.append("opened", opened))
-    for exchange, file in left.open.items():
-        journal.append("recovered", life.interrupted_record(exchange, file))
-    if left.torn:
-        journal.wait(journal.append("recovered", life.recovered_record(left.torn, len(left.open))))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        journal.begin(left.torn)
+    except BaseException:
+        journal.give_up()
+        raise
+    journal.packer.add_left(folder, instance, journal.path.name)
+    return journal

@@ -1,0 +1,134 @@
+"""[I/O] The journal's folder: who may write it, a new file in it, whether the disk can be trusted, how much is left."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from pathlib import Path
+
+type Space = Literal["enough", "low", "scarce"]
+
+_NEW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_PROBE: Final = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+PROBE_SIZE: Final = 64 * 1024
+
+
+class JournalFault(Exception):  # noqa: N818 - a fault of the operator's folder, told in the operator's words
+    """The journal cannot be opened as it stands; the message names the file and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a file grows, and how much of the disk has to be free, in bytes."""
+
+    size: int = 256 * 1024 * 1024
+    """A file is closed, and the next one begun, once it is this large."""
+    warn: int = 2 * 1024 * 1024 * 1024
+    """Below it the gateway says that space is low."""
+    stop: int = 256 * 1024 * 1024
+    """Below it nothing new is let in; what is under way can still be recorded."""
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder, for its owner alone; raises OSError, or JournalFault when others may look into it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o077:
+        raise JournalFault(f"{folder}: others may look into this folder; `chmod 700` it, or name one of its own")
+
+
+def locked(folder: Path, instance: str) -> int:
+    """Take the instance for this process, as long as the descriptor is open; raises OSError and JournalFault."""
+    lock = os.open(folder / f"{instance}.lock", _LOCK, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise JournalFault(
+            f"{folder}: another process writes the journal of instance `{instance}`; stop it, or name this one apart"
+        ) from None
+    return lock
+
+
+def name(instance: str, now: datetime, seq: int) -> str:
+    """A file's name: whose, since when, and the number of its first record."""
+    return f"{instance}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{seq}.jsonl"
+
+
+def create(path: Path) -> int:
+    """A new file that its owner alone may read, its name already on the disk; raises OSError."""
+    descriptor = os.open(path, _NEW, 0o600)
+    try:
+        sync_folder(path.parent)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def free_path(folder: Path, instance: str, now: datetime, seq: int) -> Path:
+    """A name that no file has: an earlier one may have begun in this second, with a record that never counted."""
+    while any((folder / (name(instance, now, seq) + end)).exists() for end in ("", ".zst")):
+        now += timedelta(seconds=1)
+    return folder / name(instance, now, seq)
+
+
+def probe(folder: Path, instance: str) -> None:
+    """Write a file, sync it, read it back and remove it; raises OSError where any of that fails."""
+    path = folder / f".{instance}.probe"
+    written = os.urandom(PROBE_SIZE)
+    try:
+        descriptor = os.open(path, _PROBE, 0o600)
+        try:
+            if os.write(descriptor, written) != len(written):
+                raise OSError("a write was cut short")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if path.read_bytes() != written:
+            raise OSError("another thing was read than written")
+    finally:
+        with suppress(FileNotFoundError):
+            path.unlink()
+    sync_folder(folder)
+
+
+def remove(folder: Path, names: Iterable[str]) -> list[str]:
+    """Remove files of which no record counts; those that could not be."""
+    left = []
+    for each in sorted(names):
+        try:
+            (folder / each).unlink(missing_ok=True)
+        except OSError:
+            left.append(each)
+    return left
+
+
+def free(folder: Path) -> int:
+    """Bytes that may still be written to the folder's disk; raises OSError."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
+def space(left: int, limits: Limits) -> Space:
+    """What so many free bytes are."""
+    if left < limits.stop:
+        return "scarce"
+    return "low" if left < limits.warn else "enough"
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the folder's names on the disk; raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

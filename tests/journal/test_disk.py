@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from phigate.journal import disk
+from phigate.journal.disk import JournalFault, Limits
+from tests.journal.samples import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def test_a_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    disk.prepare(tmp_path / "a" / "journal")
+    assert (tmp_path / "a" / "journal").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "a" / "journal").chmod(0o750)
+    with pytest.raises(JournalFault, match="chmod 700"):
+        disk.prepare(tmp_path / "a" / "journal")
+
+
+def test_an_instance_is_locked_once(tmp_path: Path) -> None:
+    lock = disk.locked(tmp_path, "gw")
+    with pytest.raises(JournalFault, match="another process writes the journal of instance `gw`; stop it"):
+        disk.locked(tmp_path, "gw")
+    os.close(disk.locked(tmp_path, "gw-2"))
+    os.close(lock)
+    os.close(disk.locked(tmp_path, "gw"))
+
+
+@pytest.mark.parametrize("form", ["", ".zst"])
+def test_a_name_that_a_file_has_is_not_given_again(tmp_path: Path, form: str) -> None:
+    assert disk.free_path(tmp_path, "gw", NOW, 7) == tmp_path / "gw-20261123T150405Z-7.jsonl"
+    (tmp_path / f"gw-20261123T150405Z-7.jsonl{form}").touch()
+    assert disk.free_path(tmp_path, "gw", NOW, 7) == tmp_path / "gw-20261123T150406Z-7.jsonl"
+
+
+def test_a_new_file_is_its_owners_and_never_an_old_one(tmp_path: Path) -> None:
+    os.close(disk.create(tmp_path / "file"))
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FileExistsError):
+        disk.create(tmp_path / "file")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="exists"):
+        disk.create(tmp_path / "link")
+
+
+def test_a_disk_that_can_be_trusted_keeps_nothing_of_its_test(tmp_path: Path) -> None:
+    disk.probe(tmp_path, "gw")
+    assert list(tmp_path.iterdir()) == []
+
+
+def fails(code: int) -> Callable[..., object]:
+    def call(*_args: object) -> object:
+        raise OSError(code, os.strerror(code))
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("name", "seam"),
+    [
+        pytest.param("open", fails(errno.EROFS), id="a read-only file system"),
+        pytest.param("write", fails(errno.ENOSPC), id="no space"),
+        pytest.param("write", lambda _descriptor, data: len(data) - 1, id="a short write"),
+        pytest.param("write", lambda _descriptor, data: len(data), id="a write that went nowhere"),
+        pytest.param("fsync", fails(errno.EIO), id="a sync that fails"),
+    ],
+)
+def test_a_disk_that_fails_any_step_cannot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, seam: Callable[..., object]
+) -> None:
+    monkeypatch.setattr(os, name, seam)
+    with pytest.raises(OSError, match=r"."):
+        disk.probe(tmp_path, "gw")
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_are_removed_and_those_that_cannot_be_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    (tmp_path / "b").mkdir()
+    assert disk.remove(tmp_path, {"a", "b", "gone"}) == ["b"]
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+@pytest.mark.parametrize(("left", "said"), [(99, "scarce"), (100, "low"), (199, "low"), (200, "enough"), (0, "scarce")])
+def test_space_has_two_marks(left: int, said: str) -> None:
+    assert disk.space(left, Limits(warn=200, stop=100)) == said
+
+
+def test_what_is_free_is_what_this_user_may_still_write(tmp_path: Path) -> None:
+    found = os.statvfs(tmp_path)
+    assert 0 < disk.free(tmp_path) <= found.f_blocks * found.f_frsize
