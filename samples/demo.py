@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 import once
+import ward
 from issuer import SampleIssuer
 from model_server import MODELS, ModelServer
 from people import DEFAULT_ISSUER, PEOPLE, QUESTION, policy_for
@@ -83,6 +84,8 @@ def sample(port: int | None, extra: Sequence[str]) -> int:
         policy = POLICY if issuer.url == DEFAULT_ISSUER else policy_for(issuer.url, folder)
         port, console = port or usual(GATEWAY_PORT), usual(CONSOLE_PORT)
         gateway = stack.enter_context(Gateway(model.url, policy, VAR, port=port, console=console, extra=extra))
+        asked = sum(1 for _ in ward.morning(gateway.url, issuer))
+        print(f"phigate: a sample ward has asked {asked} questions: there is something in the journal", flush=True)
         print(instructions(gateway, issuer), flush=True)
         while gateway.code is None:
             threading.Event().wait(0.2)
