@@ -107,7 +107,7 @@ def lines(name: str, title: str, labels: Sequence[str], series: Sequence[Series]
 
 
 def heat(name: str, title: str, counts: Sequence[Sequence[int]]) -> str:
-    """Weekdays (Monday first) by hours; darker is more, each step a doubling or so."""
+    """Weekdays (Monday first) by hours; darker is more."""
     most = max((count for row in counts for count in row), default=0)
     left, top, wide, tall = _LEFT, 22, (WIDTH - _LEFT - _RIGHT) / 24, 20
     marks = [_text(left + wide * (hour + 0.5), 14, f"{hour:02}", "middle") for hour in range(0, 24, 2)]
@@ -218,7 +218,7 @@ def _told(labels: Sequence[str], series: Sequence[Series]) -> str:
 
 
 def _shade(count: int, most: int) -> int:
-    """0 for nothing, else 1 to 6; logarithmic, or a busy ward would make everything else look empty."""
+    """0 for nothing, else 1 to 6, by the root: the busiest hour does not make everything else look empty."""
     if count <= 0 or most <= 0:
         return 0
-    return max(1, math.ceil(_SHADES * math.log1p(count) / math.log1p(most)))
+    return max(1, math.ceil(_SHADES * math.sqrt(count / most)))

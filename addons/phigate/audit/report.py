@@ -1,0 +1,53 @@
+"""What happened in a period: the report's parts, gathered from the index.
+
+Nothing here grows with the number of exchanges: tables are cut and say how many rows there were, people are looked at
+one after another, and counting is left to SQL.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from phigate.audit import report_activity, report_identifiers, report_people, report_traffic
+from phigate.audit.report_parts import Integrity, Report
+from phigate.audit.report_sql import Asking
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from phigate.audit.periods import Period
+    from phigate.audit.report_sql import Index
+    from phigate.policy.schema import Policy
+
+
+def gather(
+    index: Index,
+    period: Period,
+    made: datetime,
+    software: str,
+    *,
+    integrity: Integrity | None = None,
+    policy: Policy | None = None,
+) -> Report:
+    """Everything about `period`.
+
+    `integrity` is what the proof of the files said, None when none was made; `policy` is one whose masks are explained.
+    """
+    asking = Asking(index, period)
+    return Report(
+        period=period,
+        made=made,
+        software=software,
+        coverage=report_traffic.coverage(asking),
+        course=report_traffic.course(asking),
+        identities=report_people.identities(asking),
+        decisions=report_people.decisions(asking),
+        emergencies=report_people.emergencies(asking),
+        reviews=report_people.reviews(asking),
+        disclosures=report_identifiers.disclosures(asking),
+        masks=report_identifiers.masks(asking, policy),
+        activity=report_activity.activity(asking),
+        looks=report_people.looks(asking),
+        retention=report_traffic.retention(asking),
+        integrity=integrity or Integrity(),
+    )
