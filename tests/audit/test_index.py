@@ -148,6 +148,14 @@ def test_a_question_changes_nothing(folder):
         index.one("DELETE FROM exchange")
 
 
+def test_an_answer_may_be_left_before_its_end(folder):
+    index = open_index(folder)
+    answer = index.rows("SELECT * FROM exchange UNION ALL SELECT * FROM exchange")
+    next(answer)
+    index.close()
+    answer.close()
+
+
 def test_a_crash_while_it_is_made_leaves_none(folder, monkeypatch):
     monkeypatch.setattr(made, "_fill", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -61,7 +61,9 @@ class Index:
     def rows(self, sql: str, params: Iterable[Any] | dict[str, Any] = ()) -> Iterator[sqlite3.Row]:
         """What a SELECT finds, one row after the other."""
         try:
-            yield from self._db.execute(sql, params if isinstance(params, dict) else tuple(params))
+            cursor = self._db.execute(sql, params if isinstance(params, dict) else tuple(params))
+            for row in cursor:  # noqa: UP028 -- `yield from` would close it when it is left early, maybe after `close`
+                yield row
         except sqlite3.DatabaseError as fault:
             if not _damaged(fault):
                 raise
