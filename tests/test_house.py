@@ -103,6 +103,12 @@ def test_all_faults_of_a_policy_are_told_at_once(tmp_path):
     assert len(str(raised.value).splitlines()) == 2
 
 
+def test_a_size_that_is_none_stops_the_start(tmp_path):
+    own = {"policy": str(policy_in(tmp_path)), **places(tmp_path), "instance": "test"}
+    with pytest.raises(StartFault, match="option `phi_journal_size`: `much`"):
+        House().furnish(**own, addresses=Addresses(), space=("much", "2g", "256m"))
+
+
 def test_a_roster_that_cannot_be_read_stops_the_start(tmp_path):
     with pytest.raises(StartFault):
         furnished(tmp_path, policy_text(tail="roster: missing.csv\n"))

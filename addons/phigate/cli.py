@@ -16,7 +16,7 @@ import typer
 from rich.text import Text
 
 from phigate import __version__, text
-from phigate.audit import export_command, report_command, sessions_command, show
+from phigate.audit import export_command, quarantine_command, report_command, sessions_command, show
 from phigate.conformance.command import conformance
 from phigate.identity import grants
 from phigate.identity.bearer import check as check_bearer
@@ -273,6 +273,7 @@ app.command(name="sessions")(sessions_command.list_sessions)
 app.command(name="show")(sessions_command.show_exchange)
 app.command(name="report")(report_command.report)
 app.command(name="export")(export_command.export)
+app.command("quarantine")(quarantine_command.quarantine)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from phigate.identity.keyring import Keyring, KeyringFault, open_keyring
 from phigate.identity.own import Own
 from phigate.identity.saml import Provider, certificate_usable
 from phigate.identity.verify import Verifier
+from phigate.journal.disk import limits_of
 from phigate.journal.writer import Journal, JournalFault, open_journal
 from phigate.ledger import LedgerDown, LedgerFault, open_ledger
 from phigate.masking import Memory, RosterFault, Secrets, Sight, Transformer
@@ -42,7 +43,7 @@ from phigate.sources import Sources, Stamp, read_sources, stamp_of
 from phigate.trial import Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from phigate.dialect.routes import Route
     from phigate.exchange import Exchange
@@ -59,6 +60,9 @@ OPTIONS = (
     ("phi_policy", str(ROOT / "rules" / "policy.yaml"), "The policy file."),
     ("phi_shadow", "", "A policy file that is asked beside the policy and only recorded; empty is none."),
     ("phi_journal", str(ROOT / "var" / "journal"), "The folder of the journal."),
+    ("phi_journal_size", "256m", "How large a file of the journal grows before the next one is begun."),
+    ("phi_journal_warn", "2g", "Free space below which the gateway says that the journal's disk is filling up."),
+    ("phi_journal_stop", "256m", "Free space below which nothing new is let in."),
     ("phi_console", "127.0.0.1:8090", "host:port of the console; empty is off."),
     (
         "phi_secrets",
@@ -136,6 +140,8 @@ class House:
         """What else must be had before a port opens; each may raise StartFault."""
         self.partings: list[Callable[[], Awaitable[None]]] = []
         """What is waited for once no more connection is served, before the journal closes."""
+        self.remarks: list[Callable[[], Mapping[str, str]]] = []
+        """What readiness says beside whether everything is there, by whom it is about; none of it may raise."""
         self.ticks: list[Callable[[], None]] = [self.reload_if_changed]
         """What is done once a second; none of it may raise."""
         self._policy_path = Path()
@@ -173,8 +179,12 @@ class House:
         keys: str,
         addresses: Addresses,
         shadow: str = "",
+        space: tuple[str, str, str] = ("256m", "2g", "256m"),
     ) -> None:
-        """Load and open everything; raises StartFault before any port is opened."""
+        """Load and open everything; raises StartFault before any port is opened.
+
+        `space` are the journal's limits: the size of a file, and the free space at which it warns and stops.
+        """
         self.addresses, self.instance = addresses, instance
         self._policy_path = Path(policy)
         try:
@@ -190,15 +200,23 @@ class House:
         self._try(shadow)
         self.secrets = read_secrets(secrets)
         self._open_ledger(ledger, Path(keys))
-        try:
-            self.journal = open_journal(Path(journal), instance, utc_now, epoch=self.secrets.epoch)
-        except JournalFault as fault:
-            raise StartFault(f"option `phi_journal`: {fault}") from None
+        self._open_journal(Path(journal), space)
         self.journal.gather_for(lambda: len(self.under_way))
         self._note_policy()
         for opener in self.openers:
             opener()
         self.furnished = True
+
+    def _open_journal(self, folder: Path, space: tuple[str, str, str]) -> None:
+        try:
+            limits = limits_of(*space)
+        except JournalFault as fault:
+            raise StartFault(str(fault)) from None
+        try:
+            self.journal = open_journal(folder, self.instance, utc_now, limits=limits, epoch=self.secrets.epoch)
+        except JournalFault as fault:
+            raise StartFault(f"option `phi_journal`: {fault}") from None
+        self.remarks.append(self.journal.remarks)
 
     def _try(self, shadow: str) -> None:
         """Put a policy on trial; raises StartFault."""

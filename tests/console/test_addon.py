@@ -116,6 +116,7 @@ CHANGES = [
     ("before it is", "gateway", lambda house: setattr(house, "ready", False)),
     ("while it leaves", "gateway", lambda house: setattr(house, "leaving", True)),
     ("without a journal", "journal", lambda house: house.journal.close("over")),
+    ("without space for one", "journal", lambda house: setattr(house.journal, "space", "scarce")),
 ]
 
 
@@ -125,6 +126,13 @@ def test_a_house_is_not_ready(house, sentence, check, change):
     assert console.checks()[check] is True
     change(house)
     assert console.checks()[check] is False
+
+
+def test_it_says_what_is_amiss(house):
+    console = Console(house)
+    assert console.remarks() == {}
+    house.journal.space, house.journal.free = "low", 5 << 20
+    assert console.remarks() == {"journal-space": "low: 5 MB are left"}
 
 
 async def test_keys_are_ready_once_they_were_had(house):

@@ -9,8 +9,8 @@ from phigate.console.app import build
 GOOD = {"gateway": True, "policy": True, "journal": True, "keys": True}
 
 
-async def get(path, checks=None, method="GET"):
-    transport = httpx.ASGITransport(build(lambda: GOOD if checks is None else checks))
+async def get(path, checks=None, method="GET", remarks=()):
+    transport = httpx.ASGITransport(build(lambda: GOOD if checks is None else checks, lambda: dict(remarks)))
     async with httpx.AsyncClient(transport=transport, base_url="http://console") as client:
         return await client.request(method, path)
 
@@ -28,6 +28,12 @@ async def test_it_is_ready_if(sentence, changed, status):
     answer = await get("/readyz", GOOD | changed)
     assert answer.status_code == status
     assert answer.json() == {"ready": status == 200, "checks": GOOD | changed}
+
+
+async def test_readiness_says_what_is_amiss_beside_that():
+    answer = await get("/readyz", remarks={"journal-space": "low: 9 MB are left"})
+    assert answer.status_code == 200
+    assert answer.json() == {"ready": True, "checks": GOOD, "remarks": {"journal-space": "low: 9 MB are left"}}
 
 
 @pytest.mark.parametrize(("journal", "up"), [(True, 1.0), (False, 0.0)], ids=["up", "down"])

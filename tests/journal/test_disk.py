@@ -93,6 +93,27 @@ def test_space_has_two_marks(left: int, said: str) -> None:
     assert disk.space(left, Limits(warn=200, stop=100)) == said
 
 
+def test_limits_are_written_like_other_sizes() -> None:
+    assert disk.limits_of("256m", "2G", "1048576") == Limits(256 << 20, 2 << 30, 1 << 20)
+    assert disk.limits_of("64k", "1t", "0") == Limits(64 << 10, 1 << 40, 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("much", "2g", "1g"), "option `phi_journal_size`: `much` is no size"),
+        (("", "2g", "1g"), "option `phi_journal_size`: `` is no size"),
+        (("1g", "-2g", "1g"), "option `phi_journal_warn`: `-2g` is no size"),
+        (("1g", "2g", "1.5g"), "option `phi_journal_stop`: `1.5g` is no size"),
+        (("63k", "2g", "1g"), "option `phi_journal_size`: at least 64k"),
+        (("1g", "1g", "2g"), "option `phi_journal_stop`: more than `phi_journal_warn`"),
+    ],
+)
+def test_limits_that_make_no_sense_are_named(given: tuple[str, str, str], said: str) -> None:
+    with pytest.raises(JournalFault, match=said):
+        disk.limits_of(*given)
+
+
 def test_what_is_free_is_what_this_user_may_still_write(tmp_path: Path) -> None:
     found = os.statvfs(tmp_path)
     assert 0 < disk.free(tmp_path) <= found.f_blocks * found.f_frsize

@@ -226,6 +226,13 @@ def test_a_file_that_another_one_follows_is_missed(three: list[Path], gone: int)
     recover.all_there(files, (), lambda: {three[gone].name})
 
 
+def test_a_name_that_no_file_has_is_not_repeated(tmp_path: Path) -> None:
+    put_file(tmp_path, Head(1, "ab" * 32, "../\x1b[2Jescape", 5, Range([bytes(32)], 1)))
+    with pytest.raises(JournalFault, match="wrong-start") as fault:
+        recover.all_there(read.files(tmp_path), (), set)
+    assert "escape" not in str(fault.value)
+
+
 def test_pruned_files_are_those_that_records_name_not_those_that_bodies_do(tmp_path: Path) -> None:
     put_file(
         tmp_path,

@@ -64,7 +64,7 @@ class Console:
             self._socket = socket.create_server((host.strip("[]"), _number(port)), family=family)
         except (OSError, ValueError):
             raise StartFault(f"option `phi_console`: cannot listen on `{ctx.options.phi_console}`") from None
-        app = build(self.checks)
+        app = build(self.checks, self.remarks)
         here = self.house.addresses
         if here.url and here.console:
             app.include_router(routes(Desk(self.house, here.url, here.console, self.house.count_refused)))
@@ -92,13 +92,19 @@ class Console:
     def checks(self) -> dict[str, bool]:
         house = self.house
         metrics.UNDER_WAY.set(len(house.under_way))
+        if hasattr(house, "journal"):
+            metrics.JOURNAL_FREE.set(house.journal.free or 0)
+            metrics.JOURNAL_FAULTS.set(house.journal.faults)
         return {
             "gateway": house.ready and not house.leaving,
             "policy": hasattr(house, "policy"),
-            "journal": hasattr(house, "journal") and house.journal.healthy,
+            "journal": hasattr(house, "journal") and house.journal.healthy and house.journal.space != "scarce",
             "ledger": house.ledger is not None and house.follow.current,
             "keys": hasattr(house, "verifier") and house.verifier.ready,
         }
+
+    def remarks(self) -> dict[str, str]:
+        return {name: text for each in self.house.remarks for name, text in each().items()}
 
     def done(self) -> None:
         if self._server is not None:

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-def build(checks: Callable[[], Mapping[str, bool]]) -> FastAPI:
-    """The application; `checks` names what must be true for the gateway to take traffic."""
+def build(
+    checks: Callable[[], Mapping[str, bool]], remarks: Callable[[], Mapping[str, str]] = dict[str, str]
+) -> FastAPI:
+    """The application; `checks` names what must be true to take traffic, `remarks` says what is amiss beside that."""
     app = FastAPI(
         title="Phigate console",
         version=__version__,
@@ -34,6 +36,8 @@ def build(checks: Callable[[], Mapping[str, bool]]) -> FastAPI:
         """Every part that a decision, a mask or a record needs is there."""
         found = dict(checks())
         body: dict[str, Any] = {"ready": all(found.values()), "checks": found}
+        if said := dict(remarks()):
+            body["remarks"] = said
         return JSONResponse(body, status_code=200 if body["ready"] else 503)
 
     @app.get("/metrics")

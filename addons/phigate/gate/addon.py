@@ -94,6 +94,7 @@ class Refuse:
             keys=options.phi_keys,
             addresses=here,
             shadow=options.phi_shadow,
+            space=(options.phi_journal_size, options.phi_journal_warn, options.phi_journal_stop),
         )
         self._metadata = protected_resource(here.url, here.console)
         self.house.observers = Observers(ctx.master)

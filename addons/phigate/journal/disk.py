@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, timedelta
@@ -20,6 +21,9 @@ _NEW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O
 _LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _PROBE: Final = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 PROBE_SIZE: Final = 64 * 1024
+SMALLEST: Final = 64 * 1024
+"""Bytes of a file below which the journal would be heads and ends of files."""
+_SIZE = re.compile(r"([0-9]{1,15})([kmgtKMGT]?)")
 
 
 class JournalFault(Exception):  # noqa: N818 - a fault of the operator's folder, told in the operator's words
@@ -36,6 +40,23 @@ class Limits:
     """Below it the gateway says that space is low."""
     stop: int = 256 * 1024 * 1024
     """Below it nothing new is let in; what is under way can still be recorded."""
+
+
+def limits_of(size: str, warn: str, stop: str) -> Limits:
+    """Limits as an operator writes them (`256m`); raises JournalFault, which begins with the option's name."""
+    limits = Limits(*(_bytes(*each) for each in (("size", size), ("warn", warn), ("stop", stop))))
+    if limits.size < SMALLEST:
+        raise JournalFault(f"option `phi_journal_size`: at least {SMALLEST >> 10}k")
+    if limits.stop > limits.warn:
+        raise JournalFault("option `phi_journal_stop`: more than `phi_journal_warn`")
+    return limits
+
+
+def _bytes(name: str, text: str) -> int:
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise JournalFault(f"option `phi_journal_{name}`: `{text}` is no size such as `256m` or `2g`")
+    return int(match[1]) << {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}[match[2].lower()]
 
 
 def prepare(folder: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phigate.journal import chain, read, zst
@@ -20,7 +21,6 @@ from phigate.journal.tree import parse_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
-    from pathlib import Path
 
     from phigate.journal.read import Entry, JournalFile
 
@@ -172,6 +172,8 @@ def all_there(files: Iterable[JournalFile], aside: Collection[str], pruned_ones:
         if not isinstance(name, str) or name in present:
             continue
         accounted = pruned_ones() if accounted is None else accounted
+        if read.named(Path(name)) is None:
+            raise _fault(file, 1, "wrong-start")
         if name not in accounted:
             path = file.path.with_name(name)
             raise JournalFault(

@@ -93,6 +93,17 @@ class Journal:
         """Why nothing can be recorded, without any content; None while it can."""
         return "the journal is closed" if self._closed else self._course.commit.fault
 
+    def remarks(self) -> dict[str, str]:
+        """What an operator should see to, without any content; empty when there is nothing."""
+        said = {}
+        if (fault := self.fault) is not None:
+            said["journal"] = fault
+        if self.space != "enough" and self.free is not None:
+            said["journal-space"] = f"{self.space}: {self.free >> 20} MB are left"
+        if self.packer.failed:
+            said["journal-compression"] = f"the last closed file stays plain ({self.packer.failed})"
+        return said
+
     # -- records ------------------------------------------------------------------------------------------------------
 
     def append(self, kind: chain.Kind, fields: Fields) -> Receipt:
