@@ -6,12 +6,16 @@ import stat
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from phigate import house as module
+from phigate.capture.seal import text_of
 from phigate.dialect.known import spoken
 from phigate.exchange import Exchange
 from phigate.host.addresses import Addresses
-from phigate.house import OPTIONS, ROOT, House, StartFault, read_secrets
+from phigate.house import OPTIONS, ROOT, House, StartFault, auditor_of, read_policy, read_secrets
+from phigate.policy.load import PolicyFaults
 from phigate.policy.masks import Mask, Transform
 from tests import policies
 from tests.stage import asking, entered, furnished, places, policy_in, policy_text
@@ -354,3 +358,46 @@ def test_nobody_sees_keys_by_accident():
     made = module.Secrets(key=bytes.fromhex(KEY), epoch="1")
     assert KEY not in repr(made)
     assert repr(bytes.fromhex(KEY)) not in repr(made)
+
+
+# -- the auditor's key ----------------------------------------------------------------------------------------------
+
+PEM = (
+    X25519PrivateKey.from_private_bytes(b"a" * 32)
+    .public_key()
+    .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    .decode()
+)
+SEALED_TO = [
+    ("its text", None, None),
+    ("a file", PEM, None),
+    ("a file that is not there", "", "cannot be read: no such file or directory"),
+    ("a file that is no key", "hello", "is neither"),
+    ("a file that is no text", "\udcff", "cannot be read: it is no text"),
+    ("the private half", PEM.replace("PUBLIC", "PRIVATE"), "is a private key: the gateway must not have it"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "content", "fault"), SEALED_TO, ids=[case[0] for case in SEALED_TO])
+def test_a_policy_that_seals_names_a_key_that_can_be_sealed_to(tmp_path, sentence, content, fault):
+    named = text_of(X25519PrivateKey.generate().public_key()) if content is None else "file:auditor.pub"
+    if content:
+        (tmp_path / "auditor.pub").write_bytes(content.encode("utf-8", "surrogateescape"))
+    path = policy_in(tmp_path, policy_text(tail=f"capture: {{bodies: sealed, seal_to: '{named}'}}\n"))
+    if fault is None:
+        assert auditor_of(read_policy(path)) is not None
+        return
+    with pytest.raises(PolicyFaults) as caught:
+        read_policy(path)
+    (said,) = caught.value.faults
+    assert said.startswith(f"{path}:10: capture.seal_to: {fault}")
+
+
+def test_what_is_kept_follows_the_policy(tmp_path):
+    made = furnished(tmp_path)
+    assert (made.keep.keeps, made.keep.seals) == (True, False)
+    named = text_of(X25519PrivateKey.generate().public_key())
+    policy_in(tmp_path, policy_text(tail=f"capture: {{bodies: sealed, seal_to: '{named}'}}\n"))
+    made.reload_if_changed()
+    assert made.keep.seals
+    made.journal.close("test over")

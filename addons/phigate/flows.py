@@ -102,6 +102,8 @@ class Passage:
     """The upstream's header fields, by lower-case name; none of them goes out but those that a dialect passes."""
     raw: bytes = b""
     """The upstream's body, withheld."""
+    original: bytes = field(default=b"", repr=False)
+    """What the upstream answered, or the end of it, decoded: for whoever seals it, and nobody else."""
     status: int = 200
     answer_head: list[tuple[bytes, bytes]] = field(default_factory=lambda: [(b"content-type", b"application/json")])
     answer: bytes | None = None
@@ -112,6 +114,8 @@ class Passage:
     prompt_shown: Any = None
     """The request body masked for bystanders (records, shadows)."""
     answer_shown: Any = None
+    parts: int = 0
+    """Records that hold pieces of the answer already."""
     stream: Any = None
     """The guarded stream callable, where the answer is streamed."""
     contacted_at: float = 0.0

@@ -20,7 +20,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from phigate.capture.keep import Keep
 from phigate.capture.record import policy_record
+from phigate.capture.seal import Auditor, BadKey, public_of
 from phigate.dialect import generic, kserve_grpc
 from phigate.dialect.known import PROTOCOLS, ROUTES
 from phigate.dialect.routes import RouteTable
@@ -43,7 +45,7 @@ from phigate.sources import Sources, Stamp, read_sources, stamp_of
 from phigate.trial import Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from phigate.dialect.routes import Route
     from phigate.exchange import Exchange
@@ -87,12 +89,39 @@ OPTIONS = (
 
 def read_policy(path: Path) -> Policy:
     """A policy that holds beside the dialects that the gateway speaks; raises PolicyFaults."""
-    return load_policy(path, lambda policy: generic.faults(policy, ROUTES))
+    return load_policy(path, _faults)
+
+
+def _faults(policy: Policy) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    yield from generic.faults(policy, ROUTES)
+    try:
+        auditor_of(policy)
+    except BadKey as fault:
+        yield ("capture", "seal_to"), str(fault)
+
+
+def auditor_of(policy: Policy) -> Auditor | None:
+    """The auditor's public key, where the policy seals originals to it; raises BadKey."""
+    named = policy.capture.seal_to
+    if policy.capture.bodies != "sealed" or named is None:
+        return None
+    if not named.startswith("file:"):
+        return Auditor(public_of(named))
+    try:
+        with (policy.folder / named.removeprefix("file:")).open("rb") as file:
+            return Auditor(public_of(file.read(MOST_KEY).decode("ascii")))
+    except (OSError, ValueError) as error:
+        if isinstance(error, BadKey):
+            raise
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise BadKey(f"cannot be read: {why.lower()}") from None
 
 
 CALLS = {method.name: f"POST {path}" for path, method in kserve_grpc.METHODS.items()}
 """What of gRPC the policy's `fields` may name, by the names that stand in records."""
 
+MOST_KEY = 16 * 1024
+"""Bytes of a file that holds a key."""
 SWEEP = 600.0
 """Seconds between two times that the ledger drops what is over."""
 
@@ -112,6 +141,8 @@ class House:
     sources: Sources
     providers: tuple[Provider, ...]
     secrets: Secrets
+    keep: Keep
+    """What of bodies stands in records."""
     journal: Journal
     verifier: Verifier
     observers: Observers
@@ -237,6 +268,7 @@ class House:
         self.providers = providers_of(policy)
         if sources is None:
             sources = self.sources if self._has_sources_of(policy) else read_sources(policy)
+        self.keep = Keep(policy.capture.bodies, auditor_of(policy))
         self.sources, self.policy = sources, policy
         self.routes, self._matches = RouteTable(routes), matches
         if hasattr(self, "verifier"):

@@ -5,11 +5,13 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from mitmproxy import flow as mitmproxy_flow
 
 from phigate import flows, metrics
-from phigate.capture import addon
+from phigate.capture import addon, keep
 from phigate.capture.addon import Capture
+from phigate.capture.seal import Place, opened, text_of
 from phigate.exchange import Refusal
 from phigate.masking.addon import Masking
 from tests.stage import (
@@ -26,7 +28,7 @@ from tests.stage import (
     saying,
     until,
 )
-from tests.traffic import CANARY_TEXT, chat, completion, leaks
+from tests.traffic import CANARY_TEXT, chat, completion, events, leaks, said
 
 
 def kept(house, *kinds):
@@ -92,6 +94,98 @@ async def test_where_the_policy_keeps_no_bodies_none_is_kept(tmp_path, context):
     passage = await recorded(observed(made, context))
     assert kept(made, "request")[0]["body"] is None
     assert passage.prompt_shown is not None
+    made.journal.close("test over")
+
+
+async def test_what_is_larger_than_a_record_is_kept_whole_in_parts(house):
+    text = "The ward is quiet. " * (keep.MOST // 10)
+    flow = asking(chat(text))
+    passage = permitted(flow, house)
+    await meet(Masking(house), "request", flow)
+    await meet(Capture(house), "request", flow)
+    (record,), parts = kept(house, "request"), kept(house, "part")
+    assert (passage.exchange.refusal, record["body"], record["parts"], len(parts)) == (None, None, 2, 2)
+    assert {part["side"] for part in parts} == {"caller"}
+    assert json.loads("".join(part["body"] for part in parts)) == chat(text)
+
+
+def sealing(folder, context, private):
+    (folder / "own").mkdir()
+    tail = f"capture: {{mask: {{OTHER: redact}}, bodies: sealed, seal_to: '{text_of(private.public_key())}'}}\n"
+    return observed(furnished(folder / "own", policy_text(tail=tail)), context)
+
+
+def unsealed(house, record, private):
+    """What is sealed in a record, by the part of it that the caller or the model wrote."""
+    side = record.get("side") or {"request": "caller", "response": "model"}[record["kind"]]
+    name, seq = house.journal.path.name, record["seq"]
+    place = Place(name, seq, record["exchange"], record["kind"], side, record.get("part"))
+    return opened(record["sealed"], private, place) if "sealed" in record else b""
+
+
+async def test_originals_are_sealed_beside_what_is_masked_and_nowhere_else(tmp_path, context):
+    private = X25519PrivateKey.generate()
+    made = sealing(tmp_path, context, private)
+    flow = asking(chat(CANARY_TEXT))
+    passage = released(flow, made)
+    await meet(Masking(made), "request", flow)
+    await meet(Capture(made), "request", flow)
+    passage.plan, passage.raw, passage.upstream_status = "whole", completion(), 200
+    flows.withhold(flow, passage)
+    await meet(Masking(made), "response", flow)
+    await meet(Capture(made), "response", flow)
+    asked, answered_ = kept(made, "request", "response")
+    assert unsealed(made, asked, private) == json.dumps(chat(CANARY_TEXT)).encode()
+    assert unsealed(made, answered_, private) == completion()
+    assert leaks(made.journal.path.read_text()) == []
+    assert "sealed" not in repr(passage.records)
+    assert passage.original == b""
+    made.journal.close("test over")
+
+
+async def test_all_that_a_stream_told_is_sealed_piece_by_piece(tmp_path, context):
+    private = X25519PrivateKey.generate()
+    made = sealing(tmp_path, context, private)
+    flow = asking(chat(stream=True))
+    passage = released(flow, made)
+    passage.plan = "stream"
+    flow.response = answered(b"", content_type="text/event-stream")
+    await meet(Masking(made), "responseheaders", flow)
+    for piece in [*events(), b""]:
+        passage.stream(piece)
+    await meet(Masking(made), "response", flow)
+    await meet(Capture(made), "response", flow)
+    records = kept(made, "part", "response")
+    assert b"".join(unsealed(made, record, private) for record in records) == b"".join(events())
+    assert leaks(made.journal.path.read_text()) == []
+    made.journal.close("test over")
+
+
+async def test_an_answer_that_could_not_be_masked_is_sealed_all_the_same(tmp_path, context):
+    private = X25519PrivateKey.generate()
+    made = sealing(tmp_path, context, private)
+    flow, _ = await taken(made, b"{")
+    await meet(Capture(made), "response", flow)
+    (record,) = kept(made, "response")
+    assert (record["outcome"], record["body"], unsealed(made, record, private)) == ("unmaskable", None, b"{")
+    made.journal.close("test over")
+
+
+async def test_of_a_stream_nothing_is_kept_where_the_policy_keeps_no_bodies(tmp_path, context):
+    (tmp_path / "own").mkdir()
+    made = observed(
+        furnished(tmp_path / "own", policy_text(tail="capture: {mask: {OTHER: redact}, bodies: none}\n")), context
+    )
+    flow = asking(chat(stream=True))
+    passage = released(flow, made)
+    passage.plan = "stream"
+    flow.response = answered(b"", content_type="text/event-stream")
+    await meet(Masking(made), "responseheaders", flow)
+    assert said(b"".join(passage.stream(piece) or b"" for piece in events("The ward is quiet today.")))
+    await meet(Masking(made), "response", flow)
+    await meet(Capture(made), "response", flow)
+    (record,) = kept(made, "response", "part")
+    assert (record["kind"], record["parts"], record["body"]) == ("response", 0, None)
     made.journal.close("test over")
 
 
@@ -255,8 +349,10 @@ async def test_a_stream_that_dies_is_recorded_with_what_was_shown(house):
     await meet(Capture(house), "error", flow)
     (record,) = kept(house, "response")
     assert (record["outcome"], record["streamed"]) == ("upstream-broke", True)
-    assert record["body"].startswith("The ward is")
-    assert record["body"] == "".join(part["body"] for part in kept(house, "part"))
+    parts = kept(house, "part")
+    assert (record["body"], record["parts"]) == (None, len(parts))
+    assert "".join(part["body"] for part in parts).startswith("The ward is")
+    assert [(part["part"], part["side"]) for part in parts] == [(at, "model") for at in range(len(parts))]
 
 
 async def test_an_error_before_the_model_was_asked_is_no_answer(house):

@@ -50,6 +50,7 @@ def test_a_request_record_says_who_what_and_why() -> None:
         "identifiers": ["h1", "h2"],
         "revealed": ["h1"],
         "bytes": 512,
+        "parts": 0,
         "body": ASKED,
     }
 
@@ -154,6 +155,7 @@ def test_a_response_record_says_what_was_answered() -> None:
         "streamed": True,
         "usage": {"input": 3, "output": 5},
         "seconds": {"total": 1.234568, "first": 0.5, "upstream": 1.2, "gateway": 0.034},
+        "parts": 0,
         "body": "[MRN]",
     }
 
@@ -190,5 +192,6 @@ def test_a_message_record_says_who_said_what_and_why_it_went_no_further() -> Non
         "identifiers": [],
         "revealed": [],
         "bytes": 7,
+        "parts": 0,
         "body": {"type": "x"},
     }

@@ -66,7 +66,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "field_rules_say_something": (GOOD | {"fields": [{"keep": ["$.a"], "hide": {"$.a": "MRN"}}]}, "stands in `hide`"),
     "routes_make_sense": (GOOD | {"routes": [{"answers": ["sse", "text"]}]}, "a route streams in one form"),
     "records_show_nothing": (GOOD | {"capture": {"mask": {"OTHER": "keep"}}}, "`keep` is not allowed"),
-    "sealing_is_not_here": (GOOD | {"capture": {"bodies": "sealed"}}, "not available"),
+    "originals_are_sealed_to_somebody": (GOOD | {"capture": {"bodies": "sealed"}}, "needs `seal_to`"),
 }
 
 

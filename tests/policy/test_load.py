@@ -15,6 +15,7 @@ from tests.policies import ISSUERS, MASKS, ROLES, SHIPPED, faults, text
 
 REST = f"{ISSUERS}{ROLES}{MASKS}"
 CARE = "{name: care, permit: [clinician], to: [chat], models: ['*'], mask: lean}"
+AUDITOR = "`seal_to`, the auditor's public key (`phigate seal-key` makes one)"
 
 
 def one(rule: str) -> str:
@@ -394,7 +395,17 @@ FAULTY: list[tuple[str, str | bytes, list[str]]] = [
     (
         "sealed bodies",
         text(tail="capture: {bodies: sealed}\n"),
-        ["p.yaml:10: capture.bodies: `sealed` is not available in this version"],
+        [f"p.yaml:10: capture.bodies: `sealed` needs {AUDITOR}"],
+    ),
+    (
+        "an auditor of nothing",
+        text(tail="capture: {bodies: masked, seal_to: 'file:auditor.pub'}\n"),
+        ["p.yaml:10: capture.seal_to: means nothing without `bodies: sealed`"],
+    ),
+    (
+        "a private key in the policy is not repeated",
+        text(tail="capture: {bodies: sealed, seal_to: '-----BEGIN PRIVATE KEY-----'}\n"),
+        ["p.yaml:10: capture.seal_to: is neither `x25519:` with 44 characters of base64 nor `file:PATH`"],
     ),
     (
         "a model's address with a path, a credential in the open, which is not repeated",

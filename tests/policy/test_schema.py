@@ -40,7 +40,7 @@ GIVEN = {
     "masks": {"lean": {"PERSON": "surrogate", "OTHER": "redact"}},
     "roster": "roster.csv",
     "routes": [{"name": "triage", "match": "POST /predict", "action": "predict", "text": ["$.outputs[*].note"]}],
-    "capture": {"bodies": "none", "seal_to": "certs/auditor.pub", "retain": "P1Y"},
+    "capture": {"bodies": "sealed", "seal_to": "file:certs/auditor.pub", "retain": "P1Y"},
 }
 
 

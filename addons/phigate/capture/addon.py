@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mitmproxy.connection import Client
     from mitmproxy.http import HTTPFlow
 
+    from phigate.capture.keep import Side
     from phigate.capture.record import Fields
     from phigate.house import House
 
@@ -53,24 +54,23 @@ class Capture:
         exchange = passage.exchange
         exchange.agent = self.house.agent_shown(exchange.agent) if exchange.agent else ""
         try:
-            await self._write_request(flow, passage, self._body(passage.prompt_shown))
-        except Unrecordable:  # too large for a line of the journal: who asked is still on record
-            exchange.refusal = TOO_LARGE
+            await self._write_request(flow, passage)
+        except Unrecordable:  # more than a line of the journal holds: who asked is still on record
+            exchange.refusal, passage.prompt_shown = TOO_LARGE, None
+            exchange.identifiers_in.clear()
             with contextlib.suppress(Unrecordable, JournalDown):
-                await self._write_request(flow, passage, None)
+                await self._write_request(flow, passage)
         except JournalDown:
             exchange.refusal = UNRECORDED
 
-    async def _write_request(self, flow: HTTPFlow, passage: flows.Passage, body: object) -> None:
-        exchange, journal = passage.exchange, self.house.journal
+    async def _write_request(self, flow: HTTPFlow, passage: flows.Passage) -> None:
+        exchange, house, original = passage.exchange, self.house, flow.request.data.content or b""
         target, exchange.target = exchange.target, passage.model_shown
         try:
-            size = len(flow.request.data.content or b"")
-            fields = request_record(exchange, self.house.policy.sha256, body, size)
-            receipt = journal.append("request", fields)
+            fields = request_record(exchange, house.policy.sha256, passage.prompt_shown, len(original))
         finally:
             exchange.target = target
-        await journal.durable(receipt)
+        await house.keep.record(house.journal, "request", fields, side="caller", original=original)
         exchange.recorded, passage.records["request"] = True, fields
 
     async def response(self, flow: HTTPFlow) -> None:
@@ -111,8 +111,8 @@ class Capture:
             return
         message, journal = passage.message, self.house.journal
         try:
-            if message.from_client or message.shown or message.refusal:
-                journal.append("message", self._message(passage.exchange.id, message))
+            if message.from_client or message.shown or message.refusal or self.house.keep.seals:
+                self._queue(passage, message)
             message.recorded = journal.oldest_pending_seconds(time.monotonic()) <= UNSYNCED_SECONDS
         except (JournalDown, Unrecordable):
             message.recorded = False
@@ -120,16 +120,21 @@ class Capture:
             message.outcome, message.refusal = "unrecorded", UNRECORDED
         self.house.observers.hear(passage, message)
 
-    def _message(self, exchange: str, message: flows.Message) -> Fields:
-        return message_record(
-            exchange,
+    def _queue(self, passage: flows.Passage, message: flows.Message) -> None:
+        fields = message_record(
+            passage.exchange.id,
             from_caller=message.from_client,
             refused=(message.refusal.detail or message.refusal.reason) if message.refusal else None,
             findings=message.found,
             identifiers=message.identifiers,
             revealed=message.revealed,
             bytes_=len(message.raw),
-            body=self._body(message.shown),
+            body=message.shown,
+        )
+        house = self.house
+        side: Side = "caller" if message.from_client else "model"
+        passage.parts += house.keep.queue(
+            house.journal, "message", fields, side=side, original=message.raw, first=passage.parts
         )
 
     async def websocket_end(self, flow: HTTPFlow) -> None:
@@ -167,18 +172,17 @@ class Capture:
             outcome=passage.outcome,
             seconds=_seconds(passage),
             mask=decision.mask.name if isinstance(decision, Permit) else None,
-            body=self._body(passage.answer_shown),
+            body=passage.answer_shown if passage.stream is None else None,
             streamed=passage.stream is not None or open_,
+            parts=0 if open_ else passage.parts,
         )
+        original, passage.original = passage.original, b""
         try:
-            journal = self.house.journal
-            await journal.durable(journal.append("response", fields))
+            house, first = self.house, passage.parts
+            await house.keep.record(house.journal, "response", fields, side="model", original=original, first=first)
             exchange.finished, passage.records["response"] = True, fields
         except (JournalDown, Unrecordable):
             passage.outcome, exchange.refusal = "unrecorded", UNRECORDED
-
-    def _body(self, shown: object) -> object:
-        return shown if self.house.policy.capture.bodies == "masked" else None
 
     def count_refused(self, address: str, reason: str) -> None:
         """Count a credential that was not believed at the console as one that was not believed here."""

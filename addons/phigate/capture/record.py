@@ -1,8 +1,8 @@
 """The fields of each kind of record: values in, plain JSON values out; `chain.line_of` makes the line.
 
-`exchange` stands first and `body` last. Bodies come in masked by the policy's `capture.mask`, and nothing else here is
-the caller's own text but the client's name, which is cut. A model is named as the policy names it: what the caller
-wrote could hold anything.
+`exchange` stands first and `body` last; keep.py says in how many records a body stands. Bodies come in masked by the
+policy's `capture.mask`, and nothing else here is the caller's own text but the client's name, which is cut. A model is
+named as the policy names it: what the caller wrote could hold anything.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ def request_record(exchange: Exchange, policy_hash: str, body: object, bytes_: i
         "identifiers": sorted(exchange.identifiers_in),
         "revealed": sorted(exchange.revealed_in) if _goes_on(exchange) else [],
         "bytes": bytes_,
+        "parts": 0,
         "body": body,
     }
 
@@ -91,10 +92,12 @@ def response_record(
     mask: str | None,
     body: object = None,
     streamed: bool = False,
+    parts: int = 0,
 ) -> Fields:
     """`response`: what was answered; `mask` names the profile the caller's copy went through, `body` is the masked one.
 
-    `identifiers` are those of the answer, `revealed` those of them that the caller gets as they were.
+    `parts` says how many records a streamed answer's text stands in already. `identifiers` are those of the answer,
+    `revealed` those of them that the caller gets as they were.
     """
     if outcome not in OUTCOMES:
         raise ValueError("no outcome of ours")
@@ -109,6 +112,7 @@ def response_record(
         "streamed": streamed,
         "usage": {side: exchange.usage[side] for side in ("input", "output") if side in exchange.usage},
         "seconds": _seconds(seconds),
+        "parts": parts,
         "body": body,
     }
 
@@ -137,6 +141,7 @@ def message_record(
         "identifiers": sorted(identifiers),
         "revealed": sorted(revealed) if refused is None else [],
         "bytes": bytes_,
+        "parts": 0,
         "body": body,
     }
 

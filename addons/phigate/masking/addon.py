@@ -41,7 +41,9 @@ LARGE = 4 * 1024
 MOST_AT_ONCE = 1024 * 1024
 """Bytes that one piece of a compressed stream may decode to."""
 MOST_SHOWN = 1024 * 1024
-"""Characters of a stream that its record and its shadow hold; each part has a record of its own."""
+"""Characters of a stream that its shadow holds."""
+MOST_UNSEALED = 128 * 1024
+"""Bytes of a stream that come to no text before they get a record of their own."""
 UNSYNCED_SECONDS = 0.2
 """How long a released part of a stream may lie unsynced before the stream ends."""
 
@@ -184,6 +186,8 @@ class Masking:
             passage.outcome, exchange.refusal = "unmaskable", UNMASKABLE
         else:
             exchange.revealed_out |= sight.revealed.keys()
+        if self.house.keep.seals:
+            passage.original = passage.raw
         passage.raw = b""
         exchange.found_out = sight.found
         exchange.identifiers_out |= sight.identifiers
@@ -215,8 +219,10 @@ class Guard:
         tells = seal.tell if seal and dialect.owned else str
         self._masked = MaskedStream(self._sight, dialect, stream, opaque=permit.opaque, tells=tells)
         self._decoder = encodings.decoder(_encoding(passage))
-        self._parts = 0
         self._shown: list[str] = []
+        self._originals: list[bytes] = []
+        self._unsealed = 0
+        """Bytes of what came since the last record."""
         self._size = 0
         self._revealed = 0
         """How much of what the caller may see as it was has gone out."""
@@ -243,6 +249,9 @@ class Guard:
     def _plain(self, data: bytes) -> bytes:
         """One piece, decoded: what is much more than it looks like would keep everybody waiting."""
         plain = self._decoder.feed(data)
+        if self._house.keep.seals:
+            self._originals.append(plain)
+            self._unsealed += len(plain)
         if len(plain) > max(MOST_AT_ONCE, len(data)):
             raise ValueError("too large")
         return plain
@@ -260,20 +269,30 @@ class Guard:
         exchange.usage = self._masked.usage
         more = " [it goes on: see the parts]" if self._size > MOST_SHOWN else ""
         self._passage.answer_shown = "".join(self._shown) + more
+        self._passage.original = self._came()
         if self._broken:
             exchange.refusal = UNMASKABLE
 
     def _record(self) -> None:
         """Queue what was just released to the journal before it goes out."""
-        journal, shown = self._house.journal, self._masked.take_shown()
+        journal, keep, shown = self._house.journal, self._house.keep, self._masked.take_shown()
         if shown:
             self._size += len(shown)
             if self._size <= MOST_SHOWN:
                 self._shown.append(shown)
-            journal.append("part", {"exchange": self._passage.exchange.id, "part": self._parts, "body": shown})
-            self._parts += 1
+        if (shown and keep.keeps) or self._unsealed > MOST_UNSEALED:
+            passage = self._passage
+            keep.part(journal, passage.exchange.id, passage.parts, shown, original=self._came())
+            passage.parts += 1
         if journal.oldest_pending_seconds(time.monotonic()) > UNSYNCED_SECONDS:
             raise JournalDown("parts stay unsynced")
+
+    def _came(self) -> bytes:
+        """What came since this was asked last, where originals are kept."""
+        came = b"".join(self._originals)
+        self._originals.clear()
+        self._unsealed = 0
+        return came
 
     def _break_off(self, outcome: Outcome) -> bytes:
         self._broken = True

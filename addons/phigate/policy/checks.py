@@ -245,9 +245,12 @@ def records_show_nothing(policy: dict[str, Any]) -> Found:
         yield ("capture", "mask", "undecodable"), "`permit` is not allowed here: what is kept is always masked"
 
 
-def sealing_is_not_here(policy: dict[str, Any]) -> Found:
-    if _mapping(policy.get("capture")).get("bodies") == "sealed":
-        yield ("capture", "bodies"), "`sealed` is not available in this version"
+def originals_are_sealed_to_somebody(policy: dict[str, Any]) -> Found:
+    capture = _mapping(policy.get("capture"))
+    if capture.get("bodies") == "sealed" and "seal_to" not in capture:
+        yield ("capture", "bodies"), "`sealed` needs `seal_to`, the auditor's public key (`phigate seal-key` makes one)"
+    if "seal_to" in capture and capture.get("bodies") != "sealed":
+        yield ("capture", "seal_to"), "means nothing without `bodies: sealed`"
 
 
 CHECKS: tuple[Check, ...] = (
@@ -269,7 +272,7 @@ CHECKS: tuple[Check, ...] = (
     field_rules_say_something,
     routes_make_sense,
     records_show_nothing,
-    sealing_is_not_here,
+    originals_are_sealed_to_somebody,
 )
 
 

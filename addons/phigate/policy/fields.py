@@ -329,6 +329,16 @@ def _version(value: Any) -> Any:
 
 
 Version = Annotated[int, BeforeValidator(_version), Says("`1`")]
+_SEAL_TO = re.compile(r"x25519:[A-Za-z0-9+/]{43}=|file:.{1,1000}")
+
+
+def _seal_to(text: str) -> str:
+    if not _SEAL_TO.fullmatch(text):  # not shown: it may be the private key
+        raise fault("is neither `x25519:` with 44 characters of base64 nor `file:PATH`")
+    return text
+
+
+SealTo = Annotated[Text, AfterValidator(_seal_to), Says("`x25519:BASE64` or `file:PATH`")]
 Bodies = Annotated[str, one_of("word", {"none", "masked", "sealed"}), Says("`none`, `masked` or `sealed`")]
 
 

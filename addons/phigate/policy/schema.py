@@ -65,6 +65,7 @@ from phigate.policy.fields import (
     RouteShape,
     RuleName,
     Says,
+    SealTo,
     Section,
     ServedAction,
     Side,
@@ -300,7 +301,10 @@ class Capture(Section):
         "and `undecodable: permit`",
     )
     bodies: Bodies = Field(default="masked", description="what of prompt and answer is kept")
-    seal_to: Text | None = Field(default=None, description="the auditor's public key, for `sealed`")
+    seal_to: SealTo | None = Field(
+        default=None,
+        description="the auditor's public key, for `sealed`; `file:` is a PEM file, relative to the policy's folder",
+    )
     retain: Retention = Field(default=timedelta(days=6 * 366), description="how long records are kept (45 CFR 164.316)")
 
 

@@ -168,7 +168,7 @@ class Admission:
             work.settle(data)
         if exchange.refusal is None and caller.subject is not None and caller.subject.uses is not None:
             exchange.refusal = await self._spend(caller.subject)
-        await self.record(exchange, work.shown, len(data), work.model_shown)
+        await self.record(exchange, work.shown, data, work.model_shown)
         if exchange.refusal is not None:
             return exchange.refusal
         return work.admitted()
@@ -176,7 +176,7 @@ class Admission:
     async def refuse(self, exchange: Exchange, refusal: Refusal) -> Refusal:
         """Record a call of somebody known that is refused before anything of it was read."""
         exchange.refusal = refusal
-        await self.record(exchange, None, 0)
+        await self.record(exchange, None, b"")
         return exchange.refusal
 
     async def _spend(self, subject: Subject) -> Refusal | None:
@@ -189,27 +189,27 @@ class Admission:
 
     # -- what do we remember? ---------------------------------------------------------------------------------------
 
-    async def record(self, exchange: Exchange, shown: Any, size: int, model_shown: str | None = None) -> None:
-        """Write the request's record and wait until it is on the disk."""
+    async def record(self, exchange: Exchange, shown: Any, data: bytes, model_shown: str | None = None) -> None:
+        """Write the record of a request, whose message was `data`, and wait until it is on the disk."""
         exchange.agent = self.house.agent_shown(exchange.agent) if exchange.agent else ""
-        body = shown if self.house.policy.capture.bodies == "masked" else None
         try:
-            await self._write(exchange, body, size, model_shown)
-        except Unrecordable:  # too large for a line of the journal: who asked is still on record
+            await self._write(exchange, shown, data, model_shown)
+        except Unrecordable:  # more than a line of the journal holds: who asked is still on record
             exchange.refusal = TOO_LARGE
+            exchange.identifiers_in.clear()
             with contextlib.suppress(Unrecordable, JournalDown):
-                await self._write(exchange, None, size, model_shown)
+                await self._write(exchange, None, data, model_shown)
         except JournalDown:
             exchange.refusal = UNRECORDED
 
-    async def _write(self, exchange: Exchange, body: Any, size: int, model_shown: str | None) -> None:
-        journal = self.house.journal
+    async def _write(self, exchange: Exchange, body: Any, data: bytes, model_shown: str | None) -> None:
+        house = self.house
         target, exchange.target = exchange.target, model_shown
         try:
-            receipt = journal.append("request", request_record(exchange, self.house.policy.sha256, body, size))
+            fields = request_record(exchange, house.policy.sha256, body, len(data))
         finally:
             exchange.target = target
-        await journal.durable(receipt)
+        await house.keep.record(house.journal, "request", fields, side="caller", original=data)
         exchange.recorded = True
 
 

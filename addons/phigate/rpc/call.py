@@ -62,8 +62,6 @@ SMALL: Final = 1024
 """Bytes of a message that anybody may send."""
 UNSYNCED_SECONDS: Final = 0.2
 """How long a released message of a stream may lie unsynced before the stream ends."""
-MOST_BODY: Final = 256 * 1024
-"""Characters of a stream's answer that its last record says again."""
 
 NOT_READY: Final = Refusal(503, "not-ready", "The gateway is starting or going away.", retry_after=1)
 BROKE: Final = Refusal(503, "not-decided", "The gateway could not decide this request.")
@@ -103,16 +101,23 @@ class Under:
     sight: Sight
     answers: Answers
     contacted_at: float
-    shown: list[Any] = field(default_factory=list)
     first_at: float = 0.0
-    size: int = 0
     messages: int = 0
+    parts: int = 0
+    """Records that hold pieces of messages."""
+    came: bytes = field(default=b"", repr=False)
+    """The model's last message, until it is on record."""
     revealed: int = 0
     """How much of what the caller may see as it was goes out to it."""
 
     @property
     def exchange(self) -> Exchange:
         return self.admitted.exchange
+
+    def take(self) -> bytes:
+        """What came and is not on record yet."""
+        came, self.came = self.came, b""
+        return came
 
     def reveal(self) -> None:
         """What was masked so far goes out."""
@@ -309,6 +314,7 @@ class Call:
         if code != framing.OK or data is None:
             await self._upstream_refused(under, code, message)
             return
+        under.came = data
         masked = await _apart(len(data), lambda: self._masked(under, method, data))
         self._check_bearer()
         under.reveal()
@@ -329,6 +335,7 @@ class Call:
             raise Stopped(UNMASKABLE, "unmaskable") from None
 
     async def _upstream_refused(self, under: Under, code: int, message: str) -> None:
+        under.came = message.encode("utf-8", "surrogatepass")
         caller, shown = error_text(message, under.sight)
         self._check_bearer()
         under.reveal()
@@ -414,6 +421,7 @@ class Call:
             node, bare = kserve.streamed(data)
             inner = node.values.get(2)
             under = self._whose(inner.text(kserve.ID) if inner is not None else "", bare=bare)
+            under.came = data
             final = bool(node.text(1)) or (inner is not None and kserve.infer(inner).flag(kserve.FINAL) is True)
             parts = await _apart(len(data), lambda: under.answers.streamed(node, final=final, bare=bare))
         except Opaque:
@@ -426,14 +434,14 @@ class Call:
         """Record messages, then send them: the last of an answer waits for the answer's record."""
         self._check_bearer()
         try:
-            for part in parts:
+            for part in parts or [Masked(b"")]:
                 self._note(under, part.shown)
         except (JournalDown, Unrecordable):
             raise Stopped(UNRECORDED, "unrecorded") from None
         under.first_at = under.first_at or time.time()
         under.reveal()
         if last:
-            await self._close(under, 200, "complete", under.shown or None)
+            await self._close(under, 200, "complete", None)
         for part in parts:
             await self._send_head(under.exchange)
             await self._lane.send(framing.frame(part.message))
@@ -442,13 +450,13 @@ class Call:
 
     def _note(self, under: Under, shown: Any) -> None:
         """Queue what bystanders see of a message to the journal; raises JournalDown and Unrecordable."""
-        journal, at = self._house.journal, under.messages
+        journal, keep, at = self._house.journal, self._house.keep, under.messages
         under.messages += 1
-        if shown:
-            under.size += len(str(shown))
-            if under.size <= MOST_BODY:
-                under.shown.append(shown)
-            journal.append("message", {"exchange": under.exchange.id, "message": at, "body": self._body(shown)})
+        if (shown and keep.keeps) or (under.came and keep.seals):
+            fields = {"exchange": under.exchange.id, "message": at, "from": "model", "parts": 0, "body": shown}
+            under.parts += keep.queue(
+                journal, "message", fields, side="model", original=under.take(), first=under.parts
+            )
         if journal.oldest_pending_seconds(time.monotonic()) > UNSYNCED_SECONDS:
             raise JournalDown("messages stay unsynced")
 
@@ -467,7 +475,7 @@ class Call:
             outcome: Outcome = "complete" if code == framing.OK else "refused-by-upstream"
             said = error_text(message, under.sight)[0] if message else ""
             under.reveal()
-            await self._close(under, framing.http_status(code), outcome, under.shown or told)
+            await self._close(under, framing.http_status(code), outcome, told)
         if message and not said:
             said = "The model server ended the stream."
         await self._end(code, said, self._exchange)
@@ -584,9 +592,6 @@ class Call:
         if outcome is not None:
             raise Stopped(REVOKED if outcome == "revoked" else UNKNOWN, outcome)
 
-    def _body(self, shown: Any) -> Any:
-        return shown if self._house.policy.capture.bodies == "masked" else None
-
     async def _close(self, under: Under, status: int, outcome: Outcome, shown: Any) -> None:
         """Write an answer's record and wait for it; raises Stopped where it cannot be kept."""
         exchange = under.exchange
@@ -602,14 +607,14 @@ class Call:
             outcome=outcome,
             seconds=Seconds(total=total, first=first, upstream=upstream, gateway=max(total - upstream, 0.0)),
             mask=under.admitted.permit.mask.name,
-            body=self._body(shown),
+            body=shown,
             streamed=exchange.streaming,
         )
         self._under.pop(exchange.id, None)
         metrics.count(exchange, total)
         try:
-            journal = self._house.journal
-            await journal.durable(journal.append("response", fields))
+            house, original, first = self._house, under.take(), under.parts
+            await house.keep.record(house.journal, "response", fields, side="model", original=original, first=first)
             exchange.finished = True
         except (JournalDown, Unrecordable):
             raise Stopped(UNRECORDED, "unrecorded") from None
@@ -624,7 +629,7 @@ class Call:
         for under in list(self._under.values()):
             status = refusal.status if refusal else 499
             with contextlib.suppress(Stopped, asyncio.CancelledError):
-                await self._close(under, status, outcome, under.shown or None)
+                await self._close(under, status, outcome, None)
         if exchange is not None and exchange.subject is not None and not exchange.recorded and refusal is not None:
             with contextlib.suppress(asyncio.CancelledError):
                 refusal = await self._calls.admission.refuse(exchange, refusal)

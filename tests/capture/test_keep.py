@@ -1,0 +1,155 @@
+"""Which records a body becomes: nothing of it is left out, and what is sealed comes back whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phigate.capture import keep
+from phigate.capture.keep import Keep
+from phigate.capture.seal import Auditor, Place, opened
+from phigate.journal.chain import Unrecordable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PRIVATE = X25519PrivateKey.from_private_bytes(b"a" * 32)
+SEALED = Keep("sealed", Auditor(PRIVATE.public_key()))
+
+
+class Journal:
+    """A journal's two methods that matter here, in memory."""
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+        self.waited: list[int] = []
+
+    def append(self, kind: str, fields: dict[str, Any] | Callable[[str, int], dict[str, Any]]) -> int:
+        made = fields("f.jsonl", len(self.records)) if callable(fields) else fields
+        self.records.append(made | {"kind": kind})
+        return len(self.records)
+
+    async def durable(self, receipt: int) -> None:
+        self.waited.append(receipt)
+
+
+def fields(body: object, parts: int = 0) -> dict[str, Any]:
+    return {"exchange": "ex-1", "parts": parts, "body": body}
+
+
+def unsealed(journal: Journal, side: str = "caller") -> bytes:
+    return b"".join(
+        opened(one["sealed"], PRIVATE, Place("f.jsonl", seq, "ex-1", one["kind"], side, one.get("part")))
+        for seq, one in enumerate(journal.records)
+        if "sealed" in one
+    )
+
+
+async def written(kept: Keep, body: object, original: bytes = b"", **more: Any) -> Journal:
+    journal = Journal()
+    await kept.record(journal, "request", fields(body), side="caller", original=original, **more)  # type: ignore[arg-type]  # a stand-in
+    return journal
+
+
+async def test_a_small_body_stands_in_its_record() -> None:
+    journal = await written(Keep(), {"a": 1}, b"unseen")
+    assert journal.records == [{"kind": "request", "exchange": "ex-1", "parts": 0, "body": {"a": 1}}]
+
+
+async def test_where_no_bodies_are_kept_there_is_none() -> None:
+    journal = await written(Keep("none"), {"a": "x" * keep.MOST})
+    assert journal.records == [{"kind": "request", "exchange": "ex-1", "parts": 0, "body": None}]
+
+
+async def test_a_large_body_stands_in_parts_and_its_record_says_how_many() -> None:
+    body = {"text": "\u00e4\U0001f600" * keep.MOST}
+    journal = await written(Keep(), body, first=3)
+    *parts, record = journal.records
+    assert (record["body"], record["parts"]) == (None, len(parts))
+    assert [part["part"] for part in parts] == list(range(3, 3 + len(parts)))
+    assert max(len(part["body"]) for part in parts) == keep.MOST
+    assert orjson.loads("".join(part["body"] for part in parts)) == body
+    assert journal.waited[-1] == len(journal.records)
+
+
+async def test_a_very_large_body_waits_for_the_disk_now_and_then() -> None:
+    journal = await written(Keep(), "x" * (keep.MOST * 40))
+    assert journal.waited == [16, 32, 42]
+
+
+@pytest.mark.parametrize("size", [1, 100, 101, 1000])
+@pytest.mark.parametrize("body", [None, "small", "x" * 350])
+async def test_originals_come_back_whole_beside_bodies_of_any_size(
+    monkeypatch: pytest.MonkeyPatch, size: int, body: str | None
+) -> None:
+    monkeypatch.setattr(keep, "MOST", 100)
+    original = bytes(range(256)) * 4
+    journal = await written(SEALED, body, original[:size])
+    *parts, record = journal.records
+    assert unsealed(journal) == original[:size]
+    assert (record["parts"], record["body"] is None) == (
+        len(parts),
+        (len(parts) > 0 and len(body or "") > 100) or body is None,
+    )
+    told = "".join(part["body"] for part in parts)
+    assert (orjson.loads(told) if told else record["body"]) == body
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.recursive(
+        st.text() | st.integers(-5, 5) | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_whatever_a_body_is_its_parts_are_all_of_it(body: object) -> None:
+    kept, most = Keep(), keep.MOST
+    journal = Journal()
+    try:
+        keep.MOST = 7  # type: ignore[misc]  # small bodies are enough here
+        count = kept.queue(journal, "message", fields(body), side="model")  # type: ignore[arg-type]  # a stand-in
+    finally:
+        keep.MOST = most  # type: ignore[misc]  # as above
+    *parts, record = journal.records
+    assert count == len(parts) == record["parts"]
+    told = "".join(part["body"] for part in parts)
+    assert (orjson.loads(told) if told else record["body"]) == body
+
+
+def test_pieces_of_a_stream_are_parts_of_the_model() -> None:
+    journal = Journal()
+    SEALED.part(journal, "ex-1", 4, "masked", original=b"as it was")  # type: ignore[arg-type]  # a stand-in
+    (part,) = journal.records
+    assert (part["kind"], part["part"], part["side"], part["body"]) == ("part", 4, "model", "masked")
+    assert unsealed(journal, "model") == b"as it was"
+
+
+async def test_what_is_left_of_a_stream_adds_to_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keep, "MOST", 100)
+    journal = Journal()
+    await SEALED.record(journal, "response", fields(None, parts=5), side="model", original=bytes(250), first=5)  # type: ignore[arg-type]  # a stand-in
+    assert [one.get("part") for one in journal.records] == [5, 6, 7, None]
+    assert journal.records[-1]["parts"] == 8
+    assert unsealed(journal, "model") == bytes(250)
+
+
+@pytest.mark.parametrize("body", [object(), {"a": {1, 2}}, "\ud800"])
+async def test_what_is_no_json_is_not_recorded(body: object) -> None:
+    with pytest.raises(Unrecordable):
+        await written(Keep(), body)
+
+
+@pytest.mark.parametrize(("bodies", "auditor"), [("sealed", None), ("masked", Auditor(PRIVATE.public_key()))])
+def test_sealing_and_its_key_come_together(bodies: str, auditor: Auditor | None) -> None:
+    with pytest.raises(ValueError, match="key"):
+        Keep(bodies, auditor)
+
+
+def test_it_says_what_it_wants() -> None:
+    assert [(kept.keeps, kept.seals) for kept in (Keep("none"), Keep(), SEALED)] == [
+        (False, False), (True, False), (True, True),
+    ]  # fmt: skip
