@@ -153,6 +153,65 @@ async def test_after_any_fault_nothing_is_kept_and_everyone_is_told(
     assert commit.stop(5)
 
 
+async def test_what_is_given_up_keeps_nothing_more(descriptor: int) -> None:
+    commit = GroupCommit(descriptor)
+    commit.wait(give(commit, b"line\n"), 5)
+    commit.give_up("of our own will")
+    commit.give_up("again")
+    with pytest.raises(JournalDown, match="of our own will"):
+        commit.room_for(b"line\n")
+    assert commit.stop(5)
+
+
+async def test_a_turn_stands_between_two_lines_whatever_the_pace(tmp_path: Path, descriptor: int) -> None:
+    commit, done = GroupCommit(os.dup(descriptor)), threading.Event()
+    second = tmp_path / "second"
+
+    def make() -> int:
+        return os.open(second, os.O_WRONLY | os.O_CREAT, 0o600)
+
+    give(commit, b"1\n", b"2\n")
+    commit.turn_to(make, done.set)
+    await commit.durable(give(commit, b"3\n"))
+    assert done.is_set()
+    assert (tmp_path / "lines").read_bytes() == b"1\n2\n"
+    assert second.read_bytes() == b"3\n"
+    commit.inspect()
+    assert commit.fault is None
+    assert commit.stop(5)
+    commit.close()
+    commit.close()
+
+
+async def test_a_next_file_that_cannot_be_made_confirms_what_is_before_it_only(descriptor: int) -> None:
+    def make() -> int:
+        raise OSError(errno.ENOSPC, "secret path")
+
+    commit = GroupCommit(os.dup(descriptor))
+    before = give(commit, b"1\n")
+    commit.turn_to(make, lambda: None)
+    after = give(commit, b"2\n")
+    results = await asyncio.gather(commit.durable(before), commit.durable(after), return_exceptions=True)
+    assert results[0] is None
+    assert str(results[1]) == "the journal's next file cannot be made (ENOSPC)"
+    commit.inspect()
+    assert commit.stop(5)
+
+
+async def test_a_disk_that_stalls_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk()
+    commit = GroupCommit(-1, write=disk.write, sync=disk.sync)
+    place = give(commit, b"1\n")
+    monkeypatch.setattr("phigate.journal.commit.STALL", 0.01)
+    await asyncio.sleep(0.02)
+    with pytest.raises(JournalDown, match="in time"):
+        commit.room_for(b"2\n")
+    disk.go.release()
+    commit.wait(place, 5)
+    commit.room_for(b"2\n")
+    assert commit.stop(5)
+
+
 async def test_a_descriptor_that_failed_is_never_written_or_synced_again() -> None:
     disk = Disk()
     disk.fault = OSError(errno.EIO, "x")

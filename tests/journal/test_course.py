@@ -28,6 +28,7 @@ class Commit:
         self.files: list[list[bytes]] = [[]]
         self.kept = self.given = 0
         self.full = False
+        self.fault: str | None = None
         self.turned: list[Callable[[], None]] = []
 
     def room_for(self, _line: bytes) -> None:
@@ -38,6 +39,9 @@ class Commit:
         self.files[-1].append(line)
         self.given += 1
         return self.given
+
+    def give_up(self, reason: str) -> None:
+        self.fault = reason
 
     def turn_to(self, _make: Callable[[], int], done: Callable[[], None]) -> None:
         self.files.append([])
@@ -125,6 +129,32 @@ def test_a_turn_that_cannot_be_queued_changes_nothing(course: Course, commit: Co
     course.put("look", {}, NOW)
     assert len(commit.files) == 1
     assert verified(commit)[0].intact
+
+
+def breaks(*_args: object) -> int:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("name", ["put", "turn_to"])
+def test_a_record_that_is_cut_off_half_way_gives_the_file_up(
+    course: Course, commit: Commit, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(commit, name, breaks)
+    with pytest.raises(ZeroDivisionError):
+        course.turn(NOW, lambda _path: None)
+    assert commit.fault == "the journal's writer broke (ZeroDivisionError)"
+
+
+def test_a_record_that_cannot_be_counted_yet_is_counted_later(
+    course: Course, commit: Commit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit.kept = 1
+    with monkeypatch.context() as patch:
+        patch.setattr(course.kept.tree.__class__, "append", breaks)
+        with pytest.raises(ZeroDivisionError):
+            course.settle()
+    course.settle()
+    assert (course.kept.seq, course.kept.tree.size, len(course.pending)) == (1, 1, 0)
 
 
 def test_a_file_goes_on_when_the_next_ones_first_line_would_be_too_long(

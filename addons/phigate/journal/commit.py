@@ -142,6 +142,10 @@ class GroupCommit:
         if self.kept < place:
             raise JournalDown(self.fault or "the disk did not answer in time")
 
+    def give_up(self, reason: str) -> None:
+        """Keep nothing from now on: what was put may not be what should have been."""
+        self.fault = self.fault or reason
+
     def stop(self, timeout: float) -> bool:
         """End the thread after all that is queued; False when the disk does not let go in time."""
         self._hand_over()

@@ -6,6 +6,7 @@ Not thread-safe: the journal sees to it that one call is over before the next. N
 from __future__ import annotations
 
 from collections import deque
+from contextlib import contextmanager
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from phigate.journal import chain, disk, life
 from phigate.journal.head import Head, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -56,7 +57,8 @@ class Course:
         """Count what arrived."""
         pending, kept = self.pending, self.commit.kept
         while pending and pending[0].place <= kept:
-            self.kept.take(pending.popleft())
+            self.kept.take(pending[0])
+            pending.popleft()
 
     def turn(self, now: datetime, closed: Callable[[Path], None]) -> None:
         """Close this file and begin the next one: all of it, or nothing with JournalDown; `closed` is told the old one.
@@ -73,10 +75,11 @@ class Course:
         except chain.Unrecordable:  # more exchanges are without an answer than a line can name: this file goes on
             return
         self.commit.room_for(closing + opening)
-        self._queue("closed", closing, shut, shut)
-        self.path, self._size, self._day = path, 0, _day(now)
-        self.commit.turn_to(lambda: disk.create(path), lambda: closed(old))
-        self._queue("opened", opening, head, head)
+        with self._all_or_down():
+            self._queue("closed", closing, shut, shut)
+            self.path, self._size, self._day = path, 0, _day(now)
+            self.commit.turn_to(lambda: disk.create(path), lambda: closed(old))
+            self._queue("opened", opening, head, head)
 
     def _line(self, kind: chain.Kind, fields: Mapping[str, Any], now: datetime, seq: int, prev: str) -> bytes:
         return chain.line_of(seq=seq, prev=prev, now=now, instance=self._instance, kind=kind, fields=fields)
@@ -87,10 +90,20 @@ class Course:
 
     def _queue(self, kind: chain.Kind, line: bytes, made: Mapping[str, Any], fields: Fields) -> Receipt:
         receipt = self._receipt(kind, line, made, fields)
-        self._seq, self._prev, self._size = self._seq + 1, receipt.digest.hex(), receipt.end
-        self.pending.append(receipt)
-        receipt.place = self.commit.put(line)
+        with self._all_or_down():
+            self._seq, self._prev, self._size = self._seq + 1, receipt.digest.hex(), receipt.end
+            receipt.place = self.commit.put(line)
+            self.pending.append(receipt)
         return receipt
+
+    @contextmanager
+    def _all_or_down(self) -> Iterator[None]:
+        """What is cut off half-way by a bug of ours would leave a chain that does not hold: this file is given up."""
+        try:
+            yield
+        except BaseException as fault:
+            self.commit.give_up(f"the journal's writer broke ({type(fault).__name__})")
+            raise
 
 
 def _day(now: datetime) -> int:

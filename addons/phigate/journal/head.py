@@ -67,11 +67,11 @@ class Head:
     """Exchange: the file that holds its request."""
 
     def take(self, receipt: Receipt) -> None:
-        """One more record, the next one."""
+        """One more record, the next one; what can be done twice comes first, so that it is done once or not at all."""
+        self.note(receipt.kind, receipt.fields, receipt.file)
         self.tree.append(receipt.digest)
         self.seq, self.last = receipt.seq + 1, receipt.digest.hex()
         self.file, self.end = receipt.file, receipt.end
-        self.note(receipt.kind, receipt.fields, receipt.file)
 
     def note(self, kind: str, fields: Mapping[str, Any], file: str) -> None:
         """What this record, which stands in `file`, says of who waits for an answer."""
