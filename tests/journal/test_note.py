@@ -210,11 +210,20 @@ def test_a_torn_last_note_is_told_apart(cut):
 
 
 def test_what_stands_between_notes_is_not_lost():
-    found = list(note.pieces(b"\n" + signed() + b"\n\n" + signed() + b"what\n"))
+    raw = b"\n" + signed() + b"\n\n" + signed() + b"what\n"
+    found = list(note.pieces(raw))
+    assert b"".join(each.raw for each in found) == raw
     assert [(each.line, each.whole) for each in found] == [
         (1, False),
         (2, True),
         (9, False),
+        (10, False),
         (11, True),
         (18, False),
     ]
+
+
+@pytest.mark.parametrize("junk", [b"x\n", b"\n", b"x\n\n", b"\xe2\x80\x94 a b\n", b"x"])
+def test_reading_notes_takes_time_in_proportion(junk):
+    pieces = list(note.pieces(junk * 50_000 + b"\n" + signed()))
+    assert sum(len(each.raw) for each in pieces) == 50_000 * len(junk) + 1 + len(signed())

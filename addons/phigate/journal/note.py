@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import io
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -35,7 +36,6 @@ _DASH: Final = "\u2014 "
 _NAME: Final = re.compile(r"[^\s+\x00-\x1f]+")
 _VKEY: Final = re.compile(r"([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+=*)")
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
-_PIECE: Final = re.compile(rb"(?P<text>(?:(?!\xe2\x80\x94 )[^\n]+\n)+)\n(?:\xe2\x80\x94 [^\n]+\n)+")
 
 
 class NoteFault(ValueError):  # noqa: N818 - whose fault it is stays with whoever gave it
@@ -169,17 +169,30 @@ class Piece:
 
 
 def pieces(raw: bytes) -> Iterator[Piece]:
-    """The notes that stand one after another; a torn last one is normal while (or after) it is written."""
-    place, line = 0, 1
-    for match in _PIECE.finditer(raw):
-        if match.start() > place:
-            yield Piece(line, raw[place : match.start()], whole=False)
-            line += raw.count(b"\n", place, match.start())
-        yield Piece(line, match[0], whole=True)
-        line += match[0].count(b"\n")
-        place = match.end()
-    if place < len(raw):
-        yield Piece(line, raw[place:], whole=False)
+    """The notes without empty lines in their text that stand one after another, and whatever is none of them.
+
+    A torn last one is normal while (or after) it is written. Walked a line at a time: a file may be anybody's.
+    """
+    number, held, state = 1, list[bytes](), 0  # what is held ends with: text, a blank line, signatures
+    for line in io.BytesIO(raw):
+        signature = line.startswith(_DASH.encode()) and line.endswith(b"\n")
+        if state == 2 and not signature:
+            yield Piece(number, b"".join(held), whole=True)
+            number, held, state = number + len(held), [], 0
+        if line == b"\n" and not held:
+            yield Piece(number, line, whole=False)
+            number += 1
+            continue
+        if signature and state:
+            state = 2
+        elif line == b"\n" and not state:
+            state = 1
+        elif state and line.endswith(b"\n"):
+            yield Piece(number, b"".join(held), whole=False)
+            number, held, state = number + len(held), [], 0
+        held.append(line)
+    if held:
+        yield Piece(number, b"".join(held), whole=state == 2)
 
 
 def _odd(text: str) -> bool:
