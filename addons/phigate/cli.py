@@ -16,7 +16,7 @@ import typer
 from rich.text import Text
 
 from phigate import __version__, text
-from phigate.audit import export_command, quarantine_command, report_command, sessions_command, show
+from phigate.audit import export_command, quarantine_command, report_command, sessions_command, show, verify_command
 from phigate.conformance.command import conformance
 from phigate.identity import grants
 from phigate.identity.bearer import check as check_bearer
@@ -274,6 +274,7 @@ app.command(name="show")(sessions_command.show_exchange)
 app.command(name="report")(report_command.report)
 app.command(name="export")(export_command.export)
 app.command("quarantine")(quarantine_command.quarantine)
+app.command("verify")(verify_command.verify)
 
 
 if __name__ == "__main__":
