@@ -33,7 +33,9 @@ from phigate.identity.keyring import Keyring, KeyringFault, open_keyring
 from phigate.identity.own import Own
 from phigate.identity.saml import Provider, certificate_usable
 from phigate.identity.verify import Verifier
+from phigate.journal.checkpoint import Checkpoints
 from phigate.journal.disk import limits_of
+from phigate.journal.signer import open_signer
 from phigate.journal.writer import Journal, JournalFault, open_journal
 from phigate.ledger import LedgerDown, LedgerFault, open_ledger
 from phigate.masking import Memory, RosterFault, Secrets, Sight, Transformer
@@ -144,6 +146,7 @@ class House:
     keep: Keep
     """What of bodies stands in records."""
     journal: Journal
+    checkpoints: Checkpoints
     verifier: Verifier
     observers: Observers
     keyring: Keyring
@@ -231,23 +234,31 @@ class House:
         self._try(shadow)
         self.secrets = read_secrets(secrets)
         self._open_ledger(ledger, Path(keys))
-        self._open_journal(Path(journal), space)
+        self._open_journal(Path(journal), space, Path(keys))
         self.journal.gather_for(lambda: len(self.under_way))
         self._note_policy()
         for opener in self.openers:
             opener()
         self.furnished = True
 
-    def _open_journal(self, folder: Path, space: tuple[str, str, str]) -> None:
+    def _open_journal(self, folder: Path, space: tuple[str, str, str], keys: Path) -> None:
         try:
             limits = limits_of(*space)
         except JournalFault as fault:
             raise StartFault(str(fault)) from None
         try:
-            self.journal = open_journal(folder, self.instance, utc_now, limits=limits, epoch=self.secrets.epoch)
+            signer = open_signer(keys, self.instance)
+        except JournalFault as fault:
+            raise StartFault(f"option `phi_keys`: {fault}") from None
+        known = {"key": str(signer.vkey), "epoch": self.secrets.epoch}
+        try:
+            self.journal = open_journal(folder, self.instance, utc_now, limits=limits, **known)
         except JournalFault as fault:
             raise StartFault(f"option `phi_journal`: {fault}") from None
-        self.remarks.append(self.journal.remarks)
+        self.checkpoints = Checkpoints(folder, signer, self.journal.snapshot, utc_now)
+        self.journal.sign = self.checkpoints.write
+        self.ticks.append(self.checkpoints.tick)
+        self.remarks += [self.journal.remarks, self.checkpoints.remarks]
 
     def _try(self, shadow: str) -> None:
         """Put a policy on trial; raises StartFault."""

@@ -12,7 +12,7 @@ import pytest
 from phigate.journal import chain, life
 from phigate.journal.commit import JournalDown
 from phigate.journal.course import Course
-from phigate.journal.head import Head
+from phigate.journal.head import Head, Snapshot
 from tests.journal.samples import NOW, request, response
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ def test_the_next_file_names_the_last_record_and_says_who_waits(course: Course, 
     course.settle()
     course.put("request", request("open"), NOW)
     course.put("response", response("answered"), NOW)
-    closed: list[Path] = []
-    course.turn(NOW, closed.append)
+    closed: list[tuple[Path, Snapshot]] = []
+    course.turn(NOW, lambda path, end: closed.append((path, end)))
     course.put("look", {}, NOW)
     assert [verdict.broken for verdict in verified(commit)] == [None, None]
     assert orjson.loads(commit.files[0][-1])["reason"] == "rotated"
@@ -118,13 +118,15 @@ def test_the_next_file_names_the_last_record_and_says_who_waits(course: Course, 
     assert head["tree"] == course.kept.tree.texts()
     assert closed == []
     commit.turned[0]()
-    assert closed == [Path("gw-0.jsonl")]
+    ((path, end),) = closed
+    assert (path, end.file, end.size) == (Path("gw-0.jsonl"), "gw-0.jsonl", 5)
+    assert (end.last, end.tree.texts()) == (head["follows"]["hash"], head["tree"])
 
 
 def test_a_turn_that_cannot_be_queued_changes_nothing(course: Course, commit: Commit) -> None:
     commit.full = True
     with pytest.raises(JournalDown):
-        course.turn(NOW, lambda _path: None)
+        course.turn(NOW, lambda _path, _end: None)
     commit.full = False
     course.put("look", {}, NOW)
     assert len(commit.files) == 1
@@ -163,7 +165,7 @@ def test_a_file_goes_on_when_the_next_ones_first_line_would_be_too_long(
     for number in range(20):
         course.put("request", request(f"ex-{number}"), NOW)
     monkeypatch.setattr(chain, "MAX_LINE", 700)
-    course.turn(NOW, lambda _path: None)
+    course.turn(NOW, lambda _path, _end: None)
     course.put("look", {}, NOW)
     assert len(commit.files) == 1
     assert verified(commit)[0].intact

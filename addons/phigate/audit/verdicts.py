@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 LIMITS: Final = (
     (
-        "Checkpoints are signed with a key that the gateway's host holds: whoever holds the host can write a journal anew "
-        "and sign it. Only checkpoints that were kept elsewhere (--anchor) prove what was there before."
+        "Checkpoints are signed with a key that the gateway's host holds: whoever holds the host can write a journal "
+        "anew and sign it. Only checkpoints that were kept elsewhere (--anchor) prove what was there before."
     ),
     (
         "Nothing proves that records behind the last anchored checkpoint were not replaced or cut off by whoever holds "

@@ -11,7 +11,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from phigate.journal import chain, disk, life
-from phigate.journal.head import Head, Receipt
+from phigate.journal.head import Head, Receipt, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -60,8 +60,8 @@ class Course:
             self.kept.take(pending[0])
             pending.popleft()
 
-    def turn(self, now: datetime, closed: Callable[[Path], None]) -> None:
-        """Close this file and begin the next one: all of it, or nothing with JournalDown; `closed` is told the old one.
+    def turn(self, now: datetime, closed: Callable[[Path, Snapshot], None]) -> None:
+        """Close this file and begin the next one: all of it, or nothing with JournalDown; `closed` is told its end.
 
         `closed` is called in another thread, once the old file is whole and the new one is there.
         """
@@ -75,10 +75,11 @@ class Course:
         except chain.Unrecordable:  # more exchanges are without an answer than a line can name: this file goes on
             return
         self.commit.room_for(closing + opening)
+        end = Snapshot(before.seq, before.last, old.name, before.tree)
         with self._all_or_down():
             self._queue("closed", closing, shut, shut)
             self.path, self._size, self._day = path, 0, _day(now)
-            self.commit.turn_to(lambda: disk.create(path), lambda: closed(old))
+            self.commit.turn_to(lambda: disk.create(path), lambda: closed(old, end))
             self._queue("opened", opening, head, head)
 
     def _line(self, kind: chain.Kind, fields: Mapping[str, Any], now: datetime, seq: int, prev: str) -> bytes:

@@ -78,6 +78,8 @@ class Journal:
         self._refused = 0
         self._course = self._begun(head)
         self.packer = Packer()
+        self.sign: Callable[[Snapshot], None] = lambda _end: None
+        """Called with the end of each file that is closed, once it is on the disk; must not raise."""
 
     @property
     def path(self) -> Path:
@@ -118,13 +120,17 @@ class Journal:
                 now = self._clock()
                 course.settle()
                 if course.full(now, self.limits.size):
-                    course.turn(now, self.packer.add)
+                    course.turn(now, self._turned)
                 return course.put(kind, fields, now)
             except JournalDown:
                 self._refused += 1
                 if kind == "response":
                     self._owed.append((None, unrecorded(course.made(fields))))
                 raise
+
+    def _turned(self, closed: Path, end: Snapshot) -> None:
+        self.sign(end)
+        self.packer.add(closed)
 
     def _may(self, kind: chain.Kind) -> None:
         if (fault := self.fault) is not None:
@@ -289,6 +295,7 @@ class Journal:
                 self._pay()
             self.append("closed", life.closed_record(reason))
         self._end()
+        self.sign(self.snapshot())
 
     def give_up(self) -> None:
         """End without a word: the start failed."""
