@@ -16,7 +16,15 @@ import typer
 from rich.text import Text
 
 from phigate import __version__, text
-from phigate.audit import export_command, quarantine_command, report_command, sessions_command, show, verify_command
+from phigate.audit import (
+    export_command,
+    quarantine_command,
+    report_command,
+    sessions_command,
+    show,
+    unseal_command,
+    verify_command,
+)
 from phigate.conformance.command import conformance
 from phigate.identity import grants
 from phigate.identity.bearer import check as check_bearer
@@ -275,6 +283,8 @@ app.command(name="report")(report_command.report)
 app.command(name="export")(export_command.export)
 app.command("quarantine")(quarantine_command.quarantine)
 app.command("verify")(verify_command.verify)
+app.command(name="seal-key")(unseal_command.seal_key)
+app.command(name="unseal")(unseal_command.unseal_exchange)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,13 @@ import time
 
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from tritonclient.grpc import service_pb2 as pb
 
+from phigate.audit import bodies, unseal
+from phigate.capture import keep
+from phigate.capture.keep import Keep
+from phigate.capture.seal import Auditor
 from phigate.dialect import kserve_grpc as kserve
 from phigate.identity.replies import ANSWERS_FOR, ENDLESS_FOR
 from phigate.rpc import call as module
@@ -653,3 +658,82 @@ async def test_a_stream_of_too_many_open_requests_ends(world, monkeypatch):
     told = await world.ask(*[infer()] * 4, path=STREAM)
     assert told.status == 8
     assert len(world.records("response")) == 2
+
+
+# -- what is kept ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def auditor(world, monkeypatch):
+    """The private key that opens what is sealed meanwhile."""
+    private = X25519PrivateKey.generate()
+    monkeypatch.setattr(world.house, "keep", Keep("sealed", Auditor(private.public_key())))
+    return private
+
+
+def opened(world, private, exchange):
+    folder = world.house.journal.path.parent
+    return [(one.kind, one.data) for one in unseal.unsealed(unseal.records(folder, exchange), private)]
+
+
+async def test_what_is_asked_and_answered_is_sealed_as_it_was(world, auditor):
+    world.says = says(answer(CANARY_TEXT))
+    asked = infer(CANARY_TEXT)
+    await world.ask(asked)
+    (request,) = world.records("request")
+    sealed = opened(world, auditor, request["exchange"])
+    assert [kind for kind, _ in sealed] == ["request", "response"]
+    assert pb.ModelInferRequest.FromString(sealed[0][1]).SerializeToString() == _bytes(asked)
+    assert CANARY_TEXT.encode() in sealed[1][1]
+    assert leaks(str(world.records("request") + world.records("response"))) == []
+
+
+async def test_an_answer_that_is_unmaskable_is_sealed_too(world, auditor):
+    world.says = says(b"\xff\xff")
+    await world.ask(infer())
+    (request,) = world.records("request")
+    assert opened(world, auditor, request["exchange"])[-1] == ("response", b"\xff\xff")
+
+
+async def test_messages_of_a_stream_stand_in_records_of_their_own_masked_and_sealed(world, auditor):
+    world.says = streams(answer(f"{CANARY_TEXT} "), answer("All is quiet.", final=True))
+    await world.ask(infer(), path=STREAM)
+    (request,), (response,) = world.records("request"), world.records("response")
+    sealed = opened(world, auditor, request["exchange"])
+    told = b"".join(data for kind, data in sealed if kind == "message")
+    assert (CANARY_TEXT.encode() in told, b"All is quiet." in told) == (True, True)
+    messages = world.records("message")
+    assert {each["from"] for each in messages} == {"model"}
+    assert leaks(str(messages)) == []
+    body = bodies.joined([request, *messages, response], "model")
+    assert ("furosemide 40 mg" in "".join(body.value), body.whole, response["body"]) == (True, True, None)
+
+
+async def test_a_message_larger_than_a_record_is_kept_whole(world, monkeypatch):
+    monkeypatch.setattr(keep, "MOST", 50)
+    text = "The ward is quiet. " * 20
+    world.says = streams(answer(text, final=True))
+    await world.ask(infer(text), path=STREAM)
+    found = [line for kind in ("request", "part", "message", "response") for line in world.records(kind)]
+    found.sort(key=lambda line: line["seq"])
+    assert {line["side"] for line in world.records("part")} == {"caller", "model"}
+    assert text in str(bodies.joined(found, "caller").value)
+    assert bodies.joined(found, "model").value == [text]
+
+
+async def test_where_no_bodies_are_kept_messages_have_no_record(world, monkeypatch):
+    monkeypatch.setattr(world.house, "keep", Keep("none"))
+    world.says = streams(answer("The patient is well.", final=True))
+    await world.ask(infer(), path=STREAM)
+    assert (world.records("message"), world.records("response")[0]["body"]) == ([], None)
+
+
+@pytest.mark.parametrize("path", [INFER, STREAM], ids=["unary", "stream"])
+async def test_what_the_mask_hides_is_found_and_not_revealed(world, path):
+    world.says = says(answer(CANARY_TEXT)) if path == INFER else streams(answer(CANARY_TEXT, final=True))
+    await world.ask(infer(CANARY_TEXT), path=path)
+    (request,), (response,) = world.records("request"), world.records("response")
+    assert request["revealed"] == request["identifiers"] != []
+    hidden = [each for each in response["identifiers"] if each.startswith(("US_SSN", "MRN"))]
+    assert hidden
+    assert not set(hidden) & set(response["revealed"])
