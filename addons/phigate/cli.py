@@ -17,6 +17,7 @@ from rich.text import Text
 
 from phigate import __version__, text
 from phigate.audit import (
+    disclosures_command,
     export_command,
     quarantine_command,
     report_command,
@@ -24,6 +25,7 @@ from phigate.audit import (
     show,
     unseal_command,
     verify_command,
+    who_saw_command,
 )
 from phigate.conformance.command import conformance
 from phigate.identity import grants
@@ -279,6 +281,8 @@ for command in (text.scan, text.mask, text.evaluate, conformance):
 
 app.command(name="sessions")(sessions_command.list_sessions)
 app.command(name="show")(sessions_command.show_exchange)
+app.command(name="who-saw")(who_saw_command.who_saw_it)
+app.command(name="disclosures")(disclosures_command.account_of_disclosures)
 app.command(name="report")(report_command.report)
 app.command(name="export")(export_command.export)
 app.command("quarantine")(quarantine_command.quarantine)

@@ -17,6 +17,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
     from phigate.audit.sessions import Summary
 
 type Record = Mapping[str, Any]
