@@ -20,6 +20,7 @@ from phigate.audit import (
     disclosures_command,
     export_command,
     quarantine_command,
+    replay_command,
     report_command,
     sessions_command,
     show,
@@ -281,6 +282,7 @@ for command in (text.scan, text.mask, text.evaluate, conformance):
 
 app.command(name="sessions")(sessions_command.list_sessions)
 app.command(name="show")(sessions_command.show_exchange)
+app.command(name="replay")(replay_command.replay_session)
 app.command(name="who-saw")(who_saw_command.who_saw_it)
 app.command(name="disclosures")(disclosures_command.account_of_disclosures)
 app.command(name="report")(report_command.report)

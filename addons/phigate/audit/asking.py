@@ -57,11 +57,19 @@ def asked(journal: Path) -> Iterator[Index]:
 
 @contextmanager
 def _bar() -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on standard error; nothing where nobody watches."""
+    """A bar on standard error once there is much to read; nothing where nobody watches."""
     if not err.is_terminal:
         yield None
         return
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(TextColumn("reading the journal"), *columns, console=err, transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    bar = Progress(TextColumn("reading the journal"), *columns, console=err, transient=True)
+    task = bar.add_task("", total=None)
+
+    def told(done: int, total: int) -> None:
+        bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield told
+    finally:
+        bar.stop()

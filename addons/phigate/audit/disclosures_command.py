@@ -69,7 +69,9 @@ def account_of_disclosures(
         elif file is not None:
             _write(rows, None if file == STDIN else Path(file))
         else:
-            out.print(_table(rows))
+            table = _table(rows)
+            if table.row_count:
+                out.print(table)
     for line in disclosures.told(account, exempt=not only_accountable, model_server=model_server):
         say(line, err)
 

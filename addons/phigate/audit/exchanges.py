@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class Wanted:
     """Which exchanges count; None is any. Times are seconds since the epoch: from `since`, before `until`."""
 
+    exchange: str | None = None
     subject: str | None = None
     issuer: str | None = None
     session: str | None = None
@@ -43,7 +44,7 @@ class Wanted:
 _TESTS = {
     **{
         name: f"exchange.{name} = :{name}"
-        for name in ("subject", "issuer", "session", "model", "verb", "rule", "reason", "outcome")
+        for name in ("exchange", "subject", "issuer", "session", "model", "verb", "rule", "reason", "outcome")
     },
     "role": "EXISTS (SELECT 1 FROM json_each(exchange.roles) WHERE value = :role)",
     "action": "EXISTS (SELECT 1 FROM json_each(exchange.actions) WHERE value = :action)",

@@ -14,6 +14,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from phigate.audit.turns import pretty, turns
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -90,59 +92,32 @@ def exchange_view(records: Sequence[Record]) -> Group:
 
 def _panel(record: Record) -> Panel:
     kind = str(record.get("kind", "?"))
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="bold", no_wrap=True)
-    facts.add_column(overflow="fold")
-    for label, value in _facts(kind, record):
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, value in facts(kind, record):
         style = _VERB_STYLES.get(value.split(" ", 1)[0], "") if label == "decision" else ""
-        facts.add_row(plain(label), plain(value, style))
-    said = [_turn(who, text) for who, text in _turns(record.get("body"))]
+        grid.add_row(plain(label), plain(value, style))
+    said = [_turn(who, text) for who, text in turns(record.get("body"))]
     title = plain(f"{kind}  {_moment(record.get('ts', ''))} UTC")
-    return Panel(Group(facts, *said), title=title, title_align="left")
+    return Panel(Group(grid, *said), title=title, title_align="left")
 
 
-def _facts(kind: str, record: Record) -> list[tuple[str, str]]:
+def facts(kind: str, record: Record) -> list[tuple[str, str]]:
+    """What a record says beside its body: (label, value)."""
     rows = _ROWS.get(kind)
     if rows is None:
         return [(name, _compact(value)) for name, value in record.items() if name not in _ENVELOPE]
-    facts = [(label, value(record)) for label, value in rows]
-    return [(label, value) for label, value in facts if value]
+    found = [(label, value(record)) for label, value in rows]
+    return [(label, value) for label, value in found if value]
 
 
 def _turn(who: str, text: str) -> Text:
     return Text.assemble("\n", plain(who, "bold cyan"), "\n", plain(text))
 
 
-def _turns(body: object) -> list[tuple[str, str]]:
-    """Who said what, where a body has the shape of a chat; else the body as it is."""
-    if body is None:
-        return []
-    if isinstance(body, dict):
-        said = body.get("messages") or body.get("choices")
-        if isinstance(said, list) and said and all(isinstance(turn, dict) for turn in said):
-            return [_said(turn) for turn in said]
-    return [("body", body if isinstance(body, str) else _pretty(body))]
-
-
-def _said(turn: Mapping[str, Any]) -> tuple[str, str]:
-    message = turn.get("message")
-    inner = message if isinstance(message, dict) else turn
-    content = inner.get("content", inner.get("text"))
-    rest = {name: value for name, value in inner.items() if name not in ("role", "content", "text") and value}
-    shown = [content if isinstance(content, str) else _pretty(content)] if content is not None else []
-    hidden = [_pretty(rest)] if rest and (content is None or inner is message) else []
-    return str(inner.get("role", "text")), "\n".join([*shown, *hidden])
-
-
-def _pretty(value: object) -> str:
-    try:
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-    except TypeError:
-        return "(not readable as JSON)"
-
-
 def _compact(value: object) -> str:
-    return value if isinstance(value, str) else _pretty(value).replace("\n ", "").replace("\n", "")
+    return value if isinstance(value, str) else pretty(value).replace("\n ", "").replace("\n", "")
 
 
 def _moment(ts: object) -> str:
