@@ -28,6 +28,7 @@ from phigate.audit import (
     verify_command,
     who_saw_command,
 )
+from phigate.audit import backtest_command, export_command, quarantine_command, report_command, sessions_command, show
 from phigate.conformance.command import conformance
 from phigate.identity import grants
 from phigate.identity.bearer import check as check_bearer
@@ -291,6 +292,7 @@ app.command("quarantine")(quarantine_command.quarantine)
 app.command("verify")(verify_command.verify)
 app.command(name="seal-key")(unseal_command.seal_key)
 app.command(name="unseal")(unseal_command.unseal_exchange)
+app.command(name="backtest")(backtest_command.backtest)
 
 
 if __name__ == "__main__":
