@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from phigate.policy.load import load_policy
+from phigate.policy.load import load_policy, parse_policy
 from phigate.policy.schema import KEYS, SECTIONS, Policy
+from tests import policies
 from tests.policies import SHIPPED, policy
 
 GIVEN = {
@@ -107,3 +109,13 @@ def test_every_key_has_a_meaning() -> None:
     ]
     assert silent == []
     assert {"for", "break_glass", "prompt_matches"} <= KEYS
+
+
+def test_two_policies_are_one_where_they_are_the_same_text_in_the_same_folder() -> None:
+    text = policies.text().encode()
+    one, again = (parse_policy(text, "p.yaml", Path("a")) for _ in range(2))
+    assert one == again
+    assert hash(one) == hash(again)
+    assert one != parse_policy(text, "p.yaml", Path("b"))
+    assert one != parse_policy(text + b"# more\n", "p.yaml", Path("a"))
+    assert one != "a policy"
