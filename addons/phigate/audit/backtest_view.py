@@ -78,7 +78,8 @@ def _changes(tally: Tally) -> Table:
 def _masks(tally: Tally) -> Table:
     table = _table("seen by", "kind; before -> now; rule; role; model")
     for key, group in _ordered(tally.masks.items()):
-        told = (f"{key.entity} ({group.found:,})", f"{key.before} -> {key.after}", key.rule, key.role, key.model)
+        ways = (f"{key.before} -> {key.after}",) if key.after != "?" else ()
+        told = (f"{key.entity} ({group.found:,})", *ways, key.rule, key.role, key.model)
         _row(table, f"{key.kind}\nby the {key.side}", told, group, _STYLES.get(key.kind, ""))
     return table
 
