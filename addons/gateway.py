@@ -5,6 +5,7 @@ import sys
 try:
     from phigate.access.addon import Access
     from phigate.approval.addon import Approval
+    from phigate.audit.addon import Again
     from phigate.capture.addon import Capture
     from phigate.console.addon import Console
     from phigate.gate.addon import Refuse, Release
@@ -27,5 +28,6 @@ addons = [
     Capture(house),  # what do we remember?
     Console(house),  # the people's side, on its own port
     Rpc(house),  # all of that for gRPC, on its own port
+    Again(house),  # nobody: what would be decided of recorded flows?
     Release(house),  # open, if nothing above said no or broke
 ]

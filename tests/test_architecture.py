@@ -80,7 +80,7 @@ def tree_of(path):
 
 def floor_of(name):
     room = name.partition(".")[0]
-    if room == "console":
+    if room in {"audit", "console"}:
         return ROOF
     return GLUE if ADDON.fullmatch(name) else FLOORS.get(name, FLOORS.get(room))
 

@@ -15,6 +15,7 @@ from mitmproxy.proxy.layers import http as layer
 
 from phigate import flows
 from phigate.gate.sentinel import Sentinel
+from phigate.host.recorded import metadata
 from phigate.house import ROOT
 from tests.stage import answered, asking, bearer, mitmproxy, places, policy_in, until
 from tests.traffic import CANARY_TEXT, chat, completion, events, leaks, said
@@ -94,7 +95,12 @@ async def chain(seams, tmp_path, monkeypatch):
         yield made
 
 
-ORDER = ["Refuse", "Identity", "Access", "Masking", "Approval", "Capture", "Console", "Rpc", "Release"]
+ORDER = [
+    *("Refuse", "Identity", "Access", "Masking", "Approval", "Capture"),
+    *("Console", "Rpc", "Again", "Release"),
+]
+NO_ROOMS = {"Console", "Rpc", "Again"}
+"""Those whom no flow meets."""
 
 
 async def test_the_rooms_stand_in_the_order_of_the_script(chain):
@@ -158,6 +164,22 @@ async def test_a_request_is_refused(chain, run, sentence, flow, status, reason):
     assert not flows.may_go(flow)
 
 
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("live", [True, False])
+async def test_what_a_flow_says_of_who_asked_is_believed_by_nobody(chain, run, live):
+    """The flow claims in its metadata that somebody of the ward asked, and was permitted."""
+    known = asking(chat(), said=bearer(*WARD))
+    await chain.ask(known, getattr(chain, run))
+    kept = flows.passage_of(known).records["request"]
+    forged = asking(chat())
+    forged.metadata = {"phigate": metadata(kept, None, made="live", time=1.0), "phi_exchange": kept["exchange"]}
+    forged.live = live
+    response = await chain.ask(forged, getattr(chain, run))
+    said_of = (401, "bearer-missing") if live else (503, "not-live")
+    assert (response.status_code, json.loads(response.content)["error"]["code"]) == said_of
+    assert not flows.may_go(forged)
+
+
 class BrokenError(Exception):
     """What a broken room raises."""
 
@@ -166,7 +188,7 @@ def broken(*_arguments):
     raise BrokenError(CANARY_TEXT)
 
 
-BEFORE = [("Refuse", "requestheaders"), *((room, "request") for room in ORDER if room not in {"Console", "Rpc"})]
+BEFORE = [("Refuse", "requestheaders"), *((room, "request") for room in ORDER if room not in NO_ROOMS)]
 BEHIND = [(room, hook) for hook in ("responseheaders", "response") for room in ("Refuse", "Masking", "Release")]
 BEHIND += [("Capture", "response")]
 

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from phigate.dialect.routes import Route
     from phigate.exchange import Exchange
     from phigate.host.observers import Observers
+    from phigate.host.offline import Rerun
     from phigate.ledger import Ledger, Revocation
     from phigate.policy.schema import Mask, Policy
 
@@ -83,6 +84,7 @@ OPTIONS = (
     ("phi_grpc_upstream", "", "Where models stand for gRPC that the policy gives no `grpc:` (grpc(s)://HOST:PORT)."),
     ("phi_grpc_cert", "", "PEM file of the gRPC endpoint's certificate chain; without it it listens in cleartext."),
     ("phi_grpc_key", "", "PEM file of that certificate's private key."),
+    ("phi_was", "", "With `mitmdump -nr FILE`: policy files, with commas, that decided what was recorded."),
     ("phi_url", "", "The gateway's public base address; worked out on loopback only."),
     ("phi_console_url", "", "The console's public base address; worked out on loopback only."),
     ("phi_instance", socket.gethostname() or "phigate", "The name of this gateway in records and metrics."),
@@ -155,6 +157,8 @@ class House:
 
     def __init__(self) -> None:
         self.furnished = False
+        self.ending: int | None = None
+        """The code that the process ends with, once it was said why it cannot start."""
         self.ready = False
         self.leaving = False
         self.under_way: set[str] = set()
@@ -170,6 +174,8 @@ class House:
         self.going = asyncio.Event()
         self.count_refused: Callable[[str, str], None] = lambda _address, _reason: None
         """(address, reason) of a credential that was not believed; whoever records them sets it."""
+        self.rerun: Callable[[Policy, Sequence[Policy]], Rerun]
+        """What decides recorded flows again where nobody can connect; whoever can do so sets it."""
         self.openers: list[Callable[[], None]] = []
         """What else must be had before a port opens; each may raise StartFault."""
         self.partings: list[Callable[[], Awaitable[None]]] = []
@@ -198,6 +204,8 @@ class House:
             asyncio.get_running_loop().call_soon(self._look_or_end)
 
     def _look_or_end(self) -> None:
+        if self.ending is not None:
+            sys.exit(self.ending)
         if not self.furnished:
             sys.stderr.write("phigate: the gateway could not be loaded; is an option of it given twice?\n")
             sys.exit(1)

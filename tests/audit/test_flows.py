@@ -1,5 +1,7 @@
 """The records of an exchange become one flow, in which nothing is that the journal does not hold."""
 
+from typing import Any
+
 import pytest
 
 from phigate.audit.flows import MADE, UNKNOWN, caption, drawing
@@ -7,7 +9,7 @@ from phigate.host.drawn import Answer, Message
 
 T0, T1 = "2026-03-01T10:00:00.000000Z", "2026-03-01T10:00:02.000000Z"
 AT = 1772359200.0
-ASKED = {
+ASKED: dict[str, Any] = {
     "kind": "request",
     "ts": T0,
     "instance": "gw-1",
@@ -25,7 +27,7 @@ ASKED = {
     "identifiers": ["MRN:00"],
     "body": {"messages": [{"role": "user", "content": "[MRN]"}]},
 }
-ANSWERED = {
+ANSWERED: dict[str, Any] = {
     "kind": "response",
     "ts": T1,
     "exchange": "ex-1",
@@ -83,7 +85,7 @@ def test_an_exchange_without_an_end_says_how_it_ended():
 
 
 def test_a_stream_is_its_text():
-    pieces = [part("[PERSON] slept"), part(" well.")]
+    pieces: list[dict[str, Any]] = [part("[PERSON] slept"), part(" well.")]
     drawn = drawing([ASKED, *pieces, ANSWERED | {"streamed": True, "body": None}])
     assert drawn.answer.body == "[PERSON] slept well."
 
@@ -96,11 +98,12 @@ def test_a_body_in_pieces_is_put_together():
 
 
 def test_messages_stand_in_order():
-    said = [
+    said: list[dict[str, Any]] = [
         {"kind": "message", "ts": T0, "exchange": "ex-1", "from": "caller", "body": {"type": "a"}},
         {"kind": "message", "ts": T1, "exchange": "ex-1", "from": "model", "body": "[PERSON]"},
     ]
     drawn = drawing([ASKED, *said, ANSWERED | {"status": 101}])
+    assert [each["from"] for each in drawn.metadata["messages"]] == ["caller", "model"]
     assert drawn.messages == (Message(True, {"type": "a"}, AT), Message(False, "[PERSON]", AT + 2))
 
 

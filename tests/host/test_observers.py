@@ -137,9 +137,10 @@ async def test_a_shadow_knows_who_asked_and_what_was_decided_once_that_is_on_rec
 
 async def test_a_shadow_shows_the_messages_of_a_websocket(house):
     with mitmproxy(seen := view.View()) as context:
-        house.observers = Observers(context.master)
         flow = secretly()
         passage = await shown(house, flow)
+        await meet(Capture(house), "request", flow)
+        house.observers = Observers(context.master)
         said = Message(True, True, CANARY_TEXT.encode(), shown={"type": "x", "text": "[PERSON]"})
         house.observers.hear(passage, said)
         house.observers.show(passage, flow)
@@ -147,7 +148,10 @@ async def test_a_shadow_shows_the_messages_of_a_websocket(house):
         house.observers.hear(passage, Message(False, True, CANARY_TEXT.encode(), shown="[MRN]"))
         house.observers.hear(passage, Message(False, True, CANARY_TEXT.encode()))
         (shadow,) = seen
+        house.observers.show(passage, flow, over=True)
+    kept = [each["from"] for each in shadow.metadata["phigate"]["messages"]]
     got = [(each.from_client, each.content) for each in shadow.websocket.messages]
+    assert kept == ["caller", "model"]
     assert got == [(True, b'{"type":"x","text":"[PERSON]"}'), (False, b"[MRN]")]
     assert leaks(everything_in(shadow)) == []
 
@@ -168,6 +172,7 @@ async def test_a_shadow_of_a_refusal_shows_our_words(house):
     shadow = paint(passage, flow)
     assert leaks(everything_in(shadow)) == []
     assert (shadow.request.path, shadow.response.status_code, shadow.marked) == ("/(unknown)", 404, ":no_entry:")
+    assert shadow.metadata["phigate"]["request"] is None
     assert json.loads(shadow.response.text)["error"]["code"] == "route-unknown"
 
 
@@ -247,7 +252,7 @@ async def test_files_hold_shadows_of_what_is_over(house, tmp_path):
         house.observers.close()
     with flows.open("rb") as file:
         (kept,) = io.FlowReader(file).stream()
-    assert kept.metadata == {"phi_exchange": passage.exchange.id}
+    assert kept.metadata == {"phi_exchange": passage.exchange.id}  # nothing is on record here
     assert leaks(flows.read_bytes()) == []
     assert leaks(har.read_bytes()) == []
     assert len(json.loads(har.read_text())["log"]["entries"]) == 1

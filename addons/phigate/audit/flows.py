@@ -38,7 +38,7 @@ def drawing(records: Iterable[Record]) -> Drawing | None:
     if asked is None:
         return None
     answered = next(iter(by_kind.get("response") or by_kind.get("recovered") or ()), None)
-    pieces = by_kind.get("part", [])
+    pieces, said = by_kind.get("part", []), by_kind.get("message", [])
     client, started = _part(asked, "client"), _time(asked)
     return Drawing(
         exchange=_text(asked, "exchange"),
@@ -50,10 +50,10 @@ def drawing(records: Iterable[Record]) -> Drawing | None:
         client=_text(client, "ip"),
         agent=_text(client, "agent"),
         answer=_answer(answered, pieces, started),
-        messages=tuple(map(_message, by_kind.get("message", ()))),
+        messages=tuple(map(_message, said)),
         refused=_refused(asked, answered),
         comment=f"{caption(asked, answered)}\n{MADE}",
-        metadata=metadata(asked, answered, made="journal", time=started),
+        metadata=metadata(asked, answered, said, made="journal", time=started),
     )
 
 

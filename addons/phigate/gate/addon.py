@@ -19,12 +19,12 @@ from phigate.exchange import Refusal
 from phigate.gate import answers, handshake, headers, replies
 from phigate.gate.metadata import protected_resource
 from phigate.gate.sentinel import Sentinel
-from phigate.host import crashes, lockdown, logs, pages, sockets, thrift
+from phigate.host import crashes, lockdown, logs, offline, pages, sockets, thrift
 from phigate.host.addresses import METADATA, AddressFault, addresses
 from phigate.host.dispatch import Dispatch
 from phigate.host.drain import Drain
 from phigate.host.observers import Observers
-from phigate.house import OPTIONS, House, StartFault
+from phigate.house import OPTIONS, House, StartFault, read_policy
 from phigate.policy.decide import Permit
 
 if TYPE_CHECKING:
@@ -66,12 +66,25 @@ class Refuse:
             self._furnished = True
             try:
                 self._start()
+            except offline.OfflineFault as fault:
+                self._exit(str(fault), offline.UNTOLD)
             except Exception as error:  # noqa: BLE001 -- whatever it is, no port may open
-                _exit(str(error) if isinstance(error, StartFault) else logs.place(error, error.__traceback__))
+                self._exit(str(error) if isinstance(error, StartFault) else logs.place(error, error.__traceback__))
+
+    def _exit(self, text: str, code: int = 1) -> None:
+        self.house.ending = code
+        with contextlib.suppress(OSError):
+            sys.stderr.write("".join(f"phigate: {line}\n" for line in text.splitlines() or ["cannot start"]))
+            sys.stderr.flush()
+        sys.exit(code)
 
     def _start(self) -> None:
         """Everything that must stand before the first port opens."""
         logs.install()
+        if offline.is_meant(ctx.master):
+            offline.begin(ctx.master, read_policy, self.house.rerun)  # no gateway: nothing of what follows is opened
+            self.house.furnished = True
+            return
         pages.install()
         crashes.install()
         thrift.install()
@@ -373,10 +386,3 @@ def _credential(field: bytes, credential: str | None) -> tuple[bytes, bytes] | N
 def _authority(host: str, port: int, scheme: bytes) -> str:
     name = f"[{host}]" if ":" in host else host
     return name if port == {b"http": 80, b"https": 443}.get(scheme) else f"{name}:{port}"
-
-
-def _exit(text: str) -> None:
-    with contextlib.suppress(OSError):
-        sys.stderr.write("".join(f"phigate: {line}\n" for line in text.splitlines() or ["cannot start"]))
-        sys.stderr.flush()
-    sys.exit(1)

@@ -81,6 +81,10 @@ class Observers:
         shadow.websocket = shadow.websocket or WebSocketData()
         said = WebSocketMessage(Opcode.TEXT, message.from_client, drawn.content(message.shown), time.time())
         shadow.websocket.messages.append(said)
+        if KEY in shadow.metadata:
+            shadow.metadata[KEY]["messages"] += metadata(None, None, [_record(message)], made="live", time=0)[
+                "messages"
+            ]
         if self._view is not None:
             self._view.update([shadow])
 
@@ -107,6 +111,16 @@ def _built_in(addon: Any) -> bool:
     return type(addon).__module__.startswith("mitmproxy.")
 
 
+def _record(message: Message) -> dict[str, Any]:
+    refusal = message.refusal
+    return {
+        "from": "caller" if message.from_client else "model",
+        "refused": (refusal.detail or refusal.reason) if refusal else None,
+        "findings": dict(message.found),
+        "revealed": sorted(message.revealed) if refusal is None else [],
+    }
+
+
 def paint(passage: Passage, flow: http.HTTPFlow) -> http.HTTPFlow:
     """The masked copy of a flow, painted from masked parts alone: no byte of the original is ever in it."""
     shadow = passage.shadow or http.HTTPFlow(flow.client_conn.copy(), flow.server_conn.copy())
@@ -114,8 +128,11 @@ def paint(passage: Passage, flow: http.HTTPFlow) -> http.HTTPFlow:
     if passage.shadow is None:
         shadow.request = _request(passage, flow)
         shadow.metadata = {"phi_exchange": exchange.id}
-    if asked := passage.records.get("request"):
-        shadow.metadata[KEY] = metadata(asked, passage.records.get("response"), made="live", time=exchange.started)
+    asked = passage.records.get("request")
+    if asked is not None or exchange.subject is None:
+        kept = metadata(asked, passage.records.get("response"), made="live", time=exchange.started)
+        kept["messages"] = shadow.metadata.get(KEY, kept)["messages"]
+        shadow.metadata[KEY] = kept
     refusal = exchange.refusal
     if refusal is not None or exchange.finished:
         status = refusal.status if refusal else passage.status

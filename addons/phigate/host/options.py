@@ -49,6 +49,16 @@ REQUIRED: Mapping[str, Any] = {
 }
 """What would open a way past the gateway, or no longer works in it: must stand at these values."""
 
+OFFLINE: Mapping[str, Any] = {
+    "client_replay": [],
+    "server_replay": [],
+    "save_stream_file": None,
+    "hardump": "",
+    "readfile_filter": None,
+    "keepserving": False,
+}
+"""What does nothing where recorded flows are run again, and must not seem to do something."""
+
 DEFAULTS: Mapping[str, Any] = {"body_size_limit": "16m"}
 """Set where the operator left mitmproxy's own default, which knows no bound."""
 
@@ -101,11 +111,27 @@ def faults(current: Mapping[str, Any]) -> list[str]:
     """Why these option values may not run, one sentence each; empty when they may."""
     found = [_mode_fault(mode) for mode in current.get("mode", ())]
     found += [_required_fault(name, value, current) for name, value in {**FORCED, **REQUIRED}.items()]
-    if len(current.get("scripts", ())) != 1:
-        found.append("exactly one script may be loaded, the gateway")
+    found.append(_script_fault(current))
     if not current.get("mode"):
         found.append("a mode is needed: `--mode reverse:http://HOST:PORT`")
     return [fault for fault in found if fault]
+
+
+def offline(current: Mapping[str, Any]) -> bool:
+    """Whether recorded flows are to be run again, and nobody can connect: `mitmdump -nr FILE`."""
+    return current.get("server") is False and bool(current.get("rfile"))
+
+
+def offline_faults(current: Mapping[str, Any]) -> list[str]:
+    """Why such a run may not be, likewise."""
+    if not offline(current):
+        return ["recorded flows are run again with `-n` and `-r FILE`"]
+    found = [_required_fault(name, value, current) for name, value in OFFLINE.items()]
+    return [fault for fault in (*found, _script_fault(current)) if fault]
+
+
+def _script_fault(current: Mapping[str, Any]) -> str:
+    return "" if len(current.get("scripts", ())) == 1 else "exactly one script may be loaded, the gateway"
 
 
 def _mode_fault(mode: str) -> str:

@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from phigate.host.flowfile import NoFlow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 KEY = "phigate"
 VERSION = 1
 LATEST = 253_402_300_800.0
 """The end of the year 9999, in seconds since the epoch."""
 type Made = Literal["live", "journal"]
-LEFT_OUT = frozenset({"v", "prev", "kind", "body", "sealed", "identifiers", "revealed", "parts", "client"})
+LEFT_OUT = frozenset({"v", "prev", "kind", "body", "sealed", "identifiers", "parts", "client"})
 """Of a record's fields: they stand in the flow itself, or whoever looks at one has no use for them."""
+
+OF_MESSAGES = ("from", "refused", "findings", "revealed")
+"""What is kept of a message's record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,51 +32,73 @@ class Recorded:
     """What a flow says of an exchange.
 
     `request` and `response` have the fields of the records so named; `time` is in seconds since the epoch, `body` the
-    request's masked content, `told` what the caller said on a WebSocket, in order and masked.
+    request's masked content.
     """
 
     time: float
     request: Mapping[str, Any]
     response: Mapping[str, Any] | None
     body: bytes
-    told: tuple[bytes, ...] = ()
+    messages: tuple[tuple[Mapping[str, Any], bytes], ...] = ()
+    """Of a WebSocket, in order: a message's record, and its masked content."""
 
 
 def metadata(
-    request: Mapping[str, Any], response: Mapping[str, Any] | None, *, made: Made, time: float
+    request: Mapping[str, Any] | None,
+    response: Mapping[str, Any] | None,
+    messages: Iterable[Mapping[str, Any]] = (),
+    *,
+    made: Made,
+    time: float,
 ) -> dict[str, Any]:
-    """What is kept with a flow; `made` says of what."""
-    kept = None if response is None else _kept(response)
-    return {"v": VERSION, "made": made, "time": time, "request": _kept(request), "response": kept}
+    """What is kept with a flow; `made` says of what. No `request`: whoever asked was not believed.
+
+    `messages` are the records of what is said on a WebSocket, one for each message that the flow has.
+    """
+    said = [_kept({name: each.get(name) for name in OF_MESSAGES}) for each in messages]
+    kept = {"request": _kept(request), "response": _kept(response), "messages": said}
+    return {"v": VERSION, "made": made, "time": time, **kept}
 
 
-def _kept(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if name not in LEFT_OUT}
+def _kept(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A record's fields; of the identifiers that were shown as they were, the kinds."""
+    if record is None:
+        return None
+    kept = {name: value for name, value in record.items() if name not in LEFT_OUT}
+    if isinstance(shown := record.get("revealed"), list):
+        kept["revealed"] = sorted({str(each).partition(":")[0] for each in shown})
+    return kept
 
 
 def recorded(state: Mapping[str, Any]) -> Recorded:
-    """What a gateway wrote into this flow; NoFlow `not-recorded` where none did, `metadata` where it is not that."""
+    """What a gateway wrote into this flow.
+
+    Raises NoFlow: `not-recorded` where none did, `nobody` where nobody was believed, `metadata` where it is neither.
+    """
     kept = _part(state, "metadata").get(KEY)
     if kept is None or state.get("type") != "http":
         raise NoFlow("not-recorded")
     if not isinstance(kept, dict) or kept.get("v") != VERSION or not _plain(kept):
         raise NoFlow("metadata")
     time, request, response = (kept.get(name) for name in ("time", "request", "response"))
+    said = kept.get("messages", [])
+    if request is None and response is None:
+        raise NoFlow("nobody")
     if not isinstance(request, dict) or not isinstance(response, dict | None) or not isinstance(time, int | float):
         raise NoFlow("metadata")
-    if not 0 <= time < LATEST:
+    if not 0 <= time < LATEST or not isinstance(said, list) or not all(isinstance(each, dict) for each in said):
         raise NoFlow("metadata")
     body = _part(state, "request").get("content")
-    return Recorded(float(time), request, response, body if isinstance(body, bytes) else b"", tuple(_told(state)))
+    return Recorded(float(time), request, response, body if isinstance(body, bytes) else b"", tuple(_said(state, said)))
 
 
-def _told(state: Mapping[str, Any]) -> Iterator[bytes]:
-    """The content of what the caller said: a message's state is (kind, from the client, content, ...)."""
+def _said(state: Mapping[str, Any], kept: list[dict[str, Any]]) -> Iterator[tuple[Mapping[str, Any], bytes]]:
+    """The messages that have a record; a message's state is (kind, from the client, content, ...)."""
     messages = _part(state, "websocket").get("messages")
-    for message in messages if isinstance(messages, list) else ():
+    for record, message in zip(kept, messages if isinstance(messages, list) else (), strict=False):
         match message:
-            case [_, True, bytes(content), *_]:
-                yield content
+            case [_, bool(), bytes(content), *_]:
+                yield record, content
 
 
 def _part(state: Mapping[str, Any], name: str) -> Mapping[str, Any]:
