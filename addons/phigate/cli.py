@@ -29,6 +29,7 @@ from phigate.audit import (
     who_saw_command,
 )
 from phigate.audit import backtest_command, export_command, quarantine_command, report_command, sessions_command, show
+from phigate.audit import backtest_command, export_command, flows_command, report_command, sessions_command, show
 from phigate.conformance.command import conformance
 from phigate.identity import grants
 from phigate.identity.bearer import check as check_bearer
@@ -293,6 +294,7 @@ app.command("verify")(verify_command.verify)
 app.command(name="seal-key")(unseal_command.seal_key)
 app.command(name="unseal")(unseal_command.unseal_exchange)
 app.command(name="backtest")(backtest_command.backtest)
+app.command(name="flows")(flows_command.write_flows)
 
 
 if __name__ == "__main__":
