@@ -91,10 +91,37 @@ def test_a_stream_is_its_text():
 
 
 def test_a_body_in_pieces_is_put_together():
-    pieces = [part('{"messages":', side="caller"), part('{"choices', side="model"), part("[1]}", side="caller")]
-    drawn = drawing([ASKED | {"body": None}, *pieces, ANSWERED | {"body": None}])
-    assert drawn.body == {"messages": [1]}
-    assert drawn.answer.body == '{"choices'
+    asked = [part('{"messages":', side="caller"), part("[1]}", side="caller"), ASKED | {"body": None, "parts": 2}]
+    said = [part('{"cho', side="model"), part('ices":2}', side="model"), ANSWERED | {"body": None, "parts": 2}]
+    drawn = drawing([*asked, *said])
+    assert (drawn.body, drawn.answer.body) == ({"messages": [1]}, {"choices": 2})
+
+
+def test_pieces_that_are_no_json_are_a_text():
+    drawn = drawing([part('{"messages":', side="caller"), ASKED | {"body": None}])
+    assert drawn.body == '{"messages":'
+
+
+def test_a_message_in_pieces_is_put_together():
+    said = [part('{"type":', side="caller"), part('"x"}', side="caller"), MESSAGE | {"body": None}, MESSAGE]
+    drawn = drawing([ASKED | {"body": None}, *said])
+    assert [each.body for each in drawn.messages] == [{"type": "x"}, {"type": "a"}]
+    assert drawn.body is None
+
+
+def test_a_stream_that_was_broken_off_shows_what_had_gone_out():
+    recovered = {"kind": "recovered", "ts": T1, "exchange": "ex-1", "outcome": "interrupted"}
+    drawn = drawing([ASKED, part("[PERSON] sl"), part("ept", ts=T1), recovered])
+    assert (drawn.answer, drawn.refused) == (Answer(200, "[PERSON] slept", AT, AT + 2), "interrupted")
+
+
+def test_a_held_request_that_ran_later_is_the_one_that_ran():
+    held = ASKED | {"kind": "hold", "decision": {"verb": "hold", "rule": "see", "reason": "approval-required"}}
+    assert drawing([held, ASKED, ANSWERED]).refused is None
+    assert drawing([ASKED, held, ANSWERED]).refused is None
+
+
+MESSAGE = {"kind": "message", "ts": T0, "exchange": "ex-1", "from": "caller", "body": {"type": "a"}}
 
 
 def test_messages_stand_in_order():

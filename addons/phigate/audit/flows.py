@@ -31,14 +31,10 @@ MADE = "Made from the journal: masked bodies, times and decisions as recorded; h
 
 def drawing(records: Iterable[Record]) -> Drawing | None:
     """The flow of one exchange; `records` are all of its records, in order; None where nobody recorded who asked."""
-    by_kind: dict[str, list[Record]] = {}
-    for record in records:
-        by_kind.setdefault(str(record.get("kind")), []).append(record)
-    asked = next(iter(by_kind.get("request") or by_kind.get("hold") or ()), None)
+    told = _Told(records)
+    asked, answered = told.asked, told.answered
     if asked is None:
         return None
-    answered = next(iter(by_kind.get("response") or by_kind.get("recovered") or ()), None)
-    pieces, said = by_kind.get("part", []), by_kind.get("message", [])
     client, started = _part(asked, "client"), _time(asked)
     return Drawing(
         exchange=_text(asked, "exchange"),
@@ -46,15 +42,59 @@ def drawing(records: Iterable[Record]) -> Drawing | None:
         path=_PATHS.get(_text(asked, "route"), UNKNOWN),
         host=_text(asked, "instance") or "phigate",
         time=started,
-        body=_body(asked, pieces, "caller"),
+        body=told.prompt,
         client=_text(client, "ip"),
         agent=_text(client, "agent"),
-        answer=_answer(answered, pieces, started),
-        messages=tuple(map(_message, said)),
+        answer=_answer(told, started),
+        messages=tuple(Message(each.get("from") == "caller", body, _time(each)) for each, body in told.said),
         refused=_refused(asked, answered),
         comment=f"{caption(asked, answered)}\n{MADE}",
-        metadata=metadata(asked, answered, said, made="journal", time=started),
+        metadata=metadata(asked, answered, (each for each, _ in told.said), made="journal", time=started),
     )
+
+
+class _Told:
+    """The records of one exchange, each with its body: parts stand before the record that they belong to."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self.asked: Record | None = None
+        self.answered: Record | None = None
+        self.prompt: Any = None
+        self.answer: Any = None
+        self.said: list[tuple[Record, Any]] = []
+        self.pieces: dict[str, list[Record]] = {"caller": [], "model": []}
+        for record in records:
+            self._add(str(record.get("kind")), record)
+
+    def _add(self, kind: str, record: Record) -> None:
+        if kind == "part":
+            self.pieces["caller" if record.get("side") == "caller" else "model"].append(record)
+        elif kind == "message":
+            side = "caller" if record.get("from") == "caller" else "model"
+            self.said.append((record, self._body(record, side)))
+        elif kind in {"request", "hold"} and (self.asked is None or kind == "request"):
+            self.asked, self.prompt = record, self._body(record, "caller")
+        elif kind == "response":
+            self.answered, self.answer = record, self._body(record, "model")
+        elif kind == "recovered" and self.answered is None:
+            self.answered = record
+
+    def _body(self, record: Record, side: str) -> Any:
+        """Its own; where it has none, the parts before it: a stream's text, or pieces of JSON."""
+        pieces, self.pieces[side] = self.pieces[side], []
+        if (body := record.get("body")) is not None or not pieces:
+            return body
+        text = _joined(pieces)
+        if record.get("streamed"):
+            return text
+        try:
+            return orjson.loads(text)
+        except ValueError:
+            return text
+
+
+def _joined(pieces: Iterable[Record]) -> str:
+    return "".join(_text(piece, "body") for piece in pieces)
 
 
 def caption(asked: Record, answered: Record | None) -> str:
@@ -82,37 +122,21 @@ def _refused(asked: Record, answered: Record | None) -> str | None:
     return None
 
 
-def _answer(answered: Record | None, pieces: Iterable[Record], started: float) -> Answer | None:
+def _answer(told: _Told, started: float) -> Answer | None:
+    """What was answered; a stream that never came to its end had begun, and streams begin with 200."""
+    answered, left = told.answered, told.pieces["model"]
     status = _status(answered) if answered else None
     if answered is None or status is None:
-        return None
+        return Answer(200, _joined(left), _time(left[0]), _time(left[-1])) if left else None
     last = _time(answered) or started
     first = _part(answered, "seconds").get("first")
     begun = started + first if isinstance(first, int | float) and 0 <= first <= last - started else last
-    return Answer(status, _body(answered, pieces, "model"), begun, last)
+    return Answer(status, told.answer, begun, last)
 
 
 def _status(answered: Record) -> int | None:
     status = answered.get("status")
     return status if isinstance(status, int) and 100 <= status <= 599 else None
-
-
-def _body(record: Record, pieces: Iterable[Record], side: str) -> Any:
-    """A record's body; where its text stands in parts, these put together, and read as JSON where they are that."""
-    texts = [_text(piece, "body") for piece in pieces if piece.get("side", "model") == side]
-    if not texts:
-        return record.get("body")
-    text = "".join(texts)
-    if record.get("streamed"):
-        return text
-    try:
-        return orjson.loads(text)
-    except ValueError:
-        return text
-
-
-def _message(record: Record) -> Message:
-    return Message(record.get("from") == "caller", record.get("body"), _time(record))
 
 
 def _counts(record: Record) -> Iterator[tuple[str, int]]:

@@ -49,7 +49,7 @@ def write_flows(
             drawn.write(file, drawing)
         if not written:
             raise fail("the journal knows no such exchange")
-    say(f"{written} {'flow' if written == 1 else 'flows'} in {output}", err)
+    say(f"{written} {'flow' if written == 1 else 'flows'}" + (f" in {output}" if str(output) != "-" else ""), err)
 
 
 def _found(index: Index, which: str | None, wanted: Wanted) -> Iterable[list[dict[str, Any]]]:

@@ -76,7 +76,7 @@ class Observers:
     def hear(self, passage: Passage, message: Message) -> None:
         """Show one message of a WebSocket, masked."""
         shadow = passage.shadow
-        if shadow is None or not self.watching or message.shown is None:
+        if shadow is None or not self.watching or (not message.shown and not message.from_client):
             return
         shadow.websocket = shadow.websocket or WebSocketData()
         said = WebSocketMessage(Opcode.TEXT, message.from_client, drawn.content(message.shown), time.time())
@@ -133,7 +133,7 @@ def paint(passage: Passage, flow: http.HTTPFlow) -> http.HTTPFlow:
         kept = metadata(asked, passage.records.get("response"), made="live", time=exchange.started)
         kept["messages"] = shadow.metadata.get(KEY, kept)["messages"]
         shadow.metadata[KEY] = kept
-    refusal = exchange.refusal
+    refusal = exchange.refusal if passage.talking is None else None  # an open connection has its 101
     if refusal is not None or exchange.finished:
         status = refusal.status if refusal else passage.status
         error = dialect_of(exchange.dialect).error
