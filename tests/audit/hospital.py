@@ -59,6 +59,7 @@ class Hospital:
         """One exchange; who is denied or held gets no answer's record."""
         exchange = f"ex-{len(self.rows)}"
         identifiers = [value for number in patients for value in patient(number)]
+        found = {"MRN": len(patients), "PERSON": len(patients)} if patients else {}
         request = {
             "exchange": exchange,
             "session": f"s-{who}",
@@ -69,6 +70,7 @@ class Hospital:
             "purpose": "treatment" if verb == "permit" else None,
             "decision": {"verb": verb, "rule": rule, "rules": [], "reason": reason, "ticket": None, "grant": None},
             "policy": POLICY,
+            "findings": found,
             "identifiers": identifiers,
             "revealed": identifiers if verb == "permit" else [],
         }
@@ -81,6 +83,7 @@ class Hospital:
                 status=200,
                 outcome=outcome,
                 mask=mask,
+                findings=found,
                 identifiers=identifiers,
                 revealed=identifiers if shown else [],
                 seconds={"total": seconds, "first": 0.1, "upstream": seconds, "gateway": 0.01},
@@ -107,5 +110,5 @@ def november(zone: Any = UTC) -> Period:
 
 @contextmanager
 def asking(folder: Path, period: Period | None = None) -> Iterator[Asking]:
-    with open_index(folder) as index:
-        yield Asking(index, period or november())
+    with open_index(folder) as index, Asking(index, period or november()) as made:
+        yield made

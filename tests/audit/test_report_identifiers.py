@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 
 from phigate.audit import report_identifiers as identifiers
+from phigate.audit.report_walk import walk
 from tests import policies
 from tests.audit.hospital import ISSUER, MONDAY, POLICY, Hospital, asking
 
@@ -51,7 +52,7 @@ def test_each_rule_with_its_mask_and_whom_it_was_for(hospital, tmp_path):
     hospital.ask(MONDAY, subject=both)
     hospital.ask(MONDAY, rule="see-all", mask="reveal", patients=range(1), shown=True)
     hospital.ask(MONDAY, outcome=None)
-    found = told(hospital, tmp_path, identifiers.masks)
+    found = told(hospital, tmp_path, lambda asked: identifiers.masks(asked, walk(asked)))
     assert found.rules.rows == [
         ("chats", "minimum-necessary", "auditor, clinician", 2, 2),
         ("see-all", "reveal", "clinician", 1, 1),
@@ -70,7 +71,7 @@ def test_every_version_of_the_policy_and_every_change(hospital, tmp_path):
     hospital.ask(MONDAY + 2 * HOUR, policy="cd" * 32)
     hospital.event(MONDAY + HOUR, "policy", policy="ee" * 32, was=POLICY, accepted=False, faults=["a"])
     hospital.event(MONDAY + 2 * HOUR, "policy", policy="cd" * 32, was=POLICY, accepted=True, faults=[])
-    found = told(hospital, tmp_path, identifiers.masks)
+    found = told(hospital, tmp_path, lambda asked: identifiers.masks(asked, walk(asked)))
     assert found.policies.rows == [
         (POLICY, MONDAY, MONDAY + HOUR, 2),
         ("cd" * 32, MONDAY + 2 * HOUR, MONDAY + 2 * HOUR, 1),
@@ -83,11 +84,6 @@ def test_every_version_of_the_policy_and_every_change(hospital, tmp_path):
 
 def test_masks_are_explained_by_a_policy_that_is_given(hospital, tmp_path):
     policy = policies.policy(masks="masks: {lean: {OTHER: redact, AGE: cap-90, MRN: hash}}\n")
-    found = told(hospital, tmp_path, lambda asked: identifiers.masks(asked, policy))
+    found = told(hospital, tmp_path, lambda asked: identifiers.masks(asked, walk(asked), policy))
     assert found.profiled == policy.sha256
     assert found.profiles == [("lean", "AGE: cap-90, MRN: hash, OTHER: redact")]
-
-
-def test_what_cannot_be_read_as_roles_is_no_role(hospital, tmp_path):
-    assert identifiers._roles('["a"],["b","a"]') == "a, b"
-    assert identifiers._roles("[") == "-"

@@ -4,6 +4,7 @@ import pytest
 
 from phigate.audit import report_people as people
 from phigate.audit.report_sql import TOP
+from phigate.audit.report_walk import walk
 from tests.audit.hospital import HOSTILE, ISSUER, MONDAY, Hospital, asking
 
 HOUR = timedelta(hours=1)
@@ -20,6 +21,10 @@ def told(hospital, tmp_path, what):
         return what(asked)
 
 
+def identities(asked):
+    return people.identities(asked, walk(asked))
+
+
 def test_people_issuers_and_roles(hospital, tmp_path):
     def subject(who, *roles, issuer=ISSUER):
         return {"issuer": issuer, "id": who, "roles": list(roles), "groups": []}
@@ -28,7 +33,7 @@ def test_people_issuers_and_roles(hospital, tmp_path):
         hospital.ask(MONDAY + at * HOUR, subject=subject("ada", "clinician"))
     hospital.ask(MONDAY + 5 * HOUR, verb="deny", subject=subject("ada", "clinician", "auditor"))
     hospital.ask(MONDAY, subject=subject("ada", "researcher", issuer="https://other.test"))
-    found = told(hospital, tmp_path, people.identities)
+    found = told(hospital, tmp_path, identities)
     ada, other = found.people.rows
     assert (ada.subject, ada.issuer, ada.roles) == ("ada", ISSUER, "auditor, clinician")
     assert (ada.exchanges, ada.denied, ada.first, ada.last) == (4, 1, MONDAY, MONDAY + 5 * HOUR)
@@ -42,7 +47,7 @@ def test_a_long_table_is_cut_and_says_how_long_it_was(hospital, tmp_path):
     for at in range(TOP + 5):
         for _ in range(1 + at % 3):
             hospital.ask(MONDAY, f"p{at:02}")
-    found = told(hospital, tmp_path, people.identities).people
+    found = told(hospital, tmp_path, identities).people
     assert (len(found.rows), found.total, found.more) == (TOP, TOP + 5, 5)
     assert [person.exchanges for person in found.rows] == [3] * 10 + [2] * 10 + [1] * 5
     assert [person.subject for person in found.rows[:2]] == ["p02", "p05"]
@@ -52,12 +57,12 @@ def test_bearers_that_were_not_believed_are_counted_by_reason(hospital, tmp_path
     hospital.event(MONDAY, "refused", client={"ip": "10.0.0.1"}, count=3, reasons={"expired": 2, "signature": 1})
     hospital.event(MONDAY, "refused", client={"ip": "10.0.0.2"}, count=4, reasons={"expired": 4, "odd": "x"})
     hospital.event(MONDAY - 40 * 24 * HOUR, "refused", client={}, count=9, reasons={"expired": 9})
-    assert told(hospital, tmp_path, people.identities).refused == [("expired", 6), ("signature", 1)]
+    assert told(hospital, tmp_path, identities).refused == [("expired", 6), ("signature", 1)]
 
 
 def test_programs_are_told_as_they_call_themselves(hospital, tmp_path):
     hospital.ask(MONDAY, client={"agent": HOSTILE})
-    assert told(hospital, tmp_path, people.identities).programs.rows == [(HOSTILE, 1)]
+    assert told(hospital, tmp_path, identities).programs.rows == [(HOSTILE, 1)]
 
 
 def test_decisions_by_rule_and_reason(hospital, tmp_path):
@@ -66,7 +71,7 @@ def test_decisions_by_rule_and_reason(hospital, tmp_path):
     for who in ("ada", "ada", "ben"):
         hospital.ask(MONDAY, who, verb="deny", rule="no-bulk", reason="denied")
     hospital.ask(MONDAY, verb="deny", rule=None, reason="no-rule-permits")
-    found = told(hospital, tmp_path, people.decisions)
+    found = told(hospital, tmp_path, lambda asked: people.decisions(walk(asked)))
     assert found.permitted.rows == [("chats", 2, 2)]
     assert found.others.rows == [("deny", "no-bulk", "denied", 3, 2), ("deny", "-", "no-rule-permits", 1, 1)]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from phigate.audit import report_activity, report_identifiers, report_people, report_traffic
+from phigate.audit import report_activity, report_identifiers, report_people, report_traffic, report_walk
 from phigate.audit.report_parts import Integrity, Report
 from phigate.audit.report_sql import Asking
 
@@ -33,21 +33,22 @@ def gather(
 
     `integrity` is what the proof of the files said, None when none was made; `policy` is one whose masks are explained.
     """
-    asking = Asking(index, period)
-    return Report(
-        period=period,
-        made=made,
-        software=software,
-        coverage=report_traffic.coverage(asking),
-        course=report_traffic.course(asking),
-        identities=report_people.identities(asking),
-        decisions=report_people.decisions(asking),
-        emergencies=report_people.emergencies(asking),
-        reviews=report_people.reviews(asking),
-        disclosures=report_identifiers.disclosures(asking),
-        masks=report_identifiers.masks(asking, policy),
-        activity=report_activity.activity(asking),
-        looks=report_people.looks(asking),
-        retention=report_traffic.retention(asking),
-        integrity=integrity or Integrity(),
-    )
+    with Asking(index, period) as asking:
+        walk = report_walk.walk(asking)
+        return Report(
+            period=period,
+            made=made,
+            software=software,
+            coverage=report_traffic.coverage(asking, walk),
+            course=report_traffic.course(asking, walk),
+            identities=report_people.identities(asking, walk),
+            decisions=report_people.decisions(walk),
+            emergencies=report_people.emergencies(asking),
+            reviews=report_people.reviews(asking),
+            disclosures=report_identifiers.disclosures(asking),
+            masks=report_identifiers.masks(asking, walk, policy),
+            activity=report_activity.activity(asking),
+            looks=report_people.looks(asking),
+            retention=report_traffic.retention(asking),
+            integrity=integrity or Integrity(),
+        )

@@ -6,17 +6,16 @@ import heapq
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from phigate.audit.periods import DAY, date_of
+from phigate.audit.periods import date_of
 from phigate.audit.report_parts import Activity, Listing, Told
-from phigate.audit.report_sql import IN_PERIOD, PERSON, TOP, row
-from phigate.audit.unusual import LIMITS, WINDOW, Day, of_subject
+from phigate.audit.report_sql import IN_PERIOD, PAST, PERSON, TOP, row
+from phigate.audit.unusual import LIMITS, Day, of_subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from phigate.audit.report_sql import Asking
 
-_PAST = WINDOW * DAY
 _LARGEST = 100
 """Rows of the table of what is unusual."""
 _PATIENT = "((value >= 'MRN:' AND value < 'MRN;') OR (value >= 'PERSON:' AND value < 'PERSON;'))"
@@ -63,11 +62,10 @@ def _people(asking: Asking) -> Iterator[tuple[Who, float, list[Day]]]:
 
 def _hours(asking: Asking) -> Iterator[Sequence[Any]]:
     """Person, day, hour, exchanges, denials; in this order."""
-    day, hour = asking.period.day("at", _PAST), asking.period.hour("at", _PAST)
+    day, hour = asking.period.day("at", PAST), asking.period.hour("at", PAST)
     return asking.rows(
         f"SELECT {PERSON}, {day}, {hour}, COUNT(*), SUM(verb = 'deny') FROM exchange"  # noqa: S608 -- our own words
         " WHERE at >= :past AND at < :until AND verb IS NOT NULL GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3",
-        past=asking.period.since - _PAST,
     )
 
 
@@ -75,11 +73,9 @@ def _patients(asking: Asking) -> Iterator[Sequence[Any]]:
     """Person, day, distinct patients whose number or name was shown (whichever is more); in this order."""
     return asking.rows(
         "SELECT who, whom, day, MAX(n) FROM ("  # noqa: S608 -- our own words
-        f"SELECT coalesce(issuer, '-') AS who, coalesce(subject, '-') AS whom, {asking.period.day('at', _PAST)} AS day,"
-        " COUNT(DISTINCT value) AS n FROM exchange"
-        f" JOIN identifier ON exchange_id = exchange.id AND side = 'out' AND revealed = 1 AND {_PATIENT}"
-        " WHERE at >= :past AND at < :until GROUP BY 1, 2, 3, substr(value, 1, 1)) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
-        past=asking.period.since - _PAST,
+        f"SELECT issuer AS who, subject AS whom, {asking.period.day('at', PAST)} AS day, COUNT(DISTINCT value) AS n"
+        f" FROM shown WHERE side = 'out' AND {_PATIENT} GROUP BY 1, 2, 3, substr(value, 1, 1))"
+        " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
     )
 
 

@@ -8,67 +8,63 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import orjson
-
-from phigate.audit.report_parts import Change, Disclosures, Masks
-from phigate.audit.report_sql import IN_PERIOD, PEOPLE, PERSON, RAN, TOP, names, row
+from phigate.audit.report_parts import Change, Disclosures, Listing, Masks
+from phigate.audit.report_sql import IN_PERIOD, TOP, names, row
+from phigate.audit.report_walk import ranked
 from phigate.policy.words import OTHER
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from phigate.audit.report_sql import Asking
+    from phigate.audit.report_walk import Walk
     from phigate.policy.masks import Mask
     from phigate.policy.schema import Policy
 
-_JOINED = "FROM exchange JOIN identifier ON exchange_id = exchange.id"
-_SHOWN = f"{_JOINED} AND side = 'out' AND revealed = 1 WHERE {IN_PERIOD}"
-_TO_MODEL = f"{_JOINED} AND side = 'in' AND revealed = 1 WHERE {IN_PERIOD}"
+_OUT = f"FROM shown WHERE side = 'out' AND {IN_PERIOD}"
+_IN = f"FROM shown WHERE side = 'in' AND {IN_PERIOD}"
 _ENTITY = "substr(value, 1, instr(value, ':') - 1)"
 _ANSWERS, _DISTINCT = "COUNT(DISTINCT exchange_id)", "COUNT(DISTINCT value)"
+_PEOPLE = "COUNT(DISTINCT issuer || char(0) || subject)"
+_PURPOSE = "coalesce(purpose, '(none)')"
+_UNTOLD = "identifier WHERE revealed IS NULL"
 
 
 def disclosures(asking: Asking) -> Disclosures:
-    purpose = "coalesce(purpose, '(none)')"
-    ((answers, distinct),) = asking.rows(f"SELECT {_ANSWERS}, {_DISTINCT} {_SHOWN}")
+    ((answers, distinct),) = asking.rows(f"SELECT {_ANSWERS}, {_DISTINCT} {_OUT}")
     return Disclosures(
         answers=answers,
         distinct=distinct,
         purposes=asking.top(
-            f"SELECT {purpose}, {_ANSWERS}, {PEOPLE}, {_DISTINCT} {_SHOWN} GROUP BY 1 ORDER BY 2 DESC, 1", row
+            f"SELECT {_PURPOSE}, {_ANSWERS}, {_PEOPLE}, {_DISTINCT} {_OUT} GROUP BY 1 ORDER BY 2 DESC, 1", row
         ).rows,
-        kinds=asking.top(f"SELECT {_ENTITY}, {_ANSWERS}, {_DISTINCT} {_SHOWN} GROUP BY 1 ORDER BY 2 DESC, 1", row).rows,
+        kinds=asking.top(f"SELECT {_ENTITY}, {_ANSWERS}, {_DISTINCT} {_OUT} GROUP BY 1 ORDER BY 2 DESC, 1", row).rows,
         recipients=asking.top(
-            f"SELECT {PERSON}, {purpose}, {_ANSWERS}, {_DISTINCT} {_SHOWN}"
+            f"SELECT issuer, subject, {_PURPOSE}, {_ANSWERS}, {_DISTINCT} {_OUT}"
             " GROUP BY 1, 2, 3 ORDER BY 5 DESC, 4 DESC, 1, 2, 3",
             row,
         ),
         models=asking.top(
-            f"SELECT coalesce(model, '-'), {_ANSWERS}, {_DISTINCT} {_TO_MODEL} GROUP BY 1 ORDER BY 3 DESC, 1", row
+            f"SELECT coalesce(model, '-'), {_ANSWERS}, {_DISTINCT} {_IN} GROUP BY 1 ORDER BY 3 DESC, 1", row
         ),
-        untold=asking.count(f"(SELECT DISTINCT exchange_id {_JOINED} AND revealed IS NULL WHERE {IN_PERIOD})"),
+        untold=_untold(asking),
     )
 
 
-def masks(asking: Asking, policy: Policy | None = None) -> Masks:
+def _untold(asking: Asking) -> int:
+    if asking.one(f"SELECT 1 FROM {_UNTOLD} LIMIT 1") is None:  # noqa: S608 -- our own words
+        return 0
+    told = "SELECT DISTINCT exchange_id FROM exchange JOIN identifier ON exchange_id = exchange.id"
+    return asking.count(f"({told} AND revealed IS NULL WHERE {IN_PERIOD})")
+
+
+def masks(asking: Asking, walk: Walk, policy: Policy | None = None) -> Masks:
     return Masks(
         profiled=policy.sha256 if policy else "",
         profiles=[(name, _profile(mask)) for name, mask in sorted(policy.masks.items())] if policy else (),
-        rules=asking.top(
-            f"SELECT coalesce(rule, '-'), coalesce(mask, '-'), COUNT(*), {PEOPLE}, group_concat(DISTINCT roles)"  # noqa: S608 -- our own words
-            f" FROM exchange WHERE {IN_PERIOD} AND {RAN} AND outcome IS NOT NULL GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
-            lambda rule, mask, count, people, roles: (rule, mask, _roles(roles), count, people),
-        ),
-        entities=asking.top(
-            f"SELECT coalesce(rule, '-'), {_ENTITY}, {_ANSWERS},"
-            f" COUNT(DISTINCT CASE WHEN revealed = 1 THEN exchange_id END) {_JOINED} AND side = 'out'"
-            f" WHERE {IN_PERIOD} GROUP BY 1, 2 ORDER BY 1, 2",
-            row,
-            4 * TOP,
-        ),
-        policies=asking.top(
-            f"SELECT policy, MIN(at), MAX(at), COUNT(*) FROM exchange WHERE {IN_PERIOD} AND policy IS NOT NULL"  # noqa: S608 -- our own words
-            " GROUP BY 1 ORDER BY 2",
-            lambda policy, first, last, count: (policy, asking.time(first), asking.time(last), count),
-        ),
+        rules=_rules(walk),
+        entities=_entities(asking),
+        policies=_policies(asking, walk),
         changes=asking.top(
             "SELECT at, json_extract(fields, '$.policy'), json_extract(fields, '$.was'),"  # noqa: S608 -- our own words
             f" json_extract(fields, '$.accepted') FROM event WHERE kind = 'policy' AND {IN_PERIOD} ORDER BY at DESC",
@@ -79,16 +75,45 @@ def masks(asking: Asking, policy: Policy | None = None) -> Masks:
     )
 
 
+def _rules(walk: Walk) -> Listing[tuple[str, str, str, int, int]]:
+    roles: dict[tuple[str, str], set[str]] = {}
+    answered = [group for group in walk.groups if group.ran and group.outcome]
+    for group in answered:
+        roles.setdefault((group.rule, group.mask), set()).update(names(group.roles))
+    rows = ranked(((group.rule, group.mask), group) for group in answered)
+    made = [(rule, mask, ", ".join(sorted(roles[rule, mask])) or "-", *counts) for rule, mask, *counts in rows]
+    return Listing(made[:TOP], len(made))
+
+
+def _entities(asking: Asking) -> Listing[tuple[str, str, int, int]]:
+    """What detectors found in answers by rule, and in how many of these answers the caller saw it."""
+    shown = {
+        (rule, entity): count
+        for rule, entity, count in asking.rows(
+            f"SELECT coalesce(rule, '-'), {_ENTITY}, {_ANSWERS} {_OUT} GROUP BY 1, 2"
+        )
+    }
+    return asking.top(
+        "SELECT coalesce(rule, '-'), entity, COUNT(*) FROM exchange"  # noqa: S608 -- our own words
+        " JOIN found ON exchange_id = exchange.id AND side = 'out' AND n > 0"
+        f" WHERE {IN_PERIOD} GROUP BY 1, 2 ORDER BY 1, 2",
+        lambda rule, entity, count: (rule, entity, count, shown.get((rule, entity), 0)),
+        4 * TOP,
+    )
+
+
+def _policies(asking: Asking, walk: Walk) -> Listing[tuple[str, datetime, datetime, int]]:
+    spans: dict[str, tuple[float, float, int]] = {}
+    for group in walk.groups:
+        if group.policy is not None:
+            first, last, count = spans.get(group.policy, (group.first, group.last, 0))
+            spans[group.policy] = (min(first, group.first), max(last, group.last), count + group.exchanges)
+    rows = sorted(spans.items(), key=lambda each: each[1])
+    made = [(policy, asking.time(first), asking.time(last), count) for policy, (first, last, count) in rows]
+    return Listing(made[:TOP], len(made))
+
+
 def _profile(mask: Mask) -> str:
     """The rest (OTHER) last."""
     named = sorted((entity == OTHER, entity, transform.name) for entity, transform in mask.transforms.items())
     return ", ".join(f"{entity}: {transform}" for _, entity, transform in named)
-
-
-def _roles(lists: str) -> str:
-    """Out of lists of names that were put one behind another."""
-    try:
-        found = orjson.loads(f"[{lists}]")
-    except ValueError:
-        return "-"
-    return ", ".join(sorted({role for each in found for role in names(orjson.dumps(each).decode())})) or "-"

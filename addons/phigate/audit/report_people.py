@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from phigate.audit.report_parts import Decisions, Emergency, Identities, Listing, Looks, Person
-from phigate.audit.report_sql import IN_PERIOD, PEOPLE, PERSON, RAN, TOP, names, row
+from phigate.audit.report_sql import IN_PERIOD, TOP, names, row
+from phigate.audit.report_walk import ranked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from phigate.audit.report_sql import Asking
+    from phigate.audit.report_walk import Group, Walk
 
 PROGRAMS = 10
 _EMERGENCY = f"{IN_PERIOD} AND (verb = 'break_glass' OR reason LIKE 'break-glass%')"
@@ -27,49 +26,40 @@ _LOGIN = (
 _PROGRAMS = f"FROM exchange WHERE {IN_PERIOD} AND agent <> '' GROUP BY agent ORDER BY COUNT(*) DESC, agent"
 
 
-def identities(asking: Asking) -> Identities:
-    asked, known = Counter[str](), Counter[str]()
-    by_role, holding = Counter[str](), Counter[str]()
-    largest, total = list[tuple[int, int, Person]](), 0
-    for total, (person, roles) in enumerate(_people(asking), 1):
-        asked[person.issuer] += person.exchanges
+def identities(asking: Asking, walk: Walk) -> Identities:
+    people = _people(asking, walk)
+    issuers, known = Counter[str](), Counter[str]()
+    for person in people:
+        issuers[person.issuer] += person.exchanges
         known[person.issuer] += 1
-        by_role.update(roles)
-        holding.update(dict.fromkeys(roles, 1))
-        (heapq.heappush if total <= TOP else heapq.heappushpop)(largest, (person.exchanges, -total, person))
+    roles = ranked(((role,), group) for group in walk.groups for role in names(group.roles))
+    most = heapq.nsmallest(TOP, people, key=lambda person: (-person.exchanges, person.issuer, person.subject))
     return Identities(
-        people=Listing([person for *_, person in sorted(largest, reverse=True)], total),
-        issuers=[(name, known[name], count) for name, count in asked.most_common(TOP)],
-        roles=Listing([(name, holding[name], count) for name, count in by_role.most_common(TOP)], len(by_role)),
+        people=Listing(most, len(people)),
+        issuers=[(name, known[name], count) for name, count in issuers.most_common(TOP)],
+        roles=Listing([(role, count, exchanges) for role, exchanges, count in roles[:TOP]], len(roles)),
         sessions=asking.count(_SESSIONS),
         refused=_refused(asking),
         programs=asking.top(f"SELECT agent, COUNT(*) {_PROGRAMS}", row, PROGRAMS),
     )
 
 
-def _people(asking: Asking) -> Iterator[tuple[Person, dict[str, int]]]:
-    """Each person, and in how many exchanges they held which role."""
-    rows = asking.rows(
-        f"SELECT {PERSON}, roles, COUNT(*), SUM(verb = 'deny'), MIN(at), MAX(at)"  # noqa: S608 -- our own words
-        f" FROM exchange WHERE {IN_PERIOD} AND verb IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2"
-    )
-    for (issuer, subject), group in itertools.groupby(rows, key=lambda each: (str(each[0]), str(each[1]))):
-        own = list(group)
-        roles = Counter[str]()
-        for each in own:
-            roles.update(dict.fromkeys(names(each[2]), each[3]))
-        yield (
-            Person(
-                issuer,
-                subject,
-                ", ".join(sorted(roles)),
-                exchanges=sum(each[3] for each in own),
-                denied=sum(each[4] for each in own),
-                first=asking.time(min(each[5] for each in own)),
-                last=asking.time(max(each[6] for each in own)),
-            ),
-            dict(roles),
+def _people(asking: Asking, walk: Walk) -> list[Person]:
+    by_person: dict[tuple[str, str], list[Group]] = {}
+    for group in walk.groups:
+        by_person.setdefault(group.person, []).append(group)
+    return [
+        Person(
+            issuer,
+            subject,
+            ", ".join(sorted({role for group in own for role in names(group.roles)})),
+            exchanges=sum(group.exchanges for group in own),
+            denied=sum(group.exchanges for group in own if group.verb == "deny"),
+            first=asking.time(min(group.first for group in own)),
+            last=asking.time(max(group.last for group in own)),
         )
+        for (issuer, subject), own in by_person.items()
+    ]
 
 
 def _refused(asking: Asking) -> list[tuple[str, int]]:
@@ -80,16 +70,10 @@ def _refused(asking: Asking) -> list[tuple[str, int]]:
     return [(str(reason), int(count)) for reason, count in rows]
 
 
-def decisions(asking: Asking) -> Decisions:
-    permitted = (
-        f"SELECT coalesce(rule, '-'), COUNT(*), {PEOPLE} FROM exchange"  # noqa: S608 -- our own words
-        f" WHERE {IN_PERIOD} AND {RAN} GROUP BY 1 ORDER BY 2 DESC, 1"
-    )
-    others = (
-        f"SELECT verb, coalesce(rule, '-'), coalesce(reason, '-'), COUNT(*), {PEOPLE} FROM exchange"  # noqa: S608 -- our own words
-        f" WHERE {IN_PERIOD} AND NOT {RAN} GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3"
-    )
-    return Decisions(asking.top(permitted, row), asking.top(others, row))
+def decisions(walk: Walk) -> Decisions:
+    permitted = ranked(((group.rule,), group) for group in walk.groups if group.ran)
+    others = ranked(((group.verb, group.rule, group.reason), group) for group in walk.groups if not group.ran)
+    return Decisions(Listing(permitted[:TOP], len(permitted)), Listing(others[:TOP], len(others)))
 
 
 def emergencies(asking: Asking) -> Listing[Emergency]:

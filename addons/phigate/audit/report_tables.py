@@ -33,7 +33,7 @@ def tables(report: Report) -> dict[str, Rows]:
         "coverage": _requests(report),
         "instances": [
             (
-                each.name,
+                f"{each.name} (commands)" if each.name.endswith(".cli") else each.name,
                 each.files,
                 each.records,
                 each.opened,

@@ -13,31 +13,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from phigate.audit.report_sql import Asking
+    from phigate.audit.report_walk import Walk
 
 NO_ANSWER = "(no answer on record)"
 
 
-def coverage(asking: Asking) -> Coverage:
-    verbs, outcomes, missing, orphans = Counter[str](), Counter[str](), 0, 0
-    for verb, outcome, count in asking.rows(
-        f"SELECT verb, outcome, COUNT(*) FROM exchange WHERE {IN_PERIOD} GROUP BY 1, 2"  # noqa: S608 -- our own words
-    ):
-        if verb is None:
-            orphans += count
-            continue
-        verbs[verb] += count
-        if verb in ("permit", "break_glass"):
-            outcomes[outcome or NO_ANSWER] += count
-            missing += 0 if outcome else count
+def coverage(asking: Asking, walk: Walk) -> Coverage:
+    verbs, outcomes = Counter[str](), Counter[str]()
+    for group in walk.groups:
+        verbs[group.verb] += group.exchanges
+        if group.ran:
+            outcomes[group.outcome or NO_ANSWER] += group.exchanges
     return Coverage(
         exchanges=verbs.total(),
         permitted=verbs["permit"] + verbs["break_glass"],
         held=verbs["hold"],
         denied=verbs["deny"],
         break_glass=verbs["break_glass"],
-        missing=missing,
-        orphans=orphans,
-        outcomes=outcomes.most_common(),
+        missing=outcomes[NO_ANSWER],
+        orphans=asking.count(f"exchange WHERE {IN_PERIOD} AND verb IS NULL"),
+        outcomes=[(outcome, count) for outcome, count in outcomes.most_common() if count],
         instances=list(_instances(asking)),
     )
 
@@ -60,29 +55,20 @@ def _instances(asking: Asking) -> Iterator[Instance]:
         yield Instance(name, count, records, tuple(gaps), life["opened"], life["closed"], life["recovered"])
 
 
-def course(asking: Asking) -> Course:
-    verbs = _by_verb(asking)
-    week = [[0] * 24 for _ in range(7)]
-    day, hour = asking.period.weekday("at"), asking.period.hour("at")
-    for weekday, at, count in asking.rows(
-        f"SELECT {day}, {hour}, COUNT(*) FROM exchange WHERE {IN_PERIOD} AND verb IS NOT NULL GROUP BY 1, 2"  # noqa: S608 -- our own words
-    ):
-        week[weekday][at] = count
-    p50, p95 = _percentiles(asking, "total", 50, 95)
-    (own,) = _percentiles(asking, "gateway", 95)
+def course(asking: Asking, walk: Walk) -> Course:
     shown, hidden = _identifiers(asking)
-    permitted = [plain + broken for plain, broken in zip(verbs["permit"], verbs["break_glass"], strict=True)]
-    return Course(permitted, verbs["hold"], verbs["deny"], p50, p95, own, shown, hidden, week)
-
-
-def _by_verb(asking: Asking) -> dict[str, list[int]]:
-    verbs = {verb: [0] * len(asking.period.bars) for verb in ("permit", "hold", "deny", "break_glass")}
-    for at, verb, count in asking.rows(
-        f"SELECT {asking.period.bar('at')}, verb, COUNT(*) FROM exchange WHERE {IN_PERIOD} GROUP BY 1, 2"  # noqa: S608 -- our own words
-    ):
-        if verb in verbs:
-            verbs[verb][at] += count
-    return verbs
+    verbs = walk.verbs
+    return Course(
+        permitted=[plain + broken for plain, broken in zip(verbs["permit"], verbs["break_glass"], strict=True)],
+        held=verbs["hold"],
+        denied=verbs["deny"],
+        p50=[bar.percentile(50) for bar in walk.total],
+        p95=[bar.percentile(95) for bar in walk.total],
+        own=[bar.percentile(95) for bar in walk.gateway],
+        shown=shown,
+        hidden=hidden,
+        week=walk.week,
+    )
 
 
 def _identifiers(asking: Asking) -> tuple[list[int], list[int]]:
@@ -95,20 +81,6 @@ def _identifiers(asking: Asking) -> tuple[list[int], list[int]]:
     ):
         (shown if revealed else hidden)[at] += count
     return shown, hidden
-
-
-def _percentiles(asking: Asking, column: str, *wanted: int) -> list[list[float | None]]:
-    """Of each bar, by nearest rank; one bar's values are in memory at a time."""
-    found: list[list[float | None]] = [[None] * len(asking.period.bars) for _ in wanted]
-    rows = asking.rows(
-        f"SELECT {asking.period.bar('at')}, {column} FROM exchange"  # noqa: S608 -- our own words
-        f" WHERE {IN_PERIOD} AND {column} IS NOT NULL ORDER BY 1, 2"
-    )
-    for at, group in itertools.groupby(rows, key=lambda row: int(row[0])):
-        values = [value for _, value in group]
-        for each, percent in zip(found, wanted, strict=True):
-            each[at] = values[-(-len(values) * percent // 100) - 1]
-    return found
 
 
 def retention(asking: Asking) -> Retention:
