@@ -17,8 +17,10 @@ from rich.text import Text
 
 from phigate import __version__, text
 from phigate.audit import (
+    backtest_command,
     disclosures_command,
     export_command,
+    flows_command,
     quarantine_command,
     replay_command,
     report_command,
@@ -28,8 +30,6 @@ from phigate.audit import (
     verify_command,
     who_saw_command,
 )
-from phigate.audit import backtest_command, export_command, quarantine_command, report_command, sessions_command, show
-from phigate.audit import backtest_command, export_command, flows_command, report_command, sessions_command, show
 from phigate.conformance.command import conformance
 from phigate.identity import grants
 from phigate.identity.bearer import check as check_bearer
