@@ -61,7 +61,7 @@ KNOW_THE_WORLD = {
     *("ledger.bounded", "ledger.engines", "ledger.ledger", "ledger.opening", "ledger.spending"),
     *("journal.commit", "journal.writer", "journal.read", "journal.pack", "journal.disk"),
     "journal.quarantine",
-    *("journal.folder", "journal.signer", "journal.checkpoint"),
+    *("journal.folder", "journal.signer", "journal.checkpoint", "journal.anchor"),
 }
 """The files below the glue that know a clock, a disk, a network or chance; all others are told."""
 WORLD = {"time", "random", "secrets", "socket", "ssl", "os", "sys", "threading", "asyncio", "subprocess", "httpx"}

@@ -20,6 +20,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from phigate import metrics
 from phigate.capture.keep import Keep
 from phigate.capture.record import policy_record
 from phigate.capture.seal import Auditor, BadKey, public_of
@@ -33,10 +34,11 @@ from phigate.identity.keyring import Keyring, KeyringFault, open_keyring
 from phigate.identity.own import Own
 from phigate.identity.saml import Provider, certificate_usable
 from phigate.identity.verify import Verifier
+from phigate.journal.anchor import Anchors, anchor_record, open_anchors
 from phigate.journal.checkpoint import Checkpoints
 from phigate.journal.disk import limits_of
 from phigate.journal.signer import open_signer
-from phigate.journal.writer import Journal, JournalFault, open_journal
+from phigate.journal.writer import Journal, JournalDown, JournalFault, open_journal
 from phigate.ledger import LedgerDown, LedgerFault, open_ledger
 from phigate.masking import Memory, RosterFault, Secrets, Sight, Transformer
 from phigate.masking.secrets import SecretsFault, parse_secrets
@@ -87,6 +89,11 @@ OPTIONS = (
     ("phi_was", "", "With `mitmdump -nr FILE`: policy files, with commas, that decided what was recorded."),
     ("phi_url", "", "The gateway's public base address; worked out on loopback only."),
     ("phi_console_url", "", "The console's public base address; worked out on loopback only."),
+    (
+        "phi_anchors",
+        "",
+        "Where checkpoints are kept beyond this host's reach: file:/PATH, syslog+tls://HOST:PORT, https://... (commas)",
+    ),
     ("phi_instance", socket.gethostname() or "phigate", "The name of this gateway in records and metrics."),
 )
 
@@ -149,6 +156,7 @@ class House:
     """What of bodies stands in records."""
     journal: Journal
     checkpoints: Checkpoints
+    anchors: Anchors
     verifier: Verifier
     observers: Observers
     keyring: Keyring
@@ -222,6 +230,7 @@ class House:
         addresses: Addresses,
         shadow: str = "",
         space: tuple[str, str, str] = ("256m", "2g", "256m"),
+        anchors: str = "",
     ) -> None:
         """Load and open everything; raises StartFault before any port is opened.
 
@@ -243,6 +252,7 @@ class House:
         self.secrets = read_secrets(secrets)
         self._open_ledger(ledger, Path(keys))
         self._open_journal(Path(journal), space, Path(keys))
+        self._open_anchors(anchors)
         self.journal.gather_for(lambda: len(self.under_way))
         self._note_policy()
         for opener in self.openers:
@@ -267,6 +277,24 @@ class House:
         self.journal.sign = self.checkpoints.write
         self.ticks.append(self.checkpoints.tick)
         self.remarks += [self.journal.remarks, self.checkpoints.remarks]
+
+    def _open_anchors(self, anchors: str) -> None:
+        try:
+            self.anchors = open_anchors(anchors, self.instance)
+        except JournalFault as fault:
+            raise StartFault(f"option `phi_anchors`: {fault}") from None
+        self.checkpoints.written = self.anchors.offer
+        self.ticks.append(self._note_anchored)
+        self.remarks.append(self.anchors.remarks)
+
+    def _note_anchored(self) -> None:
+        """Put on record what anchors took since a minute."""
+        for anchor in self.anchors.every:
+            metrics.ANCHOR_UP.labels(anchor.where).set(float(anchor.fault is None))
+            if (taken := anchor.taken(time.monotonic())) is not None:
+                with contextlib.suppress(JournalDown):  # readiness says so
+                    self.journal.append("anchor", anchor_record(taken))
+                    self.checkpoints.quiet += 1
 
     def _try(self, shadow: str) -> None:
         """Put a policy on trial; raises StartFault."""

@@ -86,4 +86,7 @@ UNDER_WAY = Gauge("phigate_exchanges_under_way", "Exchanges between request and 
 JOURNAL_UP = Gauge("phigate_journal_up", "1 while the journal can be written.", registry=REGISTRY)
 JOURNAL_FREE = Gauge("phigate_journal_free_bytes", "Bytes left on the journal's disk.", registry=REGISTRY)
 JOURNAL_FAULTS = Gauge("phigate_journal_faults", "How often the journal could not be written.", registry=REGISTRY)
+ANCHOR_UP = Gauge(
+    "phigate_anchor_up", "1 while an anchor takes the journal's checkpoints.", ["anchor"], registry=REGISTRY
+)
 count = TALLY.count

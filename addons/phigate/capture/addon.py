@@ -211,6 +211,7 @@ class Capture:
             self._note(self._tally.rest())
             self.house.observers.close()
             self.house.journal.close("shutdown" if self.house.leaving else "removed")
+            self.house.anchors.stop()
 
 
 def _client_left(flow: HTTPFlow) -> bool:

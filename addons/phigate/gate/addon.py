@@ -107,6 +107,7 @@ class Refuse:
             keys=options.phi_keys,
             addresses=here,
             shadow=options.phi_shadow,
+            anchors=options.phi_anchors,
             space=(options.phi_journal_size, options.phi_journal_warn, options.phi_journal_stop),
         )
         self._metadata = protected_resource(here.url, here.console)
