@@ -14,6 +14,7 @@ from phigate.capture import keep
 from phigate.capture.keep import Keep
 from phigate.capture.seal import Auditor, Place, opened
 from phigate.journal.chain import Unrecordable
+from phigate.journal.writer import JournalDown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,7 @@ class Journal:
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
         self.waited: list[int] = []
+        self.space = "enough"
 
     def append(self, kind: str, fields: dict[str, Any] | Callable[[str, int], dict[str, Any]]) -> int:
         made = fields("f.jsonl", len(self.records)) if callable(fields) else fields
@@ -77,9 +79,28 @@ async def test_a_large_body_stands_in_parts_and_its_record_says_how_many() -> No
     assert journal.waited[-1] == len(journal.records)
 
 
-async def test_a_very_large_body_waits_for_the_disk_now_and_then() -> None:
-    journal = await written(Keep(), "x" * (keep.MOST * 40))
-    assert journal.waited == [16, 32, 42]
+async def test_every_part_of_a_very_large_body_is_waited_for_and_not_all_at_once() -> None:
+    ahead: list[int] = []
+
+    class Slow(Journal):
+        async def durable(self, receipt: int) -> None:
+            ahead.append(len(self.records) - receipt)
+            await super().durable(receipt)
+
+    journal = Slow()
+    await Keep().record(journal, "request", fields("x" * (keep.MOST * 40)), side="caller")  # type: ignore[arg-type]  # a stand-in
+    assert journal.waited == list(range(1, 43))
+    assert max(ahead) < keep.AHEAD
+
+
+async def test_parts_of_what_is_refused_take_no_space_that_is_scarce() -> None:
+    journal = Journal()
+    journal.space = "scarce"
+    with pytest.raises(JournalDown, match="nearly full"):
+        await Keep().record(journal, "request", fields("x" * keep.MOST * 2), side="caller")  # type: ignore[arg-type]  # a stand-in
+    assert journal.records == []
+    await Keep().record(journal, "response", fields("x" * keep.MOST * 2), side="model")  # type: ignore[arg-type]  # a stand-in
+    assert journal.records[-1]["kind"] == "response"
 
 
 @pytest.mark.parametrize("size", [1, 100, 101, 1000])

@@ -16,12 +16,13 @@ import orjson
 
 from phigate.capture.seal import Place
 from phigate.journal.chain import Unrecordable
+from phigate.journal.writer import NEW, JournalDown
 
 if TYPE_CHECKING:
     from phigate.capture.seal import Auditor
     from phigate.journal.chain import Kind
     from phigate.journal.head import Placed
-    from phigate.journal.writer import Journal
+    from phigate.journal.writer import Journal, Receipt
 
 type Side = Literal["caller", "model"]
 type Fields = dict[str, Any]
@@ -58,10 +59,15 @@ class Keep:
         Raises JournalDown and Unrecordable.
         """
         lines = self._lines(kind, fields, side, original, first)
+        if len(lines) > 1 and kind in NEW and journal.space == "scarce":  # its parts would take what is left
+            raise JournalDown("the disk is nearly full")
+        waiting: list[Receipt] = []
         for at, (each, made) in enumerate(lines, 1):
-            receipt = journal.append(each, made)
+            waiting.append(journal.append(each, made))
             if at % AHEAD == 0 or at == len(lines):
-                await journal.durable(receipt)
+                for receipt in waiting:  # each: they may stand in different files
+                    await journal.durable(receipt)
+                waiting.clear()
 
     def queue(
         self, journal: Journal, kind: Kind, fields: Fields, *, side: Side, original: bytes = b"", first: int = 0
