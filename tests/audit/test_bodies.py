@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from phigate.audit.bodies import Body, joined, told
+from phigate.audit.bodies import Body, assembled, joined, told
 
 
 def part(text: str, number: int = 0, side: str = "model") -> dict[str, Any]:
@@ -69,3 +69,15 @@ def test_each_record_has_its_own_parts() -> None:
     assert [(each.side, each.record["kind"], len(each.parts)) for each in told(records)] == [
         ("caller", "request", 2), ("model", "response", 2),
     ]  # fmt: skip
+
+
+def test_records_are_assembled_without_their_parts_and_what_is_sealed() -> None:
+    late = part("left over")
+    records = [
+        *HALVES, one("request", parts=2, sealed="AAAA"), one("recovered"), *SPOKEN,
+        one("response", parts=2, streamed=True), late,
+    ]  # fmt: skip
+    assert [(each["kind"], each["body"]) for each in assembled(records)] == [
+        ("request", ASKED), ("recovered", None), ("response", "She is well."), ("part", "left over"),
+    ]  # fmt: skip
+    assert not any("sealed" in each for each in assembled(records))

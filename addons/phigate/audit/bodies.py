@@ -69,6 +69,18 @@ def joined(records: Iterable[Record], side: str) -> Body:
     return Body([body.value for body in (*messages, *own) if body.value is not None], whole)
 
 
+def assembled(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """An exchange's records as if each held its whole body: without parts, and without what is sealed in them."""
+    found = list(records)
+    bodies = {id(one.record): body_of(one).value for one in told(found)}
+    return [
+        {name: value for name, value in record.items() if name != "sealed"}
+        | ({"body": bodies[id(record)]} if id(record) in bodies else {})
+        for record in found
+        if record.get("kind") != "part" or id(record) in bodies
+    ]
+
+
 def body_of(one: Told[Any]) -> Body:
     """The body of one record that tells something."""
     record, parts = one.record, one.parts

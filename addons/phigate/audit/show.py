@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from phigate.audit.bodies import assembled
 from phigate.audit.turns import pretty, turns
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _stacked(values: Iterable[object]) -> Text:
 
 def exchange_view(records: Sequence[Record]) -> Group:
     """`phigate show EXCHANGE`: each record of one exchange in a panel, in order."""
-    return Group(*(_panel(record) for record in records))
+    return Group(*(_panel(record) for record in assembled(records)))
 
 
 def _panel(record: Record) -> Panel:
