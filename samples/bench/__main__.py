@@ -1,4 +1,4 @@
-"""`scripts/bench [gateway|identity|masking|streams] [--quick] ...`: one sub-command a benchmark."""
+"""`scripts/bench [gateway|identity|journal|masking|streams] [--quick] ...`: one sub-command a benchmark."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import signal
 import sys
 from typing import NoReturn
 
-from bench import gateway, identity, masking, streams
+from bench import gateway, identity, journal, masking, streams
 from bench.cases import CASES
 from bench.gateway import Plan
 from processes import NotReady
+
+WHICH = ("gateway", "identity", "journal", "masking", "streams")
 
 
 def stop(*_: object) -> NoReturn:
@@ -19,7 +21,8 @@ def stop(*_: object) -> NoReturn:
 
 def main() -> None:
     options = argparse.ArgumentParser(prog="scripts/bench", description="Benchmarks of the gateway, told as ratios.")
-    options.add_argument("which", nargs="?", default="gateway", choices=["gateway", "identity", "masking", "streams"])
+    options.add_argument("which", nargs="?", default="gateway", choices=list(WHICH))
+    options.add_argument("--records", type=int, default=1_000_000, help="journal: how many it holds")
     options.add_argument("--quick", action="store_true", help="a smoke run: one short round; its figures mean nothing")
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=float, help="of each turn in a round; gateway: 2, identity: 0.5")
@@ -37,6 +40,10 @@ def main() -> None:
         if chosen.which == "identity":
             identity.run(
                 identity.Plan(1, 0.02) if chosen.quick else identity.Plan(chosen.rounds, chosen.seconds or 0.5)
+            )
+        elif chosen.which == "journal":
+            journal.run(
+                journal.Plan(2_000, 1, 1 << 20) if chosen.quick else journal.Plan(chosen.records, chosen.rounds)
             )
         elif chosen.which == "streams":
             streams.run(streams.Plan(1, (2,), 20) if chosen.quick else streams.Plan(chosen.rounds))

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import rosters
-
 from phigate import __version__
 from phigate.journal import chain, zst
 from phigate.journal.tree import Range
@@ -40,10 +39,10 @@ _ROLES: Final = (
     ("researcher", "research"),
     ("clinician", "treatment"),
 )
-_WORDS: Final = (
-    "The patient reports less pain since the change of medication and sleeps through the night again; blood pressure is "
-    "stable on the present dose, potassium was low on admission and is back in range after two days of supplements. "
-).split()
+_NOTE: Final = (
+    "The patient reports less pain since the change of medication and sleeps through the night again; blood pressure "
+    "is stable on the present dose, potassium was low on admission and is back in range after two days of supplements."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +141,16 @@ def _asking(
             session, left = f"se-{chance.getrandbits(96):024x}", chance.randint(1, 30)
         sessions[person["id"]] = session, left - 1
         about = [patients[int(len(patients) * chance.random() ** 3)] for _ in range(chance.choice((0, 1, 1, 1, 2, 3)))]
-        yield _exchange(chance, person, session, about, chance.choice(prompts), chance.choice(answers), secrets)
+        said = chance.choice(prompts), chance.choice(answers)
+        yield _exchange(chance, person, session, about, said, secrets)
 
 
-def _exchange(
+def _exchange(  # noqa: PLR0917 -- who, in which session, about whom, and what both sides say
     chance: random.Random,
     person: dict[str, Any],
     session: str,
     about: list[tuple[str, str]],
-    prompt: Any,
-    answer: Any,
+    said: tuple[Any, Any],
     secrets: Secrets,
 ) -> list[tuple[chain.Kind, dict[str, Any], float]]:
     exchange, denied = f"ex-{chance.getrandbits(96):024x}", chance.random() < 0.04
@@ -186,7 +185,7 @@ def _exchange(
         "identifiers": marked,
         "revealed": marked if seen else [],
         "bytes": chance.randint(300, 4000),
-        "body": prompt,
+        "body": said[0],
     }
     if denied:
         return [("request", request, 1.0)]
@@ -202,7 +201,7 @@ def _exchange(
         "streamed": False,
         "usage": {"input": chance.randint(50, 2000), "output": chance.randint(20, 900)},
         "seconds": {"total": total, "first": None, "upstream": total - 0.004, "gateway": 0.004},
-        "body": answer,
+        "body": said[1],
     }
     return [("request", request, 0.8), ("response", response, 0.2)]
 
@@ -220,7 +219,8 @@ def _person(number: int, chance: random.Random) -> dict[str, Any]:
 
 
 def _text(chance: random.Random, words: int) -> str:
-    return "Patient [PERSON], MRN [MRN]. " + " ".join(chance.choice(_WORDS) for _ in range(words))
+    known = _NOTE.split()
+    return "Patient [PERSON], MRN [MRN]. " + " ".join(chance.choice(known) for _ in range(words))
 
 
 def _prompt(chance: random.Random, words: int) -> Any:
