@@ -1,17 +1,39 @@
 """Recorded requests decided again: what differs is found, what cannot be told is said, the rest is the same."""
 
+import json
+from functools import cache
+
 import pytest
 
 from phigate.audit import backtest
 from phigate.audit.backtest import Backtest
+from phigate.audit.backtest_kept import Taken
+from phigate.audit.backtest_remask import Eyes
+from phigate.house import served
+from phigate.masking.secrets import parse_secrets
+from phigate.sources import read_sources
 from tests import policies
 from tests.audit.recordings import CARE, LISTS, request, response, said
+from tests.traffic import CANARY_TEXT, completion
 
 REVEALING = "{name: care, permit: [clinician], to: [chat], models: ['*'], mask: reveal}"
 YEARS = "{name: care, permit: [clinician], to: [chat], models: ['*'], mask: years}"
 SENT = "{name: care, permit: [clinician], to: [chat], models: ['*'], mask: lean, prompt: years}"
 ASK = "{name: ask, hold: [clinician], to: [chat], models: ['*'], mask: lean, approvers: [officer]}"
 NOTES = "{name: notes, deny: ['*'], to: [chat], when: {prompt_matches: ['ward-round']}}"
+
+
+class Original:
+    """What stands in for sealed records that are opened."""
+
+    opens = True
+
+    def __init__(self, *texts):
+        self.texts = list(texts)
+
+    def take(self, record):
+        text = self.texts.pop(0)
+        return Taken(record.get("body"), text if isinstance(text, bytes) else json.dumps(said(text)).encode())
 
 
 def tried(rules, *records, against=None, past=((CARE, LISTS),), **more):
@@ -123,7 +145,7 @@ def test_what_comes_out_the_same_in_every_case_is_decided():
 
 def test_an_original_tells_what_a_masked_prompt_does_not():
     asked = request("[PERSON]", findings={"PERSON": 1})
-    tally = tried([CARE, NOTES], asked, original=lambda _: said("after the ward-round"))
+    tally = tried([CARE, NOTES], asked, kept=Original("after the ward-round"))
     assert tally.kinds == {"newly-denied": 1}
 
 
@@ -170,3 +192,57 @@ def test_what_is_under_way_is_remembered_within_bounds(monkeypatch):
     asked = [request() for _ in range(3)]
     tally = tried([REVEALING], *asked, *map(response, asked))
     assert tally.kinds == {"newly-shown": 2}
+
+
+# -- originals ------------------------------------------------------------------------------------------------------
+
+SECRETS = parse_secrets("1 " + "ab" * 32, "test")
+
+
+@cache
+def eyes(policy):
+    return Eyes(policy, read_sources(policy), served(policy, policy.folder)[1], SECRETS)
+
+
+def anew(rule, asked, answer, *texts, **more):
+    return tried([rule, LISTS], asked, answer, kept=Original(*texts), eyes=eyes, **more)
+
+
+def test_originals_are_masked_anew_under_both_policies():
+    asked = request("[PERSON]", findings={"PERSON": 1, "MRN": 1, "US_SSN": 1})
+    answer = response(asked, findings={"PERSON": 1, "MRN": 1, "US_SSN": 1}, streamed=False)
+    tally = anew(REVEALING, asked, answer, CANARY_TEXT, completion())
+    assert {row[:5] for row in masked(tally)} == {
+        ("newly-shown", "caller", "PERSON", "surrogate", "keep"),
+        ("newly-shown", "caller", "MRN", "redact", "keep"),
+        ("newly-shown", "caller", "US_SSN", "redact", "keep"),
+    }
+    tally = anew(SENT, asked, answer, CANARY_TEXT, completion())
+    assert {row[:4] for row in masked(tally)} == {
+        ("newly-hidden", "model", entity, "keep") for entity in ("PERSON", "MRN", "US_SSN")
+    }
+
+
+def test_a_policy_that_keeps_a_place_shows_what_stands_there():
+    """What `fields` say is seen only where the text itself is."""
+    kept = {"tail": "fields: [{keep: ['$.choices[*].message.content'], in: answer}]\n"}
+    asked = request("[PERSON]")
+    made = Backtest(
+        policies.policy(CARE, **kept), None, [policies.policy(CARE, LISTS)], Original("Hello", completion()), eyes
+    )
+    made.add(asked)
+    made.add(response(asked, findings={"PERSON": 1}, streamed=False))
+    assert {(key.kind, key.entity) for key in made.tally.masks} >= {("newly-shown", "US_SSN"), ("newly-shown", "MRN")}
+
+
+def test_an_answer_that_cannot_be_read_is_compared_by_what_was_found():
+    asked = request()
+    tally = anew(REVEALING, asked, response(asked), "Hello", b"no answer")
+    assert [row[:3] for row in masked(tally)] == [("newly-shown", "caller", "PERSON"), ("newly-shown", "caller", "MRN")]
+
+
+def test_what_is_put_back_cannot_be_masked_anew():
+    back = SENT.replace("prompt: years", "prompt: lean, restore: true")
+    asked = request()
+    tally = anew(back, asked, response(asked), "Hello", completion())
+    assert not [key for key in tally.masks if key.side == "caller"]

@@ -3,11 +3,16 @@
 import json
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from phigate.audit import look
+from phigate.capture.seal import Auditor, Place, pem_of
 from tests import policies
+from tests.audit import recordings
 from tests.audit.recordings import CARE, LISTS, request, response
 from tests.command import file_of, phigate
 from tests.journal.samples import put
+from tests.traffic import records
 
 OPENED = ("opened", {"software": "0", "file": "gw-20261123T150405Z-0.jsonl", "follows": None})
 NAME = "gw-20261123T150405Z-0"
@@ -108,3 +113,56 @@ def test_a_policy_of_the_time_settles_what_is_undecided(journal, tmp_path):
     said = run(journal, "--policy", twin)
     assert (said.exit_code, "--was" in said.stdout) == (1, True)
     assert run(journal, "--policy", twin, "--was", was).exit_code == 0
+
+
+# -- with the auditor's key -----------------------------------------------------------------------------------------
+
+KEY = X25519PrivateKey.generate()
+
+
+@pytest.fixture
+def sealed(tmp_path):
+    """A journal in which what was asked stands masked, and sealed beside it."""
+    folder = tmp_path / "sealed"
+    folder.mkdir()
+    asked = request("[PERSON]", findings={"PERSON": 1})
+    place = Place(f"{NAME}.jsonl", 1, asked["exchange"], "request", "caller")
+    original = Auditor(KEY.public_key()).seal(json.dumps(recordings.said("after the ward-round")).encode(), place)
+    put(folder, NAME, OPENED, fields(asked | {"sealed": original}))
+    return folder
+
+
+NOTES = "{name: notes, deny: ['*'], to: [chat], when: {prompt_matches: ['ward-round']}}"
+
+
+def test_with_the_key_sealed_originals_tell_all_and_the_look_is_on_record(sealed, tmp_path):
+    key = file_of(tmp_path / "auditor.pem", pem_of(KEY))
+    words = ("--policy", policy(tmp_path, CARE, NOTES), "--json")
+    assert json.loads(run(sealed, *words).stdout)["kinds"] == {"undecided": 1}
+    result = run(sealed, *words, "--key", key, "--reason", "the yearly review")
+    assert json.loads(result.stdout)["kinds"] == {"newly-denied": 1}
+    (look,) = [record for record in records(sealed) if record["kind"] == "look"]
+    assert (look["command"], look["reason"]) == ("backtest", "the yearly review")
+    assert look["about"]["policy"] == policies.policy(CARE, NOTES).sha256
+
+
+def test_the_key_is_not_used_without_a_reason_or_a_record(sealed, tmp_path, monkeypatch):
+    key = file_of(tmp_path / "auditor.pem", pem_of(KEY))
+    words = ("--policy", policy(tmp_path, CARE, NOTES), "--key", key)
+    assert run(sealed, *words).exit_code == 2
+    assert run(sealed, *words, "--reason", " ").exit_code == 2
+
+    def unwritable(*_):
+        raise look.Unrecorded("no space")
+
+    monkeypatch.setattr(look, "record", unwritable)
+    result = run(sealed, *words, "--reason", "the yearly review")
+    assert (result.exit_code, "not on record" in result.stderr) == (2, True)
+
+
+def test_what_another_key_sealed_stays_closed_and_is_said(sealed, tmp_path):
+    key = file_of(tmp_path / "auditor.pem", pem_of(X25519PrivateKey.generate()))
+    words = ("--policy", policy(tmp_path, CARE, NOTES), "--json", "--key", key, "--reason", "the yearly review")
+    found = json.loads(run(sealed, *words).stdout)
+    assert found["unreadable"] == {"it was sealed to another key": 1}
+    assert found["kinds"] == {"undecided": 1}

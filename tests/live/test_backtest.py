@@ -6,10 +6,12 @@ import json
 import httpx
 import pytest
 import tritonclient.grpc as triton
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from tritonclient.utils import InferenceServerException
 from websockets.exceptions import InvalidStatus
 
 from model_server import Answer
+from phigate.capture.seal import pem_of, text_of
 from processes import HOST, Gateway, free_port, settings
 from tests import policies
 from tests.command import phigate
@@ -43,8 +45,12 @@ LISTING = f"List all patients like {CANARY_NAME}"
 IMAGE = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]
 
 
+KEY = X25519PrivateKey.generate()
+
+
 def policy_in(path, issuer, talking, *rules):
     models = f"""\
+capture: {{bodies: sealed, seal_to: "{text_of(KEY.public_key())}"}}
 models:
   ward-assistant: {{names: [ward-assistant, "ward-*"]}}
   talker: {{url: "http://{HOST}:{talking.port}", names: [talker]}}
@@ -207,6 +213,35 @@ EXACTLY = [
 ]
 
 
+@pytest.fixture
+def auditor(tmp_path):
+    path = tmp_path / "auditor.pem"
+    path.write_bytes(pem_of(KEY))
+    return "--key", path, "--reason", "the yearly review"
+
+
+def test_the_policy_that_decided_changes_nothing_of_the_originals_either(recorded, auditor):
+    journal, real, _, _ = recorded
+    _, found = report("--policy", real, "--journal", journal, *auditor)
+    assert (found["kinds"], found["changes"], found["masks"], found["unreadable"]) == ({}, [], [], {})
+
+
+def test_originals_tell_what_masked_prompts_do_not(recorded, auditor, tmp_path):
+    journal, real, tried, _ = recorded
+    _, later = report("--policy", tried, "--was", real, "--journal", journal, *auditor)
+    _, live = report("--shadow", "--journal", journal)
+
+    def decisions(report):
+        rows = (each for each in report["changes"] if each["model"] == "ward-assistant")
+        return {(*each["kinds"], each["before"], each["after"], each["role"]): each["count"] for each in rows}
+
+    assert decisions(later) == decisions(live)
+    assert {each["why"] for each in later["undecided"]} == {"model-not-recorded"}
+    shown = {(each["kind"], each["side"], each["entity"], each["before"], each["after"]) for each in later["masks"]}
+    assert ("newly-shown", "caller", "US_SSN", "redact", "keep") in shown
+    assert ("newly-shown", "model", "PERSON", "surrogate", "keep") in shown
+
+
 def test_what_is_on_trial_is_counted_and_changes_nothing(recorded):
     journal, _, _, metrics = recorded
     requests = [each for each in records(journal) if each["kind"] == "request"]
@@ -217,10 +252,3 @@ def test_what_is_on_trial_is_counted_and_changes_nothing(recorded):
     answered = {each["exchange"] for each in records(journal) if each["kind"] == "response"}
     assert not answered & {each["exchange"] for each in opened}
     assert 'phigate_shadow_total{change="newly-permitted"}' in metrics
-
-
-def test_a_gateway_whose_policy_on_trial_is_bad_does_not_start(model, policy, tmp_path):
-    (tmp_path / "bad.yaml").write_text("version: 1\n")
-    gateway = Gateway(model.url, policy, tmp_path, extra=settings(phi_shadow=tmp_path / "bad.yaml"))
-    with pytest.raises(Exception, match="option `phi_shadow`"):
-        gateway.start()

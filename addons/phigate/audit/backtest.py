@@ -13,16 +13,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from phigate.audit import recorded
 from phigate.audit.backtest_judge import EMERGENCY, MOST_OPEN, Heard, Judge, made, patterns_of, worlds
+from phigate.audit.backtest_kept import Kept
+from phigate.audit.backtest_remask import Remask
 from phigate.audit.backtest_talk import Spoken, Talk
 from phigate.audit.backtest_tally import Place, Tally, said
 from phigate.policy.masks import Transform
 from phigate.policy.verdict import changes, hides, shift, shifts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from phigate.audit.backtest_judge import Question, World
-    from phigate.audit.recorded import Record
+    from phigate.audit.backtest_kept import Taken
+    from phigate.audit.backtest_remask import Eyes
+    from phigate.audit.recorded import Record, Request
+    from phigate.dialect.routes import Route
     from phigate.policy.masks import Mask
     from phigate.policy.schema import Policy
     from phigate.policy.verdict import Verdict
@@ -35,11 +40,12 @@ MAY_GIVE_BACK: Final = frozenset({"year", "zip3", "cap-90", "generalise", "keep-
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """What came of a request on both sides; `known` says that the masks of the old one are."""
+    """What came of a request on both sides; `known` says that the masks of the old one are, `by` whose they are."""
 
     old: Verdict
     new: Verdict
     known: bool
+    by: Policy | None = None
 
     @property
     def signature(self) -> tuple[Any, ...]:
@@ -53,12 +59,25 @@ class _Pair:
         return *changed, *((side, *sorted(found.items())) for side, of in masks.items() if (found := shifts(*of)))
 
 
+@dataclass(slots=True)
+class _Under:
+    """An exchange that is under way: `names` are those that its prompt showed to `remask`."""
+
+    pair: _Pair
+    place: Place
+    talk: Talk | None
+    request: Request
+    route: Route | None
+    remask: Remask | None = None
+    names: Any = None
+
+
 class Backtest:
     """Compares, record by record; `tally` is what came out so far.
 
     `against` is the policy on the other side (None: what was recorded); `past` are further policies that may have
-    decided at the time, which are known again by their hash. `original` gives the body of a request before it was
-    masked, where it can be had.
+    decided at the time, which are known again by their hash. `kept` has the originals, where they can be opened, and
+    `eyes` tells what a policy sees with: then prompts and answers are masked anew.
     """
 
     def __init__(
@@ -66,26 +85,29 @@ class Backtest:
         policy: Policy,
         against: Policy | None = None,
         past: Iterable[Policy] = (),
-        original: Callable[[Record], Any] = lambda _record: None,
+        kept: Kept | None = None,
+        eyes: Callable[[Policy], Eyes] | None = None,
     ) -> None:
         self.tally = Tally()
         self._new = Judge(policy)
         self._old = Judge(against) if against else None
         self._past = {each.policy.sha256: each for each in (*map(Judge, past), *filter(None, (self._old, self._new)))}
-        self._original = original
-        self._live: OrderedDict[str, tuple[_Pair, Place, Talk | None]] = OrderedDict()
+        self._kept, self._eyes = kept or Kept(), eyes
+        self._live: OrderedDict[str, _Under] = OrderedDict()
 
-    def add(self, record: Record) -> None:
+    def add(self, record: dict[str, Any]) -> None:
         """Look at one record; those of other kinds than an exchange's pass unseen."""
         kind = record["kind"]
         if kind in {"request", "hold"}:
-            self._ask(record)
+            self._ask(record, self._kept.take(record))
         elif kind == "response":
             self._answered(record)
-        elif kind == "message" and record.get("from") == "caller":
-            self._said(record)
+        elif kind == "part":
+            self._kept.part(record)
+        elif kind == "message":
+            self._said(record, self._kept.take(record))
 
-    def _ask(self, record: Record) -> None:
+    def _ask(self, record: dict[str, Any], taken: Taken) -> None:
         tally, request = self.tally, recorded.request_of(record)
         tally.exchanges += 1
         place = Place(str(record.get("exchange")), recorded.roles(record), recorded.text(record, "model") or "-")
@@ -99,7 +121,8 @@ class Backtest:
             return
         new = self._new.question(request)
         known = past.question(request) if past else None
-        heard = Heard(record, new.route, known=known, original=self._original(record))
+        record["body"] = taken.body
+        heard = Heard(record, new.route, known=known, original=taken.tree)
         old = self._old.question(request) if self._old else known
         if unknown := new.open or (old.open if self._old and old else None):
             tally.leave_open(unknown, (), place)
@@ -107,12 +130,42 @@ class Backtest:
         pair = self._compare(list(self._pairs(decided, (past, known), new, old, heard)), heard, place)
         if pair is None or pair.old.verb != "permit" or pair.new.verb != "permit":
             return
-        self._seen(pair, place, "model", record)
         talk = self._talk(pair, new, old, (past, known), heard) if new.route and new.route.talk else None
-        if talk or not pair.known or shifts(pair.old.mask, pair.new.mask):
-            self._live[place.exchange] = pair, place, talk
+        under = _Under(pair, place, talk, request, new.route, self._remask(pair))
+        self._prompted(under, record, taken.tree)
+        if talk or not pair.known or under.names or shifts(pair.old.mask, pair.new.mask):
+            self._live[place.exchange] = under
             if len(self._live) > LIVE:
                 self._live.popitem(last=False)
+
+    def _remask(self, pair: _Pair) -> Remask | None:
+        """What masks originals anew; not where an answer has in it what stood in for a prompt's values."""
+        if self._eyes is None or pair.by is None or pair.old.restore or pair.new.restore:
+            return None
+        return Remask(self._eyes(pair.by), self._eyes(self._new.policy))
+
+    def _prompted(self, under: _Under, record: Record, tree: Any) -> None:
+        """What of a prompt the model sees otherwise: by the prompt as it was, or by what was found in it."""
+        if under.remask is None or under.route is None or tree is None:
+            self._seen(under.pair, under.place, "model", record)
+            return
+        verdicts = under.pair.old, under.pair.new
+        try:
+            found, under.names = under.remask.prompt(under.request, under.route, tree, verdicts)
+        except ValueError:
+            self._seen(under.pair, under.place, "model", record)
+        else:
+            self._seen_anew(under, "model", record, found)
+
+    def _seen_anew(self, under: _Under, side: str, record: Record, found: Mapping[tuple[str, str], int]) -> None:
+        """What was found when an original was masked again; and what is hidden in another way than it was."""
+        pair, place = under.pair, under.place
+        masks = (pair.old.mask, pair.new.mask) if side == "caller" else (pair.old.prompt, pair.new.prompt)
+        for (kind, entity), number in sorted(found.items()):
+            self.tally.mask(
+                place, pair.new, side, entity, (_way(masks[0], entity), _way(masks[1], entity)), kind, number
+            )
+        self._seen(pair, place, side, record, only="masked-otherwise")
 
     def _talk(
         self,
@@ -158,7 +211,7 @@ class Backtest:
         for world in worlds(likely, unsure):
             after = made(self._new, new, world, heard)
             if self._old is not None and old is not None:
-                yield _Pair(made(self._old, old, world, heard), after, known=True)
+                yield _Pair(made(self._old, old, world, heard), after, known=True, by=self._old.policy)
             else:
                 yield _masked(decided, past, world, heard, after)
 
@@ -175,27 +228,38 @@ class Backtest:
         self.tally.compare(place, first.old, first.new, changes(first.old, first.new))
         return first
 
-    def _answered(self, record: Record) -> None:
-        found = self._live.pop(str(record.get("exchange")), None)
-        if found is not None:
-            self._seen(found[0], found[1], "caller", record)
-
-    def _said(self, record: Record) -> None:
-        """A message on an open connection."""
-        pair, place, talk = self._live.get(str(record.get("exchange")), (None, None, None))
-        if pair is None or place is None or talk is None:
+    def _answered(self, record: dict[str, Any]) -> None:
+        under = self._live.pop(str(record.get("exchange")), None)
+        taken = self._kept.take(record) if self._kept.opens else None
+        if under is None:
             return
-        cases = talk.message(record)
+        if under.remask is None or under.names is None or under.route is None or taken is None or not taken.original:
+            self._seen(under.pair, under.place, "caller", record)
+            return
+        verdicts = under.pair.old, under.pair.new
+        try:
+            found = under.remask.answer(under.request, under.route, taken.original, verdicts, under.names, record)
+        except ValueError:
+            self._seen(under.pair, under.place, "caller", record)
+        else:
+            self._seen_anew(under, "caller", record, found)
+
+    def _said(self, record: dict[str, Any], taken: Taken) -> None:
+        """A message on an open connection."""
+        under = self._live.get(str(record.get("exchange")))
+        if under is None or under.talk is None or record.get("from") != "caller":
+            return
+        place, cases = under.place, under.talk.message(record, taken.tree or taken.body, masked=taken.tree is None)
         if isinstance(cases, str):
             self.tally.leave_open(cases, (), place)
         elif len({changes(*case) for case in cases}) > 1:
             self.tally.leave_open("prompt-masked", changes(*cases[0]), place)
         elif cases and (kinds := changes(*cases[0])):
             self.tally.change(place, said(cases[0][0]), said(cases[0][1]), kinds)
-        self._seen(pair, place, "model", record)
+        self._seen(under.pair, place, "model", record)
 
-    def _seen(self, pair: _Pair, place: Place, side: str, record: Record) -> None:
-        """What one side sees otherwise of what was found in its text."""
+    def _seen(self, pair: _Pair, place: Place, side: str, record: Record, only: str | None = None) -> None:
+        """What one side sees otherwise of what was found in its text; of all changes `only` one, if it is named."""
         masks = (pair.old.mask, pair.new.mask) if side == "caller" else (pair.old.prompt, pair.new.prompt)
         if pair.known and masks[0] == masks[1]:
             return
@@ -203,6 +267,8 @@ class Backtest:
         shown = recorded.kinds(record, "revealed") if "revealed" in record else None
         for entity, number in recorded.found(record).items():
             kind = shift(*masks, entity) if pair.known else _by_record(entity, shown, masks[1], name)
+            if only is not None and kind != only:
+                continue
             if kind == "mask-unknown":
                 self.tally.leave_open(kind, (), place)
             elif kind is not None:
@@ -220,7 +286,7 @@ def _masked(
     if judge is not None and question is not None and question.open is None:
         before = made(judge, question, world, heard)
         if (before.verb, before.rule) == (decided.verb, decided.rule):
-            return _Pair(before, after, known=True)
+            return _Pair(before, after, known=True, by=judge.policy)
     return _Pair(decided, after, known=False)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets as randomness
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path  # noqa: TC003 -- typer reads the signatures
 from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
 
@@ -11,12 +13,21 @@ import orjson
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from phigate.audit import look, unseal
 from phigate.audit.asking import JOURNAL, JournalFolder, Since, Until, span
 from phigate.audit.backtest import Backtest
+from phigate.audit.backtest_kept import Kept
+from phigate.audit.backtest_remask import Eyes
 from phigate.audit.backtest_shadow import Shadowed
 from phigate.audit.backtest_tally import KINDS
 from phigate.audit.backtest_view import as_json, tables
+from phigate.audit.unseal_command import private_key
+from phigate.house import served
 from phigate.journal import chain, read
+from phigate.masking import RosterFault
+from phigate.masking.secrets import parse_secrets
+from phigate.policy.load import PolicyFaults
+from phigate.sources import read_sources
 from phigate.terminal import err, fail, out, policy_of, say
 
 if TYPE_CHECKING:
@@ -27,6 +38,8 @@ if TYPE_CHECKING:
     from phigate.policy.schema import Policy
 
 COULD_NOT: Final = 2
+KEPT: Final = frozenset({"request", "hold", "response", "part", "message"})
+"""Kinds of records that tell something of an exchange."""
 _STEP: Final = 1024
 """Records between two looks at the progress bar."""
 
@@ -55,6 +68,11 @@ def backtest(  # noqa: PLR0917 -- typer reads options from parameters
             "and how an answer was masked.",
         ),
     ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", help="The auditor's private key (PEM), for sealed originals; your look is recorded."),
+    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="With --key: why you look; it is recorded.")] = None,
     fail_on: Annotated[
         str | None,
         typer.Option("--fail-on", help=f"The findings that end with 1, with commas: {', '.join(KINDS)}. Default: all."),
@@ -73,7 +91,7 @@ def backtest(  # noqa: PLR0917 -- typer reads options from parameters
     between = _stamps(since, until)
     if not journal.is_dir():
         raise fail(f"{journal}: no such folder", COULD_NOT)
-    if shadow == (policy is not None) or (shadow and (against or was)):
+    if shadow == (policy is not None) or (shadow and (against or was or key)):
         raise fail("name either the policy to try (--policy), or --shadow alone", COULD_NOT)
     if policy is None:
         summed = Shadowed()
@@ -82,8 +100,11 @@ def backtest(  # noqa: PLR0917 -- typer reads options from parameters
         tally = summed.tally
     else:
         new, other = policy_of(policy, COULD_NOT), policy_of(against, COULD_NOT) if against else None
-        tried = Backtest(new, other, [policy_of(path, COULD_NOT) for path in was or ()])
+        past = [policy_of(path, COULD_NOT) for path in was or ()]
+        kept = _opening(journal, key, reason, new, between) if key else Kept()
+        tried = Backtest(new, other, past, kept, _eyes() if key else None)
         _run(tried, journal, between)
+        tried.tally.unreadable.update(kept.closed)
         named, tally = _named(new, other), tried.tally
     if not tally.exchanges:
         raise fail(f"{journal}: no {'request that a policy on trial saw' if shadow else 'request'} of that time", 2)
@@ -91,10 +112,37 @@ def backtest(  # noqa: PLR0917 -- typer reads options from parameters
         sys.stdout.buffer.write(orjson.dumps({**named, **as_json(tally)}, option=orjson.OPT_INDENT_2) + b"\n")
     else:
         out.print(tables(tally))
-        for note in _notes(tally, new if policy else None, other if policy else None):
+        for note in _notes(tally, other, new) if policy is not None and key is None else ():
             say(note)
     if any(tally.kinds[kind] for kind in asked) or ("unreadable" in asked and tally.unreadable):
         raise typer.Exit(1)
+
+
+def _opening(journal: Path, key: Path, reason: str | None, policy: Policy, between: tuple[str, str]) -> Kept:
+    """The auditor's key, once it is on record that it is used and why."""
+    if not reason or not reason.strip():
+        raise fail("--reason: say why you look", COULD_NOT)
+    private = private_key(key)
+    about = {"policy": policy.sha256, "since": between[0] or None, "until": between[1] or None}
+    try:
+        look.record(journal, "backtest", about, reason.strip())
+    except look.Unrecorded as fault:
+        raise fail(f"nothing is opened, because this look is not on record: {fault}", COULD_NOT) from None
+    return Kept(private)
+
+
+def _eyes() -> Callable[[Policy], Eyes]:
+    """What policies see with, read once each; stand-ins are made with keys of this run alone."""
+    keys = parse_secrets(f"1 {randomness.token_hex(32)}", "backtest")
+
+    @cache
+    def eyes(policy: Policy) -> Eyes:
+        try:
+            return Eyes(policy, read_sources(policy), served(policy, policy.folder)[1], keys)
+        except (PolicyFaults, RosterFault) as fault:
+            raise fail(str(fault), COULD_NOT) from None
+
+    return eyes
 
 
 def _kinds(fail_on: str | None) -> tuple[str, ...]:
@@ -139,6 +187,8 @@ def _records(journal: Path, flaw: Callable[[Flaw], None]) -> Iterator[dict[str, 
                 if isinstance(item, read.Flaw):
                     flaw(item)
                     continue
+                if item.record["kind"] in KEPT:
+                    item.record[unseal.FILE] = item.file
                 yield item.record
                 done += len(item.raw)
                 if not number % _STEP:
@@ -154,9 +204,9 @@ def _named(policy: Policy, against: Policy | None) -> dict[str, Any]:
     return {"policy": policy.sha256, "against": against.sha256 if against else None}
 
 
-def _notes(tally: Tally, policy: Policy | None, against: Policy | None) -> Iterator[str]:
-    """What the figures do not tell."""
-    if policy is not None and against is not None and policy.fields != against.fields:
+def _notes(tally: Tally, old: Policy | None, new: Policy) -> Iterator[str]:
+    """What the figures do not tell without originals."""
+    if old is not None and old.fields != new.fields:
         yield "The policies' `fields` differ: what they hide and keep is not in these figures."
     if tally.kinds["undecided"]:
         yield "Undecided: `--was` with the policy of that time settles many of them."

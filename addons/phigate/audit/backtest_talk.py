@@ -36,10 +36,10 @@ class Spoken:
         self._prompt: Prompt | None = None
         self.content = True, False
 
-    def hear(self, record: Record) -> bool:
+    def hear(self, record: Record, body: Any, *, masked: bool) -> bool:
         """Take in one message of the caller's; False where nothing of it is kept."""
-        body, talk = record.get("body"), self._route.talk
-        self._masked = self._masked or bool(recorded.found(record))
+        talk = self._route.talk
+        self._masked = self._masked or (masked and bool(recorded.found(record)))
         if not isinstance(body, dict) or talk is None:
             return False
         said = Said(body, talk.without_raw(body), readable=True, steers=False, names=())
@@ -70,12 +70,15 @@ class Talk:
     emergency: World = field(default_factory=dict)
     """What holds of its headers."""
 
-    def message(self, record: Record) -> list[tuple[Verdict, Verdict]] | str:
-        """What may come of a message on both sides, the likely first; or why that cannot be told."""
+    def message(self, record: Record, body: Any, *, masked: bool = True) -> list[tuple[Verdict, Verdict]] | str:
+        """What may come of a message on both sides, the likely first; or why that cannot be told.
+
+        `body` is what is kept of it, `masked` or as it was.
+        """
         refused = recorded.text(record, "refused")
         if refused is not None and refused not in _OF_RULES:
             return []
-        if not self.spoken.hear(record):
+        if not self.spoken.hear(record, body, masked=masked):
             return "message-unread"
         at_the_time = IS_REFUSED if refused else GOES_ON
         found = list(self._cases(at_the_time))

@@ -68,7 +68,7 @@ def unseal_exchange(
         raise fail("--reason: say why you look", 2)
     if not journal.is_dir():
         raise fail(f"{journal}: no such folder", 2)
-    private = _private(key)
+    private = private_key(key)
     try:
         found = unseal.originals(journal, exchange, private, reason.strip(), _flaw)
     except look.Unrecorded as fault:
@@ -86,7 +86,7 @@ def unseal_exchange(
         raise typer.Exit(1)
 
 
-def _private(path: Path) -> X25519PrivateKey:
+def private_key(path: Path) -> X25519PrivateKey:
     try:
         with path.open("rb") as file:
             pem = file.read(MOST_KEY)

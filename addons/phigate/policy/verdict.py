@@ -33,13 +33,17 @@ CHANGES = (
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a policy makes of a request: `mask` is the caller's, `prompt` the model's (None shows it all)."""
+    """What a policy makes of a request: `mask` is the caller's, `prompt` the model's (None shows it all).
+
+    `restore` puts back in the answer what `prompt` replaced.
+    """
 
     verb: str
     rule: str | None
     reason: str | None = None
     mask: Mask | None = None
     prompt: Mask | None = None
+    restore: bool = False
 
 
 def withheld(decision: object, *, readable: bool, steers: bool) -> str | None:
@@ -57,7 +61,7 @@ def verdict(decision: Any, *, readable: bool = True, steers: bool = False) -> Ve
         return Verdict(decision.verb, decision.rule, decision.reason)
     if reason := withheld(decision, readable=readable, steers=steers):
         return Verdict("deny", None, reason)
-    return Verdict("permit", decision.rule, None, decision.mask, decision.prompt)
+    return Verdict("permit", decision.rule, None, decision.mask, decision.prompt, decision.restore)
 
 
 def changes(old: Verdict, new: Verdict) -> tuple[str, ...]:
