@@ -85,8 +85,8 @@ def test_an_exchange_without_an_end_says_how_it_ended():
 
 
 def test_a_stream_is_its_text():
-    pieces: list[dict[str, Any]] = [part("[PERSON] slept"), part(" well.")]
-    drawn = drawing([ASKED, *pieces, ANSWERED | {"streamed": True, "body": None}])
+    pieces: list[dict[str, Any]] = [part("[PERSON] slept", side="model"), part(" well.", side="model")]
+    drawn = drawing([ASKED, *pieces, ANSWERED | {"streamed": True, "body": None, "parts": 2}])
     assert drawn.answer.body == "[PERSON] slept well."
 
 
@@ -98,12 +98,12 @@ def test_a_body_in_pieces_is_put_together():
 
 
 def test_pieces_that_are_no_json_are_a_text():
-    drawn = drawing([part('{"messages":', side="caller"), ASKED | {"body": None}])
+    drawn = drawing([part('{"messages":', side="caller"), ASKED | {"body": None, "parts": 1}])
     assert drawn.body == '{"messages":'
 
 
 def test_a_message_in_pieces_is_put_together():
-    said = [part('{"type":', side="caller"), part('"x"}', side="caller"), MESSAGE | {"body": None}, MESSAGE]
+    said = [part('{"type":', side="caller"), part('"x"}', side="caller"), MESSAGE | {"body": None, "parts": 2}, MESSAGE]
     drawn = drawing([ASKED | {"body": None}, *said])
     assert [each.body for each in drawn.messages] == [{"type": "x"}, {"type": "a"}]
     assert drawn.body is None
@@ -111,7 +111,7 @@ def test_a_message_in_pieces_is_put_together():
 
 def test_a_stream_that_was_broken_off_shows_what_had_gone_out():
     recovered = {"kind": "recovered", "ts": T1, "exchange": "ex-1", "outcome": "interrupted"}
-    drawn = drawing([ASKED, part("[PERSON] sl"), part("ept", ts=T1), recovered])
+    drawn = drawing([ASKED, part("[PERSON] sl", side="model"), part("ept", side="model", ts=T1), recovered])
     assert (drawn.answer, drawn.refused) == (Answer(200, "[PERSON] slept", AT, AT + 2), "interrupted")
 
 

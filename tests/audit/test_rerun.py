@@ -124,6 +124,15 @@ def test_a_policy_that_was_in_force_tells_what_a_masked_prompt_matched():
     assert (told.endswith("as-recorded"), worth) == (True, False)
 
 
+def test_an_original_tells_all_that_a_rule_asks():
+    made = drawing([asked(findings={"PERSON": 1}, revealed=["PERSON:00"], body=MASKED)], original=True)
+    assert made is not None
+    file = io.BytesIO()
+    FlowWriter(file).add(draw(made))
+    ((told, _),), _ = again(file.getvalue(), BULKY)
+    assert told.endswith("as-recorded")
+
+
 def test_what_flows_come_to_is_counted():
     raw = flow_file([asked()], [asked(exchange="ex-2")], [asked(exchange="ex-3", decision=DENIED)])
     _, rerun = again(raw)

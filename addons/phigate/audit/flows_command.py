@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path  # noqa: TC003 -- typer reads it from the annotations
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 
 import typer
 
 from phigate.audit import asking, exchanges, flows, look
 from phigate.audit.asking import JOURNAL, JournalFolder, Since, Until
 from phigate.audit.exchanges import Wanted
+from phigate.audit.show import plain
+from phigate.audit.unseal import FILE
+from phigate.audit.unseal_command import private_key
 from phigate.host import drawn
 from phigate.terminal import err, fail, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
     from phigate.audit.index import Index
+
+_ID: Final = re.compile(r"[a-z]{2}-[0-9a-z]{1,64}", re.ASCII)
 
 
 def write_flows(
@@ -34,22 +42,61 @@ def write_flows(
     since: Since = None,
     until: Until = None,
     journal: JournalFolder = JOURNAL,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="The auditor's private key (PEM): the sealed originals, not masked.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why you look; recorded, and needed with --key.")
+    ] = None,
 ) -> None:
     """Write flows that mitmweb, mitmproxy and `mitmdump -nr` open, made from the journal's masked bodies."""
     start, end = asking.span(since, until)
     wanted = Wanted(subject=subject, model=model, since=start, until=end)
     if which is None and wanted == Wanted():
         raise fail("say which: a session, an exchange, a subject, a model or a span of time", 2)
+    if which is not None and not _ID.fullmatch(which):  # it is recorded
+        raise fail("this is no id of a session or of an exchange", 2)
+    if key is not None and not (reason or "").strip():
+        raise fail("--reason: say why you look at what is sealed", 2)
+    private = private_key(key) if key is not None else None
     about = {"id": which, "subject": subject, "model": model, "since": since, "until": until}
     with asking.asked(journal) as index, _new(output) as file:
-        look.note_or_say(journal, "flows", {name: value for name, value in about.items() if value is not None})
-        drawings = filter(None, map(flows.drawing, _found(index, which, wanted)))
+        _look(journal, {name: value for name, value in about.items() if value is not None}, reason, must=bool(private))
+        found = _found(index, which, wanted)
+        drawings = (_opened(index, each, private) for each in found) if private else map(flows.drawing, found)
         written = 0
-        for written, drawing in enumerate(drawings, 1):  # noqa: B007 -- counted
+        for written, drawing in enumerate(filter(None, drawings), 1):  # noqa: B007 -- counted
             drawn.write(file, drawing)
         if not written:
             raise fail("the journal knows no such exchange")
     say(f"{written} {'flow' if written == 1 else 'flows'}" + (f" in {output}" if str(output) != "-" else ""), err)
+
+
+def _look(journal: Path, about: dict[str, str], reason: str | None, *, must: bool) -> None:
+    """Record the look; what is sealed is not opened without."""
+    if not must:
+        look.note_or_say(journal, "flows", about, reason)
+        return
+    try:
+        look.record(journal, "flows", about | {"sealed": "opened"}, reason)
+    except look.Unrecorded as fault:
+        raise fail(f"nothing is opened, because this look is not on record: {fault}", 2) from None
+
+
+def _opened(index: Index, records: list[dict[str, Any]], private: X25519PrivateKey) -> drawn.Drawing | None:
+    """The flow of an exchange with what was sealed of it; what stays closed is told."""
+    exchange = records[0].get("exchange")
+    where = index.rows(
+        "SELECT file.instance, place.seq, file.name FROM place JOIN file ON file.id = file_id"
+        " JOIN exchange ON exchange.id = exchange_id WHERE exchange.exchange = :exchange",
+        {"exchange": exchange},
+    )
+    files = {(instance, seq): name for instance, seq, name in where}
+    placed = [each | {FILE: files.get((each.get("instance"), each.get("seq")))} for each in records]
+    found, faults = flows.unmasked(placed, private)
+    for fault in faults:
+        say(plain(fault).plain, err)
+    return flows.drawing(found, original=True)
 
 
 def _found(index: Index, which: str | None, wanted: Wanted) -> Iterable[list[dict[str, Any]]]:

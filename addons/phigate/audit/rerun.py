@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 LONGEST: Final = 64
 """Characters of a name that are printed."""
 AS_RECORDED: Final = "as-recorded"
+ORIGINAL: Final = "original"
+"""The member of a request that holds its body where it was never masked."""
 NOT_RECORDED: Final = "not-recorded"
 _APART: Final = {NOT_RECORDED: NOT_RECORDED, "nobody": AS_RECORDED}
 """By why a flow has no records: whoever was not believed then asked no policy."""
@@ -43,7 +45,7 @@ class Rerun:
 
     def __init__(self, policy: Policy, past: Sequence[Policy] = ()) -> None:
         self._policy = policy
-        self._backtest = Backtest(policy, past=past)
+        self._backtest = Backtest(policy, past=past, original=lambda record: record.get(ORIGINAL))
         self.counts: Counter[str] = Counter()
         self.changed = 0
         self.untold = 0
@@ -82,7 +84,9 @@ class Rerun:
         """What comes of it: the records it was made of, with the bodies that the flow has."""
         tally = Tally()
         self._backtest.tally, own = tally, {"exchange": f"flow {self.flows}"}  # two flows may claim to be one exchange
-        self._backtest.add({**found.request, **own, "kind": "request", "body": _body(found.body)})
+        body = _body(found.body)
+        whole = {} if found.masked else {ORIGINAL: body}
+        self._backtest.add({**found.request, **own, **whole, "kind": "request", "body": body})
         for said, content in found.messages:
             self._backtest.add({**said, **own, "kind": "message", "body": _body(content)})
         if found.response is not None:

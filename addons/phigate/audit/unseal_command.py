@@ -87,6 +87,7 @@ def unseal_exchange(
 
 
 def private_key(path: Path) -> X25519PrivateKey:
+    """The auditor's key, with its passphrase asked for; tells what is none."""
     try:
         with path.open("rb") as file:
             pem = file.read(MOST_KEY)

@@ -19,8 +19,9 @@ KEY = "phigate"
 VERSION = 1
 LATEST = 253_402_300_800.0
 """The end of the year 9999, in seconds since the epoch."""
-type Made = Literal["live", "journal"]
-LEFT_OUT = frozenset({"v", "prev", "kind", "body", "sealed", "identifiers", "parts", "client"})
+type Made = Literal["live", "journal", "unsealed"]
+"""A shadow, the masked bodies of a journal, or the originals that were sealed in it."""
+LEFT_OUT = frozenset({"v", "prev", "kind", "file", "body", "sealed", "identifiers", "parts", "client"})
 """Of a record's fields: they stand in the flow itself, or whoever looks at one has no use for them."""
 
 OF_MESSAGES = ("from", "refused", "findings", "revealed")
@@ -39,6 +40,7 @@ class Recorded:
     request: Mapping[str, Any]
     response: Mapping[str, Any] | None
     body: bytes
+    masked: bool = True
     messages: tuple[tuple[Mapping[str, Any], bytes], ...] = ()
     """Of a WebSocket, in order: a message's record, and its masked content."""
 
@@ -89,7 +91,14 @@ def recorded(state: Mapping[str, Any]) -> Recorded:
     if not 0 <= time < LATEST or not isinstance(said, list) or not all(isinstance(each, dict) for each in said):
         raise NoFlow("metadata")
     body = _part(state, "request").get("content")
-    return Recorded(float(time), request, response, body if isinstance(body, bytes) else b"", tuple(_said(state, said)))
+    return Recorded(
+        float(time),
+        request,
+        response,
+        body if isinstance(body, bytes) else b"",
+        kept.get("made") != "unsealed",
+        tuple(_said(state, said)),
+    )
 
 
 def _said(state: Mapping[str, Any], kept: list[dict[str, Any]]) -> Iterator[tuple[Mapping[str, Any], bytes]]:
