@@ -5,6 +5,7 @@ import socket
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 
 from phigate import metrics
 from phigate.console.addon import Console
@@ -133,6 +134,14 @@ def test_it_says_what_is_amiss(house):
     assert console.remarks() == {}
     house.journal.space, house.journal.free = "low", 5 << 20
     assert console.remarks() == {"journal-space": "low: 5 MB are left"}
+
+
+def test_metrics_tell_how_much_space_is_left_and_how_often_the_disk_failed(house):
+    house.journal.free, house.journal.faults = 5 << 20, 3
+    Console(house).checks()
+    told = generate_latest(metrics.REGISTRY).decode()
+    assert "phigate_journal_free_bytes 5.24288e+06" in told
+    assert "phigate_journal_faults 3.0" in told
 
 
 async def test_keys_are_ready_once_they_were_had(house):

@@ -66,6 +66,7 @@ class Forgetful:
         self._synced: dict[int, int] = {}
         self._names: dict[str, int] = {}
         self._removed: dict[int, bytes] = {}
+        self._held: list[int] = []
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Stand between the journal and the system."""
@@ -77,6 +78,12 @@ class Forgetful:
         defaults: Any = GroupCommit.__init__.__kwdefaults__
         patch.setitem(defaults, "write", self.write)
         patch.setitem(defaults, "sync", self.sync)
+
+    def release(self) -> None:
+        """Let go of the files that were removed."""
+        for descriptor in self._held:
+            os.close(descriptor)
+        self._held.clear()
 
     def open(self, path: Any, flags: int, mode: int = 0o777, **more: Any) -> int:
         if not (flags & os.O_CREAT and self._ours(path)):
@@ -107,9 +114,10 @@ class Forgetful:
 
     def unlink(self, path: Any, **more: Any) -> None:
         with self._step("unlink"):
-            data, inode = Path(path).read_bytes(), Path(path).stat().st_ino
+            held = self._open(path, os.O_RDONLY)  # so that no other file gets its inode
+            self._held.append(held)
+            self._removed[os.fstat(held).st_ino] = Path(path).read_bytes()
             self._unlink(path, **more)
-            self._removed[inode] = data
 
     def _ours(self, path: Any) -> bool:
         return Path(path).parent == self.folder

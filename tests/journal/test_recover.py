@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,6 +9,9 @@ from phigate.journal.head import Head
 from phigate.journal.recover import JournalFault
 from phigate.journal.tree import Range
 from tests.journal.samples import chained, request, response
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 START = "20261123T150405Z"
 
@@ -191,53 +193,3 @@ def test_what_was_never_acknowledged_is_counted(tmp_path: Path) -> None:
 def test_nothing_is_counted_of_what_is_not_there(tmp_path: Path) -> None:
     assert recover.rest_of(tmp_path, Head()) == life.Rest()
     assert recover.rest_of(tmp_path, Head(1, "ab" * 32, "gone.jsonl", 5, Range([bytes(32)], 1))) == life.Rest()
-
-
-# -- is every file there? ---------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def three(tmp_path: Path) -> list[Path]:
-    before, paths = Head(), list[Path]()
-    for _ in range(3):
-        paths.append(put_file(tmp_path, before, ("look", {})))
-        before = head_of(paths[-1], before)
-    return paths
-
-
-def nothing() -> set[str]:
-    raise AssertionError("nothing is missing")
-
-
-def test_nothing_is_missing_where_every_file_is_there_in_either_form(three: list[Path]) -> None:
-    pack.pack(three[1])
-    recover.all_there(read.files(three[0].parent, "gw"), (), nothing)
-
-
-@pytest.mark.parametrize("gone", [0, 1])
-def test_a_file_that_another_one_follows_is_missed(three: list[Path], gone: int) -> None:
-    three[gone].unlink()
-    files = read.files(three[0].parent, "gw")
-    with pytest.raises(
-        JournalFault, match=f"{three[gone]}: missing; {three[gone + 1]}:1 follows .*`phigate quarantine"
-    ):
-        recover.all_there(files, (), set)
-    recover.all_there(files, {three[gone].name}, nothing)
-    recover.all_there(files, (), lambda: {three[gone].name})
-
-
-def test_a_name_that_no_file_has_is_not_repeated(tmp_path: Path) -> None:
-    put_file(tmp_path, Head(1, "ab" * 32, "../\x1b[2Jescape", 5, Range([bytes(32)], 1)))
-    with pytest.raises(JournalFault, match="wrong-start") as fault:
-        recover.all_there(read.files(tmp_path), (), set)
-    assert "escape" not in str(fault.value)
-
-
-def test_pruned_files_are_those_that_records_name_not_those_that_bodies_do(tmp_path: Path) -> None:
-    put_file(
-        tmp_path,
-        Head(),
-        ("prune", {"file": "gone.jsonl"}),
-        ("look", {"body": {"kind": "prune", "file": "kept.jsonl"}}),
-    )
-    assert recover.pruned(read.files(tmp_path)) == {"gone.jsonl"}

@@ -608,6 +608,7 @@ def test_a_crash_at_any_step_loses_nothing_acknowledged(tmp_path: Path, monkeypa
         machine = Forgetful(tmp_path / "whole")
         machine.install(patch)
         everything = work(tmp_path / "whole", machine)
+    machine.release()
     steps = machine.steps
     assert len(everything) >= 18
     assert {"rename", "unlink", "sync", "write"} <= set(steps)
@@ -618,6 +619,7 @@ def test_a_crash_at_any_step_loses_nothing_acknowledged(tmp_path: Path, monkeypa
             machine = Forgetful(folder, stop)
             machine.install(patch)
             sure = work(folder, machine)
+        machine.release()
         if machine.left is None:  # another order of the threads: fewer steps
             continue
         for number, luck in enumerate(WORST):

@@ -1,7 +1,7 @@
 """What earlier files of an instance leave behind for the next one: where the chain goes on, and what never ended.
 
 Every file says at its head where the journal stood before it, so only the newest one is read whole, each line held to
-the one before; of the others it is seen that none is missing. An unfinished last line is normal after a crash. All
+the one before. An unfinished last line is normal after a crash. All
 other damage is a JournalFault, which names file, line, reason and remedy: whoever runs the gateway has to know of it
 before anything new is written behind it.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phigate.journal import chain, read, zst
@@ -20,11 +19,12 @@ from phigate.journal.life import Rest
 from phigate.journal.tree import parse_range
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from phigate.journal.read import Entry, JournalFile
 
-__all__ = ["JournalFault", "Legacy", "all_there", "legacy", "pruned", "rest_of"]
+__all__ = ["JournalFault", "Legacy", "legacy", "rest_of"]
 
 
 @dataclass(slots=True)
@@ -150,40 +150,3 @@ def rest_of(folder: Path, head: Head) -> Rest:
                 if piece.endswith(b"\n"):
                     lines, size, torn = lines + 1, size + torn, 0
     return Rest(lines, size, torn)
-
-
-# -- is every file there? ---------------------------------------------------------------------------------------------
-
-
-def all_there(files: Iterable[JournalFile], aside: Collection[str], pruned_ones: Callable[[], Collection[str]]) -> None:
-    """JournalFault on a file that another one of the instance follows and that is neither there nor accounted for.
-
-    `aside` names what an operator took out; `pruned_ones`, asked only where something is missing, what was deleted
-    when its time was over.
-    """
-    every = list(files)
-    present = {file.name for file in every}.union(aside)
-    accounted: Collection[str] | None = None
-    for file in every:
-        first = next(read.entries(file.path), None)
-        record = first.record if isinstance(first, read.Entry) else {}
-        follows = record.get("follows")
-        name = follows.get("file") if isinstance(follows, dict) else None
-        if not isinstance(name, str) or name in present:
-            continue
-        accounted = pruned_ones() if accounted is None else accounted
-        if read.named(Path(name)) is None:
-            raise _fault(file, 1, "wrong-start")
-        if name not in accounted:
-            path = file.path.with_name(name)
-            raise JournalFault(
-                f"{path}: missing; {file.path}:1 follows it: put it back from a copy, or put its absence on record "
-                f"with `phigate quarantine {path} --reason TEXT`"
-            )
-
-
-def pruned(files: Iterable[JournalFile]) -> set[str]:
-    """The files that `prune` records account for; reads every line of these files, if not closely."""
-    found = (item for file in files for item in read.entries(file.path, b'"kind":"prune"'))
-    records = (item.record for item in found if isinstance(item, read.Entry))
-    return {str(record["file"]) for record in records if record["kind"] == "prune" and "file" in record}

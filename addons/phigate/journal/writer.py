@@ -25,9 +25,10 @@ from phigate.journal import chain, disk, life, quarantine, read
 from phigate.journal.commit import GroupCommit, JournalDown
 from phigate.journal.course import Course
 from phigate.journal.disk import JournalFault, Limits, Space
+from phigate.journal.gone import all_there
 from phigate.journal.head import Receipt, Snapshot, lost, told_already, unanswered, unrecorded
 from phigate.journal.pack import Packer
-from phigate.journal.recover import all_there, legacy, pruned, rest_of
+from phigate.journal.recover import legacy, rest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -225,6 +226,8 @@ class Journal:
                 self._resume()
         except (OSError, JournalDown):
             return  # as bad as before
+        except Exception as fault:  # noqa: BLE001 - a thread that ends with a message of its own could say anything
+            logger.error("the journal cannot go on (%s)", type(fault).__name__)
 
     def _resume(self) -> None:
         old = self._course
@@ -341,9 +344,8 @@ def _opened(
 ) -> Journal:
     lock = disk.locked(folder, instance)
     try:
-        files = read.files(folder, instance)
-        all_there(files, quarantine.names(folder), lambda: pruned(reversed(read.files(folder))))
-        left = legacy(files, quarantine.files(folder, instance))
+        all_there(folder, instance)
+        left = legacy(read.files(folder, instance), quarantine.files(folder, instance))
         journal = Journal(folder, instance, left.head, clock=clock, limits=limits, known=known, lock=lock)
     except BaseException:
         os.close(lock)
