@@ -21,6 +21,7 @@ from phigate.audit import (
     disclosures_command,
     export_command,
     flows_command,
+    prune_command,
     quarantine_command,
     replay_command,
     report_command,
@@ -291,6 +292,8 @@ app.command(name="report")(report_command.report)
 app.command(name="export")(export_command.export)
 app.command("quarantine")(quarantine_command.quarantine)
 app.command("verify")(verify_command.verify)
+app.command("prune")(prune_command.prune)
+app.add_typer(prune_command.legal_hold, name="legal-hold")
 app.command(name="seal-key")(unseal_command.seal_key)
 app.command(name="unseal")(unseal_command.unseal_exchange)
 app.command(name="backtest")(backtest_command.backtest)

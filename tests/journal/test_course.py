@@ -143,7 +143,7 @@ def test_a_record_that_is_cut_off_half_way_gives_the_file_up(
 ) -> None:
     monkeypatch.setattr(commit, name, breaks)
     with pytest.raises(ZeroDivisionError):
-        course.turn(NOW, lambda _path: None)
+        course.turn(NOW, lambda _path, _end: None)
     assert commit.fault == "the journal's writer broke (ZeroDivisionError)"
 
 

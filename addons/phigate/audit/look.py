@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from phigate import __version__
 from phigate.journal import chain, read
+from phigate.journal.head import Snapshot
 from phigate.journal.tree import Range, parse_range
 from phigate.terminal import err, say
 
@@ -50,10 +51,17 @@ def record(folder: Path, command: str, about: Mapping[str, Any], reason: str | N
 
     The record says who: the login name, its number and the host, as the operating system knows them.
     """
-    fields = {"command": command, "about": dict(about), "reason": reason, "by": _who()}
+    write(folder, "look", {"command": command, "about": dict(about), "reason": reason, "by": who()})
+
+
+def write(folder: Path, kind: chain.Kind, fields: Mapping[str, Any]) -> Snapshot | None:
+    """Write one record of the command line, and wait for the disk; raises Unrecorded.
+
+    What comes back is where its chain stands then, to be signed; None when its tree is not known.
+    """
     try:
         with _locked(folder) as instance:
-            _write(folder, instance, fields, datetime.now(UTC))
+            return _write(folder, instance, kind, fields, datetime.now(UTC))
     except OSError as fault:
         raise Unrecorded(f"{folder}: {(fault.strerror or 'cannot be written').lower()}") from None
     except chain.Unrecordable:
@@ -74,7 +82,8 @@ def instance() -> str:
     return f"{host or 'phigate'}.cli"
 
 
-def _who() -> dict[str, Any]:
+def who() -> dict[str, Any]:
+    """Whose command this is, as the operating system knows them."""
     try:
         login = getpass.getuser()
     except (OSError, KeyError):  # a number that no account has
@@ -141,12 +150,13 @@ def _stand(path: Path | None) -> _Stand:
     return stand
 
 
-def _write(folder: Path, name: str, fields: Mapping[str, Any], now: datetime) -> None:
+def _write(folder: Path, name: str, kind: chain.Kind, fields: Mapping[str, Any], now: datetime) -> Snapshot | None:
     files = read.files(folder, name)
     newest = files[-1] if files else None
     stand = _stand(newest.path if newest else None)
     lines = b""
     if newest and newest.start[:8] == f"{now:%Y%m%d}" and newest.path.suffix == ".jsonl" and not stand.torn:
+        start = newest.name
         descriptor = os.open(newest.path, _GO_ON)
     else:
         start = f"{name}-{now:%Y%m%dT%H%M%SZ}-{stand.seq + 1}.jsonl"
@@ -154,11 +164,12 @@ def _write(folder: Path, name: str, fields: Mapping[str, Any], now: datetime) ->
         descriptor = os.open(folder / start, _NEW, 0o600)
     try:
         _own(descriptor, folder)
-        _append(descriptor, lines + _line(stand, name, "look", fields, now))
+        _append(descriptor, lines + _line(stand, name, kind, fields, now))
         if lines:
             _sync(folder)
     finally:
         os.close(descriptor)
+    return Snapshot(stand.seq + 1, stand.last, start, stand.tree) if stand.tree is not None else None
 
 
 def _opened(file: str, stand: _Stand) -> dict[str, Any]:
@@ -175,6 +186,8 @@ def _line(stand: _Stand, name: str, kind: chain.Kind, fields: Mapping[str, Any],
     if len(line) > LONGEST:
         raise chain.Unrecordable("longer than a look may be")
     stand.seq, stand.last = seq, chain.digest(line)
+    if stand.tree is not None:
+        stand.tree.append(bytes.fromhex(stand.last))
     return line
 
 

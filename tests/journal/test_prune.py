@@ -1,0 +1,74 @@
+"""Which files may go, and what is recorded of them."""
+
+import hashlib
+from datetime import timedelta
+
+import pytest
+
+from phigate.journal import prune
+from phigate.journal.holds import Hold
+from tests.journal.proving import START, Made, Writer, sample
+
+LATER = START + timedelta(days=1)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, raw in sample().files.items():
+        (tmp_path / name).write_bytes(raw)
+    return tmp_path
+
+
+def found(folder, before=LATER, holds=()):
+    return [(each.first, each.last, each.since, each.kept) for each in prune.candidates(folder, before, holds)]
+
+
+def test_every_file_that_another_follows(folder):
+    assert found(folder) == [(0, 4, 0, None), (5, 8, 0, None)]
+
+
+def test_only_what_is_wholly_older(folder):
+    assert found(folder, START) == []
+    assert found(folder, START + timedelta(seconds=6)) == [(0, 4, 0, None)]
+
+
+def test_a_gap_goes_on_where_files_are_gone_already(folder):
+    (folder / sample().journals[0]).unlink()
+    assert found(folder) == [(5, 8, 0, None)]
+
+
+def test_a_file_that_stays_begins_another_gap(folder):
+    hold = Hold("h", "r", None, (START + timedelta(seconds=2)).isoformat(), START.isoformat())
+    assert found(folder, holds=[hold]) == [(0, 4, 0, "legal hold h"), (5, 8, 5, None)]
+
+
+def test_a_file_that_tells_of_deletions_stays(tmp_path):
+    made = Made()
+    writer = Writer(made)
+    for kind, fields in (("prune", {"file": "x"}), ("recovered", {"quarantined": {"file": "y"}}), ("look", {})):
+        writer.open()
+        writer.add(kind, **fields)
+        writer.close()
+    writer.open()
+    for name, raw in made.files.items():
+        (tmp_path / name).write_bytes(raw)
+    assert [kept for *_, kept in found(tmp_path)] == ["it tells of deletions", "it tells of deletions", None]
+
+
+def test_the_record_says_what_the_next_file_starts_from(folder):
+    first, second = prune.candidates(folder, LATER, ())
+    raw = (folder / first.file.name).read_bytes()
+    record = prune.prune_record(first, "why", {"login": "me"})
+    assert record["sha256"] == hashlib.sha256(raw).hexdigest()
+    assert record["digest"] == hashlib.sha256(raw.splitlines(keepends=True)[-1]).hexdigest()
+    assert (record["records"], record["first"], record["last"], record["reason"]) == (5, 0, 4, "why")
+    assert first.root != second.root
+
+
+def test_what_is_deleted_is_all_of_a_file(folder):
+    gone = []
+    prune.delete(folder, prune.candidates(folder, LATER, ()), gone.append)
+    last = sample().journals[-1]
+    assert sorted(path.name for path in folder.iterdir()) == [last.replace("jsonl", "checkpoints"), last]
+    assert gone == sample().journals[:2]
+    prune.delete(folder, [], gone.append)
