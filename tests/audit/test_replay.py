@@ -33,19 +33,33 @@ def test_a_question_and_its_answer(tmp_path):
     assert beside(answer) == ["complete, status 200", "mask m", "found MRN 2", "1.2 s", "tokens 4 output"]
 
 
-def test_a_streamed_answer_is_a_step_for_each_part(tmp_path):
-    parts = [
-        ("part", {"exchange": "ex-1", "part": n, "side": "model", "body": text}) for n, text in enumerate(("We", "ll."))
-    ]
-    _, *steps = played(tmp_path, asking("ex-1", FIRST), *parts, ("response", response("ex-1") | {"body": "Well."}))
+def in_parts(side, *texts):
+    return [("part", {"exchange": "ex-1", "part": n, "side": side, "body": text}) for n, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize("more", [{"body": None, "parts": 2}, {"body": "Well."}], ids=["in parts", "in both"])
+def test_a_streamed_answer_is_a_step_for_each_part(tmp_path, more):
+    end = ("response", response("ex-1") | {"streamed": True} | more)
+    _, *steps = played(tmp_path, asking("ex-1", FIRST), *in_parts("model", "We", "ll."), end)
     assert [(step.said, step.goes_on) for step in steps] == [((("", "We"),), False), ((("", "ll."),), True), ((), True)]
 
 
-def test_a_prompt_in_parts_is_told_whole(tmp_path):
-    text = '{"messages":[{"role":"user","content":"How is she?"}]}'
-    parts = [("part", {"exchange": "ex-1", "side": "caller", "body": piece}) for piece in (text[:20], text[20:])]
-    (step,) = played(tmp_path, *parts, ("request", request("ex-1") | {"body": None}))
-    assert step.said == (("", "How is she?"),)
+def test_a_stream_that_was_broken_off_is_told_as_far_as_it_went(tmp_path):
+    _, *steps = played(tmp_path, asking("ex-1", FIRST), *in_parts("model", "We", "ll"))
+    assert [step.said for step in steps] == [(("", "We"),), (("", "ll"),)]
+
+
+def test_what_was_too_large_for_a_record_is_told_whole(tmp_path):
+    prompt = '{"messages":[{"role":"user","content":"How is she?"}]}'
+    answer = '{"choices":[{"message":{"role":"assistant","content":"Well."}}]}'
+    ask, told = played(
+        tmp_path,
+        *in_parts("caller", prompt[:20], prompt[20:]),
+        ("request", request("ex-1") | {"body": None, "parts": 2}),
+        *in_parts("model", answer[:20], answer[20:]),
+        ("response", response("ex-1") | {"body": None, "parts": 2}),
+    )
+    assert (ask.said, told.said, told.goes_on) == ((("", "How is she?"),), (("", "Well."),), False)
 
 
 def test_only_what_is_new_of_a_conversation_is_told(tmp_path):

@@ -33,7 +33,7 @@ def test_it_is_a_journal_of_several_files(folder, made):
     last, grown, records = chain.ZEROS, tree.Range(), 0
     for file in files:
         lines = list(read.lines(file.path))
-        opened = chain.parse(lines[0])
+        opened = chain.parse(lines[0]) or {}
         assert tree.parse_range(opened["tree"], opened["seq"]) == grown
         verdict = chain.verify_lines(lines, follows=last)
         assert verdict.intact
@@ -53,7 +53,7 @@ def test_it_is_the_same_each_time(folder, made, tmp_path):
 def test_its_questions_are_answered(folder, made):
     """Those of one command by one of them; the report and the export have tests of their own."""
     with open_index(folder / "journal") as index:
-        row = index.one("SELECT exchange, session FROM exchange WHERE verb = 'permit'")
+        row = next(index.rows("SELECT exchange, session FROM exchange WHERE verb = 'permit'"))
     asked = dict(journal.questions(folder, made, *row))
     assert len(asked) == 12
     first = {words[0]: words for words in asked.values() if words[0] not in ("report", "export")}

@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
+from phigate.audit import bodies
 from phigate.audit.exchanges import Wanted, exchanges, records
 from phigate.audit.show import facts
 from phigate.audit.times import seconds_of
 from phigate.audit.turns import BODY, pretty, turns
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from phigate.audit.index import Index
 
@@ -58,32 +57,34 @@ def steps(index: Index, wanted: Wanted) -> Generator[Step]:
         have = records(index, row["exchange"])
         for step in of_exchange(have, before):
             heapq.heappush(waiting, (step.at, next(order), step))
-        before = next((_messages(one.get("body")) for one in have if one["kind"] == "request"), before)
+        before = _messages(bodies.joined(have, CALLER).value) or before
     while waiting:
         yield heapq.heappop(waiting)[2]
 
 
-def of_exchange(have: Iterable[Record], before: list[Any] | None = None) -> Iterator[Step]:
+def of_exchange(have: Sequence[Record], before: list[Any] | None = None) -> Iterator[Step]:
     """The steps of one exchange's records; `before` are the messages that the last prompt ended with."""
-    pieces: list[Record] = []
+    told = list(bodies.told(have))
+    whole = {id(one.record): one for one in told if one.record["kind"] != "part"}
+    joined = {id(part) for one in whole.values() if not one.record.get("streamed") for part in one.parts}
     begun = False
     for record in have:
         kind, at, exchange = record["kind"], seconds_of(record["ts"]) or 0.0, str(record.get("exchange"))
-        if kind == "part" and record.get("side") == CALLER:
-            pieces.append(record)
-        elif kind == "part":
-            yield Step(at, exchange, MODEL, said=(("", _text(record.get("body"))),), goes_on=begun)
-            begun = True
-        elif kind in ("request", "hold"):
-            body = _whole(pieces) if pieces else record.get("body")
+        if kind == "part":
+            if id(record) not in joined and record.get("side") != CALLER:
+                yield Step(at, exchange, MODEL, said=(("", _text(record.get("body"))),), goes_on=begun)
+                begun = True
+            continue
+        one = whole.get(id(record))
+        body = bodies.body_of(one).value if one else record.get("body")
+        if kind in bodies.OF_CALLER:
             earlier, said = _new(body, before or [])
             yield Step(at, exchange, CALLER, _asked(record, earlier), said)
         elif kind == "response":
-            told = () if begun else tuple(turns(record.get("body")))
-            yield Step(at, exchange, MODEL, _answered(record), _plain(told), goes_on=begun)
+            yield Step(at, exchange, MODEL, _answered(record), () if begun else _plain(turns(body)), goes_on=begun)
         elif kind == "message":
             side = CALLER if record.get("from") == CALLER else MODEL
-            yield Step(at, exchange, side, _message(record), _plain(turns(record.get("body"))))
+            yield Step(at, exchange, side, _message(record), _plain(turns(body)))
         else:
             yield Step(at, exchange, ASIDE, _aside(record))
 
@@ -91,15 +92,6 @@ def of_exchange(have: Iterable[Record], before: list[Any] | None = None) -> Iter
 def _plain(said: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """The side says already who speaks."""
     return tuple(("" if who in (BODY, "user", "assistant", "text", "model") else who, text) for who, text in said)
-
-
-def _whole(pieces: Iterable[Record]) -> Any:
-    """A body that was too large for one record."""
-    text = "".join(_text(piece.get("body")) for piece in pieces)
-    try:
-        return orjson.loads(text)
-    except ValueError:
-        return text
 
 
 def _text(body: object) -> str:
