@@ -15,6 +15,7 @@ from fhir.resources.R4B.bundle import Bundle
 from tests.audit import fhir_rules
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
 
@@ -50,7 +51,7 @@ class Kept:
 
 
 @contextmanager
-def repository() -> Iterator[Kept]:
+def repository(context: ssl.SSLContext | None = None) -> Iterator[Kept]:
     kept = Kept()
 
     class Endpoint(BaseHTTPRequestHandler):
@@ -103,9 +104,11 @@ def repository() -> Iterator[Kept]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
     server.daemon_threads = True
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    kept.url = f"http://127.0.0.1:{server.server_port}/fhir"
+    kept.url = f"{'http' if context is None else 'https'}://127.0.0.1:{server.server_port}/fhir"
     try:
         yield kept
     finally:

@@ -140,6 +140,8 @@ def test_an_exchange_that_is_under_way_waits(folder: Path, kept: Kept, monkeypat
         (("fhir", "--post", "https://audit.example", "-o", "x"), "--post sends fhir, and writes no file"),
         (("fhir", "--state", "x"), "belong to --post"),
         (("fhir", "--bearer-file", "x"), "belong to --post"),
+        (("csv", "--client-cert", "x"), "belong to --post"),
+        (("fhir", "--post", "https://audit.example", "--client-cert", "nowhere"), "no certificate with its key"),
         (("fhir", "--post", "http://audit.example"), "not an https address"),
         (("fhir", "--post", "https://audit.example", "--state", "x", "--since", "7d"), "exclude each other"),
         (("fhir", "--post", "https://audit.example", "--bearer-file", "nowhere"), "no bearer can be read here"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -8,6 +9,7 @@ from phigate.audit import fhir, fhir_post
 from phigate.audit.fhir_post import Repository, Undelivered
 from tests.audit import happened
 from tests.audit.repository import Kept, repository
+from tests.grpc_peer import certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,6 +158,34 @@ def test_events_go_to_https_or_stay_on_this_machine(url: str, usable: bool) -> N
     if not usable:
         with pytest.raises(Undelivered, match="not an https address"):
             Repository(url)
+
+
+def test_both_sides_prove_who_they_are(
+    events: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem, key = certificate(tmp_path)
+    both = tmp_path / "both.pem"
+    both.write_bytes(pem.read_bytes() + key.read_bytes())
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    theirs.load_cert_chain(pem, key)
+    theirs.load_verify_locations(pem)
+    theirs.verify_mode = ssl.CERT_REQUIRED
+    with repository(theirs) as kept:
+        with pytest.raises(Undelivered, match="no answer"):
+            sent(kept, events)  # an authority that nobody trusts
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+        with pytest.raises(Undelivered, match="no answer"):
+            sent(kept, events)  # and we do not say who we are
+        assert not kept.requests
+        done, _ = sent(kept, events, context=fhir_post.tls(both))
+    assert done.created == len(events)
+
+
+def test_a_certificate_that_cannot_be_read_is_no_certificate(tmp_path: Path) -> None:
+    (tmp_path / "odd.pem").write_text("not a certificate")
+    for path in (tmp_path / "odd.pem", tmp_path / "missing.pem"):
+        with pytest.raises(OSError, match=r".*"):
+            fhir_post.tls(path)
 
 
 def test_of_many_refusals_some_are_named() -> None:

@@ -44,6 +44,9 @@ Output = Annotated[Path | None, typer.Option("-o", "--output", help="The file; d
 BearerFile = Annotated[
     Path | None, typer.Option("--bearer-file", help="Holds the bearer that the repository asks for.")
 ]
+ClientCertificate = Annotated[
+    Path | None, typer.Option("--client-cert", help="Our certificate and key (PEM), where the repository asks for it.")
+]
 StateFile = Annotated[
     Path | None, typer.Option("--state", help="A file that says how far it is: the next time goes on from there.")
 ]
@@ -74,6 +77,7 @@ def export(
         str | None, typer.Option("--post", help="fhir: the base address of an audit repository (IHE ITI-20).")
     ] = None,
     bearer_file: BearerFile = None,
+    client_cert: ClientCertificate = None,
     batch: Annotated[int, typer.Option("--batch", min=1, max=1000, help="Events sent at once; 1: one by one.")] = 100,
     state: StateFile = None,
     events: Annotated[
@@ -94,8 +98,8 @@ def export(
         subject, issuer, session, role, model, action, verb, rule, reason, entity, outcome, since=start, until=end
     )
     question = exporting.Question(wanted, events and format_ not in exporting.ROWS)
-    _check(format_, post=post, out=out, state=state, since=since, bearer=bearer_file)
-    repository = _repository(post, bearer_file, batch) if post else None
+    _check(format_, post=post, out=out, state=state, since=since, of_post=(state, bearer_file, client_cert))
+    repository = _repository(post, bearer_file, client_cert, batch) if post else None
     with asked(journal) as index, leaving_quietly():
         _look(journal, format_, wanted, post, why)
         try:
@@ -108,13 +112,19 @@ def export(
 
 
 def _check(
-    format_: Format, *, post: str | None, out: Path | None, state: Path | None, since: str | None, bearer: Path | None
+    format_: Format,
+    *,
+    post: str | None,
+    out: Path | None,
+    state: Path | None,
+    since: str | None,
+    of_post: tuple[Path | None, ...],
 ) -> None:
     """What excludes what."""
     if post is not None and (format_ != Format.FHIR or out is not None):
         raise fail("--post sends fhir, and writes no file", 2)
-    if post is None and (state is not None or bearer is not None):
-        raise fail("--state and --bearer-file belong to --post", 2)
+    if post is None and any(of_post):
+        raise fail("--state, --bearer-file and --client-cert belong to --post", 2)
     if state is not None and since is not None:
         raise fail("--state says since when: --since and --state exclude each other", 2)
     if post is not None and not fhir_post.usable(post):
@@ -123,17 +133,25 @@ def _check(
         raise fail("parquet is not for a terminal: -o FILE", 2)
 
 
-def _repository(url: str, bearer_file: Path | None, batch: int) -> fhir_post.Repository:
-    bearer = None
-    if bearer_file is not None:
-        try:
-            with bearer_file.open("rb") as file:
-                bearer = file.read(MAX_BEARER).decode("ascii").strip()
-        except (OSError, ValueError):
-            raise fail(f"{bearer_file}: no bearer can be read here", 2) from None
-        if not bearer.isprintable() or not bearer or " " in bearer:
-            raise fail(f"{bearer_file}: this is no bearer", 2)
-    return fhir_post.Repository(url, bearer=bearer, batch=batch)
+def _repository(url: str, bearer_file: Path | None, client_cert: Path | None, batch: int) -> fhir_post.Repository:
+    bearer = None if bearer_file is None else _bearer(bearer_file)
+    try:
+        context = fhir_post.tls(client_cert)
+    except OSError:
+        raise fail(f"{client_cert}: no certificate with its key can be read here", 2) from None
+    return fhir_post.Repository(url, bearer=bearer, batch=batch, context=context)
+
+
+def _bearer(path: Path) -> str:
+    """What a file holds, if it is a bearer; it is never told."""
+    try:
+        with path.open("rb") as file:
+            bearer = file.read(MAX_BEARER).decode("ascii").strip()
+    except (OSError, ValueError):
+        raise fail(f"{path}: no bearer can be read here", 2) from None
+    if not bearer or not bearer.isprintable() or " " in bearer:
+        raise fail(f"{path}: this is no bearer", 2)
+    return bearer
 
 
 def _look(journal: Path, format_: Format, wanted: Wanted, post: str | None, why: str | None) -> None:

@@ -12,6 +12,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import ssl
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -24,8 +25,8 @@ from phigate.audit.fhir_codes import OURS
 from phigate.identity.fetch import trusted
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from phigate.audit.fhir import Resource
 
@@ -45,6 +46,21 @@ _CREATED: Final = 201
 _THERE: Final = 200
 _SEVERAL: Final = 412
 """Of a conditional create: there are several that match."""
+
+
+def tls(certificate: Path | None) -> ssl.SSLContext:
+    """What the system trusts (`SSL_CERT_FILE` says otherwise), and, for a repository that asks who we are (IHE ITI-19),
+    a certificate with its key in one PEM file. Raises OSError (ssl.SSLError is one).
+    """
+    context = ssl.create_default_context()
+    if certificate is not None:
+        context.load_cert_chain(certificate, password=_none)
+    return context
+
+
+def _none() -> str:
+    """A key that has a password is not asked about at a terminal."""
+    return ""
 
 
 def usable(url: str) -> bool:
@@ -89,7 +105,7 @@ class Repository:
         *,
         bearer: str | None = None,
         batch: int = 100,
-        tls: ssl.SSLContext | None = None,
+        context: ssl.SSLContext | None = None,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         if not usable(url):
@@ -105,7 +121,7 @@ class Repository:
             headers=headers,
             timeout=SECONDS,
             trust_env=False,
-            verify=True if tls is None else tls,
+            verify=context or tls(None),
             follow_redirects=False,
         )
 
