@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from phigate.audit.exchanges import Wanted
 from phigate.audit.export import Question
@@ -14,7 +18,6 @@ from tests.journal.samples import ASKED, NOW, POLICY, Clock, chained, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from phigate.audit.happenings import Happening
     from phigate.audit.index import Index
@@ -216,6 +219,16 @@ def happenings(folder: Path, **wanted: Any) -> list[Happening]:
     """All that happened in such a journal."""
     with asked(folder) as index:
         return list(Question(Wanted(**wanted)).happenings(index))
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "exports.md"
+
+
+def documented(heading: str) -> Any:
+    """The example that the page on exports shows under a heading."""
+    section = DOCS.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    (example,) = re.findall(r"```json\n(.*?)```", section, re.DOTALL)
+    return orjson.loads(example)
 
 
 def named(found: Iterable[Happening], exchange: str) -> Happening:

@@ -12,6 +12,7 @@ def test_a_line_moves_no_cursor_and_is_one_line() -> None:
     shown = clean.line(NASTY)
     assert shown == "a\ufffd[31mred\ufffdback\ufffd \ufffdline\ufffd\ufffd"
     assert clean.line("one\r\ntwo\n") == "one two"
+    assert clean.line("no\u00a0break\u3000wide") == "no break wide"
 
 
 @pytest.mark.parametrize("nothing", [None, "", "  ", "\n"])

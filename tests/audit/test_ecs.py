@@ -123,3 +123,13 @@ def test_other_records(tmp_path: Path) -> None:
     assert found["refused"]["source"]["ip"] == "203.0.113.9"
     assert found["revocation"]["user"]["id"] == "eve"
     assert found["prune"]["phigate"]["record"]["files"].startswith("[{")
+
+
+def test_the_documented_example_is_what_comes_out(tmp_path: Path) -> None:
+    assert happened.documented("ECS") == document(tmp_path, "permitted")
+
+
+@pytest.mark.parametrize("kind", sorted(ecs.KINDS))
+def test_the_documentation_tells_each_kind_of_record(kind: str) -> None:
+    (row,) = (text for text in happened.DOCS.read_text().splitlines() if text.startswith(f"| `{kind}` |"))
+    assert row.endswith(f"| {ecs.KINDS[kind].category}, {ecs.KINDS[kind].type} |")

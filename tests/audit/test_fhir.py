@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
-from phigate.audit import fhir
+from phigate.audit import fhir, rows
 from phigate.audit import fhir_codes as codes
 from phigate.audit.clean import line
-from phigate.audit.happenings import EXCHANGE, Happening
+from phigate.audit.happenings import EXCHANGE, Happening, Named
 from tests.audit import fhir_rules, happened
 from tests.audit.happened import ADA, DAY, MRN, NAME
 from tests.journal.samples import POLICY
@@ -217,3 +219,51 @@ def test_an_exchange_whose_request_is_missing_is_still_valid() -> None:
     bare = Happening("a" * 36, EXCHANGE, 0.0, "", row | {"exchange": "e", "ended": -5.0})
     (resource,) = fhir.resources(bare)
     fhir_rules.check(resource)
+
+
+COLUMNS = [column for column in rows.COLUMNS if column not in ("at", "ended", "exchange", "instance")]
+ODD = st.one_of(
+    st.none(), st.text(max_size=12), st.sampled_from(['["chat"]', "{}", "permit", "break_glass", "deny", " "])
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    said=st.fixed_dictionaries(dict.fromkeys(COLUMNS, ODD)),
+    times=st.tuples(st.floats(), st.one_of(st.none(), st.floats())),
+    named=st.lists(
+        st.builds(Named, st.text(max_size=6), st.text(max_size=6), st.sampled_from(["in", "out"]), st.booleans())
+    ),
+)
+def test_whatever_strangers_wrote_is_a_valid_audit_event(
+    said: dict[str, Any], times: tuple[float, float | None], named: list[Named]
+) -> None:
+    assume(said["actions"] is None or is_json(said["actions"]))
+    assume(said["roles"] is None or is_json(said["roles"]))
+    row = said | {"exchange": "e", "ended": times[1]}
+    odd = Happening("a" * 36, EXCHANGE, times[0], said["agent"] or "", row, found={"in": {"X": 1}}, named=tuple(named))
+    for resource in fhir.resources(odd):
+        fhir_rules.check(orjson.loads(orjson.dumps(resource)))
+        assert [text for text in happened.strings(resource) if text != line(text)] == []
+
+
+def is_json(text: str) -> bool:
+    """As the index writes lists of names."""
+    try:
+        orjson.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def test_the_documented_example_is_what_comes_out(tmp_path: Path) -> None:
+    assert happened.documented("FHIR") == events(tmp_path, "revealing")[1]
+
+
+@pytest.mark.parametrize("kind", sorted(codes.KINDS))
+def test_the_documentation_tells_each_kind_of_record(kind: str) -> None:
+    known = codes.KINDS[kind]
+    (row,) = (text for text in happened.DOCS.read_text().splitlines() if text.startswith(f"| `{kind}` |"))
+    _, _, type_, subtype, action, *_ = map(str.strip, row.split("|"))
+    assert (type_, action) == (f"{known.type['code']} {known.type['display']}", known.action)
+    assert all(each["code"] in subtype for each in known.subtypes)

@@ -50,6 +50,14 @@ def test_more_exchanges_than_are_held_at_once(tmp_path: Path, monkeypatch: pytes
     assert happened.happenings(tmp_path) == whole
 
 
+def test_exchanges_are_read_as_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(happenings, "CHUNK", 3)
+    with happened.asked(tmp_path) as index:
+        rows = index.rows("SELECT * FROM exchange ORDER BY id")
+        next(happenings.exchanges(index, rows))
+        assert next(rows)["id"] == 4
+
+
 @pytest.mark.parametrize(
     ("exchange", "settled"),
     [("permitted", True), ("denied", True), ("held", True), ("lost", True), ("open", False)],

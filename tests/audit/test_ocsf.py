@@ -142,3 +142,15 @@ def test_other_records(tmp_path: Path) -> None:
     assert found["look"]["comment"] == "complaint 12"
     assert found["token"]["activity_name"] == "Bearer Issued"
     assert found["prune"]["activity_name"] == "Delete"
+
+
+def test_the_documented_example_is_what_comes_out(tmp_path: Path) -> None:
+    assert happened.documented("OCSF") == event(tmp_path, "permitted")
+
+
+@pytest.mark.parametrize("kind", sorted(ocsf.KINDS))
+def test_the_documentation_tells_each_kind_of_record(kind: str) -> None:
+    told = ocsf.KINDS[kind]
+    activity = told.of.activities.get(told.activity, told.named)
+    (row,) = (text for text in happened.DOCS.read_text().splitlines() if text.startswith(f"| `{kind}` |"))
+    assert f"| {told.of.uid} {told.of.name}: {activity} |" in row

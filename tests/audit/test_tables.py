@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING
 
 from phigate.audit import tables
@@ -67,3 +68,9 @@ def test_a_row_has_the_types_that_its_columns_say(tmp_path: Path) -> None:
         for column in tables.COLUMNS:
             value = tables.row(each)[column.name]
             assert value is None or column.type == "time" or type(value) is types[column.type], column.name
+
+
+def test_the_documentation_lists_every_column() -> None:
+    section = happened.DOCS.read_text().partition("## CSV and Parquet")[2]
+    told = [name for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]
+    assert told == [column.name for column in tables.COLUMNS]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -24,12 +25,12 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def line(value: object) -> str:
-    """One line of text; empty when there is nothing to say."""
+    """One line of text, whose only white space are spaces; empty when there is nothing to say."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else str(value)
     if not text.isprintable():
-        text = " ".join(plain(text).plain.split("\n"))
+        text = "".join(" " if each.isspace() else each for each in plain(text).plain)
     text = text.strip()
     return text if len(text) <= LONGEST else text[: LONGEST - len(CUT)] + CUT
 
@@ -39,11 +40,13 @@ def word(value: object) -> str:
     return " ".join(line(value).split())
 
 
+@lru_cache(maxsize=4096)  # issuers are few
 def uri(value: object) -> str:
     """A `uri` of FHIR holds no space; what RFC 3986 does not allow is percent-encoded."""
     return quote(line(value), safe="-._~:/?#[]@!$&'()*+,;=%")
 
 
+@lru_cache(maxsize=4096)  # so are rules, policies and entities
 def part(value: object) -> str:
     """One part of a URN of ours (RFC 8141): everything but unreserved characters is percent-encoded."""
     return quote(line(value), safe="-._~")

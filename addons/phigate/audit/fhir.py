@@ -125,7 +125,7 @@ def _event(
             "type": type_,
             "subtype": subtypes,
             "action": action,
-            "period": {"start": start, "end": instant(max(end, happening.at))} if end is not None else None,
+            "period": {"start": start, "end": max(start, instant(end))} if end is not None else None,
             "recorded": start,
             "outcome": outcome,
             "outcomeDesc": told,
