@@ -95,7 +95,19 @@ def export(
     """
     start, end = span(since, until)
     wanted = Wanted(
-        subject, issuer, session, role, model, action, verb, rule, reason, entity, outcome, since=start, until=end
+        subject=subject,
+        issuer=issuer,
+        session=session,
+        role=role,
+        model=model,
+        action=action,
+        verb=verb,
+        rule=rule,
+        reason=reason,
+        entity=entity,
+        outcome=outcome,
+        since=start,
+        until=end,
     )
     question = exporting.Question(wanted, events and format_ not in exporting.ROWS)
     _check(format_, post=post, out=out, state=state, since=since, of_post=(state, bearer_file, client_cert))
