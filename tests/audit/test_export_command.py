@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from phigate import terminal
 from phigate.audit import export_command, feed, fhir_post, parquet
+from phigate.audit.exchanges import Wanted
 from phigate.cli import app
 from phigate.journal import read
 from tests.audit import happened
@@ -85,6 +87,14 @@ def test_filters_filter_and_the_look_is_on_record(folder: Path) -> None:
     (look,) = (each for each in looks(folder) if each["command"] == "export")
     assert look["about"] == {"format": "ecs", "filters": {"subject": "eve", "verb": "permit"}}
     assert look["reason"] == "audit 7"
+
+
+def test_each_filter_filters_by_what_it_is_called(folder: Path) -> None:
+    names = [field.name for field in fields(Wanted) if field.name not in ("exchange", "since", "until")]
+    options = [part for name in names for part in (f"--{name}", f"this-{name}")]
+    assert run(folder, "csv", *options).exit_code == 0
+    (look,) = (each for each in looks(folder) if each["command"] == "export")
+    assert look["about"]["filters"] == {name: f"this-{name}" for name in names}
 
 
 def test_times_are_as_everywhere(folder: Path) -> None:
