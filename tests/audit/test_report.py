@@ -22,14 +22,14 @@ def test_every_part_is_gathered(tmp_path):
     hospital.ask(MONDAY, verb="deny", rule="emergency", reason="break-glass-unavailable")
     hospital.event(MONDAY, "look", command="show", about={}, reason=None, by={"login": "maya", "host": "a"})
     policy = policies.policy()
-    found = made(tmp_path, hospital, integrity=Integrity(checked=True, intact=True), policy=policy)
+    found = made(tmp_path, hospital, integrity=Integrity(checked=True, verdict="holds"), policy=policy)
     assert (found.made, found.software, found.period) == (NOW, "1.2.3", november())
     assert (found.coverage.exchanges, sum(found.course.denied)) == (2, 1)
     assert (found.identities.people.total, found.decisions.permitted.total) == (1, 1)
     assert (found.emergencies.total, found.reviews) == (1, 0)
     assert (found.disclosures.distinct, found.masks.profiled) == (2, policy.sha256)
     assert (found.activity.unjudged, found.looks.total) == (1, 1)
-    assert (found.retention.records, found.integrity.intact) == (5, True)
+    assert (found.retention.records, found.integrity.verdict) == (5, "holds")
 
 
 def test_an_empty_journal_makes_a_report_too(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from phigate.journal import read
 from tests.audit.hospital import MONDAY, Hospital
 from tests.command import file_of, phigate
+from tests.journal import proving
 from tests.policies import text as policy_text
 
 SECRET = "Ada Byron, MRN 4711"
@@ -76,7 +77,37 @@ def test_a_policy_is_explained(folder, tmp_path):
     assert "PERSON: surrogate, OTHER: redact" in done.stdout
 
 
+@pytest.fixture
+def signed(tmp_path):
+    """A journal with checkpoints, and the public key that holds for them."""
+    made = proving.sample()
+    (tmp_path / "signed").mkdir()
+    for name, raw in made.files.items():
+        (tmp_path / "signed" / name).write_bytes(raw)
+    file_of(tmp_path / "key.pub", f"{made.keys[0]}\n")
+    file_of(tmp_path / "anchor", made.anchor)
+    return tmp_path / "signed"
+
+
+def test_the_journal_is_verified_by_a_key(signed):
+    place = signed.parent
+    done = run(signed, "-o", "-", "--key", place / "key.pub", "--anchor", place / "anchor")
+    assert done.exit_code == 0
+    assert "The journal was verified, and holds what was written." in done.stdout
+    assert "The journal was not verified for this report." in run(signed, "-o", "-").stdout
+
+
+def test_a_change_is_told_first(signed):
+    first = min(signed.glob("*.jsonl"))
+    first.write_bytes(first.read_bytes().replace(b'"n":1', b'"n":2'))
+    done = run(signed, "-o", "-", "--key", signed.parent / "key.pub")
+    assert done.exit_code == 0
+    assert "The journal is not what was written" in done.stdout.split('<span class="tag act">act</span>')[1][:200]
+
+
 FAULTS = [
+    ("an anchor without a key", ["--anchor", "x"], "--anchor: needs --key"),
+    ("a key that is not there", ["--key", "/none.pub"], "/none.pub: no such file"),
     ("no date", ["--from", "2026-02-30"], "--from: expected a time"),
     ("no time", ["--to", "soon"], "--to: expected a time"),
     ("backwards", ["--from", "2026-11-02", "--to", "2026-11-01"], "--from: not before --to"),

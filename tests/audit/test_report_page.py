@@ -1,6 +1,8 @@
 import base64
 import hashlib
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,7 +13,7 @@ from phigate.audit.index import open_index
 from phigate.audit.report import gather
 from phigate.audit.report_page import page
 from phigate.audit.report_paragraphs import SECTIONS
-from phigate.audit.report_parts import Integrity
+from phigate.audit.report_parts import Integrity, Proven
 from tests import policies
 from tests.audit.hospital import HOSTILE, MONDAY, Hospital, november
 
@@ -45,7 +47,14 @@ def report(tmp_path_factory):
     hospital.event(MONDAY, "look", command=HOSTILE, about={}, by={"login": HOSTILE, "host": HOSTILE})
     hospital.event(MONDAY, "policy", policy=HOSTILE, was=HOSTILE, accepted=True)
     hospital.event(MONDAY, "refused", client={"ip": HOSTILE}, count=2, reasons={HOSTILE: 2})
-    integrity = Integrity(checked=True, faults=[HOSTILE], proven=[HOSTILE], unproven=[HOSTILE])
+    integrity = Integrity(
+        checked=True,
+        verdict="broken",
+        proven=[Proven(HOSTILE, 1, "0", "none", None, "none")],
+        faults=[(HOSTILE, HOSTILE, HOSTILE)],
+        fault_count=3,
+        notices=[(HOSTILE, HOSTILE, HOSTILE)],
+    )
     return made(tmp_path_factory.mktemp("hostile") / "journal", hospital, integrity=integrity)
 
 
@@ -107,7 +116,9 @@ PLACES = [
     ("unusual", "What stands out"),
     ("unusual", "Addresses"),
     ("coverage", "How what was permitted ended"),
+    ("integrity", "What is proven"),
     ("integrity", "Faults"),
+    ("integrity", "To be known"),
     ("looks", "Looks"),
 ]
 
@@ -171,3 +182,24 @@ def test_an_empty_journal_says_none_where_there_is_none(tmp_path):
     text = words(html.document_fromstring(page(made(tmp_path / "journal", Hospital()))))
     assert "Uses of break-glass, the latest first: none in this period." in text
     assert "Nobody used break-glass." in text
+
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+BROWSER = next(filter(None, map(shutil.which, NAMES)), "")
+
+
+@pytest.mark.skipif(not BROWSER, reason=f"needs a browser: none of {', '.join(NAMES)} is here")
+@pytest.mark.parametrize(("sentence", "put", "complaints"), [("as it is", "", 0), ("with a style", " style='x'", 1)])
+def test_a_browser_has_nothing_to_complain_of(text, tmp_path, sentence, put, complaints):
+    """And would complain of a style that is not ours."""
+    (tmp_path / "report.html").write_text(text.replace("<h1>", f"<h1{put}>", 1))
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"]
+    shown = subprocess.run(
+        [BROWSER, *flags, f"--user-data-dir={tmp_path}/user", "--dump-dom", f"file://{tmp_path}/report.html"],
+        capture_output=True,
+        check=True,
+        timeout=60,
+        text=True,
+    )
+    assert shown.stderr.count(":CONSOLE:") == complaints
+    assert shown.stdout.count("<section") == 12

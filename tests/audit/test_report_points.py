@@ -18,7 +18,7 @@ def quiet(tmp_path_factory):
     hospital.ask(MONDAY)
     hospital.write(folder)
     with open_index(folder) as index:
-        return gather(index, november(), MONDAY, "0", integrity=Integrity(checked=True, intact=True))
+        return gather(index, november(), MONDAY, "0", integrity=Integrity(checked=True, verdict="holds"))
 
 
 def told(report):
@@ -36,7 +36,8 @@ USED = Emergency(MONDAY, "ex-1", "ada", "emergency", "break_glass")
 SEEN = replace(USED, reviewed=MONDAY + timedelta(hours=1), by="officer")
 CASES = [
     ("not verified", {"integrity": Integrity()}, "integrity", "look"),
-    ("not intact", {"integrity": Integrity(checked=True, faults=["a"])}, "integrity", "act"),
+    ("not intact", {"integrity": Integrity(checked=True, verdict="broken")}, "integrity", "act"),
+    ("verified in part", {"integrity": Integrity(checked=True)}, "integrity", "look"),
     ("no review", {"emergencies": Listing([USED, SEEN], 2)}, "emergencies", "look"),
     ("all reviewed", {"emergencies": Listing([SEEN], 1)}, "emergencies", "fine"),
     ("some that are not listed", {"emergencies": Listing([SEEN], 2)}, "emergencies", "look"),

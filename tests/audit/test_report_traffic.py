@@ -5,6 +5,7 @@ import pytest
 
 from phigate.audit import report_traffic as traffic
 from phigate.audit.report_walk import walk
+from tests import policies
 from tests.audit.hospital import MONDAY, Hospital, asking, november
 
 DAY = timedelta(days=1)
@@ -97,8 +98,14 @@ def test_retention_is_about_all_that_there_is(folder):
     with asking(folder) as asked:
         found = traffic.retention(asked)
     assert (found.oldest, found.newest) == (MONDAY - 400 * DAY, MONDAY)
-    assert (found.prunes, found.flaws) == (0, 1)
+    assert (found.prunes, found.flaws, found.keep) == (0, 1, None)
     assert found.bytes == file.stat().st_size
+
+
+def test_how_long_records_are_kept_is_the_policys(folder):
+    made(folder, (MONDAY, {}))
+    with asking(folder) as asked:
+        assert traffic.retention(asked, policies.policy()).keep == 6 * 366
 
 
 def test_an_empty_journal_is_told_as_such(folder):

@@ -49,6 +49,6 @@ def gather(
             masks=report_identifiers.masks(asking, walk, policy),
             activity=report_activity.activity(asking),
             looks=report_people.looks(asking),
-            retention=report_traffic.retention(asking),
+            retention=report_traffic.retention(asking, policy),
             integrity=integrity or Integrity(),
         )

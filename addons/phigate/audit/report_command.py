@@ -17,7 +17,9 @@ from phigate.audit import look, times
 from phigate.audit.asking import JOURNAL, JournalFolder, asked
 from phigate.audit.periods import Period
 from phigate.audit.report import gather
+from phigate.audit.report_integrity import integrity
 from phigate.audit.report_page import page
+from phigate.audit.verify_command import keys_of, proven
 from phigate.terminal import fail, policy_of, say
 
 if TYPE_CHECKING:
@@ -37,6 +39,13 @@ def report(
         "report.html"
     ),
     zone: Annotated[str, typer.Option("--zone", help="Whose days and hours: America/Chicago, for example.")] = "UTC",
+    key: Annotated[
+        list[Path] | None, typer.Option("--key", help="A public key (`*.journal.pub`): the journal is verified by it.")
+    ] = None,
+    anchor: Annotated[
+        list[Path] | None,
+        typer.Option("--anchor", help="With --key: a file with checkpoints kept elsewhere."),
+    ] = None,
     policy: Annotated[
         Path | None, typer.Option("--policy", help="A policy file whose masks are explained in the report.")
     ] = None,
@@ -47,12 +56,16 @@ def report(
     """
     period = _period(since, until, _zone(zone), datetime.now(UTC))
     loaded = None if policy is None else policy_of(policy)
+    keys = [each for path in key or [] for each in keys_of(path)]
+    if anchor and not keys:
+        raise fail("--anchor: needs --key", 2)
     if not journal.is_dir():
         raise fail(f"{journal}: no such folder")
     look.note_or_say(journal, "report", {"since": times.written(period.since), "until": times.written(period.until)})
+    proof = integrity(proven(journal, keys, anchor or [])) if keys else None
     with asked(journal) as index:
         made = datetime.now(period.zone)
-        text = page(gather(index, period, made, __version__, policy=loaded))
+        text = page(gather(index, period, made, __version__, integrity=proof, policy=loaded))
     _write(output, text)
 
 

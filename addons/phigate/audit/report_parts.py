@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from phigate.audit.periods import Period
     from phigate.audit.unusual import Unusual
+    from phigate.journal.proof import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +189,30 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
+class Proven:
+    """Which records of one instance follow from one another, were signed, are held by an anchor elsewhere."""
+
+    instance: str
+    records: int
+    chained: str
+    signed: str
+    signed_at: str | None
+    anchored: str
+
+
+@dataclass(frozen=True, slots=True)
 class Integrity:
-    """What `phigate verify` said of the folder; `checked` is false when nobody gave a key."""
+    """What `phigate verify` said of the folder; not `checked` when nobody gave a key.
+
+    `faults` and `notices`: instance, place, what it is; there are `fault_count` faults.
+    """
 
     checked: bool = False
-    intact: bool = False
-    proven: Sequence[str] = ()
-    unproven: Sequence[str] = ()
-    faults: Sequence[str] = ()
+    verdict: Verdict = "untold"
+    proven: Sequence[Proven] = ()
+    faults: Sequence[tuple[str, str, str]] = ()
+    fault_count: int = 0
+    notices: Sequence[tuple[str, str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +233,8 @@ class Retention:
     records: int
     prunes: int
     flaws: int
+    keep: int | None = None
+    """Days that records are kept, by a policy that was given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,10 +40,12 @@ def _integrity(report: Report) -> Iterable[Point]:
     proof = report.integrity
     if not proof.checked:
         yield Point("look", "The journal was not verified for this report.", "integrity")
-    elif proof.intact:
+    elif proof.verdict == "holds":
         yield Point("fine", "The journal was verified, and holds what was written.", "integrity")
+    elif proof.verdict == "untold":
+        yield Point("look", "The journal was verified in part: for some of it no key was given.", "integrity")
     else:
-        yield Point("act", f"The journal is not what was written: {many(len(proof.faults), 'fault')}.", "integrity")
+        yield Point("act", f"The journal is not what was written: {many(proof.fault_count, 'fault')}.", "integrity")
     if report.retention.flaws:
         yield Point(
             "act", f"{many(report.retention.flaws, 'line')} of the files cannot be read as records.", "retention"

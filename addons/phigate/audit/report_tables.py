@@ -68,6 +68,10 @@ def tables(report: Report) -> dict[str, Rows]:
             )
             for each in report.activity.told.rows
         ],
+        "proven": [
+            (each.instance, each.records, each.chained, each.signed, each.signed_at, each.anchored)
+            for each in report.integrity.proven
+        ],
         "looks": list(report.looks.rows.rows),
         "retention": _kept(report),
         "figures": _figures(report),
@@ -126,6 +130,7 @@ def _kept(report: Report) -> list[tuple[str, object]]:
         ("Newest exchange on record", kept.newest),
         ("Records", kept.records),
         ("Size of all records, MB", round(kept.bytes / 1e6, 1)),
+        *([("Days that records are kept, by the policy given", kept.keep)] if kept.keep is not None else []),
         ("Removals of old files on record", kept.prunes),
         ("Lines that cannot be read as records", kept.flaws),
     ]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from phigate.audit.report_sql import Asking
     from phigate.audit.report_walk import Walk
+    from phigate.policy.schema import Policy
 
 NO_ANSWER = "(no answer on record)"
 
@@ -83,7 +84,7 @@ def _identifiers(asking: Asking) -> tuple[list[int], list[int]]:
     return shown, hidden
 
 
-def retention(asking: Asking) -> Retention:
+def retention(asking: Asking, policy: Policy | None = None) -> Retention:
     ((oldest, newest),) = asking.rows("SELECT MIN(at), MAX(at) FROM exchange")
     ((size, records),) = asking.rows("SELECT coalesce(SUM(bytes), 0), coalesce(SUM(lines), 0) FROM file")
     return Retention(
@@ -93,4 +94,5 @@ def retention(asking: Asking) -> Retention:
         records=records,
         prunes=asking.count("event WHERE kind = 'prune'"),
         flaws=asking.count("flaw"),
+        keep=policy.capture.retain.days if policy else None,
     )
