@@ -94,7 +94,7 @@ class Hospital:
         folder.mkdir(mode=0o700, exist_ok=True)
         self.rows.sort(key=lambda row: row[0])
         first = self.rows[0][0] if self.rows else MONDAY
-        name = f"{instance}-{first:%Y%m%dT%H%M%SZ}-{start}.jsonl"
+        name = f"{instance}-{first.year:04}{first:%m%dT%H%M%SZ}-{start}.jsonl"
         opened = (first, "opened", {"software": "0", "file": name, "follows": None})
         lines, prev = [], chain.ZEROS
         for seq, (now, kind, fields) in enumerate([opened, *self.rows], start):

@@ -11,8 +11,8 @@ CHICAGO = ZoneInfo("America/Chicago")
 KATHMANDU = ZoneInfo("Asia/Kathmandu")  # 5:45 ahead
 
 
-def at(*when, zone=UTC):
-    return datetime(*when, tzinfo=zone).timestamp()
+def at(year, month, day, hour=0, *, zone=UTC):
+    return datetime(year, month, day, hour, tzinfo=zone).timestamp()
 
 
 def period(since, until, zone=UTC):
@@ -64,6 +64,11 @@ def test_a_chart_has_as_many_bars_as_can_be_told_apart(until, width, bars):
     assert (span.width, len(span.bars)) == (width, bars)
     assert asked(span.bar("at"), span.since) == 0
     assert asked(span.bar("at"), span.until - 1) == bars - 1
+
+
+@pytest.mark.parametrize(("moment", "year"), [(-1e11, 1), (1e15, 9999), (-62135596800.0, 1), (253402300799.0, 9999)])
+def test_a_moment_that_no_calendar_has_is_the_first_or_last_that_it_has(moment, year):
+    assert period((2026, 1, 1), (2027, 1, 1), CHICAGO).date_at(moment).year == year
 
 
 def test_days_have_numbers():

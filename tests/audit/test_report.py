@@ -1,5 +1,6 @@
 import tracemalloc
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from phigate.audit.index import open_index
 from phigate.audit.report import gather
@@ -52,3 +53,14 @@ def test_memory_does_not_grow_with_the_exchanges(tmp_path):
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]
+
+
+def test_a_record_of_a_time_that_cannot_be_is_no_end_of_the_report(tmp_path):
+    hospital = Hospital()
+    for year in (1, 9999):
+        hospital.ask(MONDAY.replace(year=year, month=1, day=1, hour=0))
+    hospital.ask(MONDAY)
+    hospital.write(tmp_path / "journal")
+    with open_index(tmp_path / "journal") as index:
+        found = gather(index, november(ZoneInfo("America/Chicago")), NOW, "0")
+    assert (found.coverage.exchanges, found.retention.oldest.year) == (1, 1)

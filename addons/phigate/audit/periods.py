@@ -12,6 +12,8 @@ from typing import Final
 
 DAY: Final = 86_400
 _EPOCH: Final = date(1970, 1, 1)  # a Thursday
+_EARLIEST: Final = datetime(1, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _MOST: Final = 75
 """Bars a chart of time has at most."""
 _WIDTHS: Final = (1, 7, 28)
@@ -54,8 +56,15 @@ class Period:
         """The last day that has a moment in it."""
         return max(self.first, self.date_at(self.until - 1e-3))
 
+    def time_at(self, at: float) -> datetime:
+        """A moment in the zone; one that no calendar has (a record may say anything) is its first or last."""
+        try:
+            return datetime.fromtimestamp(at, self.zone)
+        except (OverflowError, ValueError, OSError):
+            return _EARLIEST.replace(tzinfo=self.zone) if at < 0 else _LATEST.replace(tzinfo=self.zone)
+
     def date_at(self, at: float) -> date:
-        return datetime.fromtimestamp(at, self.zone).date()
+        return self.time_at(at).date()
 
     @property
     def width(self) -> int:

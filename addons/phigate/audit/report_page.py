@@ -123,7 +123,8 @@ def _cards(report: Report) -> list[tuple[str, int]]:
 
 
 def _charts(report: Report) -> dict[str, str]:
-    course, labels = report.course, [f"{day:%b} {day.day}" for day in report.period.bars]
+    course, long = report.course, report.period.width > max(_PER)
+    labels = [f"{day:%b %Y}" if long else f"{day:%b} {day.day}" for day in report.period.bars]
     refused = [(f"{reason} ({rule})", float(count)) for _, rule, reason, count, _ in report.decisions.others.rows]
     return {
         "course": charts.stacked(

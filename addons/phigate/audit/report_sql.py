@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 import orjson
@@ -21,6 +20,7 @@ from phigate.audit.unusual import WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from phigate.audit.periods import Period
@@ -84,7 +84,7 @@ class Asking:
         return Listing(kept, len(kept) + sum(1 for _ in walk))
 
     def time(self, at: float) -> datetime:
-        return datetime.fromtimestamp(at, self.period.zone)
+        return self.period.time_at(at)
 
     def close(self) -> None:
         self._db.close()
