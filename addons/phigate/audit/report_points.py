@@ -85,9 +85,9 @@ def _activity(report: Report) -> Iterable[Point]:
     activity = report.activity
     if activity.told.total:
         yield Point("look", f"Unusual activity: {many(activity.told.total, 'entry', 'entries')}.", "unusual")
-    else:
+    elif activity.judged:
         text = f"Nothing unusual among {many(activity.judged, 'person', 'people')} with enough of a past to tell."
-        yield Point("fine" if activity.judged else "note", text, "unusual")
+        yield Point("fine", text, "unusual")
     if activity.unjudged:
         text = f"{many(activity.unjudged, 'person', 'people')} with too little past to measure volume and hours by."
         yield Point("note", text, "unusual")
