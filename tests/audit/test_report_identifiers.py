@@ -32,6 +32,13 @@ def test_only_what_reached_the_caller_as_it_was_is_a_disclosure(hospital, tmp_pa
     assert found.recipients.rows == [(ISSUER, "ada", "research", 1, 4), (ISSUER, "ada", "treatment", 1, 4)]
 
 
+def test_what_was_shown_before_the_period_is_not_of_it(hospital, tmp_path):
+    hospital.ask(MONDAY - 20 * 24 * HOUR, patients=range(3), shown=True)
+    hospital.ask(MONDAY)
+    found = told(hospital, tmp_path, identifiers.disclosures)
+    assert (found.answers, found.distinct, found.kinds, found.models.rows) == (0, 0, [], [])
+
+
 def test_what_the_model_got_is_told_apart(hospital, tmp_path):
     hospital.ask(MONDAY, patients=range(3))
     hospital.ask(MONDAY, patients=range(3), revealed=[])

@@ -48,6 +48,12 @@ def test_several_days_are_one_entry_and_the_worst_is_told():
     assert (volume.days, volume.worst, volume.count) == (3, TODAY + timedelta(days=1), 500)
 
 
+def test_somebody_whose_days_differ_much_has_busy_days():
+    past = [Day(date(2026, 2, 1) + timedelta(days=at), 5 if at % 2 else 30, hours=BY_DAY) for at in range(28)]
+    assert found(past, Day(TODAY, 60, hours=BY_DAY)) == {}
+    assert "volume" in found(past, Day(TODAY, 160, hours=BY_DAY))
+
+
 def test_one_wild_day_does_not_hide_the_next():
     wild = usual(date(2026, 2, 1), 14, exchanges=30) + usual(date(2026, 2, 15), 3, exchanges=900)
     assert "volume" in found(wild, Day(TODAY, 300, hours=BY_DAY))
