@@ -8,7 +8,7 @@ import pytest
 
 from phigate.audit import index as databases
 from phigate.audit.index import IndexFault, open_index
-from phigate.journal import zst
+from phigate.journal import chain, zst
 from phigate.journal.read import Flaw
 from tests.journal.samples import chained, request, response
 
@@ -169,6 +169,44 @@ def test_a_file_that_cannot_be_read_is_told(folder, monkeypatch):
     monkeypatch.setattr(Path, "open", refused)
     with pytest.raises(IndexFault, match=f"{NAMES[2]}: permission denied"):
         open_index(folder)
+
+
+def after_a_fault(folder, spared=2):
+    """The disk failed while the last file was written: its last records were never acknowledged."""
+    path = folder / NAMES[3]
+    lines = written(3, ("request", request("lost")), ("response", response("across-3"))).splitlines(keepends=True)
+    replace(path, b"".join(lines))
+    seq = 30 + len(lines) - spared
+    spare = {"lines": spared, "bytes": sum(map(len, lines[-spared:]))}
+    follows = {"file": path.name, "hash": chain.digest(lines[-spared - 1]), "spare": spare}
+    return f"gw-20261124T150405Z-{seq}.jsonl", b"".join(
+        chained(
+            [
+                ("opened", {"software": "0", "follows": follows}),
+                ("response", response("across-3") | {"outcome": "unrecorded", "findings": {}}),
+            ],
+            seq=seq,
+        )
+    )
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_what_was_never_acknowledged_counts_for_nothing(folder, before):
+    """Also where it was indexed before the file that says so was there."""
+    name, raw = after_a_fault(folder)
+    if before:
+        told, _ = contents(folder)
+        assert "lost" in {row[0] for row in told[1]}
+    (folder / name).write_bytes(raw)
+    told, _ = contents(folder)
+    assert "lost" not in {row[0] for row in told[1]}
+    assert [row[3] for row in told[1] if row[0] == "across-3"] == ["unrecorded"]
+    assert [row for row in told[3] if row[:3] == ("across-3", "MRN", "out")] == []
+    compress(folder / NAMES[3])
+    assert contents(folder)[0][1:] == told[1:]
+    assert check(folder)
+    (folder / name).unlink()
+    assert check(folder)
 
 
 @pytest.mark.parametrize("opened", [0, 1, 4])

@@ -22,7 +22,7 @@ type Values = dict[str, Any]
 SCHEMA: Final = """
 CREATE TABLE file(
     id INTEGER PRIMARY KEY, name TEXT UNIQUE, instance TEXT, first_seq INT, bytes INT, lines INT, last TEXT, whole INT,
-    tail INT, stat TEXT);
+    tail INT, stat TEXT, until INT, spares TEXT);
 CREATE TABLE exchange(
     id INTEGER PRIMARY KEY, exchange TEXT UNIQUE, session TEXT, issuer TEXT, subject TEXT, roles TEXT, groups TEXT,
     ip TEXT, agent TEXT, ts TEXT, at REAL, ended REAL, actions TEXT, model TEXT, dialect TEXT, method TEXT, route TEXT,

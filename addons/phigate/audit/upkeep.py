@@ -5,6 +5,8 @@
   as a whole and read again.
 - To forget a file is to forget every exchange that has a record in it; their records in other files are read again.
   So the index always is what an index made new would be.
+- Records at the end of a file that were never acknowledged, since the disk failed, count for nothing: the answer was
+  withheld, and what is to be known of it stands in the file that follows.
 - Each file is one transaction: its rows and how far it was read.
 """
 
@@ -44,6 +46,10 @@ class _Known:
     tail: int = 0
     """Where its last line begins."""
     stat: str = ""
+    until: int | None = None
+    """The number of the first record of which nobody was told that it is kept; the following file says so."""
+    spares: str | None = None
+    """The file of which this one says so."""
 
 
 class Upkeep:
@@ -53,10 +59,12 @@ class Upkeep:
         self.flaws: list[read.Flaw] = []
         self._db, self._folder, self._progress = db, folder, progress
         self._done = self._total = 0
+        self._spare: dict[str, int] = {}
 
     def run(self) -> None:
         files = {file.name: file for file in read.files(self._folder)}
         known = self._known()
+        self._spare = dict(self._spares(files, known).values())
         gone = [each for name, each in known.items() if name not in files or self._other(each, files[name].path)]
         if gone:
             self._forget(gone, files)
@@ -69,12 +77,20 @@ class Upkeep:
             self._read_on(file, state)
 
     def _known(self) -> dict[str, _Known]:
-        found = self._db.execute("SELECT id, name, bytes, lines, last, whole, tail, stat FROM file")
+        found = self._db.execute("SELECT id, name, bytes, lines, last, whole, tail, stat, until, spares FROM file")
         return {each[1]: _Known(*each) for each in found}
+
+    def _spares(self, files: dict[str, JournalFile], known: dict[str, _Known]) -> dict[str, tuple[str, int]]:
+        """By file: the file before it at whose end are records that do not count, and the first one's number."""
+        told = {name: each.spares for name, each in known.items() if each.spares}
+        told |= {name: spared for name, file in files.items() if name not in known and (spared := _spares(file.path))}
+        return {name: (spared, files[name].seq) for name, spared in told.items() if name in files}
 
     def _other(self, known: _Known, path: Path) -> bool:
         """Whether a file is not what was read of it."""
         stat = _stat(path)
+        if known.until != self._spare.get(known.name):
+            return True
         if known.whole and known.stat == stat:
             return False
         if known.whole and known.stat.startswith(f"{path.suffix}:"):
@@ -147,11 +163,13 @@ class Upkeep:
         self._db.execute("COMMIT")
 
     def _new(self, file: JournalFile) -> _Known:
+        until, spares = self._spare.get(file.name), _spares(file.path)
         made = self._db.execute(
-            "INSERT INTO file(name, instance, first_seq, bytes, lines, last, whole) VALUES(?, ?, ?, 0, 0, ?, 0)",
-            (file.name, file.instance, file.seq, chain.ZEROS),
+            "INSERT INTO file(name, instance, first_seq, bytes, lines, last, whole, until, spares)"
+            " VALUES(?, ?, ?, 0, 0, ?, 0, ?, ?)",
+            (file.name, file.instance, file.seq, chain.ZEROS, until, spares),
         )
-        return _Known(made.lastrowid or 0, file.name)
+        return _Known(made.lastrowid or 0, file.name, until=until, spares=spares)
 
     def _lines(self, file: JournalFile, state: _Known, intake: Intake) -> None:
         number, last = 0, b""
@@ -181,7 +199,7 @@ class Upkeep:
         record = chain.parse(line)
         if record is None:
             self._flaw(state, "not-a-record" if line.endswith(b"\n") else "too-long", len(line))
-        else:
+        elif state.until is None or record["seq"] < state.until:
             intake.add(record, state.id, state.bytes, len(line))
         state.whole = record is not None and record["kind"] == "closed"
         state.bytes += len(line)
@@ -189,6 +207,18 @@ class Upkeep:
 
     def _flaw(self, state: _Known, reason: str, size: int) -> None:
         self._db.execute("INSERT INTO flaw VALUES(?, ?, ?, ?)", (state.id, state.lines + 1, reason, size))
+
+
+def _spares(path: Path) -> str | None:
+    """The file at whose end, as this one says, are records that were never acknowledged: they count for nothing."""
+    try:
+        with read.opened(path) as plain:
+            opened = chain.parse(plain.readline(chain.MAX_LINE)) or {}
+    except zst.Damaged:
+        return None
+    follows = opened.get("follows")
+    said = follows if isinstance(follows, dict) and isinstance(follows.get("spare"), dict) else {}
+    return said["file"] if isinstance(said.get("file"), str) else None
 
 
 def _size(path: Path) -> int:
