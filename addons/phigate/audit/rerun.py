@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from phigate.audit.backtest import Backtest
+from phigate.audit.backtest_kept import Kept, Taken
 from phigate.audit.backtest_tally import KINDS, Tally
 from phigate.dialect.tree import too_deep
 from phigate.host.flowfile import NoFlow, flows
@@ -29,7 +30,7 @@ LONGEST: Final = 64
 """Characters of a name that are printed."""
 AS_RECORDED: Final = "as-recorded"
 ORIGINAL: Final = "original"
-"""The member of a request that holds its body where it was never masked."""
+"""The member of a request that says that its body was never masked."""
 NOT_RECORDED: Final = "not-recorded"
 _APART: Final = {NOT_RECORDED: NOT_RECORDED, "nobody": AS_RECORDED}
 """By why a flow has no records: whoever was not believed then asked no policy."""
@@ -45,7 +46,7 @@ class Rerun:
 
     def __init__(self, policy: Policy, past: Sequence[Policy] = ()) -> None:
         self._policy = policy
-        self._backtest = Backtest(policy, past=past, original=lambda record: record.get(ORIGINAL))
+        self._backtest = Backtest(policy, past=past, kept=_Carried())
         self.counts: Counter[str] = Counter()
         self.changed = 0
         self.untold = 0
@@ -85,13 +86,27 @@ class Rerun:
         tally = Tally()
         self._backtest.tally, own = tally, {"exchange": f"flow {self.flows}"}  # two flows may claim to be one exchange
         body = _body(found.body)
-        whole = {} if found.masked else {ORIGINAL: body}
+        whole = {} if found.masked else {ORIGINAL: True}
         self._backtest.add({**found.request, **own, **whole, "kind": "request", "body": body})
         for said, content in found.messages:
             self._backtest.add({**said, **own, "kind": "message", "body": _body(content)})
         if found.response is not None:
             self._backtest.add({**found.response, **own, "kind": "response"})
         return tally
+
+
+class _Carried(Kept):
+    """Bodies as the flows carry them: an original, where it was never masked, is a tree already."""
+
+    def take(self, record: dict[str, Any]) -> Taken:
+        body = record.get("body")
+        return _Whole(body, b"") if record.get(ORIGINAL) else Taken(body)
+
+
+class _Whole(Taken):
+    @property
+    def tree(self) -> Any:
+        return self.body if isinstance(self.body, dict) else None
 
 
 def _body(content: bytes) -> Any:
