@@ -4,6 +4,7 @@ import json
 import os
 import stat
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -181,8 +182,30 @@ def test_an_edited_policy_is_in_force_and_on_record(house, tmp_path):
     assert [(record["policy"], record["was"]) for record in noted(house)] == [(was, None), (house.policy.sha256, was)]
 
 
+def test_each_file_of_the_journal_holds_the_policy_in_force(house):
+    for _ in range(2):
+        for tick in house.ticks:
+            tick()
+    house._noted_in = Path("an-earlier-file")
+    for tick in house.ticks:
+        tick()
+    told = (house.policy.sha256, house.policy.text)
+    assert house.policy.text == policy_text()
+    assert [(record["policy"], record["body"]) for record in noted(house)] == [told] * 2
+
+
+def test_a_policy_that_is_refused_while_running_is_on_record(house, tmp_path):
+    edit(tmp_path, "version: 9\n")
+    house.reload_if_changed()
+    record = noted(house)[-1]
+    assert (record["accepted"], record["was"], record["body"]) == (False, house.policy.sha256, None)
+    assert any("version" in fault for fault in record["faults"])
+
+
 def test_what_was_made_of_the_old_policy_goes_with_it(house, tmp_path):
     assert house.agent_shown("curl/8 536-22-8145") == "curl/8 [US_SSN]"
+    assert house.agent_shown("python-httpx/0.28.1") == "python-httpx/0.28.1"
+    assert leaks(house.agent_shown(f"python-httpx/0.28.1 Patient: {CANARY_NAME}")) == []
     edit(tmp_path, policy_text(tail="capture: {mask: {OTHER: hash}, bodies: masked}\n"))
     house.reload_if_changed()
     assert "[US_SSN]" not in house.agent_shown("curl/8 536-22-8145")

@@ -9,8 +9,10 @@ import asyncio
 import contextlib
 import datetime as dt
 import gc
+import hashlib
 import logging
 import os
+import re
 import secrets as randomness
 import socket
 import sys
@@ -44,7 +46,7 @@ from phigate.masking import Memory, RosterFault, Secrets, Sight, Transformer
 from phigate.masking.secrets import SecretsFault, parse_secrets
 from phigate.masking.structure.paths import rules_for, unknown_routes
 from phigate.masking.transforms import scope_of
-from phigate.policy.load import PolicyFaults, load_policy
+from phigate.policy.load import PolicyFaults, load_policy, read_file
 from phigate.sources import Sources, Stamp, read_sources, stamp_of
 from phigate.trial import Trial
 
@@ -133,6 +135,14 @@ CALLS = {method.name: f"POST {path}" for path, method in kserve_grpc.METHODS.ite
 
 MOST_KEY = 16 * 1024
 """Bytes of a file that holds a key."""
+CLIENT = re.compile(
+    r"(?:python-httpx|python-requests|OpenAI/Python|AsyncOpenAI/Python|OpenAI/JS|Anthropic/Python|AsyncAnthropic/Python"
+    r"|ollama-python|curl|Wget|Mozilla|axios|node-fetch|okhttp|Go-http-client|aiohttp|Python-urllib|PostmanRuntime)"
+    r"(?:/[0-9]{1,3}(?:\.[0-9]{1,3}){0,2})?",
+    re.ASCII,
+)
+"""Names and versions of programs, which a finder of names takes for people."""
+
 SWEEP = 600.0
 """Seconds between two times that the ledger drops what is over."""
 
@@ -190,13 +200,14 @@ class House:
         """What is waited for once no more connection is served, before the journal closes."""
         self.remarks: list[Callable[[], Mapping[str, str]]] = []
         """What readiness says beside whether everything is there, by whom it is about; none of it may raise."""
-        self.ticks: list[Callable[[], None]] = [self.reload_if_changed]
+        self.ticks: list[Callable[[], None]] = [self.reload_if_changed, self._note_again]
         """What is done once a second; none of it may raise."""
         self._policy_path = Path()
         self._ledger_url = ""
         self._swept = 0.0
         self.instance = ""
         self._noted: str | None = None
+        self._noted_in = Path()
         self._policy_seen: tuple[int, int] | None = None
         self._sources_seen: Stamp = ()
         self._loading: asyncio.Task[None] | None = None
@@ -447,6 +458,7 @@ class House:
         if isinstance(fault, PolicyFaults):
             told = "\n".join(fault.faults)
             logger.error("the changed policy is not put in force, the last good one stays:\n%s", told)
+            self._note_bad(fault)
         elif isinstance(fault, OSError):
             logger.error("the changed policy cannot be read (%s), the last good one stays", type(fault).__name__)
         else:
@@ -480,8 +492,14 @@ class House:
         return Transformer(mask, self.secrets, scope, self.sources.roster)
 
     def _agent_shown(self, agent: str) -> str:
+        """The client's name for itself, masked but for the words that well-known clients say."""
         shown = Transformer(self.policy.capture.mask, self.secrets, "agent")
-        return Sight(self.sources.detectors, self.secrets, None, shown).for_bystanders(agent)
+        sight = Sight(self.sources.detectors, self.secrets, None, shown)
+        known: list[str] = []
+        rest: list[str] = []
+        for word in agent.split(" "):
+            (known if CLIENT.fullmatch(word) else rest).append(word)
+        return " ".join([*known, sight.for_bystanders(" ".join(rest))] if rest else known)
 
     def _policy_stamp(self) -> tuple[int, int]:
         with contextlib.suppress(FileNotFoundError):
@@ -491,7 +509,21 @@ class House:
 
     def _note_policy(self) -> None:
         was, self._noted = self._noted, self.policy.sha256
-        self.journal.append("policy", policy_record(self._noted, was=was, accepted=True))
+        self._noted_in = self.journal.path
+        self.journal.append("policy", policy_record(self._noted, was=was, accepted=True, text=self.policy.text))
+
+    def _note_again(self) -> None:
+        """Say the policy in each file of the journal: earlier ones may be deleted when their time is over."""
+        if self.journal.path != self._noted_in:
+            with contextlib.suppress(JournalDown):
+                self._note_policy()
+
+    def _note_bad(self, faults: PolicyFaults) -> None:
+        """Record that a policy was edited and not put in force; its text, which nobody could read, is left out."""
+        with contextlib.suppress(JournalDown, PolicyFaults):
+            found = hashlib.sha256(read_file(self._policy_path)).hexdigest()
+            record = policy_record(found, was=self._noted, accepted=False, faults=faults.faults)
+            self.journal.append("policy", record)
 
 
 def served(policy: Policy, path: Path) -> tuple[tuple[Route, ...], dict[str, str]]:

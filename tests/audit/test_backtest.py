@@ -143,6 +143,26 @@ def test_what_comes_out_the_same_in_every_case_is_decided():
     assert tried([CARE.replace("clinician", "officer"), NOTES], asked).kinds == {"newly-denied": 1}
 
 
+def in_force(found, **more):
+    return {"kind": "policy", "policy": found.sha256, "accepted": True, "body": found.text} | more
+
+
+def test_the_journal_tells_the_policy_of_the_time():
+    was, asked = policies.policy(CARE, LISTS), request("[PERSON]", findings={"PERSON": 1})
+    new = [CARE.replace("care", "cure"), LISTS]
+    assert tried(new, asked, past=()).kinds == {"undecided": 1}
+    assert tried(new, in_force(was), asked, past=()).kinds == {"rule-only": 1}
+
+
+@pytest.mark.parametrize(
+    "more", [{"body": None}, {"body": "version: 9"}, {"body": policies.policy(CARE).text}, {"policy": 7}]
+)
+def test_a_policy_that_is_not_what_its_record_says_tells_nothing(more):
+    record = in_force(policies.policy(CARE, LISTS), **more)
+    asked = request("[PERSON]", findings={"PERSON": 1})
+    assert tried([CARE.replace("care", "cure"), LISTS], record, asked, past=()).kinds == {"undecided": 1}
+
+
 def test_an_original_tells_what_a_masked_prompt_does_not():
     asked = request("[PERSON]", findings={"PERSON": 1})
     tally = tried([CARE, NOTES], asked, kept=Original("after the ward-round"))

@@ -7,6 +7,7 @@ at hand, else by which identifiers the record says were shown as they were.
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,7 @@ from phigate.audit.backtest_kept import Kept
 from phigate.audit.backtest_remask import Remask
 from phigate.audit.backtest_talk import Spoken, Talk
 from phigate.audit.backtest_tally import Place, Tally, said
+from phigate.policy.load import PolicyFaults, parse_policy
 from phigate.policy.masks import Transform
 from phigate.policy.verdict import changes, hides, shift, shifts
 
@@ -89,6 +91,7 @@ class Backtest:
         eyes: Callable[[Policy], Eyes] | None = None,
     ) -> None:
         self.tally = Tally()
+        self._folder = policy.folder
         self._new = Judge(policy)
         self._old = Judge(against) if against else None
         self._past = {each.policy.sha256: each for each in (*map(Judge, past), *filter(None, (self._old, self._new)))}
@@ -106,6 +109,18 @@ class Backtest:
             self._kept.part(record)
         elif kind == "message":
             self._said(record, self._kept.take(record))
+        elif kind == "policy":
+            self._remember(record)
+
+    def _remember(self, record: dict[str, Any]) -> None:
+        """A policy that came in force, where the record tells its text and this version reads it as it was meant."""
+        named, text = recorded.text(record, "policy"), record.get("body")
+        if named is None or not isinstance(text, str) or named in self._past:
+            return
+        with contextlib.suppress(PolicyFaults):
+            found = parse_policy(text.encode(), "policy", self._folder)
+            if found.sha256 == named:
+                self._past[named] = Judge(found)
 
     def _ask(self, record: dict[str, Any], taken: Taken) -> None:
         tally, request = self.tally, recorded.request_of(record)

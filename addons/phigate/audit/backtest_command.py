@@ -209,4 +209,4 @@ def _notes(tally: Tally, old: Policy | None, new: Policy) -> Iterator[str]:
     if old is not None and old.fields != new.fields:
         yield "The policies' `fields` differ: what they hide and keep is not in these figures."
     if tally.kinds["undecided"]:
-        yield "Undecided: `--was` with the policy of that time settles many of them."
+        yield "Undecided: where the journal lacks the policy of that time, `--was FILE` may settle many of them."

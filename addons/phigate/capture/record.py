@@ -186,9 +186,14 @@ def revocation_record(
     return {"subject": subject_fields(by), "client": {"ip": client_ip}, "revoked": revoked, "reason": reason}
 
 
-def policy_record(policy_hash: str, *, was: str | None, accepted: bool, faults: Iterable[str] = ()) -> Fields:
-    """`policy`: a file was read; one that was not accepted leaves `was` in force, and `faults` say why."""
-    return {"policy": policy_hash, "was": was, "accepted": accepted, "faults": list(faults)}
+def policy_record(
+    policy_hash: str, *, was: str | None, accepted: bool, faults: Iterable[str] = (), text: str | None = None
+) -> Fields:
+    """`policy`: a file was read; one that was not accepted leaves `was` in force, and `faults` say why.
+
+    The body of one in force is its text, so that what decided can be read, and asked again, as long as the journal is.
+    """
+    return {"policy": policy_hash, "was": was, "accepted": accepted, "faults": list(faults), "body": text}
 
 
 def subject_fields(subject: Subject | None) -> Fields | None:

@@ -50,7 +50,7 @@ def parse_policy(text: bytes, where: str, folder: Path, further: Further | None 
     """Check a policy; `where` names the file in faults, `folder` is where its `file:` paths start."""
     parsed = tree.read(text)
     found = list(parsed.faults)
-    origin = Origin(hashlib.sha256(text).hexdigest(), folder)
+    origin = Origin(hashlib.sha256(text).hexdigest(), folder, text.decode("utf-8", "replace"))
     if parsed.value is not None:
         try:
             policy = Policy.model_validate(_mapping(parsed), context=origin)

@@ -8,7 +8,7 @@ docs/policy.md (`python -m phigate.policy.reference`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping  # noqa: TC003  # pydantic reads the signatures here
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -310,10 +310,11 @@ class Capture(Section):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a policy was read: the hex SHA-256 of the file's bytes, and the folder its `file:` paths start from."""
+    """What a policy was read from: its text, the hex SHA-256 of that, and the folder its `file:` paths start from."""
 
     sha256: str
     folder: Path
+    text: str = field(default="", repr=False)
 
 
 def _named(masks: dict[str, Mask]) -> dict[str, Mask]:
@@ -393,6 +394,10 @@ class Policy(Section):
     @cached_property
     def folder(self) -> Path:
         return self._origin.folder
+
+    @property
+    def text(self) -> str:
+        return self._origin.text
 
     @cached_property
     def group_roles(self) -> dict[str, frozenset[str]]:
