@@ -321,15 +321,20 @@ def test_lines_that_nobody_was_told_of_are_no_tampering():
 @pytest.mark.parametrize(
     ("lines", "follows"),
     [
-        (b"one\n", {"spare": {"lines": 2, "bytes": 8}}),
         (b"one\ntwo!\n", {"spare": {"lines": 2, "bytes": 8}}),
         (b"one\ntwo\nthr", {"spare": {"lines": 2, "bytes": 8}}),
+        (b"one\ntwo\n", {"spare": {"lines": 2, "bytes": "8"}}),
         (b"thr", {}),
-        (b"", {"torn": 3}),
+        (b"thr", {"torn": 2}),
     ],
 )
-def test_lines_that_the_next_file_does_not_speak_of_are(lines, follows):
+def test_more_than_the_next_file_speaks_of_is(lines, follows):
     assert "wrong-rest" in reasons(spilled(lines, **follows))
+
+
+@pytest.mark.parametrize("lines", [b"", b"one\n", b"one\ntw", b"one\ntwo\nth"])
+def test_what_was_never_synced_may_be_gone_after_a_power_failure(lines):
+    assert verdict(spilled(lines, spare={"lines": 2, "bytes": 8}, torn=3)) == "holds"
 
 
 def test_a_file_that_holds_nothing_anybody_was_told_of_is_passed_over():

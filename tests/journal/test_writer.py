@@ -17,6 +17,7 @@ import pytest
 
 from phigate.journal import chain, commit, disk, read, writer
 from phigate.journal.commit import GroupCommit
+from phigate.journal.folder import prove
 from phigate.journal.tree import Range
 from phigate.journal.writer import JournalDown, JournalFault, Limits, open_journal
 from tests.journal.forgetful import Forgetful, Luck
@@ -627,6 +628,7 @@ def test_a_crash_at_any_step_loses_nothing_acknowledged(tmp_path: Path, monkeypa
             machine.left.lay_out(left, luck)
             open_journal(left, "gw", Clock(NOW + timedelta(days=1))).close("settled")
             records = sound(left)
+            assert [proof.findings for proof in prove(left, ())] == [[]], f"{stop} {luck}"
             assert set(sure) <= {(record["kind"], record.get("exchange")) for record in records}, f"{stop} {luck}"
         shutil.rmtree(folder)
 

@@ -24,7 +24,7 @@ LIMITS: Final = (
 )
 """What no verdict says, in the same words each time."""
 VERDICTS: Final = {
-    "holds": "All of it holds: no record was changed, removed or added behind what is said above.",
+    "holds": "It holds, as far as the lines above reach: nothing here was changed, removed or damaged.",
     "broken": "It does not hold: what is listed was changed, removed or damaged.",
     "untold": "This cannot be told: nothing that was found speaks against it, and what is said above is missing.",
 }
@@ -87,10 +87,10 @@ def _of_instance(proof: Proof, *, anchored: bool) -> Iterator[str]:
 
 
 def _signed(proof: Proof) -> str:
+    if proof.key is None and proof.of_command_line:
+        return "none is asked for: whoever writes this folder can write records of commands anew"
     if proof.key is None:
-        return (
-            "none is asked for: these are records of commands" if proof.of_command_line else "no key was given (--key)"
-        )
+        return "no key was given (--key)"
     if not proof.signed.spans:
         return f"none holds under key {proof.key}"
     at = f", the last of {proof.signed_at}" if proof.signed_at else ""

@@ -24,7 +24,7 @@ FINDINGS: Final = {
     "wrong-seq": "records are missing, doubled or out of order before this line",
     "wrong-instance": "the record is of another instance than its file",
     "after-closed": "records after the one that closes the file",
-    "wrong-rest": "what stands behind the last acknowledged record is not what the next file says of it",
+    "wrong-rest": "more stands behind the last acknowledged record than the next file says of it",
     "missing": "records are missing, and nothing accounts for them",
     "wrong-prune": "records were deleted, and what is said of them is not what the next file starts from",
     "unreadable": "the file cannot be read to its end",
