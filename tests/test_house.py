@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from phigate.dialect.known import spoken
 from phigate.exchange import Exchange
 from phigate.host.addresses import Addresses
 from phigate.house import OPTIONS, ROOT, House, StartFault, auditor_of, read_policy, read_secrets
+from phigate.journal import folder
 from phigate.policy.load import PolicyFaults
 from phigate.policy.masks import Mask, Transform
 from tests import policies
@@ -30,6 +32,13 @@ def noted(house):
     house.journal.close("read now")
     records = [json.loads(line) for line in house.journal.path.read_bytes().splitlines()]
     return [record for record in records if record["kind"] == "policy"]
+
+
+def wait_until(true):
+    deadline = time.monotonic() + 5
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 # -- the start ------------------------------------------------------------------------------------------------------
@@ -112,6 +121,28 @@ def test_a_size_that_is_none_stops_the_start(tmp_path):
     own = {"policy": str(policy_in(tmp_path)), **places(tmp_path), "instance": "test"}
     with pytest.raises(StartFault, match="option `phi_journal_size`: `much`"):
         House().furnish(**own, addresses=Addresses(), space=("much", "2g", "256m"))
+
+
+def test_an_anchor_that_is_none_stops_the_start(tmp_path):
+    with pytest.raises(StartFault, match="option `phi_anchors`: an anchor is"):
+        start(tmp_path, anchors="ftp://example")
+
+
+def test_the_journal_is_signed_from_the_first_file_on_and_anchored(tmp_path):
+    made = start(tmp_path, anchors=f"file:{tmp_path / 'kept'}")
+    made.checkpoints.write(made.journal.snapshot())
+    (anchor,) = made.anchors.every
+    wait_until(lambda: anchor.size)
+    for tick in made.ticks:
+        tick()
+    made.journal.close("shutdown")
+    made.anchors.stop()
+    keys = folder.keys_in(Path(places(tmp_path)["keys"], "test.journal.pub"))
+    (proof,) = folder.prove(made.journal.folder, keys, [tmp_path / "kept"])
+    assert (proof.verdict, proof.findings) == ("holds", [])
+    assert proof.signed.spans == proof.anchored.spans == [(0, proof.records)]
+    assert list(proof.claims) == ["file"]
+    assert {*made.checkpoints.remarks(), *made.anchors.remarks()} == set()
 
 
 def test_a_roster_that_cannot_be_read_stops_the_start(tmp_path):

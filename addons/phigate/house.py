@@ -262,8 +262,8 @@ class House:
         self._try(shadow)
         self.secrets = read_secrets(secrets)
         self._open_ledger(ledger, Path(keys))
-        self._open_journal(Path(journal), space, Path(keys))
         self._open_anchors(anchors)
+        self._open_journal(Path(journal), space, Path(keys))
         self.journal.gather_for(lambda: len(self.under_way))
         self._note_policy()
         for opener in self.openers:
@@ -286,17 +286,15 @@ class House:
             raise StartFault(f"option `phi_journal`: {fault}") from None
         self.checkpoints = Checkpoints(folder, signer, self.journal.snapshot, utc_now)
         self.journal.sign = self.checkpoints.write
-        self.ticks.append(self.checkpoints.tick)
-        self.remarks += [self.journal.remarks, self.checkpoints.remarks]
+        self.checkpoints.written = self.anchors.offer
+        self.ticks += [self.checkpoints.tick, self._note_anchored]
+        self.remarks += [self.journal.remarks, self.checkpoints.remarks, self.anchors.remarks]
 
     def _open_anchors(self, anchors: str) -> None:
         try:
             self.anchors = open_anchors(anchors, self.instance)
         except JournalFault as fault:
             raise StartFault(f"option `phi_anchors`: {fault}") from None
-        self.checkpoints.written = self.anchors.offer
-        self.ticks.append(self._note_anchored)
-        self.remarks.append(self.anchors.remarks)
 
     def _note_anchored(self) -> None:
         """Put on record what anchors took since a minute."""

@@ -6,7 +6,12 @@ import struct
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sigstore._internal.rekor.checkpoint import SignedCheckpoint
+from sigstore._internal.trust import Keyring, RekorKeyring
+from sigstore._utils import KeyID
+from sigstore.errors import VerificationError
+from sigstore_models.common.v1 import PublicKey, PublicKeyDetails
 
 from phigate.journal import note
 from phigate.journal.note import Checkpoint, NoteFault, Vkey
@@ -188,7 +193,17 @@ def test_a_public_reader_of_checkpoints_reads_ours():
     assert theirs.checkpoint.other_content == list(HEAD.extensions)
     (signature,) = theirs.signed_note.signatures
     assert (signature.name, signature.sig_hash) == (OURS.name, struct.unpack(">4s", OURS.id)[0])
-    KEY.public_key().verify(base64.b64decode(signature.signature), theirs.signed_note.note.encode())
+
+
+@pytest.mark.parametrize("key", [KEY, Ed25519PrivateKey.from_private_bytes(SEED)])
+def test_a_public_reader_of_checkpoints_checks_the_signature_of_ours(key):
+    der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    trusted = PublicKey(raw_bytes=base64.b64encode(der), key_details=PublicKeyDetails.PKIX_ED25519)
+    theirs = SignedCheckpoint.from_text(signed().decode()).signed_note
+    with contextlib.ExitStack() as stack:
+        if key is not KEY:
+            stack.enter_context(pytest.raises(VerificationError, match="invalid signature"))
+        theirs.verify(RekorKeyring(Keyring([trusted])), KeyID(OURS.id))
 
 
 # -- several in one file --------------------------------------------------------------------------------------------

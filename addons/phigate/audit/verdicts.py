@@ -18,8 +18,8 @@ LIMITS: Final = (
         "anew and sign it. Only checkpoints that were kept elsewhere (--anchor) prove what was there before."
     ),
     (
-        "Nothing proves that records behind the last anchored checkpoint were not replaced or cut off by whoever holds "
-        "the host."
+        "Behind the last checkpoint whoever can write the folder can add, replace or cut off records; behind the last "
+        "anchored checkpoint whoever holds the host can."
     ),
 )
 """What no verdict says, in the same words each time."""
