@@ -66,6 +66,18 @@ def test_where_the_folder_cannot_be_written_it_stands_in_the_cache(folder, tmp_p
     assert stat.S_IMODE(database.stat().st_mode) == 0o600
 
 
+def test_what_root_makes_is_the_owners_of_the_folder(folder, monkeypatch):
+    given, owner = [], folder.stat()
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fchown", lambda _, *ids: given.append(ids))
+    known(folder)
+    assert given == [(owner.st_uid, owner.st_gid)] * 2
+    made = (folder / "index.db").stat().st_ino
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert known(folder) == ["ex-1"]
+    assert (folder / "index.db").stat().st_ino == made
+
+
 def spoil(path, statement):
     with sqlite3.connect(path) as db:
         db.execute(statement)

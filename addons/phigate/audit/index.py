@@ -147,7 +147,9 @@ def _make(folder: Path, path: Path, progress: Progress | None) -> None:
     """Make it apart, then give it its name: nobody sees half of one, and a crash leaves none."""
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+    made = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+    _own(made, part.parent)
+    os.close(made)
     try:
         db = _connected(part)
         try:
@@ -180,7 +182,8 @@ def _trusted(path: Path) -> sqlite3.Connection | None:
         found = path.lstat()
     except FileNotFoundError:
         return None
-    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+    ours = {os.geteuid(), path.parent.stat().st_uid}
+    if not stat.S_ISREG(found.st_mode) or found.st_uid not in ours or found.st_mode & 0o077:
         return None
     db = _connected(path)
     try:
@@ -245,11 +248,19 @@ def _home(folder: Path) -> Iterator[Path]:
         except OSError:
             home = _cache()
             lock = os.open(home / f"{_name_of(folder)}.lock", _LOCK, 0o600)
+        _own(lock, home)
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield home
     finally:
         if lock >= 0:
             os.close(lock)
+
+
+def _own(descriptor: int, folder: Path) -> None:
+    """What root makes belongs to whom the folder does: the next question may be anybody's."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def _cache() -> Path:
