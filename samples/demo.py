@@ -17,15 +17,16 @@ import once
 import ward
 from issuer import SampleIssuer
 from model_server import MODELS, ModelServer
-from people import DEFAULT_ISSUER, PEOPLE, QUESTION, policy_for, stricter_than
-from processes import ROOT, Gateway, NotReady, free, settings
+from patients import ASHDOWN
+from people import DEFAULT_ISSUER, PEOPLE, QUESTION, policy_for
+from processes import ROOT, Gateway, NotReady, free
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 VAR: Final = ROOT / "var"
 POLICY: Final = ROOT / "rules" / "policy.yaml"
-TRIED: Final = VAR / "stricter.yaml"
+AUDITOR: Final = VAR / "auditor.pem"
 PHIGATE: Final = Path(sys.executable).with_name("phigate")
 GATEWAY_PORT: Final = 8080
 MODEL_PORT: Final = 8000
@@ -50,7 +51,10 @@ def instructions(gateway: Gateway, issuer: SampleIssuer) -> str:
         f"  journal  {gateway.journal}",
         f"           {PHIGATE} sessions",
         f"           {PHIGATE} show EXCHANGE   # the id in the header phi-exchange",
-        f"           {PHIGATE} backtest --shadow   # what a stricter policy, {TRIED}, would change",
+        f"           {PHIGATE} replay SESSION",
+        f"           {PHIGATE} who-saw 'MRN {ASHDOWN.mrn}'",
+        f"           {PHIGATE} report -o report.html",
+        f"           {PHIGATE} verify {gateway.journal} --key {gateway.checkpoint_key}",
         "",
     ]
     body = f'{{"model": "{MODELS[0]}", "messages": [{{"role": "user", "content": "{QUESTION}"}}]}}'
@@ -85,11 +89,10 @@ def sample(port: int | None, extra: Sequence[str]) -> int:
         model = stack.enter_context(ModelServer(port=usual(MODEL_PORT) or 0, delay=PIECE))
         policy = POLICY if issuer.url == DEFAULT_ISSUER else policy_for(issuer.url, folder)
         port, console = port or usual(GATEWAY_PORT), usual(CONSOLE_PORT)
-        if not any("phi_shadow=" in word for word in extra):  # a policy on trial, beside the one in force
-            extra = [*extra, *settings(phi_shadow=stricter_than(policy, TRIED))]
+        if not list((VAR / "journal").glob("sample-*")):
+            print("phigate: a sample ward asks some questions first, so that there is a journal to look at", flush=True)
+            ward.leave_a_journal(issuer, model, VAR, AUDITOR)
         gateway = stack.enter_context(Gateway(model.url, policy, VAR, port=port, console=console, extra=extra))
-        asked = sum(1 for _ in ward.morning(gateway.url, issuer))
-        print(f"phigate: a sample ward has asked {asked} questions: there is something in the journal", flush=True)
         print(instructions(gateway, issuer), flush=True)
         while gateway.code is None:
             threading.Event().wait(0.2)

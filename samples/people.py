@@ -68,17 +68,3 @@ def policy_for(issuer_url: str, folder: Path) -> Path:
         raise SystemExit(f"phigate: rules/policy.yaml no longer names the sample issuer, {DEFAULT_ISSUER}")
     policy.write_text(text.replace(DEFAULT_ISSUER, issuer_url), encoding="utf-8")
     return policy
-
-
-EASIER: Final = "    purpose: treatment\n    mask: minimum-necessary"
-STRICTER: Final = "    purpose: treatment\n    mask: safe-harbor"
-
-
-def stricter_than(policy: Path, path: Path) -> Path:
-    """Write a copy of a policy, in which clinicians see as little as researchers: something to try."""
-    text = policy.read_text(encoding="utf-8")
-    if EASIER not in text:
-        raise SystemExit(f"phigate: {policy} has no rule for treatment that is masked by minimum-necessary")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text.replace(EASIER, STRICTER), encoding="utf-8")
-    return path

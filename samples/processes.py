@@ -174,6 +174,11 @@ class Gateway(Child):
         return f"http://{HOST}:{self.port}"
 
     @property
+    def checkpoint_key(self) -> Path:
+        """The public key of the journal's checkpoints."""
+        return self.journal.parent / "keys" / "sample.journal.pub"
+
+    @property
     def console_url(self) -> str:
         return f"http://{HOST}:{self.console}"
 

@@ -1,14 +1,25 @@
-"""A ward's morning through the gateway: what leaves a journal worth looking at."""
+"""A ward's morning through a gateway of its own: what leaves a journal worth looking at.
+
+In its policy clinicians see names, and originals are sealed to an auditor; the default policy is on trial beside it.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from model_server import MODELS
+from model_server import MODELS, ModelServer
 from patients import ASHDOWN, OYELARAN
+from people import policy_for
+from phigate.capture import seal
+from processes import Gateway, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,3 +80,28 @@ def morning(gateway_url: str, issuer: SampleIssuer) -> Iterator[tuple[str, int]]
         for bearer in ("", "not.a.bearer"):
             headers = {"authorization": f"Bearer {bearer}"} if bearer else {}
             yield "", client.post(CHAT, json={"model": MODELS[0], "messages": []}, headers=headers).status_code
+
+
+def leave_a_journal(issuer: SampleIssuer, model: ModelServer, folder: Path, auditor: Path) -> list[tuple[str, int]]:
+    """Play the morning through a gateway that writes under `folder`; the auditor's key is made if there is none."""
+    with tempfile.TemporaryDirectory(prefix="phigate-ward-") as own:
+        default = policy_for(issuer.url, Path(own))
+        policy = default.with_name("ward.yaml")
+        policy.write_text(of_the_ward(default.read_text(encoding="utf-8"), auditor), encoding="utf-8")
+        extra = settings(phi_shadow=default)
+        with Gateway(model.url, policy, folder, extra=extra) as gateway:
+            return list(morning(gateway.url, issuer))
+
+
+NAMES_HIDDEN: Final = re.compile(r"(minimum-necessary:\n +PERSON: )surrogate\b")
+MASKED_ONLY: Final = re.compile(r"^( +)bodies: masked\b", re.MULTILINE)
+
+
+def of_the_ward(text: str, auditor: Path) -> str:
+    """Return the default policy's text, but that clinicians see names and originals are sealed."""
+    if not auditor.exists():
+        auditor.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(auditor, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(seal.pem_of(X25519PrivateKey.generate()))
+    public = seal.text_of(seal.private_of(auditor.read_bytes()).public_key())
+    return MASKED_ONLY.sub(rf"\1bodies: sealed\n\1seal_to: {public}", NAMES_HIDDEN.sub(r"\1keep", text))
