@@ -25,7 +25,7 @@ def refused(capsys, *asked):
 
 def test_texts_are_read_with_the_policy(secrets, capsys):
     found = questions.asked_about(["MRN 00123456"], POLICY, secrets, None)
-    assert found.identifiers == {NUMBER: 1}
+    assert found.named == {NUMBER}
     assert capsys.readouterr().err == "asked about: MRN (text 1)\n"
 
 

@@ -58,7 +58,7 @@ def account_of_disclosures(
         start = (datetime.now(UTC) - PERIOD).timestamp()
     account = Account()
     with leaving_quietly(), asked(journal) as index:
-        look.note_or_say(journal, "disclosures", {"identifiers": sorted(found_of.identifiers)}, reason)
+        look.note_or_say(journal, "disclosures", {"identifiers": sorted(found_of.named)}, reason)
         warn_of_keys(index, secrets)
         found = who_saw.seen(index, found_of.identifiers, Wanted(since=start, until=end))
         rows = disclosures.rows(found, account, exempt=not only_accountable, model_server=model_server)

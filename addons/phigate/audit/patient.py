@@ -7,10 +7,11 @@ given, and it is taken as it is. What comes out tells nothing to those who do no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from phigate.masking import Sight, Transformer
 from phigate.masking.identifiers import identifiers
+from phigate.policy.words import ENTITIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from phigate.sources import Sources
 
 
+WORDS: Final = frozenset({"PERSON", "LOCATION", "ORGANIZATION"})
+PLAIN: Final = frozenset({"DATE_TIME", "AGE", "URL", "EMAIL_ADDRESS", "IP_ADDRESS"})
+"""Kinds that show by their form, wherever they stand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Patient:
     """The texts of a question; `identifiers` tells of each keyed identifier in which text (from 1) it stands."""
@@ -27,10 +33,13 @@ class Patient:
     identifiers: dict[str, int]
     silent: tuple[int, ...] = ()
     """The texts in which nothing was found."""
+    named: frozenset[str] = frozenset()
+    """Those that were found in the texts; the others are the same values as other kinds, which a record may hold."""
 
     def kinds(self) -> list[str]:
         """What was found, as people are told: the kind and the number of its text."""
-        return sorted({f"{entity_of(value)} (text {number})" for value, number in self.identifiers.items()})
+        found = {f"{entity_of(value)} (text {self.identifiers[value]})" for value in self.named}
+        return sorted(found)
 
 
 def entity_of(identifier: str) -> str:
@@ -41,16 +50,33 @@ def entity_of(identifier: str) -> str:
 def given(texts: Sequence[str], entity: str, secrets: Secrets) -> Patient:
     """Texts that are identifiers of one kind."""
     found = {value: number for number, text in enumerate(texts, 1) for value in identifiers(entity, text, secrets)}
-    return Patient(found)
+    return Patient(found, named=frozenset(found))
 
 
 def read(texts: Sequence[str], sources: Sources, mask: Mask, secrets: Secrets) -> Patient:
-    """Texts in which identifiers are to be found; `mask` says what counts as one, as it does for the records."""
+    """Texts in which identifiers are to be found; `mask` says what counts as one, as it does for the records.
+
+    A name that stands alone, or a number without its label, may be taken for another kind than in the sentence that was
+    recorded: each value is asked for as every kind that it might be.
+    """
     found = [(number, _seen(text, sources, mask, secrets.every)) for number, text in enumerate(texts, 1)]
-    return Patient(
-        {value: number for number, values in found for value in values},
-        tuple(number for number, values in found if not values),
-    )
+    named = {value: number for number, values in found for value in values}
+    others = {
+        value: number
+        for number, values in found
+        for hit in sources.detectors.find(texts[number - 1])
+        if values
+        for kind in alike(hit.entity)
+        for value in identifiers(kind, texts[number - 1][hit.start : hit.end], secrets)
+    }
+    return Patient(others | named, tuple(number for number, values in found if not values), frozenset(named))
+
+
+def alike(entity: str) -> frozenset[str]:
+    """The kinds that a value of this one may have been taken for in another sentence."""
+    if entity in WORDS:
+        return WORDS
+    return frozenset({entity}) if entity in PLAIN else ENTITIES - WORDS - PLAIN
 
 
 def _seen(text: str, sources: Sources, mask: Mask, keys: Iterable[Secrets]) -> set[str]:

@@ -47,7 +47,7 @@ def who_saw_it(
     """
     patient, (start, end) = asked_about(texts, policy, secrets, entity), span(since, until)
     with leaving_quietly(), asked(journal) as index:
-        look.note_or_say(journal, "who-saw", {"identifiers": sorted(patient.identifiers)}, reason)
+        look.note_or_say(journal, "who-saw", {"identifiers": sorted(patient.named)}, reason)
         warn_of_keys(index, secrets)
         found = who_saw.seen(index, patient.identifiers, Wanted(since=start, until=end))
         if as_json:
