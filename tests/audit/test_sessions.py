@@ -136,3 +136,21 @@ def test_an_answer_whose_request_is_lost_is_nobodys_session(tmp_path: Path) -> N
 
 def test_a_list_in_a_column() -> None:
     assert [sessions.names(each) for each in ('["a","b"]', "[]", None, "7")] == [("a", "b"), (), (), ()]
+
+
+def test_a_session_is_looked_up_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not by its subject, who may have a hundred thousand exchanges in others."""
+    put(tmp_path, "gw-20261123T150405Z-0", ("request", request("1")))
+    with open_index(tmp_path) as index:
+        plain, asked = index.rows, list[tuple[str, Any]]()
+
+        def noted(sql: str, params: Any = ()) -> Any:
+            asked.append((sql, params))
+            return plain(sql, params)
+
+        monkeypatch.setattr(index, "rows", noted)
+        sessions.latest(index)
+        plans = [" ".join(str(row[3]) for row in plain(f"EXPLAIN QUERY PLAN {sql}", given)) for sql, given in asked]
+    assert "SCAN exchange USING INDEX exchange_at" in plans[0]
+    assert len(plans) == 4
+    assert all("exchange USING INDEX exchange_session (session=?)" in plan for plan in plans[1:])

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from phigate.audit.upkeep import Progress
 
 NAME: Final = "index.db"
-VERSION: Final = 2
+VERSION: Final = 3
 APPLICATION: Final = 0x70686967
 """Says in the file's head whose it is; "phig"."""
 MEMORY: Final = 64 * 1024

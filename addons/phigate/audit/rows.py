@@ -43,8 +43,8 @@ CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 """
 LOOKUPS: Final = """
 CREATE INDEX exchange_at ON exchange(at);
-CREATE INDEX exchange_session ON exchange(session);
-CREATE INDEX exchange_subject ON exchange(subject);
+CREATE INDEX exchange_session ON exchange(session, at);
+CREATE INDEX exchange_subject ON exchange(subject, at);
 CREATE INDEX found_entity ON found(entity);
 CREATE INDEX identifier_value ON identifier(value);
 CREATE INDEX identifier_exchange ON identifier(exchange_id);

@@ -27,7 +27,8 @@ OTHERS: Final = "(others)"
 type Key = tuple[str | None, str | None, str | None]
 """Session, issuer, subject."""
 
-_OWN = "exchange.session IS :session_ AND exchange.issuer IS :issuer_ AND exchange.subject IS :subject_"
+_OWN = "exchange.session IS :session_ AND +exchange.issuer IS :issuer_ AND +exchange.subject IS :subject_"
+"""The signs keep SQLite to the lookup by session: a subject has many."""
 
 
 @dataclass(slots=True)
