@@ -41,13 +41,22 @@ def test_a_line_longer_than_a_record_is_no_torn_end(monkeypatch):
     assert "too-long" in reasons(made)
 
 
-def test_the_compressed_copy_must_hold_the_same():
+def test_a_compressed_copy_that_holds_something_else_is_told():
     made = sample()
     (sources,) = evidence(made).sources.values()
-    same = [source._replace(copy=source.lines) for source in sources]
-    assert walk("gw-1", same, made.keys).proof.findings == []
-    other = [same[0]._replace(copy=sources[1].lines), *same[1:]]
-    assert [each.reason for each in walk("gw-1", other, made.keys).proof.findings] == ["copies-differ"]
+
+    def noticed(copy):
+        proof = walk("gw-1", [sources[0]._replace(copy=copy), *sources[1:]], made.keys).proof
+        assert proof.findings == []
+        return {each.reason for each in proof.notices}
+
+    def broken():
+        yield from ()
+        raise Unreadable
+
+    assert noticed(sources[0].lines) == {"torn"}
+    assert noticed(lambda: iter([*sources[0].lines(), b"what nobody was told of"])) == {"torn"}
+    assert noticed(sources[1].lines) == noticed(broken) == {"torn", "copy-differs"}
 
 
 def written(*steps):

@@ -28,7 +28,6 @@ FINDINGS: Final = {
     "missing": "records are missing, and nothing accounts for them",
     "wrong-prune": "records were deleted, and what is said of them is not what the next file starts from",
     "unreadable": "the file cannot be read to its end",
-    "copies-differ": "the file and its compressed copy hold different records",
     "not-a-note": "this is no checkpoint",
     "false-signature": "the checkpoint's signature does not hold under the key that was given",
     "unknown-key": "the checkpoint is signed by another key than those that were given",
@@ -49,6 +48,7 @@ NOTICES: Final = {
     "pruned-unsigned": "records deleted; what accounts for them is signed by no key that was given",
     "quarantined": "a damaged file was taken out by an operator; a signed record says so",
     "quarantined-unsigned": "a damaged file was taken out; what says so is signed by no key that was given",
+    "copy-differs": "a compressed copy beside the file holds something else; the plain file is the one that counts",
     "unchecked": "checkpoints that no given key can check",
 }
 """The reason of a notice, and its sentence."""

@@ -165,7 +165,7 @@ class _File:
             walk.basis = None
         self._end()
         if source.copy and not _same(source.lines(), source.copy(), self.records):
-            walk.find("copies-differ", line=False)
+            self.proof.notices.append(Finding(source.name, None, "copy-differs"))
 
     @property
     def keys(self) -> Sequence[Vkey]:
