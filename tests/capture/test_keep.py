@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,11 +17,16 @@ from hypothesis import strategies as st
 from phigate.capture import keep
 from phigate.capture.keep import Keep
 from phigate.capture.seal import Auditor, Place, opened
+from phigate.journal import commit, read
 from phigate.journal.chain import Unrecordable
-from phigate.journal.writer import JournalDown
+from phigate.journal.writer import JournalDown, open_journal
+from tests.journal.samples import Clock, request, response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from phigate.journal.writer import Journal as RealJournal
 
 PRIVATE = X25519PrivateKey.from_private_bytes(b"a" * 32)
 SEALED = Keep("sealed", Auditor(PRIVATE.public_key()))
@@ -29,6 +38,7 @@ class Journal:
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
         self.waited: list[int] = []
+        self.told: list[str] = []
         self.space = "enough"
 
     def append(self, kind: str, fields: dict[str, Any] | Callable[[str, int], dict[str, Any]]) -> int:
@@ -38,6 +48,12 @@ class Journal:
 
     async def durable(self, receipt: int) -> None:
         self.waited.append(receipt)
+
+    def given_up(self, _receipts: object) -> None:
+        self.told.append("given up")
+
+    def withheld(self, _response: object) -> None:
+        self.told.append("withheld")
 
 
 def fields(body: object, parts: int = 0) -> dict[str, Any]:
@@ -174,3 +190,111 @@ def test_it_says_what_it_wants() -> None:
     assert [(kept.keeps, kept.seals) for kept in (Keep("none"), Keep(), SEALED)] == [
         (False, False), (True, False), (True, True),
     ]  # fmt: skip
+
+
+# -- an answer whose parts are not kept is withheld, and on record as withheld ----------------------------------------
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[RealJournal]:
+    opened = open_journal(tmp_path / "journal", "gw", Clock())
+    yield opened
+    opened.close("test over")
+
+
+LARGE: dict[str, Any] = {"body": ["x" * keep.MOST], "parts": 0, "streamed": False}
+
+
+def responses(journal: RealJournal) -> list[tuple[int, str, object]]:
+    """Those in the file that is written: what stands unacknowledged in one that the disk lost does not count."""
+    entries = [item for item in read.entries(journal.path) if isinstance(item, read.Entry)]
+    records = [entry.record for entry in entries if entry.record["kind"] == "response"]
+    return [(record["status"], record["outcome"], record.get("body")) for record in records]
+
+
+async def until_it_says(journal: RealJournal, wanted: list[tuple[int, str, object]]) -> None:
+    end = time.monotonic() + 5
+    while responses(journal) != wanted and time.monotonic() < end:
+        journal.inspect()
+        await asyncio.sleep(0.005)
+    assert responses(journal) == wanted
+
+
+async def nothing_is_open(journal: RealJournal) -> bool:
+    await journal.durable(journal.append("look", {}))
+    journal.snapshot()
+    return journal._course.kept.open == {}
+
+
+async def asked(journal: RealJournal) -> None:
+    await journal.durable(journal.append("request", request("ex-1")))
+    journal.snapshot()
+    assert list(journal._course.kept.open) == ["ex-1"]
+
+
+async def test_an_answer_whose_parts_the_disk_lost_is_not_told_as_complete(
+    real: RealJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await asked(real)
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "x")
+
+    monkeypatch.setattr(real._course.commit, "_sync", fail)
+    with pytest.raises(JournalDown):
+        await Keep().record(real, "response", response("ex-1") | LARGE, side="model")
+    await until_it_says(real, [(503, "unrecorded", None)])
+    parts = [entry.file for entry in read.records(real.folder) if entry.record["kind"] == "part"]
+    assert real.path.name not in parts, "what was withheld is not told again"
+    assert await nothing_is_open(real)
+
+
+async def test_an_answer_whose_parts_came_too_late_is_told_as_withheld(
+    real: RealJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await asked(real)
+    gate, sync = threading.Event(), real._course.commit._sync
+
+    def stalled(descriptor: int) -> None:
+        gate.wait(5)
+        sync(descriptor)
+
+    monkeypatch.setattr(real._course.commit, "_sync", stalled)
+    monkeypatch.setattr(commit, "STALL", 0.05)
+    with pytest.raises(JournalDown):
+        await Keep().record(real, "response", response("ex-1") | LARGE, side="model")
+    gate.set()
+    await until_it_says(real, [(200, "complete", None), (503, "unrecorded", None)])
+
+
+async def test_a_request_whose_parts_came_too_late_is_told_as_refused(
+    real: RealJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, sync = threading.Event(), real._course.commit._sync
+
+    def stalled(descriptor: int) -> None:
+        gate.wait(5)
+        sync(descriptor)
+
+    monkeypatch.setattr(real._course.commit, "_sync", stalled)
+    monkeypatch.setattr(commit, "STALL", 0.05)
+    with pytest.raises(JournalDown):
+        await Keep().record(real, "request", request("ex-1") | LARGE, side="caller")
+    gate.set()
+    await until_it_says(real, [(503, "unrecorded", None)])
+    assert await nothing_is_open(real)
+
+
+async def test_an_answer_that_no_line_can_hold_is_told_as_withheld(real: RealJournal) -> None:
+    await asked(real)
+    with pytest.raises(Unrecordable):
+        await Keep().record(real, "response", response("ex-1") | {"body": "\ud800", "parts": 0}, side="model")
+    await until_it_says(real, [(503, "unrecorded", None)])
+
+
+async def test_an_answer_with_more_findings_than_a_line_can_hold_still_has_an_end(real: RealJournal) -> None:
+    await asked(real)
+    found = {"body": None, "parts": 0, "identifiers": ["\ud800"]}
+    with pytest.raises(Unrecordable):
+        await Keep().record(real, "response", response("ex-1") | found, side="model")
+    await until_it_says(real, [(503, "unrecorded", None)])

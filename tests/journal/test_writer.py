@@ -565,7 +565,7 @@ def test_little_space_lets_nothing_new_in_and_what_is_under_way_through(
 
 def test_what_is_owed_at_the_end_is_recorded_before_it(folder: Path, opened: writer.Journal) -> None:
     opened.wait(opened.append("request", request("ex-1")))
-    opened._owed.append((None, response("ex-1") | {"outcome": "unrecorded"}))
+    opened.withheld(response("ex-1"))
     opened.close("stopped")
     assert kinds(opened.path)[-2:] == ["response", "closed"]
 

@@ -19,6 +19,8 @@ from phigate.journal.chain import Unrecordable
 from phigate.journal.writer import NEW, JournalDown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from phigate.capture.seal import Auditor
     from phigate.journal.chain import Kind
     from phigate.journal.head import Placed
@@ -56,18 +58,24 @@ class Keep:
     ) -> None:
         """Write a record with its parts, which are numbered from `first`; return once all of them are on the disk.
 
-        Raises JournalDown and Unrecordable.
+        Raises JournalDown and Unrecordable. The journal is told then that the answer was withheld, or the request
+        refused, even if only a part is missing: the record itself may be kept.
         """
-        lines = self._lines(kind, fields, side, original, first)
-        if len(lines) > 1 and kind in NEW and journal.space == "scarce":  # its parts would take what is left
-            raise JournalDown("the disk is nearly full")
         waiting: list[Receipt] = []
-        for at, (each, made) in enumerate(lines, 1):
-            waiting.append(journal.append(each, made))
-            if at % AHEAD == 0 or at == len(lines):
-                for receipt in waiting:  # each: they may stand in different files
-                    await journal.durable(receipt)
-                waiting.clear()
+        try:
+            lines = self._lines(kind, fields, side, original, first)
+            _may(journal, kind, lines)
+            for at, (each, made) in enumerate(lines, 1):
+                waiting.append(journal.append(each, made))
+                if at % AHEAD == 0 or at == len(lines):
+                    for receipt in waiting:  # each: they may stand in different files
+                        await journal.durable(receipt)
+                    waiting.clear()
+        except (JournalDown, Unrecordable):
+            journal.given_up(waiting)
+            if kind == "response":
+                journal.withheld(fields)
+            raise
 
     def queue(
         self, journal: Journal, kind: Kind, fields: Fields, *, side: Side, original: bytes = b"", first: int = 0
@@ -122,6 +130,11 @@ class Keep:
             return fields | {"sealed": auditor.seal(original, place)}
 
         return kind, placed
+
+
+def _may(journal: Journal, kind: Kind, lines: Sequence[object]) -> None:
+    if len(lines) > 1 and kind in NEW and journal.space == "scarce":  # its parts would take what is left
+        raise JournalDown("the disk is nearly full")
 
 
 def _json(body: object) -> str:

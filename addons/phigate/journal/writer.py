@@ -16,7 +16,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,7 +30,7 @@ from phigate.journal.pack import Packer
 from phigate.journal.recover import legacy, rest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -73,7 +72,8 @@ class Journal:
         self._clock, self._lock, self._known = clock, lock, known
         self._order = threading.RLock()
         self._closed = False
-        self._owed: deque[tuple[Receipt | None, Mapping[str, Any]]] = deque()
+        self._owed: dict[str, tuple[Receipt | None, Mapping[str, Any]]] = {}
+        """By exchange: the response that is to be recorded, and the request that it waits for."""
         self._trying: threading.Thread | None = None
         self._down_since: str | None = None
         self._refused = 0
@@ -126,7 +126,7 @@ class Journal:
             except JournalDown:
                 self._refused += 1
                 if kind == "response":
-                    self._owed.append((None, unrecorded(course.made(fields))))
+                    self.withheld(course.made(fields))
                 raise
 
     def _turned(self, closed: Path, end: Snapshot) -> None:
@@ -158,11 +158,24 @@ class Journal:
             self._owe(receipt)
             raise
 
+    def withheld(self, response: Mapping[str, Any]) -> None:
+        """An answer was withheld, since this record of it, or a part of it, is not kept: that is recorded soon."""
+        with self._order:
+            self._owed[str(response.get("exchange"))] = None, unrecorded(response)
+
+    def given_up(self, receipts: Iterable[Receipt]) -> None:
+        """Nobody waits any longer for these, and what they tell of does not happen: that is recorded once it can be."""
+        for receipt in receipts:
+            self._owe(receipt)
+
     def _owe(self, receipt: Receipt) -> None:
+        receipt.awaited = True
         if receipt.kind == "response":
-            self._owed.append((None, unrecorded(receipt.fields)))
+            self.withheld(receipt.fields)
         elif receipt.kind == "request":
-            self._owed.append((receipt, unanswered(str(receipt.fields.get("exchange")))))
+            exchange = str(receipt.fields.get("exchange"))
+            with self._order:
+                self._owed[exchange] = receipt, unanswered(exchange)
 
     def oldest_pending_seconds(self, now_monotonic: float) -> float:
         """Age of the oldest record not yet on the disk, by `time.monotonic`; 0.0 when there is none."""
@@ -209,14 +222,18 @@ class Journal:
         """Record, of exchanges whose answer was withheld since a record was late, that it was."""
         with self._order, suppress(JournalDown):
             self._course.settle()
-            for _ in range(len(self._owed)):
-                asked, fields = self._owed[0]
-                if asked is None or (asked.done and fields["exchange"] in self._course.kept.open):
-                    with suppress(chain.Unrecordable):
-                        self._course.put("response", fields, self._clock())
-                elif not asked.done and asked.commit is self._course.commit:
-                    self._owed.append((asked, fields))
-                self._owed.popleft()
+            for exchange, (asked, fields) in list(self._owed.items()):
+                if asked is not None and not asked.done and asked.commit is self._course.commit:
+                    continue  # it is not known yet whether there is anything to answer
+                if asked is None or exchange in self._course.kept.open:
+                    self._put_owed(exchange, fields)
+                del self._owed[exchange]
+
+    def _put_owed(self, exchange: str, fields: Mapping[str, Any]) -> None:
+        try:
+            self._course.put("response", fields, self._clock())
+        except chain.Unrecordable:  # what was found in it may be more than a line holds: its outcome is not
+            self._course.put("response", unanswered(exchange), self._clock())
 
     def _try_again(self) -> None:
         """Go on in a new file, if the disk can be trusted again; in a thread of its own, at most once a second."""
