@@ -1,8 +1,8 @@
 """What it costs to ask a journal: each question as its command, against reading the files once.
 
 The journal is made (bench/recorded.py), then each command runs in a process of its own, with its start, over a warm
-page cache. The unit is reading every line of every file once, compressed ones too, by the journal's own reader. A
-process's memory is the greatest that the system ever gave it (`ru_maxrss`).
+page cache. The unit is reading every line of every file once, compressed ones too, by the journal's own reader;
+the ratio is of the processor's time. A process's memory is the greatest that the system ever gave it (`ru_maxrss`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bench.recorded import Made
 
 KEY: Final = "5a" * 32
-COLUMNS: Final = ("what", "seconds", "of reading once", "peak MB")
+COLUMNS: Final = ("what", "seconds", "CPU seconds", "ratio", "peak MB")
 ONCE: Final = "reading the files once"
 BUILT: Final = "the first question: the index is made"
 
@@ -50,7 +50,7 @@ started = time.monotonic()
 quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
 process = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=quiet)
 _, status, used = os.wait4(process, 0)
-print(time.monotonic() - started, used.ru_maxrss)
+print(time.monotonic() - started, used.ru_utime + used.ru_stime, used.ru_maxrss)
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 
@@ -67,6 +67,8 @@ class Run:
     """One process from start to end."""
 
     seconds: float
+    cpu: float
+    """Seconds of the processor: what else the machine does counts for less here."""
     peak: int
     """Bytes."""
 
@@ -108,17 +110,19 @@ def once(words: list[str]) -> Run:
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace")[-500:]
         raise NotReady(f"`{' '.join(words[2:])}` ended with {done.returncode}: {said}")
-    seconds, peak = done.stdout.split()
-    return Run(float(seconds), int(peak) * 1024)
+    seconds, cpu, peak = done.stdout.split()
+    return Run(float(seconds), float(cpu), int(peak) * 1024)
 
 
 def median(words: list[str], rounds: int) -> Run:
     runs = [once(words) for _ in range(rounds)]
-    return Run(statistics.median(run.seconds for run in runs), max(run.peak for run in runs))
+    seconds, cpu = (statistics.median(getattr(run, name) for run in runs) for name in ("seconds", "cpu"))
+    return Run(seconds, cpu, max(run.peak for run in runs))
 
 
 def row(what: str, run: Run, unit: Run) -> list[str]:
-    return [what, f"{run.seconds:.2f}", f"{run.seconds / unit.seconds:.2f}", f"{run.peak / 1e6:.0f}"]
+    ratio = f"{run.cpu / unit.cpu:.2f}"
+    return [what, f"{run.seconds:.2f}", f"{run.cpu:.2f}", ratio, f"{run.peak / 1e6:.0f}"]
 
 
 def run(plan: Plan) -> None:

@@ -66,6 +66,7 @@ def test_its_questions_are_answered(folder, made):
 def test_a_process_is_measured():
     run = journal.once([sys.executable, "-c", "import time; x = bytearray(50_000_000); time.sleep(0.05)"])
     assert 0.05 <= run.seconds < 60
+    assert 0 < run.cpu < run.seconds
     assert 50e6 < run.peak < 500e6
     small = journal.median([sys.executable, "-S", "-c", "print()"], 2)
     assert small.peak < run.peak
@@ -77,5 +78,7 @@ def test_a_command_that_fails_is_no_figure():
 
 
 def test_a_row_tells_the_ratio():
-    unit = journal.Run(2.0, 20_000_000)
-    assert journal.row("a", journal.Run(3.0, 150_000_000), unit) == ["a", "3.00", "1.50", "150"]
+    unit = journal.Run(9.0, 2.0, 20_000_000)
+    asked = journal.row("a", journal.Run(4.0, 3.0, 150_000_000), unit)
+    assert asked == ["a", "4.00", "3.00", "1.50", "150"]
+    assert len(asked) == len(journal.COLUMNS)
