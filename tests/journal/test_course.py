@@ -43,7 +43,7 @@ class Commit:
     def give_up(self, reason: str) -> None:
         self.fault = reason
 
-    def turn_to(self, _make: Callable[[], int], done: Callable[[], None]) -> None:
+    def turn_to(self, _make: Callable[[], int], done: Callable[[], None], _path: Path) -> None:
         self.files.append([])
         self.turned.append(done)
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,3 +119,59 @@ def test_limits_that_make_no_sense_are_named(given: tuple[str, str, str], said: 
 def test_what_is_free_is_what_this_user_may_still_write(tmp_path: Path) -> None:
     found = os.statvfs(tmp_path)
     assert 0 < disk.free(tmp_path) <= found.f_blocks * found.f_frsize
+
+
+def test_a_file_has_one_who_writes_compresses_or_deletes_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    descriptor = disk.create(path)
+    with pytest.raises(BlockingIOError), disk.held(path):
+        pass
+    os.close(descriptor)
+    with disk.held(path), pytest.raises(BlockingIOError), disk.held(path):
+        pass
+    with pytest.raises(FileNotFoundError), disk.held(tmp_path / "b.jsonl"):
+        pass
+
+
+def test_who_waited_for_a_file_that_was_deleted_meanwhile_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.touch()
+    said: list[type[BaseException]] = []
+
+    def wait() -> None:
+        try:
+            with disk.held(path, wait=True):
+                said.append(AssertionError)
+        except OSError as fault:
+            said.append(type(fault))
+
+    waiting = threading.Thread(target=wait)
+    with disk.held(path):
+        waiting.start()
+        time.sleep(0.05)
+        path.unlink()
+        path.touch()
+    waiting.join(5)
+    assert said == [FileNotFoundError]
+
+
+def test_what_was_left_on_its_way_is_synced_unless_somebody_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    (tmp_path / "a").touch()
+    disk.settle(tmp_path, ["a", "compressed"], 0)
+    assert synced == [(tmp_path / "a").stat().st_ino]
+    with disk.held(tmp_path / "a"), pytest.raises(JournalFault, match="another process"):
+        disk.settle(tmp_path, ["a"], 0.05)
+
+
+def test_a_file_that_cannot_be_made_whole_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_folder: Path) -> None:
+        raise OSError(5, "x")
+
+    monkeypatch.setattr(disk, "sync_folder", fail)
+    with pytest.raises(OSError, match="x"):
+        disk.create(tmp_path / "a.jsonl")
+    assert list(tmp_path.iterdir()) == []

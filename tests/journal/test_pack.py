@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from phigate.journal import pack, read, zst
+from phigate.journal import disk, pack, read, zst
 from tests.journal.samples import small_journal
 
 if TYPE_CHECKING:
@@ -116,13 +116,40 @@ def test_what_an_earlier_run_left_is_compressed_and_what_is_written_is_not(plain
     current.touch()
     stranger.touch()
     packer = pack.Packer()
-    packer.add_left(plain.parent, "gw", current.name)
+    packer.add_left(plain.parent, "gw", 4)
     packer.add(plain.with_name("gone.jsonl"))
     assert waited(lambda: not plain.exists())
     assert packer.stop(10)
     names = {path.name for path in plain.parent.iterdir()}
     assert names == {NAME + ".zst", current.name, stranger.name}
     assert packer.failed is None
+
+
+def test_a_file_that_is_being_written_is_not_compressed(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    descriptor = disk.create(path)
+    os.write(descriptor, WHOLE)
+    with pytest.raises(BlockingIOError):
+        pack.pack(path)
+    assert [each.name for each in tmp_path.iterdir()] == [NAME]
+    os.close(descriptor)
+    pack.pack(path)
+    assert whole(tmp_path) == WHOLE
+
+
+def test_a_file_is_compressed_by_one_at_a_time(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual, others = pack._digest, []
+
+    def meanwhile(part: Path) -> bytes:
+        with pytest.raises(BlockingIOError):
+            pack.pack(plain)
+        others.append(part)
+        return usual(part)
+
+    monkeypatch.setattr(pack, "_digest", meanwhile)
+    pack.pack(plain)
+    assert len(others) == 1
+    assert whole(plain.parent) == WHOLE
 
 
 def test_what_cannot_be_compressed_is_said_and_stays(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:

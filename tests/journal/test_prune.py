@@ -1,11 +1,13 @@
 """Which files may go, and what is recorded of them."""
 
 import hashlib
+import threading
+import time
 from datetime import timedelta
 
 import pytest
 
-from phigate.journal import prune
+from phigate.journal import disk, prune
 from phigate.journal.holds import Hold
 from tests.journal.proving import START, Made, Writer, sample
 
@@ -40,6 +42,28 @@ def test_a_gap_goes_on_where_files_are_gone_already(folder):
 def test_a_file_that_stays_begins_another_gap(folder):
     hold = Hold("h", "r", None, (START + timedelta(seconds=2)).isoformat(), START.isoformat())
     assert found(folder, holds=[hold]) == [(0, 4, 0, "legal hold h"), (5, 8, 5, None)]
+
+
+def test_what_is_being_compressed_is_deleted_when_that_is_over(folder):
+    plain = folder / sample().journals[0]
+    copy = plain.with_name(plain.name + ".zst")
+    (one, _), gone, compressing = prune.candidates(folder, LATER, ()), [], threading.Event()
+
+    def compress():
+        with disk.held(plain):
+            compressing.set()
+            time.sleep(0.1)
+            copy.touch()
+            plain.unlink()
+
+    packer = threading.Thread(target=compress)
+    packer.start()
+    assert compressing.wait(5)
+    prune.delete(folder, [one], gone.append)
+    packer.join(5)
+    assert not plain.exists()
+    assert not copy.exists()
+    assert gone == [plain.name]
 
 
 def test_a_file_that_tells_of_deletions_stays(tmp_path):

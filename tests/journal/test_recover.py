@@ -8,7 +8,7 @@ from phigate.journal import chain, life, pack, read, recover
 from phigate.journal.head import Head
 from phigate.journal.recover import JournalFault
 from phigate.journal.tree import Range
-from tests.journal.samples import chained, request, response
+from tests.journal.samples import chained, put, request, response
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -193,3 +193,15 @@ def test_what_was_never_acknowledged_is_counted(tmp_path: Path) -> None:
 def test_nothing_is_counted_of_what_is_not_there(tmp_path: Path) -> None:
     assert recover.rest_of(tmp_path, Head()) == life.Rest()
     assert recover.rest_of(tmp_path, Head(1, "ab" * 32, "gone.jsonl", 5, Range([bytes(32)], 1))) == life.Rest()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [{"follows": "x"}, {"follows": {"file": 5, "hash": chain.ZEROS}}, {"open": {"ex-1": 5}}, {"open": {"ex-1": [[]]}}],
+    ids=str,
+)
+def test_a_head_of_other_shapes_is_damage(tmp_path: Path, head: Any) -> None:
+    name = "gw-20261123T150405Z-0"
+    put(tmp_path, name, ("opened", {"file": f"{name}.jsonl", "follows": None, "tree": [], "open": {}} | head))
+    with pytest.raises(JournalFault, match=":1: wrong-start;"):
+        recover.legacy(read.files(tmp_path, "gw"))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -508,6 +509,124 @@ async def test_a_file_that_was_taken_away_is_a_fault_like_others(folder: Path, o
     head = entries_of(opened.path)[0].record
     assert (head["follows"]["file"], head["seq"]) == (gone.name, 2)
     assert head["open"] == {"ex-1": gone.name}
+
+
+def test_a_file_that_was_moved_is_a_fault_like_others(folder: Path, opened: writer.Journal) -> None:
+    opened.wait(opened.append("request", request("ex-1")))
+    moved = folder.rename(folder.with_name("moved"))
+    opened.inspect()
+    assert opened.fault == "the journal's file is gone (ENOENT)"
+    moved.rename(folder)
+    other = opened.path.rename(opened.path.with_suffix(".elsewhere"))
+    opened.path.touch()
+    again(opened)
+    opened.path.unlink(missing_ok=True)
+    opened.inspect()
+    assert opened.fault == "the journal's file was removed or cut"
+    assert other.exists()
+
+
+def test_a_file_that_was_replaced_is_a_fault_like_others(opened: writer.Journal) -> None:
+    opened.inspect()
+    assert opened.healthy
+    copy = opened.path.with_suffix(".copy")
+    shutil.copy(opened.path, copy)
+    opened.path.rename(opened.path.with_suffix(".elsewhere"))
+    copy.rename(opened.path)
+    opened.inspect()
+    assert opened.fault == "the journal's file is another one"
+
+
+def test_another_process_writes_no_second_chain_even_without_the_lock(
+    folder: Path, opened: writer.Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "gw.lock").unlink()
+    monkeypatch.setattr(writer, "PATIENCE", 0.05)
+    with pytest.raises(JournalFault, match="another process writes this file"):
+        open_journal(folder, "gw", Clock())
+    assert [file.path for file in read.files(folder)] == [opened.path]
+
+
+def test_what_an_earlier_process_left_unsynced_is_synced_before_anything_follows_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_journal(folder, "gw", Clock()).close("stopped")
+    (old,) = (file.path for file in read.files(folder))
+    monkeypatch.setattr(writer.Packer, "add_left", lambda *_: None)
+    events: list[str] = []
+    sync, create = os.fsync, disk.create
+
+    def synced(descriptor: int) -> None:
+        if os.path.samestat(os.fstat(descriptor), old.stat()):
+            events.append("synced")
+        sync(descriptor)
+
+    def created(path: Path) -> int:
+        events.append("created")
+        return create(path)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(disk, "create", created)
+    open_journal(folder, "gw", Clock(NOW + timedelta(hours=1))).close("stopped")
+    assert events == ["synced", "created"]
+
+
+async def test_a_new_file_that_failed_and_could_not_be_removed_is_told(
+    folder: Path, opened: writer.Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(opened, monkeypatch)
+    with pytest.raises(JournalDown):
+        await opened.durable(opened.append("look", {}))
+    defaults: Any = GroupCommit.__init__.__kwdefaults__
+    failed: list[int] = []
+
+    def fail(descriptor: int) -> None:
+        failed.append(descriptor)
+        raise OSError(errno.EIO, "x")
+
+    with monkeypatch.context() as patch:
+        patch.setitem(defaults, "sync", fail)
+        patch.setattr(disk, "remove", lambda _folder, names: sorted(names))
+        opened.inspect()
+        assert until(lambda: bool(failed) and not still_trying(opened))
+        (spoiled,) = (file.name for file in read.files(folder) if file.path != opened.path)
+        opened.inspect()
+        assert until(lambda: len(failed) == 2 and not still_trying(opened))
+        patch.setitem(defaults, "sync", os.fdatasync)
+        again(opened)
+    opened.wait(opened.append("look", {}))
+    told = entries_of(opened.path)[1].record["files"]
+    assert len(told) == 2
+    assert told[0] == {"file": spoiled, "torn": 0, "unacknowledged": True}
+
+
+async def test_what_filled_the_queue_when_the_disk_failed_is_told_all_the_same(
+    folder: Path, opened: writer.Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(opened, monkeypatch)
+    opened._course.commit._limit = 3000
+    with suppress(JournalDown):
+        for number in range(1000):
+            opened.append("part", {"exchange": "stream", "part": number, "body": "said already"})
+    await asyncio.sleep(0.05)
+    assert opened.fault is not None
+    defaults: Any = GroupCommit.__init__.__kwdefaults__
+    monkeypatch.setitem(defaults, "limit", 3000)
+    again(opened)
+    assert until(lambda: opened.oldest_pending_seconds(time.monotonic()) == 0)
+    assert len([entry for entry in entries_of(opened.path) if entry.record["kind"] == "part"]) > 8
+
+
+def test_a_disk_that_never_answers_does_not_keep_the_gateway_from_ending(
+    opened: writer.Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, signed = threading.Event(), list[object]()
+    monkeypatch.setattr(opened._course.commit, "_sync", lambda _descriptor: gate.wait(10))
+    monkeypatch.setattr(writer, "PATIENCE", 0.05)
+    opened.sign = signed.append
+    opened.close("stopped")
+    assert signed == []
+    gate.set()
 
 
 async def test_a_stalled_disk_refuses_what_waits_too_long_and_says_so_when_it_is_back(

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 QUEUE_LIMIT = 64 * 1024 * 1024
 """Bytes that may wait for the disk before lines are refused."""
@@ -52,6 +53,7 @@ class _Turn:
     """Makes it, and sees that its name is on the disk; gives its descriptor."""
     done: Callable[[], None]
     """Called once it is made and the old one is closed."""
+    path: Path | None
 
 
 class GroupCommit:
@@ -60,13 +62,15 @@ class GroupCommit:
     def __init__(
         self,
         descriptor: int,
+        path: Path | None = None,
         *,
         limit: int = QUEUE_LIMIT,
         crowd: Callable[[], int] = int,
         write: Callable[[int, bytes], int] = os.write,
         sync: Callable[[int], None] = os.fdatasync,
     ) -> None:
-        self.descriptor = descriptor
+        self.descriptor, self._path = descriptor, path
+        """The file, and where it should be found."""
         self.fault: str | None = None
         self._limit, self._write, self._sync = limit, write, sync
         self._queue: SimpleQueue[list[bytes] | _Turn | threading.Event | None] = SimpleQueue()
@@ -108,9 +112,9 @@ class GroupCommit:
         self._plan()
         return self._given
 
-    def turn_to(self, make: Callable[[], int], done: Callable[[], None]) -> None:
-        """Write the lines that are put from now on to the file that `make` gives; `done` when it is made."""
-        self._hand_over(_Turn(make, done))
+    def turn_to(self, make: Callable[[], int], done: Callable[[], None], path: Path | None = None) -> None:
+        """Write the lines that are put from now on to the file at `path` that `make` gives; `done` when it is made."""
+        self._hand_over(_Turn(make, done, path))
 
     def oldest_pending_seconds(self, now: float) -> float:
         """How long the oldest line that is not yet kept has waited; 0.0 when every line is kept."""
@@ -206,13 +210,15 @@ class GroupCommit:
             self._pending.popleft()
 
     def inspect(self) -> None:
-        """Notice a file that was removed or cut behind our back: what is written to it nobody will find."""
+        """Notice a file that was removed, moved or cut behind our back: what is written to it nobody will find."""
         if self.fault is not None or not self._file.acquire(blocking=False):
             return
         try:
             stat = os.fstat(self.descriptor)
             if stat.st_nlink == 0 or stat.st_size < self._file_bytes:
                 self.fault = "the journal's file was removed or cut"
+            elif self._path is not None and not os.path.samestat(stat, self._path.lstat()):
+                self.fault = "the journal's file is another one"
         except OSError as fault:
             self.fault = f"the journal's file is gone ({_named(fault)})"
         finally:
@@ -277,7 +283,7 @@ class GroupCommit:
             try:
                 descriptor, self.descriptor = self.descriptor, -1
                 os.close(descriptor)
-                self.descriptor, self._file_bytes = turn.make(), 0
+                self.descriptor, self._path, self._file_bytes = turn.make(), turn.path, 0
             except OSError as fault:
                 self.fault = f"the journal's next file cannot be made ({_named(fault)})"
                 return

@@ -44,6 +44,12 @@ class Course:
         self.commit.room_for(line)
         return self._queue(kind, line, made, fields)
 
+    def again(self, receipt: Receipt, now: datetime) -> None:
+        """Queue the record of a receipt that was lost; for these there is always room, since there was before."""
+        made = self.made(receipt.remake)
+        line = self._line(receipt.kind, made, now, self._seq, self._prev)
+        self._queue(receipt.kind, line, made, receipt.remake)
+
     def made(self, fields: Fields) -> Mapping[str, Any]:
         """A record's fields, were it the next one."""
         return fields(self.path.name, self._seq) if callable(fields) else fields
@@ -79,7 +85,7 @@ class Course:
         with self._all_or_down():
             self._queue("closed", closing, shut, shut)
             self.path, self._size, self._day = path, 0, _day(now)
-            self.commit.turn_to(lambda: disk.create(path), lambda: closed(old, end))
+            self.commit.turn_to(lambda: disk.create(path), lambda: closed(old, end), path)
             self._queue("opened", opening, head, head)
 
     def _line(self, kind: chain.Kind, fields: Mapping[str, Any], now: datetime, seq: int, prev: str) -> bytes:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
-from contextlib import suppress
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -85,14 +87,54 @@ def name(instance: str, now: datetime, seq: int) -> str:
 
 
 def create(path: Path) -> int:
-    """A new file that its owner alone may read, its name already on the disk; raises OSError."""
+    """A new file that its owner alone may read, its name already on the disk; raises OSError.
+
+    It is locked as long as it is open: nobody else writes behind it, compresses it or deletes it.
+    """
     descriptor = os.open(path, _NEW, 0o600)
     try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         sync_folder(path.parent)
     except BaseException:
         os.close(descriptor)
+        with suppress(OSError):
+            path.unlink()
         raise
     return descriptor
+
+
+@contextmanager
+def held(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Keep a file of the journal from being written, compressed or deleted by anybody else; raises OSError.
+
+    BlockingIOError where somebody has it already, unless that may be waited for; FileNotFoundError where it is gone.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        if not os.path.samestat(os.fstat(descriptor), path.lstat()):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def settle(folder: Path, names: Iterable[str], patience: float) -> None:
+    """Put on the disk what an earlier process left on its way there: what follows it must not outlive it.
+
+    Raises OSError, and JournalFault where another process has one of these files for longer than `patience` seconds.
+    """
+    end = time.monotonic() + patience
+    for name_ in names:
+        while True:
+            try:
+                with suppress(FileNotFoundError), held(folder / name_):  # else it is compressed, or in quarantine
+                    _sync(folder / name_, os.O_RDONLY)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise JournalFault(f"{folder / name_}: another process writes this file; stop it") from None
+                time.sleep(0.02)
 
 
 def free_path(folder: Path, instance: str, now: datetime, seq: int) -> Path:
@@ -148,7 +190,11 @@ def space(left: int, limits: Limits) -> Space:
 
 def sync_folder(folder: Path) -> None:
     """Put the folder's names on the disk; raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from zstandard import ZstdError
 
 from phigate.journal import read, zst
-from phigate.journal.disk import sync_folder
+from phigate.journal.disk import held, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +39,14 @@ class CopyDiffers(Exception):  # noqa: N818 - what happened
 def pack(path: Path) -> Path:
     """Compress one closed file, and remove it once its copy holds; its path afterwards.
 
-    Raises OSError or CopyDiffers; then it is still there.
+    Raises OSError or CopyDiffers; then it is still there, or was gone before. BlockingIOError says that somebody else
+    has it: who writes it, compresses it too, or deletes it.
     """
+    with held(path):
+        return _packed(path)
+
+
+def _packed(path: Path) -> Path:
     copy = path.with_name(path.name + zst.SUFFIX)
     part = copy.with_name(copy.name + PART)
     part.unlink(missing_ok=True)
@@ -107,10 +113,10 @@ class Packer:
         """Compress this file in its turn; it is written no more."""
         self._queue.put(path)
 
-    def add_left(self, folder: Path, instance: str, but: str) -> None:
-        """Add what earlier runs left plain; `but` names the file that is being written."""
+    def add_left(self, folder: Path, instance: str, before: int) -> None:
+        """Add what earlier runs left plain; from the record of number `before` on it is not over yet."""
         for file in read.files(folder, instance):
-            if file.path.suffix != zst.SUFFIX and file.name != but:
+            if file.path.suffix != zst.SUFFIX and file.seq < before:
                 self.add(file.path)
 
     def stop(self, timeout: float) -> bool:
@@ -126,7 +132,7 @@ class Packer:
         while (path := self._queue.get()) is not None and not self._leaving.is_set():
             try:
                 pack(path)
-            except FileNotFoundError:  # an operator's doing, or an earlier turn's
+            except (FileNotFoundError, BlockingIOError):  # an operator's doing, or an earlier turn's
                 continue
             except (OSError, CopyDiffers, ZstdError) as fault:
                 self.failed = type(fault).__name__

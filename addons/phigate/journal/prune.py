@@ -16,7 +16,7 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from phigate.journal import chain, read
-from phigate.journal.disk import sync_folder
+from phigate.journal.disk import held, sync_folder
 from phigate.journal.tree import parse_range
 
 if TYPE_CHECKING:
@@ -124,9 +124,11 @@ def prune_record(candidate: Candidate, reason: str | None, by: dict[str, Any]) -
 def delete(folder: Path, every: Sequence[Candidate], gone: Callable[[str], None]) -> None:
     """Delete files that are on record as deleted, the oldest first; raises OSError."""
     for candidate in every:
-        for form in read.forms(candidate.file.path):
-            with suppress(FileNotFoundError):
-                form.unlink()
+        plain, packed = read.forms(candidate.file.path)
+        with suppress(FileNotFoundError), held(plain, wait=True):  # who compresses it would put its copy there
+            plain.unlink()
+        with suppress(FileNotFoundError):
+            packed.unlink()
         with suppress(FileNotFoundError):
             (folder / f"{candidate.file.name.removesuffix('.jsonl')}.checkpoints").unlink()
         sync_folder(folder)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from phigate.journal import chain, read, zst
 from phigate.journal.disk import JournalFault
@@ -80,11 +80,18 @@ def _head_of(file: JournalFile, first: Entry | read.Flaw) -> Head | None:
         raise _fault(file, 1, "wrong-name")
     if "tree" not in record:  # an earlier version's
         return None
-    follows = record.get("follows") or {}
-    tree, open_ = parse_range(record["tree"], file.seq), record.get("open")
-    if tree is None or not isinstance(open_, dict) or record["prev"] != follows.get("hash", chain.ZEROS):
+    follows, open_ = record.get("follows") or {}, record.get("open")
+    tree = parse_range(record["tree"], file.seq)
+    if tree is None or not _texts(open_) or not isinstance(follows, dict):
         raise _fault(file, 1, "wrong-start")
-    return Head(file.seq, record["prev"], follows.get("file"), 0, tree, open_)
+    before = follows.get("file")
+    if record["prev"] != follows.get("hash", chain.ZEROS) or not isinstance(before, str | None):
+        raise _fault(file, 1, "wrong-start")
+    return Head(file.seq, record["prev"], before, 0, tree, open_)
+
+
+def _texts(open_: Any) -> TypeGuard[dict[str, str]]:
+    return isinstance(open_, dict) and all(isinstance(file, str) for file in open_.values())
 
 
 def _read(left: Legacy, file: JournalFile, *, lenient: bool) -> None:

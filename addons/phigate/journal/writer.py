@@ -75,6 +75,8 @@ class Journal:
         self._owed: dict[str, tuple[Receipt | None, Mapping[str, Any]]] = {}
         """By exchange: the response that is to be recorded, and the request that it waits for."""
         self._trying: threading.Thread | None = None
+        self._spoiled: set[str] = set()
+        """Files of which no record counts, and that could not be removed."""
         self._down_since: str | None = None
         self._refused = 0
         self._course = self._begun(head)
@@ -252,20 +254,22 @@ class Journal:
             old.settle()
         gone, fault = list(old.pending), old.commit.fault  # what is down takes no more
         rest = rest_of(self.folder, old.kept)
-        left = disk.remove(self.folder, {each.file for each in gone} - {old.kept.file})
+        self._spoiled = set(disk.remove(self.folder, (self._spoiled | {each.file for each in gone}) - {old.kept.file}))
         new = self._begun(old.kept)
         try:
             first = new.begin(rest, self._clock(), started=False)
             new.commit.wait(first.place, PATIENCE)
             with self._order:
-                self._enter(new, life.resumed_record(fault or "", self._since(), lost(gone), self._refused, left), gone)
+                told = fault or "", self._since(), lost(gone), self._refused, sorted(self._spoiled)
+                self._enter(new, life.resumed_record(*told), gone)
         except BaseException:
             if new.commit.stop(PATIENCE):
                 new.commit.close()
-            disk.remove(self.folder, {new.path.name})
+            self._spoiled |= set(disk.remove(self.folder, {new.path.name}))
             raise
+        self._spoiled.clear()
         old.commit.close()
-        self.packer.add_left(self.folder, self.instance, new.path.name)
+        self.packer.add_left(self.folder, self.instance, old.kept.seq)
         logger.warning("the journal goes on in a new file")
 
     def _enter(self, new: Course, resumed: life.Fields, gone: list[Receipt]) -> None:
@@ -274,7 +278,7 @@ class Journal:
         now = self._clock()
         new.put("recovered", resumed, now)
         for receipt in told_already(gone):
-            new.put(receipt.kind, receipt.remake, now)
+            new.again(receipt, now)
         new.commit.crowd = self._course.commit.crowd
         self._course, self._down_since, self._refused = new, None, 0
 
@@ -285,7 +289,7 @@ class Journal:
         """A new file behind `head`, and what writes to it; raises OSError."""
         now = self._clock()
         path = disk.free_path(self.folder, self.instance, now, head.seq)
-        commit = GroupCommit(disk.create(path))
+        commit = GroupCommit(disk.create(path), path)
         return Course(commit, path, instance=self.instance, head=head.copy(), known=self._known, now=now)
 
     # -- start and end ------------------------------------------------------------------------------------------------
@@ -314,20 +318,23 @@ class Journal:
             if self._course.commit.fault is None:
                 self._pay()
             self.append("closed", life.closed_record(reason))
-        self._end()
-        self.sign(self.snapshot())
+        if self._end():
+            self.sign(self.snapshot())
 
     def give_up(self) -> None:
         """End without a word: the start failed."""
         self._end()
 
-    def _end(self) -> None:
+    def _end(self) -> bool:
+        """Whether the disk let go: else whatever asks it for something more would wait as well."""
         with self._order:
             self._closed = True
         self.packer.stop(1.0)
-        if self._course.commit.stop(PATIENCE) and not (self._trying and self._trying.is_alive()):
-            self._course.commit.close()
-            os.close(self._lock)
+        if not self._course.commit.stop(PATIENCE) or (self._trying and self._trying.is_alive()):
+            return False
+        self._course.commit.close()
+        os.close(self._lock)
+        return True
 
 
 def open_journal(
@@ -352,7 +359,7 @@ def open_journal(
         return _opened(folder, instance, clock=clock, limits=limits or Limits(), known=known)
     except OSError as fault:
         raise JournalFault(f"{folder}: {fault.strerror or fault}") from None
-    except JournalDown as fault:
+    except (JournalDown, chain.Unrecordable) as fault:
         raise JournalFault(f"{folder}: {fault}") from None
 
 
@@ -363,6 +370,7 @@ def _opened(
     try:
         all_there(folder, instance)
         left = legacy(read.files(folder, instance), quarantine.files(folder, instance))
+        disk.settle(folder, left.torn, PATIENCE)
         journal = Journal(folder, instance, left.head, clock=clock, limits=limits, known=known, lock=lock)
     except BaseException:
         os.close(lock)
@@ -372,5 +380,5 @@ def _opened(
     except BaseException:
         journal.give_up()
         raise
-    journal.packer.add_left(folder, instance, journal.path.name)
+    journal.packer.add_left(folder, instance, left.head.seq)
     return journal
