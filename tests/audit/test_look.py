@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from phigate.audit import look
+from phigate.audit.verify_command import proven
 from phigate.journal import chain, read
 from phigate.journal.tree import Range, parse_range
 
@@ -143,6 +144,33 @@ def test_what_the_disk_cut_short_is_taken_back(folder: Path, monkeypatch: pytest
     look.record(folder, "show", {"at": 3})
     assert [each["about"] for each in looks(folder)] == [{"at": 1}, {"at": 3}]
     assert held(folder) == [True]
+
+
+def test_a_first_look_that_the_disk_cut_short_leaves_no_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda where, data: write(where, data[:20]))
+    with pytest.raises(look.Unrecorded, match="no space"):
+        look.record(folder, "show", {"at": 1})
+    monkeypatch.undo()
+    assert read.files(folder) == []
+
+
+@pytest.mark.parametrize("left", [b"", b'{"v":1,'], ids=["empty", "torn"])
+def test_a_crash_before_a_files_first_line_was_whole_starts_no_second_chain(
+    folder: Path, left: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look.record(folder, "show", {"at": 1})
+    later(monkeypatch, days=1)
+    look.record(folder, "show", {"at": 2})
+    look.record(folder, "show", {"at": 3})
+    (_, second) = read.files(folder)
+    second.path.write_bytes(left)
+    look.record(folder, "show", {"at": 4})
+    look.record(folder, "show", {"at": 5})
+    assert [each["about"]["at"] for each in looks(folder)] == [1, 4, 5]
+    assert len(read.files(folder)) == 3
+    (proof,) = proven(folder, [])
+    assert proof.findings == []
 
 
 @pytest.mark.parametrize("about", [{"value": object()}, {"value": "x" * look.LONGEST}])

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from phigate import __version__
 from phigate.journal import chain, read
+from phigate.journal.disk import free_path
 from phigate.journal.head import Snapshot
 from phigate.journal.tree import Range, parse_range
 from phigate.terminal import err, say
@@ -32,6 +33,8 @@ from phigate.terminal import err, say
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from phigate.journal.read import JournalFile
 
 PATIENCE: Final = 10.0
 """Seconds that a command waits for others that write a look."""
@@ -130,11 +133,9 @@ class _Stand:
     tree: Range | None = field(default_factory=Range)
 
 
-def _stand(path: Path | None) -> _Stand:
-    """Read the newest file; raises Unrecorded on damage that is no torn end."""
+def _stand(path: Path) -> _Stand:
+    """Read one file; raises Unrecorded on damage that is no torn end."""
     stand = _Stand()
-    if path is None:
-        return stand
     for item in read.entries(path):
         if isinstance(item, read.Entry):
             if item.line == 1:
@@ -152,14 +153,14 @@ def _stand(path: Path | None) -> _Stand:
 
 def _write(folder: Path, name: str, kind: chain.Kind, fields: Mapping[str, Any], now: datetime) -> Snapshot | None:
     files = read.files(folder, name)
-    newest = files[-1] if files else None
-    stand = _stand(newest.path if newest else None)
+    stands = (stand for file in reversed(files) if (stand := _stand(file.path)).file is not None)
+    stand = next(stands, _Stand())  # of a file without a whole line nothing ever counted
     lines = b""
-    if newest and newest.start[:8] == f"{now:%Y%m%d}" and newest.path.suffix == ".jsonl" and not stand.torn:
-        start = newest.name
-        descriptor = os.open(newest.path, _GO_ON)
+    if files and _goes_on(files[-1], stand, now):
+        start = files[-1].name
+        descriptor = os.open(files[-1].path, _GO_ON)
     else:
-        start = f"{name}-{now:%Y%m%dT%H%M%SZ}-{stand.seq + 1}.jsonl"
+        start = free_path(folder, name, now, stand.seq + 1).name
         lines += _line(stand, name, "opened", _opened(start, stand), now)
         descriptor = os.open(folder / start, _NEW, 0o600)
     try:
@@ -167,9 +168,19 @@ def _write(folder: Path, name: str, kind: chain.Kind, fields: Mapping[str, Any],
         _append(descriptor, lines + _line(stand, name, kind, fields, now))
         if lines:
             _sync(folder)
+    except OSError:
+        if lines:
+            (folder / start).unlink()
+        raise
     finally:
         os.close(descriptor)
     return Snapshot(stand.seq + 1, stand.last, start, stand.tree) if stand.tree is not None else None
+
+
+def _goes_on(newest: JournalFile, stand: _Stand, now: datetime) -> bool:
+    """Whether today's looks stand in this file, and more can follow them."""
+    today = newest.name == stand.file and newest.start[:8] == f"{now:%Y%m%d}"
+    return today and newest.path.suffix == ".jsonl" and not stand.torn
 
 
 def _opened(file: str, stand: _Stand) -> dict[str, Any]:
