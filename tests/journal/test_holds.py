@@ -1,9 +1,12 @@
 """Legal holds: what they touch, and a file of them that is none."""
 
+import threading
+import time
+
 import pytest
 
 from phigate.journal.disk import JournalFault
-from phigate.journal.holds import FILE, Hold, read_holds, write_holds
+from phigate.journal.holds import FILE, Hold, held_still, read_holds, write_holds
 
 DAYS = [f"2026-11-{day:02}T00:00:00.000000Z" for day in range(1, 10)]
 
@@ -46,3 +49,20 @@ def test_a_file_that_cannot_be_read(tmp_path):
     (tmp_path / FILE).mkdir()
     with pytest.raises(JournalFault, match="is a directory"):
         read_holds(tmp_path)
+
+
+def test_who_changes_them_waits_for_who_does(tmp_path):
+    write_holds(tmp_path, [])
+
+    def add(name):
+        with held_still(tmp_path):
+            held = read_holds(tmp_path)
+            time.sleep(0.01)
+            write_holds(tmp_path, [*held, Hold(name, "r", None, None, DAYS[0])])
+
+    several = [threading.Thread(target=add, args=(name,)) for name in "abcd"]
+    for each in several:
+        each.start()
+    for each in several:
+        each.join(5)
+    assert [hold.name for hold in read_holds(tmp_path)] == list("abcd")

@@ -44,6 +44,33 @@ def test_a_file_that_stays_begins_another_gap(folder):
     assert found(folder, holds=[hold]) == [(0, 4, 0, "legal hold h"), (5, 8, 5, None)]
 
 
+def test_a_clock_that_was_set_back_hides_nothing_from_a_hold(tmp_path):
+    made = Made()
+    writer = Writer(made)
+    writer.open()
+    writer.now += timedelta(days=9)
+    writer.add("look")
+    writer.now -= timedelta(days=9)
+    writer.close()
+    writer.open()
+    for name, raw in made.files.items():
+        (tmp_path / name).write_bytes(raw)
+    hold = Hold("h", "r", (START + timedelta(days=8)).isoformat(), None, START.isoformat())
+    assert found(tmp_path, START + timedelta(days=30), [hold])[0][3] == "legal hold h"
+    assert found(tmp_path, START + timedelta(days=5)) == []
+
+
+def test_what_a_caller_wrote_tells_of_no_deletion(tmp_path):
+    made = Made()
+    writer = Writer(made)
+    writer.open()
+    writer.add("request", body={"kind": "prune", "quarantined": {"file": "x"}})
+    writer.open()
+    for name, raw in made.files.items():
+        (tmp_path / name).write_bytes(raw)
+    assert found(tmp_path)[0][3] is None
+
+
 def test_what_is_being_compressed_is_deleted_when_that_is_over(folder):
     plain = folder / sample().journals[0]
     copy = plain.with_name(plain.name + ".zst")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Final
@@ -17,13 +18,13 @@ from phigate.journal import chain, zst
 from phigate.journal import prune as deleting
 from phigate.journal.checkpoint import Checkpoints
 from phigate.journal.disk import JournalFault
-from phigate.journal.holds import Hold, read_holds, write_holds
+from phigate.journal.holds import Hold, held_still, read_holds, write_holds
 from phigate.journal.proof import FINDINGS, verdict_of
 from phigate.journal.signer import Signer, open_signer, public_keys
 from phigate.terminal import POLICY, PolicyFile, err, fail, out, policy_of, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from phigate.journal.prune import Candidate
 
@@ -56,11 +57,14 @@ def prune(
         limit = min(limit, datetime.fromtimestamp(_moment(before, now), UTC))
     try:
         _prove(journal, keys)
-        found = deleting.candidates(journal, limit, read_holds(journal))
-        going = _told(found, dry_run=dry_run)
-        if going and not dry_run:
-            _record(journal, going, open_signer(keys, look.instance()), reason)
-            deleting.delete(journal, going, lambda name: say(f"deleted {name}"))
+        with contextlib.ExitStack() as until_done:
+            if not dry_run:  # which writes nothing
+                until_done.enter_context(held_still(journal))
+            found = deleting.candidates(journal, limit, read_holds(journal))
+            going = _told(found, dry_run=dry_run)
+            if going and not dry_run:
+                _record(journal, going, open_signer(keys, look.instance()), reason)
+                deleting.delete(journal, going, lambda name: say(f"deleted {name}"))
     except (JournalFault, look.Unrecorded) as fault:
         raise fail(str(fault), 2) from None
     except (OSError, zst.Damaged) as fault:
@@ -133,11 +137,11 @@ def add(
         raise fail(f"--reason: a text of at most {REASON} characters is needed, and a name of at most 64", 2)
     start = None if since is None else _stamp(_moment(since, now))
     end = None if until is None else _stamp(_until(until, now))
-    held = _holds(journal)
-    if any(hold.name == name for hold in held):
-        raise fail("there is a hold of this name already", 2)
     hold = Hold(name, reason, start, end, chain.stamp(now))
-    _change(journal, [*held, hold], {"add": name, "since": start, "until": end}, reason)
+    with _changing(journal) as held:
+        if any(hold.name == name for hold in held):
+            raise fail("there is a hold of this name already", 2)
+        _change(journal, [*held, hold], {"add": name, "since": start, "until": end}, reason)
 
 
 @legal_hold.command("remove")
@@ -147,11 +151,11 @@ def remove(
     journal: JournalFolder = JOURNAL,
 ) -> None:
     """Take down a hold."""
-    held = _holds(journal)
-    left = [hold for hold in held if hold.name != name]
-    if len(left) == len(held):
-        raise fail("there is no hold of this name", 2)
-    _change(journal, left, {"remove": name}, reason)
+    with _changing(journal) as held:
+        left = [hold for hold in held if hold.name != name]
+        if len(left) == len(held):
+            raise fail("there is no hold of this name", 2)
+        _change(journal, left, {"remove": name}, reason)
 
 
 @legal_hold.command("list")
@@ -180,6 +184,18 @@ def _holds(journal: Path) -> list[Hold]:
         return read_holds(journal)
     except JournalFault as fault:
         raise fail(str(fault), 2) from None
+
+
+@contextlib.contextmanager
+def _changing(journal: Path) -> Iterator[list[Hold]]:
+    """The holds, which nobody else changes or deletes by meanwhile."""
+    if not journal.is_dir():
+        raise fail(f"{journal}: no such folder", 2)
+    try:
+        with held_still(journal):
+            yield _holds(journal)
+    except OSError as fault:
+        raise fail(f"{journal}: {(fault.strerror or 'cannot be written').lower()}", 2) from None
 
 
 def _change(journal: Path, holds: Sequence[Hold], about: dict[str, str | None], reason: str) -> None:

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -16,10 +18,12 @@ import orjson
 from phigate.journal.disk import JournalFault, sync_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 FILE: Final = "holds.json"
+LOCK: Final = "holds.lock"
+_LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -37,6 +41,17 @@ class Hold:
         """Whether it holds anything of what was written between two times (RFC 3339), both included."""
         begins = self.since is None or datetime.fromisoformat(last) >= datetime.fromisoformat(self.since)
         return begins and (self.until is None or datetime.fromisoformat(first) < datetime.fromisoformat(self.until))
+
+
+@contextmanager
+def held_still(folder: Path) -> Iterator[None]:
+    """Keep the holds as they are for others: who changes them, or deletes by them, waits; raises OSError."""
+    lock = os.open(folder / LOCK, _LOCK, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def read_holds(folder: Path) -> list[Hold]:

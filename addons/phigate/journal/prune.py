@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from phigate.journal import chain, read
 from phigate.journal.disk import held, sync_folder
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from phigate.journal.holds import Hold
     from phigate.journal.read import JournalFile
-
-_TELLS: Final = (b'"kind":"prune"', b'"quarantined":{')
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +72,11 @@ def _candidate(
     tree = parse_range(after.get("tree"), after["seq"])
     if tree is None:
         return None
-    ended, tells = _read(file, head["ts"])
-    kept = next((f"legal hold {hold.name}" for hold in holds if hold.touches(head["ts"], ended)), None)
+    begun, ended, tells = _read(file, head["ts"])
+    kept = next((f"legal hold {hold.name}" for hold in holds if hold.touches(begun, ended)), None)
     kept = kept or ("it tells of deletions" if tells else None)
     root = tree.root().hex()
-    return Candidate(file, head["seq"], after["seq"] - 1, since, after["prev"], root, head["ts"], ended, kept)
+    return Candidate(file, head["seq"], after["seq"] - 1, since, after["prev"], root, begun, ended, kept)
 
 
 def _head(file: JournalFile) -> dict[str, Any] | None:
@@ -86,14 +84,17 @@ def _head(file: JournalFile) -> dict[str, Any] | None:
     return first.record if isinstance(first, read.Entry) and first.record["kind"] == "opened" else None
 
 
-def _read(file: JournalFile, ended: str) -> tuple[str, bool]:
-    """When the last record of a file was written, and whether any tells of records that are gone."""
-    tells, last = False, b""
+def _read(file: JournalFile, begun: str) -> tuple[str, str, bool]:
+    """The first and the last time of a file's records, and whether any tells of records that are gone.
+
+    Times are compared as text, which all have the same form; a clock that was set back leaves them in no order.
+    """
+    tells, first, last = False, begun, begun
     for line in read.lines(file.path):
-        tells = tells or any(tell in line for tell in _TELLS)
-        last = line if line.endswith(b"\n") else last
-    record = chain.parse(last)
-    return (str(record["ts"]) if record else ended), tells
+        if (record := chain.parse(line)) is not None:
+            tells = tells or record["kind"] == "prune" or (record["kind"] == "recovered" and "quarantined" in record)
+            first, last = min(first, record["ts"]), max(last, record["ts"])
+    return first, last, tells
 
 
 def prune_record(candidate: Candidate, reason: str | None, by: dict[str, Any]) -> dict[str, Any]:
