@@ -51,7 +51,7 @@ def test_a_damaged_newest_file_stops_the_start_until_it_is_taken_out(folder):
     lines = data.splitlines(keepends=True)
     assert opened["seq"] == read.files(folder)[0].seq + len(list(read.lines(first))) + len(lines)
     assert opened["follows"] == {"file": second.name, "hash": chain.digest(lines[-1])}
-    wanted = {"file": second.name, "sha256": digest, "bytes": len(data), "reason": "bad block"}
+    wanted = {"file": second.name, "sha256": digest, "bytes": len(data), "reason": "bad block", "until": None}
     assert recovered["quarantined"] == wanted
     again = open_journal(folder, "gw", Clock())
     again.close("stopped")
@@ -61,7 +61,8 @@ def test_a_damaged_newest_file_stops_the_start_until_it_is_taken_out(folder):
 
 def test_a_missing_file_stops_the_start_until_its_absence_is_on_record(folder):
     open_journal(folder, "gw", Clock()).close("stopped")
-    missing = read.files(folder)[1].path
+    _, file, follower, *_ = read.files(folder)
+    missing = file.path
     missing.unlink()
     with pytest.raises(JournalFault, match=f"{missing}: missing"):
         open_journal(folder, "gw", Clock())
@@ -73,6 +74,7 @@ def test_a_missing_file_stops_the_start_until_its_absence_is_on_record(folder):
         "sha256": None,
         "bytes": None,
         "reason": "lost with its disk",
+        "until": follower.seq,
     }
 
 

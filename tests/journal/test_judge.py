@@ -424,6 +424,35 @@ def test_a_file_that_an_operator_took_out_is_a_gap_of_its_own_kind():
     assert verdict(made.but(without=[FIRST, beside(FIRST)])) == "broken"
 
 
+def _taken_out(**more):
+    """A journal whose second file was taken out, with two behind it before that was put on record."""
+    made = Made()
+    writer = Writer(made)
+    _again(writer)
+    made.keys.append(writer.vkey)
+    writer.open()
+    writer.add("look")
+    writer.close()
+    writer.open()
+    told = {"file": MIDDLE, "sha256": None, "bytes": 7, "reason": "damaged"}
+    writer.add("recovered", quarantined=told | more)
+    writer.close()
+    return made.but(without=[MIDDLE, beside(MIDDLE)])
+
+
+def test_a_file_that_was_taken_out_accounts_for_no_other_one():
+    made = _taken_out(until=int(LAST.removesuffix(".jsonl").rpartition("-")[2]))
+    assert verdict(made) == "holds"
+    assert "missing" in reasons(made.but(without=[LAST, beside(LAST)]))
+
+
+def test_a_newest_file_that_was_taken_out_ends_before_the_file_that_says_so():
+    made = _taken_out(until=None)
+    *_, behind, telling = made.journals
+    assert verdict(made.but(without=[LAST, beside(LAST), behind, beside(behind)])) == "holds"
+    assert telling in made.files
+
+
 # -- every word -----------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ KNOWN = life.Known("0.1", "key", "3")
         ("recovered", life.interrupted_record("ex-1", "f.jsonl")),
         ("recovered", life.recovered_record({"f.jsonl": 3}, 1)),
         ("recovered", life.resumed_record("ENOSPC", "2026-11-23T15:04:05Z", {"records": 1}, 2, ["f.jsonl"])),
-        ("recovered", life.quarantined_record("f.jsonl", "ab" * 32, 7, "bad block")),
+        ("recovered", life.quarantined_record("f.jsonl", "ab" * 32, 7, "bad block", 12)),
     ],
 )
 def test_each_kind_makes_a_line(kind: chain.Kind, fields: life.Fields) -> None:

@@ -19,8 +19,8 @@ def two(tmp_path: Path) -> list[Path]:
     return [first, put_file(tmp_path, head_of(first, Head()), ("look", {}))]
 
 
-def aside_of(path: Path, data: bytes) -> Aside:
-    return Aside(path.name, hashlib.sha256(data).hexdigest(), len(data), "bad block")
+def aside_of(path: Path, data: bytes, until: int | None = 2) -> Aside:
+    return Aside(path.name, hashlib.sha256(data).hexdigest(), len(data), "bad block", until)
 
 
 def test_a_file_is_moved_whole_with_its_checkpoints_and_a_note(two: list[Path]) -> None:
@@ -52,7 +52,7 @@ def test_a_compressed_file_may_be_named_either_way(two: list[Path], form: str) -
 
 def test_a_missing_file_has_a_note_only_if_another_one_follows_it(two: list[Path]) -> None:
     two[0].unlink()
-    assert quarantine.take_out(two[0], "lost") == Aside(two[0].name, None, None, "lost")
+    assert quarantine.take_out(two[0], "lost") == Aside(two[0].name, None, None, "lost", 2)
     assert quarantine.names(two[0].parent) == {two[0].name}
     with pytest.raises(JournalFault, match="no such file, and none follows it"):
         quarantine.take_out(two[0].with_name("gw-20261123T150405Z-99.jsonl"), "lost")

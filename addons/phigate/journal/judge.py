@@ -107,14 +107,19 @@ def _pruned(proof: Proof, gap: Gap, at: int, every: Sequence[Walked]) -> tuple[s
 
 
 def _aside(proof: Proof, gap: Gap, at: int, every: Sequence[Walked]) -> tuple[str, int] | None:
-    """What says that an operator took out the file that begins with `at`; the number that another one begins with."""
-    signed = {each.file: by.proof.signed.holds(each.at) for by in every for each in by.aside}
-    begun = {_named(file)[1]: file for file in signed if _named(file)[0] == proof.instance}
+    """What says that an operator took out the file that begins with `at`; the number that another one begins with.
+
+    A file that was the newest ended before the file begins that tells of it.
+    """
+    asides = [(each, by) for by in every for each in by.aside if _named(each.file)[0] == proof.instance]
+    begun = {_named(each.file)[1]: (each, by.proof.signed.holds(each.at)) for each, by in asides}
     if at not in begun:
         return None
+    aside, signed = begun[at]
     later = [each.since for by in every for each in by.pruned if _named(each.file)[0] == proof.instance]
-    end = min([gap.end, *(seq for seq in [*begun, *later] if seq > at)])
-    return "quarantined" if signed[begun[at]] else "quarantined-unsigned", end
+    until = _named(aside.within)[1] if aside.until is None else aside.until
+    end = min([gap.end, *(seq for seq in [*begun, *later, until] if seq > at)])
+    return "quarantined" if signed else "quarantined-unsigned", end
 
 
 def _named(file: str) -> tuple[str, int]:

@@ -85,6 +85,9 @@ def resumed_record(fault: str, since: str, lost: Fields, refused: int, left: Seq
     }
 
 
-def quarantined_record(file: str, sha256: str | None, size: int | None, reason: str) -> Fields:
-    """`recovered`, of a file that an operator took out of the journal: its SHA-256 and bytes, None when it was gone."""
-    return {"quarantined": {"file": file, "sha256": sha256, "bytes": size, "reason": reason}}
+def quarantined_record(file: str, sha256: str | None, size: int | None, reason: str, until: int | None) -> Fields:
+    """`recovered`, of a file that an operator took out of the journal: its SHA-256 and bytes, None when it was gone.
+
+    `until` is the number of the record that the file behind it begins with; None when it was the newest.
+    """
+    return {"quarantined": {"file": file, "sha256": sha256, "bytes": size, "reason": reason, "until": until}}

@@ -31,13 +31,15 @@ _PIECE: Final = 1024 * 1024
 class Aside:
     """A file that was taken out: its plain name, SHA-256 (hex) and bytes as it was found, why.
 
-    Both are None of a file that was gone, the hash of one that could not be read.
+    Both are None of a file that was gone, the hash of one that could not be read. `until` is the number that the file
+    behind it begins with, None where no file followed it: no more than what stood before that may be missing.
     """
 
     file: str
     sha256: str | None
     bytes: int | None
     reason: str
+    until: int | None = None
 
 
 def take_out(path: Path, reason: str) -> Aside:
@@ -53,14 +55,15 @@ def take_out(path: Path, reason: str) -> Aside:
     lock = locked(folder, file.instance)
     try:
         forms = [form for form in read.forms(folder / name) if form.exists()]
-        if not forms and not _followed(folder, file.instance, name):
+        until = _follower(folder, file.instance, name)
+        if not forms and until is None:
             raise JournalFault(f"{path}: no such file, and none follows it")
         to = folder / FOLDER
         to.mkdir(mode=0o700, exist_ok=True)
         if any((to / form.name).exists() for form in forms):
             raise JournalFault(f"{to / forms[0].name}: is there already")
         sha256, size = _seen(forms[0]) if forms else (None, None)
-        aside = Aside(name, sha256, size, reason)
+        aside = Aside(name, sha256, size, reason, until)
         _write(to / f"{name}{UNTOLD}", orjson.dumps(asdict(aside), option=orjson.OPT_APPEND_NEWLINE))
         sync_folder(to)
         for form in [*forms, folder / f"{name.removesuffix('.jsonl')}.checkpoints"]:
@@ -113,13 +116,16 @@ def _note(path: Path) -> Aside:
         raise JournalFault(f"{path}: no note of a file in quarantine; remove it, and take the file out anew") from None
 
 
-def _followed(folder: Path, instance: str, name: str) -> bool:
+def _follower(folder: Path, instance: str, name: str) -> int | None:
+    """The number of the first record of the file that follows this one."""
     for file in read.files(folder, instance):
-        first = next(read.entries(file.path), None)
+        first = None
+        with suppress(OSError):  # it may be the one that the disk does not give back
+            first = next(read.entries(file.path), None)
         follows = first.record.get("follows") if isinstance(first, read.Entry) else None
         if isinstance(follows, dict) and follows.get("file") == name:
-            return True
-    return False
+            return file.seq
+    return None
 
 
 def _seen(path: Path) -> tuple[str | None, int]:

@@ -58,9 +58,10 @@ class Pruned(NamedTuple):
 
 
 class Aside(NamedTuple):
-    """A file that an operator took out; where the record stands that says so."""
+    """A file that an operator took out, the number that the one behind it begins with, where the record says so."""
 
     file: str
+    until: int | None
     at: int
     within: str
 

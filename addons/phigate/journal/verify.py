@@ -304,7 +304,8 @@ class _File:
             if isinstance(where, str) and type(size) is int:
                 self.proof.claims[where] = max(size, self.proof.claims.get(where, 0))
         elif isinstance(aside := record.get("quarantined"), dict):
-            self.walk.walked.aside.append(Aside(str(aside.get("file")), record["seq"], self.source.name))
+            until = aside.get("until") if type(aside.get("until")) is int else None
+            self.walk.walked.aside.append(Aside(str(aside.get("file")), until, record["seq"], self.source.name))
         elif record["kind"] == "prune" and (pruned := pruned_of(record, self.source.name)) is not None:
             self.walk.walked.pruned.append(pruned)
 

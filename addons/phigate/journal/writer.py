@@ -300,7 +300,7 @@ class Journal:
         rest = life.Rest(torn=torn.get(head.file or "", 0))
         self.wait(self._course.begin(rest, now, started=True))
         for aside in quarantine.untold(self.folder, self.instance):
-            record = life.quarantined_record(aside.file, aside.sha256, aside.bytes, aside.reason)
+            record = life.quarantined_record(aside.file, aside.sha256, aside.bytes, aside.reason, aside.until)
             self.wait(self._course.put("recovered", record, now))
             quarantine.told(self.folder, aside)
         for exchange, file in head.open.items():
