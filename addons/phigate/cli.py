@@ -16,21 +16,13 @@ import typer
 from rich.text import Text
 
 from phigate import __version__, text
-from phigate.audit import (
-    backtest_command,
-    disclosures_command,
-    export_command,
-    flows_command,
-    prune_command,
-    quarantine_command,
-    replay_command,
-    report_command,
-    sessions_command,
-    show,
-    unseal_command,
-    verify_command,
-    who_saw_command,
-)
+from phigate.audit.backtest import command as backtest_command
+from phigate.audit.export import command as export_command
+from phigate.audit.flows import command as flows_command
+from phigate.audit.proof import prune_command, quarantine_command, verify_command
+from phigate.audit.questions import disclosures_command, replay_command, sessions_command, show, who_saw_command
+from phigate.audit.report import command as report_command
+from phigate.audit.sealed import unseal_command
 from phigate.conformance.command import conformance
 from phigate.identity import grants
 from phigate.identity.bearer import check as check_bearer

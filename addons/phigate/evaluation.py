@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.table import Table
 
-from phigate.audit.show import plain
+from phigate.audit.questions.show import plain
 from phigate.masking.evaluate import Judged, RecordFault, Tally, judge, parse
 from phigate.workers import in_order
 

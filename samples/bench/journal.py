@@ -22,7 +22,7 @@ from rich.console import Console
 
 from bench import recorded
 from bench.gateway import processor, table_of
-from phigate.audit.index import open_index
+from phigate.audit.index.database import open_index
 from phigate.cli import app
 from phigate.masking.secrets import Secrets
 from processes import NotReady

@@ -1,7 +1,7 @@
 """The house learns who decides recorded flows again; a live gateway's flows meet nothing of it."""
 
 from phigate.audit.addon import Again
-from phigate.audit.rerun import Rerun
+from phigate.audit.flows.rerun import Rerun
 from phigate.house import House
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from phigate.audit import look
-from phigate.audit.verify_command import proven
+from phigate.audit.proof.verify_command import proven
 from phigate.journal import chain, read
 from phigate.journal.tree import Range, parse_range
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 from mitmproxy import io
 
-from phigate.audit.flows import drawing
+from phigate.audit.flows.draw import drawing
 from phigate.host.drawn import write
 from phigate.journal import read
 from processes import ROOT, Gateway, settings

@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from model_server import Answer
 from people import policy_for
-from phigate.audit import bodies, unseal
+from phigate.audit import bodies
+from phigate.audit.sealed import unseal
 from phigate.capture.seal import text_of
 from tests.live.test_observers import everything, watched
 from tests.traffic import CANARY_TEXT, CHAT, chat, completion, events, leaks, records

@@ -9,7 +9,8 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from tritonclient.grpc import service_pb2 as pb
 
-from phigate.audit import bodies, unseal
+from phigate.audit import bodies
+from phigate.audit.sealed import unseal
 from phigate.capture import keep
 from phigate.capture.keep import Keep
 from phigate.capture.seal import Auditor

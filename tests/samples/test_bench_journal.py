@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from bench import journal, recorded
-from phigate.audit.index import open_index
+from phigate.audit.index.database import open_index
 from phigate.journal import chain, read, tree
 from phigate.masking.secrets import Secrets
 from processes import NotReady

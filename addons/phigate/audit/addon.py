@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from phigate.audit.rerun import Rerun
+from phigate.audit.flows.rerun import Rerun
 
 if TYPE_CHECKING:
     from phigate.house import House
