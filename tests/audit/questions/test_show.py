@@ -155,3 +155,9 @@ def test_the_id_of_a_session_is_in_one_piece(width: int) -> None:
     summary = Summary(session, "https://idp.test", "ada", "2026-11-23T15:04:05Z", "2026", ("clinician",), 3, *counts)
     Console(file=out, width=width).print(show.sessions_table([summary]))
     assert session in out.getvalue()
+
+
+def test_no_value_of_a_table_looks_like_two() -> None:
+    at = "2026-11-23T15:04:05.123456Z"
+    summary = Summary("s-1", "https://idp.test", "carol\nnurse", at, at)
+    assert "carol nurse" in printed(show.sessions_table([summary]))

@@ -83,7 +83,7 @@ def _table(*columns: str) -> Table:
 
 def _stacked(values: Iterable[object]) -> Text:
     """Values under one another in one cell."""
-    return plain("\n".join(str(value) for value in values if value not in (None, "")))
+    return plain("\n".join(str(value).replace("\n", " ") for value in values if value not in (None, "")))
 
 
 def exchange_view(records: Sequence[Record]) -> Group:

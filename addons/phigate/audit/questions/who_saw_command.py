@@ -84,8 +84,8 @@ def view(person: Person, *, several: bool = False) -> RenderableType:
         told_of = (
             *ways,
             *texts,
-            f"{row['verb'] or '?'} {why}".rstrip(),
-            f"model {row['model']}" if row["model"] else "",
+            f"{row['verb'] or '?'} {why}".rstrip().replace("\n", " "),
+            f"model {row['model']}".replace("\n", " ") if row["model"] else "",
         )
         ids = (row["exchange"], row["session"] or "")
         table.add_row(*(show.plain("\n".join(filter(None, cell))) for cell in ((_moment(row["ts"]),), ids, told_of)))
