@@ -1,5 +1,7 @@
 """A folder as evidence: plain and compressed, read-only, with orphans, keys and anchors in files."""
 
+import os
+
 import pytest
 
 from phigate.journal import folder
@@ -98,3 +100,30 @@ def test_what_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError):
         folder.prove(tmp_path, MADE.keys, [tmp_path / "none"])
     assert folder.prove(tmp_path, ()) == []
+
+
+@pytest.mark.parametrize("end", [".jsonl", ".jsonl.zst", ".checkpoints"])
+def test_a_pipe_among_the_files_is_not_waited_for(journal, end):
+    """A journal may come from anybody, and a pipe that nobody writes to never ends."""
+    path = journal / f"{LAST.removesuffix('.jsonl')}{end}"
+    for each in (path, journal / LAST) if end == ".jsonl.zst" else (path,):
+        each.unlink(missing_ok=True)
+    os.mkfifo(path)
+    if end == ".checkpoints":
+        with pytest.raises(OSError, match="regular"):
+            prove(journal)
+    else:
+        assert "unreadable" in reasons(journal)
+
+
+def test_a_device_among_the_files_never_ends(journal):
+    (journal / LAST).unlink()
+    (journal / LAST).symlink_to("/dev/zero")
+    assert "unreadable" in reasons(journal)
+
+
+def test_checkpoints_larger_than_any_are_not_read(journal):
+    with (journal / beside(LAST)).open("r+b") as file:
+        file.truncate(10**12)
+    with pytest.raises(OSError, match="larger"):
+        prove(journal)

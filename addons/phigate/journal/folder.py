@@ -5,6 +5,7 @@ Checkpoints are read before the records they speak of, so that a gateway which w
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, NamedTuple
 
 from phigate.journal import note, read, zst
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 CHECKPOINTS = ".checkpoints"
 MOST_OF_KEYS = 64 * 1024
+MOST_OF_CHECKPOINTS = 64 * 1024 * 1024
+"""Bytes: a day's are three million."""
 
 
 class Size(NamedTuple):
@@ -80,9 +83,15 @@ def prove(
 def _checkpoints(path: Path | None) -> Callable[[], bytes]:
     def whole() -> bytes:
         try:
-            return path.read_bytes() if path else b""
+            if path is None:
+                return b""
+            with read.regular(path) as file:
+                raw = file.read(MOST_OF_CHECKPOINTS + 1)
         except FileNotFoundError:
             return b""
+        if len(raw) > MOST_OF_CHECKPOINTS:
+            raise OSError(errno.EFBIG, "is larger than checkpoints can be", str(path))
+        return raw
 
     return whole
 

@@ -8,9 +8,11 @@ crash (or while the line is being written), anything else is damage that `chain.
 
 from __future__ import annotations
 
+import errno
 import heapq
 import io
 import re
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_NAME = re.compile(
+NAME = re.compile(
     r"(?P<instance>[A-Za-z0-9][A-Za-z0-9._-]{0,63})-(?P<start>[0-9]{8}T[0-9]{6}Z)-(?P<seq>[0-9]+)\.jsonl(?:\.zst)?"
 )
 BUFFER = 256 * 1024
@@ -80,7 +82,7 @@ def plain_name(name: str) -> str:
 
 def named(path: Path) -> JournalFile | None:
     """What a path says of a journal file by its name; None when that is no journal file's."""
-    match = _NAME.fullmatch(path.name)
+    match = NAME.fullmatch(path.name)
     return JournalFile(path, match["instance"], match["start"], int(match["seq"])) if match else None
 
 
@@ -107,14 +109,21 @@ def opened(path: Path) -> BinaryIO:
     """
     if path.suffix != zst.SUFFIX:
         with suppress(FileNotFoundError):
-            return path.open("rb", buffering=BUFFER)
+            return io.BufferedReader(regular(path), BUFFER)
         path = path.with_name(path.name + zst.SUFFIX)
-    file = path.open("rb", buffering=0)
+    file = regular(path)
     try:
         return io.BufferedReader(zst.Plain(file), BUFFER)
     except BaseException:
         file.close()
         raise
+
+
+def regular(path: Path) -> io.FileIO:
+    """A file to be read, if it is one: a pipe or a device may never end; raises OSError."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "is not a regular file", str(path))
+    return path.open("rb", buffering=0)
 
 
 def lines(path: Path) -> Iterator[bytes]:

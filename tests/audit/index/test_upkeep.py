@@ -209,6 +209,14 @@ def test_what_was_never_acknowledged_counts_for_nothing(folder, before):
     assert check(folder)
 
 
+def test_no_other_instance_says_what_counts_for_nothing(folder):
+    told, _ = contents(folder)
+    follows = {"file": NAMES[3], "hash": "", "spare": {"lines": 9, "bytes": 9}}
+    raw = b"".join(chained([("opened", {"follows": follows})], seq=0))
+    (folder / "evil.cli-20261124T150405Z-0.jsonl").write_bytes(raw)
+    assert contents(folder)[0][1] == told[1]
+
+
 @pytest.mark.parametrize("opened", [0, 1, 4])
 def test_compressed_files_are_the_same(folder, opened):
     """However many of them were indexed before they were compressed."""

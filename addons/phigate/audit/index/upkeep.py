@@ -218,7 +218,13 @@ def _spares(path: Path) -> str | None:
         return None
     follows = opened.get("follows")
     said = follows if isinstance(follows, dict) and isinstance(follows.get("spare"), dict) else {}
-    return said["file"] if isinstance(said.get("file"), str) else None
+    spared = read.named(path.with_name(said["file"])) if _is_name(said.get("file")) else None
+    own = read.named(path)
+    return said["file"] if spared is not None and own is not None and spared.instance == own.instance else None
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and read.NAME.fullmatch(value) is not None
 
 
 def _size(path: Path) -> int:
