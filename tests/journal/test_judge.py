@@ -7,6 +7,7 @@ import pytest
 
 from phigate.journal import note
 from phigate.journal.proof import FINDINGS, NOTICES
+from phigate.journal.tree import Range
 from tests.journal.proving import (
     KEY,
     OTHER,
@@ -447,10 +448,15 @@ def test_a_file_that_was_taken_out_accounts_for_no_other_one():
 
 
 def test_a_newest_file_that_was_taken_out_ends_before_the_file_that_says_so():
-    made = _taken_out(until=None)
-    *_, behind, telling = made.journals
-    assert verdict(made.but(without=[LAST, beside(LAST), behind, beside(behind)])) == "holds"
-    assert telling in made.files
+    made = Made()
+    writer = Writer(made)
+    _again(writer)
+    made.keys.append(writer.vkey)
+    writer.open()
+    writer.add("recovered", quarantined={"file": LAST, "sha256": None, "bytes": 7, "reason": "x", "until": None})
+    writer.close()
+    assert verdict(made.but(without=[LAST, beside(LAST)])) == "holds"
+    assert "missing" in reasons(_taken_out(until=None).but(without=[LAST, beside(LAST)]))
 
 
 # -- every word -----------------------------------------------------------------------------------------------------
@@ -460,3 +466,113 @@ def test_every_reason_has_its_sentence():
     told = {reason for name in MADE.journals for reason in reasons(MADE.but(without=[name]))}
     assert told <= FINDINGS.keys()
     assert {reason for _, _, reason in notices(MADE)} <= NOTICES.keys()
+
+
+# -- forged accounts of what is not here ----------------------------------------------------------------------------
+
+
+def behind_the_end(*names):
+    """The sample and a file that somebody added, which says that these and itself hold nothing that counts."""
+    made = MADE.but()
+    writer = Writer(made)
+    writer.seq, writer.name = 9, "gw-1-20261123T150500Z-9.jsonl"
+    made.files[writer.name] = b""
+    writer.add("opened", file=writer.name, follows=None, tree=[])
+    files = [{"file": name, "torn": 0, "unacknowledged": True} for name in (writer.name, *names)]
+    writer.add("recovered", fault="x", files=files)
+    writer.add("request", exchange="rq-1", subject={"id": "somebody-else"})
+    return made
+
+
+@pytest.mark.parametrize("names", [(), (LAST,), (FIRST, MIDDLE, LAST)])
+def test_no_file_says_of_itself_or_of_what_was_signed_that_it_does_not_count(names):
+    assert verdict(behind_the_end(*names)) == "broken"
+    assert verdict(behind_the_end(*names).but(anchor=b"")) == "broken"
+
+
+def five(*quarantined, seen=True):
+    """Five closed files; the last one tells of those that an operator took out, and where the next one began."""
+    made = Made()
+    writer = Writer(made)
+    made.keys.append(writer.vkey)
+    for _ in range(4):
+        writer.open()
+        writer.requests(2)
+        writer.close()
+    names = made.journals
+    writer.open()
+    for number in quarantined:
+        more = {"until": 4 * number + 4} if seen else {}
+        writer.add("recovered", quarantined={"file": names[number], "sha256": None, "bytes": 1, "reason": "x"} | more)
+    writer.close()
+    return made, names
+
+
+def without(made, names):
+    return made.but(without=[each for name in names for each in (name, beside(name))])
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_file_that_was_taken_out_accounts_for_no_other(seen):
+    made, names = five(1, seen=seen)
+    assert verdict(without(made, [names[1]])) == "holds"
+    assert reasons(without(made, names[1:3])) == {"missing"}
+    assert reasons(without(made, names[1:])) == {"missing"}
+    assert reasons(without(made, names[:2])) == {"missing"}
+    made, names = five(1, 2, seen=seen)
+    assert verdict(without(made, names[1:3])) == "holds"
+
+
+def test_a_file_between_two_that_were_taken_out_is_missed():
+    made, names = five(1, 3)
+    assert verdict(without(made, [names[1], names[3]])) == "holds"
+    assert reasons(without(made, names[1:])) == {"missing"}
+
+
+@pytest.mark.parametrize("about", [{"file": "x", "last": 4}, {"quarantined": {"file": "x"}}])
+def test_a_record_with_a_number_nobody_can_read_accounts_for_nothing(about):
+    made = MADE.but(without=[FIRST, beside(FIRST)])
+    writer = Writer(made, instance="clerk.cli")
+    writer.open()
+    name = f"gw-1-20261123T150405Z-{'9' * 5000}.jsonl"
+    told = about | {"file": name} if "file" in about else {"quarantined": {"file": name}}
+    writer.add("prune", since=0, digest="", root="", **told)
+    assert reasons(made) <= {"missing", "wrong-prune"}
+    assert verdict(made) == "broken"
+
+
+def test_a_deletion_behind_which_a_journal_begins_anew_holds_against_no_anchor():
+    """Whoever holds the host's key can write a deletion of all that was anchored; then nothing is said to be proven."""
+    made = Made(anchor=MADE.anchor)
+    clerk, writer = Writer(made, instance="clerk.cli"), Writer(made)
+    made.keys += [clerk.vkey, writer.vkey]
+    writer.seq, writer.prev = 14, "11" * 32
+    writer.tree = Range([bytes([number]) * 32 for number in range(3)], 14)
+    root = writer.tree.root().hex()
+    writer.open()
+    writer.requests(2)
+    writer.close()
+    clerk.open()
+    clerk.add("prune", file=LAST, since=0, last=13, digest="11" * 32, root=root)
+    clerk.close()
+    assert verdict(made.but(anchor=b"")) == "holds"
+    assert verdict(made) == "untold"
+    assert ("phigate/gw-1", None, "unanchored") in notices(made)
+
+
+def test_an_anchor_of_somebody_else_is_none():
+    other = Writer(Made(), instance="gw-2")
+    other.open()
+    other.sign(anchor=True)
+    assert verdict(MADE.but(anchor=other.made.anchor)) == "untold"
+
+
+def test_many_gaps_are_walked_in_good_time():
+    made = Made()
+    writer = Writer(made)
+    writer.open()
+    for _ in range(3000):
+        writer.seq += 1
+        writer.add("request")
+    (proof,) = proofs(made)
+    assert (len(proof.chained.spans), len(proof.findings) + proof.more) == (3001, 3000)

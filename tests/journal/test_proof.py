@@ -1,5 +1,8 @@
 """Stretches of records, and the verdict that findings and notices come to."""
 
+import random
+from itertools import pairwise
+
 import pytest
 
 from phigate.journal.proof import KEPT, Finding, Proof, Spans, verdict_of
@@ -56,3 +59,21 @@ def test_the_verdict_on_a_folder_is_the_worst():
     assert verdict_of([holds]) == "holds"
     assert verdict_of([holds, untold]) == "untold"
     assert verdict_of([holds, untold, broken]) == "broken"
+
+
+def test_records_of_commands_alone_prove_nothing():
+    assert verdict_of([Proof("host.cli")]) == "untold"
+    assert verdict_of([Proof("host.cli"), Proof("a", key="k")]) == "holds"
+
+
+def test_stretches_merge_as_if_each_number_was_marked():
+    chance = random.Random(7)
+    for _ in range(50):
+        found, marked = Spans(), set()
+        for _ in range(20):
+            start = chance.randrange(40)
+            end = start + chance.randrange(5)
+            found.add(start, end)
+            marked.update(range(start, end))
+        assert [number for number in range(50) if found.holds(number)] == sorted(marked)
+        assert all(a[1] < b[0] for a, b in pairwise(found.spans))

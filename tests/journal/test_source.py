@@ -51,3 +51,15 @@ def test_what_a_prune_record_says():
     assert pruned_of(record, "w") == Pruned("f", 0, 4, "d", "r", 9, "w")
     for name in ("file", "since", "last", "digest", "root"):
         assert pruned_of(record | {name: None}, "w") is None
+
+
+def test_of_a_head_only_what_is_asked_for_is_held():
+    writer = Writer(Made())
+    writer.name = "x"
+    writer.open(torn=3, spare={"lines": 1, "bytes": 9, "more": [1]}, noise="y" * 5000)
+    opened = first_of(source(writer.made.files[writer.name])).opened
+    assert opened == {
+        "kind": "opened",
+        "seq": 0,
+        "follows": {"file": "x", "torn": 3, "spare": {"lines": 1, "bytes": 9}},
+    }

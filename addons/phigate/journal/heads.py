@@ -97,12 +97,14 @@ def elsewhere(raw: bytes, where: str, keys: Mapping[str, Sequence[Vkey]]) -> dic
 
 
 def _carried(raw: bytes) -> Iterator[Piece]:
+    line, at = 1, 0
     for match in _CARRIED.finditer(raw):
+        line, at = line + raw.count(b"\n", at, match.start()), match.start()
         try:
             carried = base64.b64decode(match[1], validate=True)
         except binascii.Error:
             continue
-        yield note.Piece(raw.count(b"\n", 0, match.start()) + 1, carried, whole=True)
+        yield note.Piece(line, carried, whole=True)
 
 
 def _judged(piece: Piece, origin: str, keys: Sequence[Vkey]) -> Checkpoint | str:

@@ -36,6 +36,8 @@ def judge(evidence: Evidence, progress: Callable[[int], None] = lambda _bytes: N
             _orphan(one, evidence, where, raw())
         for gap in one.gaps:
             _account(one.proof, gap, every)
+        if evidence.anchors and one.proof.key and not one.proof.of_command_line and not one.proof.anchored.spans:
+            one.proof.notices.append(Finding(note.origin_of(instance), None, "unanchored"))
     return [one.proof for one in walked.values()] + _absent(evidence)
 
 
@@ -119,12 +121,14 @@ def _aside(proof: Proof, gap: Gap, at: int, every: Sequence[Walked]) -> tuple[st
     later = [each.since for by in every for each in by.pruned if _named(each.file)[0] == proof.instance]
     until = _named(aside.within)[1] if aside.until is None else aside.until
     end = min([gap.end, *(seq for seq in [*begun, *later, until] if seq > at)])
+    if end == gap.end and gap.follows != aside.file:
+        return None  # the file behind it follows another one, which is not here
     return "quarantined" if signed else "quarantined-unsigned", end
 
 
 def _named(file: str) -> tuple[str, int]:
     instance, _, seq = file.removesuffix(".jsonl").rpartition("-")
-    return instance.rpartition("-")[0], int(seq) if seq.isascii() and seq.isdigit() else -1
+    return instance.rpartition("-")[0], int(seq) if seq.isascii() and seq.isdigit() and len(seq) < 20 else -1
 
 
 def _absent(evidence: Evidence) -> list[Proof]:

@@ -6,6 +6,7 @@ known: torn ends, lines nobody was told of, gaps that were made in order. *Untol
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -50,6 +51,7 @@ NOTICES: Final = {
     "quarantined-unsigned": "a damaged file was taken out; what says so is signed by no key that was given",
     "copy-differs": "a compressed copy beside the file holds something else; the plain file is the one that counts",
     "unchecked": "checkpoints that no given key can check",
+    "unanchored": "checkpoints that were kept elsewhere were given, and none of them covers any of these records",
 }
 """The reason of a notice, and its sentence."""
 KEPT: Final = 1000
@@ -79,13 +81,15 @@ class Spans:
     def add(self, start: int, end: int) -> None:
         """Add one stretch; the stretches come in any order."""
         if start < end:
-            apart = [span for span in self.spans if span[1] < start or span[0] > end]
-            touched = [span for span in self.spans if span not in apart]
-            whole = (min([start, *(a for a, _ in touched)]), max([end, *(b for _, b in touched)]))
-            self.spans = sorted([*apart, whole])
+            first = bisect_left(self.spans, start, key=lambda span: span[1])
+            behind = bisect_right(self.spans, end, key=lambda span: span[0])
+            if touched := self.spans[first:behind]:
+                start, end = min(start, touched[0][0]), max(end, touched[-1][1])
+            self.spans[first:behind] = [(start, end)]
 
     def holds(self, number: int) -> bool:
-        return any(start <= number < end for start, end in self.spans)
+        place = bisect_right(self.spans, number, key=lambda span: span[0])
+        return place > 0 and number < self.spans[place - 1][1]
 
     def without(self, others: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         """What of these stretches lies in none of the others (which are in order)."""
@@ -141,7 +145,7 @@ class Proof:
         """`broken` with any finding; `untold` when nothing but the chain could be checked that others sign."""
         if self.findings:
             return "broken"
-        unsigned = any(notice.reason.endswith("-unsigned") for notice in self.notices)
+        unsigned = any(notice.reason == "unanchored" or notice.reason.endswith("-unsigned") for notice in self.notices)
         return "untold" if unsigned or (self.key is None and not self.of_command_line) else "holds"
 
     @property
@@ -151,8 +155,9 @@ class Proof:
 
 
 def verdict_of(proofs: Iterable[Proof]) -> Verdict:
-    """The verdict on a folder: the worst of its instances, and `untold` when it holds none."""
-    found = {proof.verdict for proof in proofs}
+    """The verdict on a folder: the worst of its instances, and `untold` when no key was given of any of them."""
+    every = list(proofs)
+    found = {proof.verdict for proof in every}
     if "broken" in found:
         return "broken"
-    return "holds" if found == {"holds"} else "untold"
+    return "holds" if found == {"holds"} and any(proof.key for proof in every) else "untold"

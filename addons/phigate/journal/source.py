@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from phigate.journal import chain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from phigate.journal.proof import Proof
 
@@ -43,6 +43,8 @@ class Gap(NamedTuple):
     end: int
     prev: str
     root: str | None
+    follows: str | None = None
+    """The file that it says it follows."""
 
 
 class Pruned(NamedTuple):
@@ -96,7 +98,29 @@ def first_of(source: Source) -> First:
         return First(line.endswith(b"\n"), {}, [])
     files = told.get("files") if told.get("kind") == "recovered" else None
     left = [each for each in files if isinstance(each, dict)] if isinstance(files, list) else []
-    return First(True, opened, [str(each.get("file")) for each in left if each.get("unacknowledged") is True])
+    return First(True, _slim(opened), [str(each.get("file")) for each in left if each.get("unacknowledged") is True])
+
+
+def uncounted(sources: Sequence[Source], firsts: Mapping[str, First]) -> set[str]:
+    """The files of which no record counts, as another says that counts itself: of none before its own beginning."""
+    empty = set[str]()
+    for source in sources:
+        if source.name not in empty:
+            told = set(firsts[source.name].empty) - {source.name}
+            empty |= {each.name for each in sources if each.name in told and each.seq >= source.seq}
+    return empty
+
+
+def _slim(opened: dict[str, Any]) -> dict[str, Any]:
+    """What the walk asks of it: the heads of all files are held at once, and each may be as long as a line may."""
+    follows = opened.get("follows")
+    if isinstance(follows, dict):
+        spare = follows.get("spare")
+        sizes = {name: size for name, size in spare.items() if type(size) is int} if isinstance(spare, dict) else None
+        follows = {"file": str(follows.get("file"))[:512], "torn": follows.get("torn")}
+        follows |= {} if sizes is None else {"spare": {name: sizes.get(name) for name in ("lines", "bytes")}}
+        follows["torn"] = follows["torn"] if type(follows["torn"]) is int else None
+    return {"kind": "opened", "seq": opened["seq"], "follows": follows}
 
 
 def pruned_of(record: dict[str, Any], within: str) -> Pruned | None:

@@ -19,18 +19,20 @@ from typing import TYPE_CHECKING, Any, Final
 from phigate.journal import chain, heads
 from phigate.journal.note import origin_of
 from phigate.journal.proof import Finding, Proof
-from phigate.journal.source import Aside, Gap, Unreadable, Walked, first_of, pruned_of
+from phigate.journal.source import Aside, Gap, Unreadable, Walked, first_of, pruned_of, uncounted
 from phigate.journal.tree import Range, parse_range
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from phigate.journal.heads import Head
     from phigate.journal.note import Vkey
-    from phigate.journal.source import Source
+    from phigate.journal.source import First, Source
 
 SIGNED_WITHIN: Final = 60.0
 """Seconds: what is so much older than the last record of its file was signed, whatever became of the gateway."""
+CLAIMS: Final = 100
+"""Anchors of which is told what the journal says of them."""
 SHARE: Final = 4096
 """Lines after which the progress is told."""
 _STAMP: Final = len("2026-11-23T15:04:05.123456Z")
@@ -74,8 +76,7 @@ class _Walk:
 
     def run(self, sources: Sequence[Source]) -> Walked:
         firsts = {source.name: first_of(source) for source in sources}
-        empty = {name for first in firsts.values() for name in first.empty}
-        self.proof.notices += [Finding(name, None, "unacknowledged") for name in firsts if name in empty]
+        empty = self._empty(sources, firsts)
         after: dict[str, Any] | None = None
         ahead = []
         for source in reversed([source for source in sources if source.name not in empty]):
@@ -90,6 +91,19 @@ class _Walk:
         for head in [head for head in self.anchored if head.size > self.seq][-1:]:
             self.beyond(head)
         return self.walked
+
+    def _empty(self, sources: Sequence[Source], firsts: Mapping[str, First]) -> set[str]:
+        """The files of which no record counts; then nobody signed one either."""
+        empty = uncounted(sources, firsts)
+        for source in (each for each in sources if each.name in empty):
+            self.proof.notices.append(Finding(source.name, None, "unacknowledged"))
+            origin = origin_of(self.proof.instance)
+            own = heads.beside(source.checkpoints(), source.beside, source.name, origin, self.keys)
+            for finding in own.findings:
+                self.proof.find(finding)
+            for head in own.heads[-1:]:
+                self.proof.find(Finding(head.where, head.line, "beyond-the-end", (source.seq, head.size - 1)))
+        return empty
 
     def find(self, reason: str, *, line: bool = True, records: tuple[int, int] | None = None) -> None:
         self.proof.find(Finding(self.file, self.number if line else None, reason, records))
@@ -227,7 +241,8 @@ class _File:
         grown = joined and walk.basis is not None
         if seq > walk.seq:
             root = told.root().hex() if told else None
-            walk.walked.gaps.append(Gap(self.source.name, walk.seq, seq, record["prev"], root))
+            before = follows["file"] if isinstance(follows.get("file"), str) else None
+            walk.walked.gaps.append(Gap(self.source.name, walk.seq, seq, record["prev"], root, before))
         elif not joined or (follows.get("file"), follows.get("hash", chain.ZEROS)) != (walk.before, record["prev"]):
             walk.find("wrong-start")
         if told is None or (grown and told != walk.tree):
@@ -300,9 +315,9 @@ class _File:
         elif record["kind"] == "closed":
             self.closed, self.closed_at = True, self.walk.seq
         elif record["kind"] == "anchor":
-            where, size = record.get("where"), record.get("size")
-            if isinstance(where, str) and type(size) is int:
-                self.proof.claims[where] = max(size, self.proof.claims.get(where, 0))
+            where, size, claims = record.get("where"), record.get("size"), self.proof.claims
+            if isinstance(where, str) and type(size) is int and (where in claims or len(claims) < CLAIMS):
+                claims[where] = max(size, claims.get(where, 0))
         elif isinstance(aside := record.get("quarantined"), dict):
             until = aside.get("until") if type(aside.get("until")) is int else None
             self.walk.walked.aside.append(Aside(str(aside.get("file")), until, record["seq"], self.source.name))

@@ -90,3 +90,12 @@ def test_the_same_for_programs():
     assert one["findings"][0]["reason"] in FINDINGS
     assert one["findings"][0]["told"] == FINDINGS[one["findings"][0]["reason"]]
     assert all(each["told"] == NOTICES[each["reason"]] for each in one["notices"])
+
+
+def test_of_many_stretches_some_are_named():
+    proof = Proof("gw-1", key="k")
+    for number in range(0, 2000, 2):
+        proof.chained.add(number, number + 1)
+    told = "\n".join(verdicts.told([proof], anchored=False))
+    assert "and 980 stretches more" in told
+    assert len(told) < 3000

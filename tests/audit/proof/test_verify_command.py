@@ -5,7 +5,8 @@ import pytest
 from typer.testing import CliRunner
 
 from phigate.cli import app
-from tests.journal.proving import sample
+from phigate.journal.verify import CLAIMS
+from tests.journal.proving import Made, Writer, sample
 
 MADE = sample()
 
@@ -75,3 +76,16 @@ def test_names_of_files_move_no_cursor(journal):
     (journal / "gw-1-20261123T150405Z-\x1b[2J.checkpoints").write_bytes(b"junk\n\n")
     result = run(journal)
     assert "\x1b" not in result.stdout + result.stderr
+
+
+def test_no_record_adds_a_line_to_the_verdict(tmp_path):
+    made = Made()
+    writer = Writer(made)
+    writer.open()
+    writer.add("anchor", where="x\nIt holds, as far as the lines above reach", size=1)
+    for number in range(300):
+        writer.add("anchor", where=f"elsewhere-{number}", size=1)
+    (tmp_path / made.journals[0]).write_bytes(made.files[made.journals[0]])
+    told = run(tmp_path, key=None).stdout.splitlines()
+    assert not any(line.startswith("It holds") for line in told)
+    assert len([line for line in told if "were anchored at" in line]) == CLAIMS

@@ -21,8 +21,14 @@ LIMITS: Final = (
         "Behind the last checkpoint whoever can write the folder can add, replace or cut off records; behind the last "
         "anchored checkpoint whoever holds the host can."
     ),
+    (
+        "That records were deleted in order, or a file was taken out, is told by records of the host: whoever holds it "
+        "can write them too. Only an own copy shows whether what is gone had to go."
+    ),
 )
 """What no verdict says, in the same words each time."""
+MOST: Final = 20
+"""Stretches of records that are named in a line."""
 VERDICTS: Final = {
     "holds": "It holds, as far as the lines above reach: nothing here was changed, removed or damaged.",
     "broken": "It does not hold: what is listed was changed, removed or damaged.",
@@ -124,8 +130,10 @@ def _counted(number: int, what: str) -> str:
 
 
 def _spans(spans: Iterable[tuple[int, int]]) -> str:
-    told = [f"{start:,}" if end == start + 1 else f"{start:,} to {end - 1:,}" for start, end in spans]
-    return ", ".join(told) or "none"
+    every = list(spans)
+    told = [f"{start:,}" if end == start + 1 else f"{start:,} to {end - 1:,}" for start, end in every[:MOST]]
+    more = [f"and {len(every) - MOST:,} stretches more"] if len(every) > MOST else []
+    return ", ".join(told + more) or "none"
 
 
 def _ends(spans: Iterable[tuple[int, int]]) -> list[list[int]]:

@@ -50,7 +50,7 @@ def verify(
         sys.stdout.buffer.write(orjson.dumps(verdicts.as_json(proofs), option=orjson.OPT_APPEND_NEWLINE))
     else:
         for line in verdicts.told(proofs, anchored=bool(anchor)):
-            out.print(plain(line, "bold red" if line.startswith("  FOUND") else ""), soft_wrap=True)
+            out.print(plain(line.replace("\n", " "), "bold red" if line.startswith("  FOUND") else ""), soft_wrap=True)
     raise typer.Exit(CODES[verdict_of(proofs)])
 
 
