@@ -49,3 +49,17 @@ def test_a_value_is_sought_under_every_key() -> None:
         identifier("MRN", "618349", SECRETS),
         identifier("MRN", "618349", old),
     )
+
+
+@pytest.mark.parametrize(
+    ("entity", "one", "other"),
+    [
+        ("MRN", "MRN \u0660\u0660\u0661\u0662\u0663\u0664\u0665\u0666", "00123456"),
+        ("PHONE_NUMBER", "\u09eb\u09eb\u09eb-123-4567", "555-123-4567"),
+        ("PERSON", "Ja\u00adne D\u200doe", "Jane Doe"),
+        ("PERSON", "Jane\u200bDoe", "Jane Doe"),
+        ("EMAIL_ADDRESS", "a\u2060@b.org", "a@b.org"),
+    ],
+)
+def test_digits_of_another_script_and_signs_that_nobody_sees_hide_nobody(entity, one, other):
+    assert normal(entity, one) == normal(entity, other)

@@ -78,8 +78,24 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 
 def normal(entity: str, text: str) -> str:
-    """One spelling for all spellings of a value: case, width, separators and order of names do not count."""
-    return FORMS.get(entity, _code)(unicodedata.normalize("NFKC", text).casefold())
+    """One spelling for all spellings of a value.
+
+    Case, width, separators, order of names, the script of digits and signs that nobody sees do not count.
+    """
+    one = unicodedata.normalize("NFKC", text).casefold()
+    return FORMS.get(entity, _code)(one if one.isascii() else _seen(one))
+
+
+def _seen(text: str) -> str:
+    """With the digits 0 to 9 of whatever script; without soft hyphens, joiners and marks of direction.
+
+    A space of no width (U+200B) parts words like any other.
+    """
+    return "".join(
+        str(unicodedata.decimal(each)) if each.isdecimal() else each
+        for each in text
+        if each == "\u200b" or unicodedata.category(each) != "Cf"
+    )
 
 
 @lru_cache(maxsize=8192)  # one patient's identifiers come again and again; they are in memory with the text anyway
