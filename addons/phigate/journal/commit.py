@@ -98,15 +98,23 @@ class GroupCommit:
             raise JournalDown(self.fault)
         if self._given_bytes - self._kept_bytes + len(line) > self._limit:
             raise JournalDown("the journal's queue is full")
-        if self._pending and self.oldest_pending_seconds(time.monotonic()) > STALL:
+        if self._stalled():
             raise JournalDown("the disk did not answer in time")
+
+    def _stalled(self) -> bool:
+        try:  # the lock is left alone until there is something to ask
+            late = time.monotonic() - self._pending[0][1] > STALL
+        except IndexError:
+            return False
+        return late and self.oldest_pending_seconds(time.monotonic()) > STALL
 
     def put(self, line: bytes) -> int:
         """Queue one line after `room_for`; its place, to be compared with `kept`."""
         with self._handing:
             self._given += 1
             self._given_bytes += len(line)
-            self._forget_kept()
+            if self._pending and self._pending[0][0] <= self.kept:
+                self._forget_kept()
             self._pending.append((self._given, time.monotonic()))
             self._lines.append(line)
         self._plan()

@@ -6,7 +6,6 @@ Not thread-safe: the journal sees to it that one call is over before the next. N
 from __future__ import annotations
 
 from collections import deque
-from contextlib import contextmanager
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from phigate.journal import chain, disk, life
 from phigate.journal.head import Head, Receipt, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -82,11 +81,14 @@ class Course:
             return
         self.commit.room_for(closing + opening)
         end = Snapshot(before.seq, before.last, old.name, before.tree)
-        with self._all_or_down():
+        try:
             self._queue("closed", closing, shut, shut)
             self.path, self._size, self._day = path, 0, _day(now)
             self.commit.turn_to(lambda: disk.create(path), lambda: closed(old, end), path)
             self._queue("opened", opening, head, head)
+        except BaseException as fault:
+            self._give_up(fault)
+            raise
 
     def _line(self, kind: chain.Kind, fields: Mapping[str, Any], now: datetime, seq: int, prev: str) -> bytes:
         return chain.line_of(seq=seq, prev=prev, now=now, instance=self._instance, kind=kind, fields=fields)
@@ -97,20 +99,18 @@ class Course:
 
     def _queue(self, kind: chain.Kind, line: bytes, made: Mapping[str, Any], fields: Fields) -> Receipt:
         receipt = self._receipt(kind, line, made, fields)
-        with self._all_or_down():
+        try:  # written out, since this runs once a record
             self._seq, self._prev, self._size = self._seq + 1, receipt.digest.hex(), receipt.end
             receipt.place = self.commit.put(line)
             self.pending.append(receipt)
+        except BaseException as fault:
+            self._give_up(fault)
+            raise
         return receipt
 
-    @contextmanager
-    def _all_or_down(self) -> Iterator[None]:
+    def _give_up(self, fault: BaseException) -> None:
         """What is cut off half-way by a bug of ours would leave a chain that does not hold: this file is given up."""
-        try:
-            yield
-        except BaseException as fault:
-            self.commit.give_up(f"the journal's writer broke ({type(fault).__name__})")
-            raise
+        self.commit.give_up(f"the journal's writer broke ({type(fault).__name__})")
 
 
 def _day(now: datetime) -> int:

@@ -25,7 +25,8 @@ from phigate.journal.commit import GroupCommit, JournalDown
 from phigate.journal.course import Course
 from phigate.journal.disk import JournalFault, Limits, Space
 from phigate.journal.gone import all_there
-from phigate.journal.head import Receipt, Snapshot, lost, told_already, unanswered, unrecorded
+from phigate.journal.head import Receipt, Snapshot, lost, told_already
+from phigate.journal.owed import Owed
 from phigate.journal.pack import Packer
 from phigate.journal.recover import legacy, rest_of
 
@@ -72,8 +73,7 @@ class Journal:
         self._clock, self._lock, self._known = clock, lock, known
         self._order = threading.RLock()
         self._closed = False
-        self._owed: dict[str, tuple[Receipt | None, Mapping[str, Any]]] = {}
-        """By exchange: the response that is to be recorded, and the request that it waits for."""
+        self._owed = Owed()
         self._trying: threading.Thread | None = None
         self._spoiled: set[str] = set()
         """Files of which no record counts, and that could not be removed."""
@@ -119,7 +119,8 @@ class Journal:
         with self._order:
             course = self._course
             try:
-                self._may(kind)
+                if self._closed or course.commit.fault is not None or self.space == "scarce":
+                    self._may(kind)
                 now = self._clock()
                 course.settle()
                 if course.full(now, self.limits.size):
@@ -163,7 +164,7 @@ class Journal:
     def withheld(self, response: Mapping[str, Any]) -> None:
         """An answer was withheld, since this record of it, or a part of it, is not kept: that is recorded soon."""
         with self._order:
-            self._owed[str(response.get("exchange"))] = None, unrecorded(response)
+            self._owed.withheld(response)
 
     def given_up(self, receipts: Iterable[Receipt]) -> None:
         """Nobody waits any longer for these, and what they tell of does not happen: that is recorded once it can be."""
@@ -172,12 +173,11 @@ class Journal:
 
     def _owe(self, receipt: Receipt) -> None:
         receipt.awaited = True
-        if receipt.kind == "response":
-            self.withheld(receipt.fields)
-        elif receipt.kind == "request":
-            exchange = str(receipt.fields.get("exchange"))
-            with self._order:
-                self._owed[exchange] = receipt, unanswered(exchange)
+        with self._order:
+            if receipt.kind == "response":
+                self._owed.withheld(receipt.fields)
+            elif receipt.kind == "request":
+                self._owed.refused(receipt)
 
     def oldest_pending_seconds(self, now_monotonic: float) -> float:
         """Age of the oldest record not yet on the disk, by `time.monotonic`; 0.0 when there is none."""
@@ -224,18 +224,7 @@ class Journal:
         """Record, of exchanges whose answer was withheld since a record was late, that it was."""
         with self._order, suppress(JournalDown):
             self._course.settle()
-            for exchange, (asked, fields) in list(self._owed.items()):
-                if asked is not None and not asked.done and asked.commit is self._course.commit:
-                    continue  # it is not known yet whether there is anything to answer
-                if asked is None or exchange in self._course.kept.open:
-                    self._put_owed(exchange, fields)
-                del self._owed[exchange]
-
-    def _put_owed(self, exchange: str, fields: Mapping[str, Any]) -> None:
-        try:
-            self._course.put("response", fields, self._clock())
-        except chain.Unrecordable:  # what was found in it may be more than a line holds: its outcome is not
-            self._course.put("response", unanswered(exchange), self._clock())
+            self._owed.pay(self._course, self._clock())
 
     def _try_again(self) -> None:
         """Go on in a new file, if the disk can be trusted again; in a thread of its own, at most once a second."""
