@@ -95,7 +95,7 @@ def test_only_what_had_happened_already_is_recorded_again() -> None:
 
 def test_a_response_that_was_late_was_withheld() -> None:
     whole = response("ex-1") | {"body": "text", "sealed": "AAAA", "revealed": ["MRN:1"], "identifiers": ["MRN:1"]}
-    told = unrecorded(whole)
+    told = unrecorded(whole | {"parts": 3})
     assert told == {
         "exchange": "ex-1",
         "status": 503,
@@ -103,6 +103,7 @@ def test_a_response_that_was_late_was_withheld() -> None:
         "findings": {"MRN": 2},
         "identifiers": ["MRN:1"],
         "revealed": [],
+        "parts": 0,
         "body": None,
     }
 

@@ -127,7 +127,7 @@ def unrecorded(response: Mapping[str, Any]) -> dict[str, Any]:
     fields = {**response, "outcome": "unrecorded", "body": None}
     fields.pop("sealed", None)
     if not response.get("streamed"):
-        fields |= {"status": 503, "revealed": []}
+        fields |= {"status": 503, "revealed": [], "parts": 0}
     return fields
 
 

@@ -65,6 +65,23 @@ def test_a_held_exchange_that_runs_is_one_and_counted_once(db):
     assert db.execute("SELECT count(*) FROM identifier").fetchone() == (1,)
 
 
+def test_what_a_caller_says_on_an_open_connection_is_a_prompt(db):
+    said = {
+        "exchange": "ex-1",
+        "from": "caller",
+        "findings": {"MRN": 2},
+        "identifiers": ["MRN:2"],
+        "revealed": ["MRN:2"],
+    }
+    heard = {"exchange": "ex-1", "from": "model", "findings": {"MRN": 7}, "identifiers": ["MRN:3"], "revealed": []}
+    take(db, [("request", request("ex-1")), ("message", said), ("message", heard)])
+    assert db.execute("SELECT entity, side, n FROM found ORDER BY n").fetchall() == [
+        ("PERSON", "in", 1),
+        ("MRN", "in", 2),
+    ]
+    assert db.execute("SELECT value, side, revealed FROM identifier").fetchall() == [("MRN:2", "in", 1)]
+
+
 def test_an_answer_without_its_request_is_an_exchange_of_nobody(db):
     take(db, [("response", response("ex-1"))])
     assert exchanges(db, "exchange", "ts", "instance", "subject", "roles", "outcome") == [

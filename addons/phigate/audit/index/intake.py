@@ -79,6 +79,8 @@ class Intake:
                 self._ask(row, record)
             elif kind in ANSWERS:
                 self._answer(row, record)
+            elif kind == "message" and record.get("from") == "caller":  # the model's stand in the response
+                self._side(row.id, record, "in")
         if not again and (about is None or kind in EVENTS):
             self._waiting.event.append((*rows.event(record), file_id, offset, length))
         self._taken += 1
