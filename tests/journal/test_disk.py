@@ -4,6 +4,7 @@ import errno
 import os
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,6 +40,17 @@ def test_a_name_that_a_file_has_is_not_given_again(tmp_path: Path, form: str) ->
     assert disk.free_path(tmp_path, "gw", NOW, 7) == tmp_path / "gw-20261123T150405Z-7.jsonl"
     (tmp_path / f"gw-20261123T150405Z-7.jsonl{form}").touch()
     assert disk.free_path(tmp_path, "gw", NOW, 7) == tmp_path / "gw-20261123T150406Z-7.jsonl"
+
+
+def test_a_file_is_named_as_begun_behind_those_of_the_same_number_whatever_the_clock_says(tmp_path: Path) -> None:
+    later = disk.name("gw", NOW + timedelta(seconds=7), 5)
+    for name in (later, disk.name("gw", NOW + timedelta(days=1), 4), "gw-99999999T999999Z-5.jsonl"):
+        (tmp_path / name).touch()
+    assert disk.free_path(tmp_path, "gw", NOW, 5).name == disk.name("gw", NOW, 5), "a name that is no time is none"
+    (tmp_path / "gw-99999999T999999Z-5.jsonl").unlink()
+    assert disk.free_path(tmp_path, "gw", NOW, 5).name == disk.name("gw", NOW + timedelta(seconds=8), 5)
+    (tmp_path / later).rename(tmp_path / (later + ".zst"))
+    assert disk.free_path(tmp_path, "gw", NOW, 5).name == disk.name("gw", NOW + timedelta(seconds=8), 5)
 
 
 def test_a_new_file_is_its_owners_and_never_an_old_one(tmp_path: Path) -> None:
@@ -88,6 +100,17 @@ def test_files_are_removed_and_those_that_cannot_be_are_named(tmp_path: Path) ->
     (tmp_path / "b").mkdir()
     assert disk.remove(tmp_path, {"a", "b", "gone"}) == ["b"]
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_a_disk_that_takes_no_change_has_no_file_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "x")
+
+    (tmp_path / "a").touch()
+    monkeypatch.setattr(type(tmp_path), "unlink", fail)
+    assert disk.remove(tmp_path, ["a", "never"]) == ["a"]
 
 
 @pytest.mark.parametrize(("left", "said"), [(99, "scarce"), (100, "low"), (199, "low"), (200, "enough"), (0, "scarce")])

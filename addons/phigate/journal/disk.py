@@ -9,12 +9,13 @@ import re
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
+
+from phigate.journal import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import datetime
     from pathlib import Path
 
 type Space = Literal["enough", "low", "scarce"]
@@ -25,6 +26,8 @@ _PROBE: Final = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEX
 PROBE_SIZE: Final = 64 * 1024
 SMALLEST: Final = 64 * 1024
 """Bytes of a file below which the journal would be heads and ends of files."""
+_TIME: Final = "%Y%m%dT%H%M%SZ"
+_SECOND: Final = timedelta(seconds=1)
 _SIZE = re.compile(r"([0-9]{1,15})([kmgtKMGT]?)")
 
 
@@ -83,7 +86,7 @@ def locked(folder: Path, instance: str) -> int:
 
 def name(instance: str, now: datetime, seq: int) -> str:
     """A file's name: whose, since when, and the number of its first record."""
-    return f"{instance}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{seq}.jsonl"
+    return f"{instance}-{now.astimezone(UTC):{_TIME}}-{seq}.jsonl"
 
 
 def create(path: Path) -> int:
@@ -138,9 +141,16 @@ def settle(folder: Path, names: Iterable[str], patience: float) -> None:
 
 
 def free_path(folder: Path, instance: str, now: datetime, seq: int) -> Path:
-    """A name that no file has: an earlier one may have begun in this second, with a record that never counted."""
+    """A name behind those that begin with the same record: an earlier one may have begun with one that never counted.
+
+    Files are read in the order of their names, and the last one is what a start goes on from: a clock that was set
+    back must not put this one first.
+    """
+    begun = [file.start for file in read.files(folder, instance) if file.seq == seq]
+    with suppress(ValueError, OverflowError):  # none, or a name that is no time and none of ours
+        now = max(now, datetime.strptime(max(begun), _TIME).replace(tzinfo=UTC) + _SECOND)
     while any((folder / (name(instance, now, seq) + end)).exists() for end in ("", ".zst")):
-        now += timedelta(seconds=1)
+        now += _SECOND
     return folder / name(instance, now, seq)
 
 
@@ -165,13 +175,17 @@ def probe(folder: Path, instance: str) -> None:
 
 
 def remove(folder: Path, names: Iterable[str]) -> list[str]:
-    """Remove files of which no record counts; those that could not be."""
+    """Remove files of which no record counts; those that could not be.
+
+    One that is not there is none of them, whatever the disk says: another file may get its name.
+    """
     left = []
     for each in sorted(names):
         try:
             (folder / each).unlink(missing_ok=True)
         except OSError:
-            left.append(each)
+            if os.path.lexists(folder / each):
+                left.append(each)
     return left
 
 
