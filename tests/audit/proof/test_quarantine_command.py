@@ -99,6 +99,6 @@ def test_it_takes_out_nothing_given(folder, sentence, arguments, code):
 
 def test_it_takes_nothing_from_a_gateway_that_runs(folder):
     journal = open_journal(folder, "gw", Clock())
-    done = run(read.files(folder)[0].path, "--reason", "x")
+    done = run(journal.path, "--reason", "x")
     assert (done.exit_code, "another process writes" in done.output.replace("\n", " ")) == (1, True)
     journal.close("stopped")
