@@ -285,6 +285,33 @@ async def test_a_request_whose_parts_came_too_late_is_told_as_refused(
     assert await nothing_is_open(real)
 
 
+@pytest.mark.parametrize(
+    ("kind", "fields", "told"),
+    [
+        ("request", request("ex-1") | LARGE, [(503, "unrecorded", None)]),
+        ("response", response("ex-1") | LARGE, [(200, "complete", None), (503, "unrecorded", None)]),
+    ],
+    ids=["request", "response"],
+)
+async def test_what_was_cancelled_while_it_was_recorded_is_told_as_withheld(
+    real: RealJournal, monkeypatch: pytest.MonkeyPatch, kind: Any, fields: Any, told: Any
+) -> None:
+    if kind == "response":
+        await asked(real)
+    gate, sync = threading.Event(), real._course.commit._sync
+
+    def stalled(descriptor: int) -> None:
+        gate.wait(5)
+        sync(descriptor)
+
+    monkeypatch.setattr(real._course.commit, "_sync", stalled)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(Keep().record(real, kind, fields, side="caller"), 0.05)
+    gate.set()
+    await until_it_says(real, told)
+    assert await nothing_is_open(real)
+
+
 async def test_an_answer_that_no_line_can_hold_is_told_as_withheld(real: RealJournal) -> None:
     await asked(real)
     with pytest.raises(Unrecordable):

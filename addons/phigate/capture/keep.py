@@ -71,7 +71,7 @@ class Keep:
                     for receipt in waiting:  # each: they may stand in different files
                         await journal.durable(receipt)
                     waiting.clear()
-        except (JournalDown, Unrecordable):
+        except BaseException:  # who is cancelled here goes no further either
             journal.given_up(waiting)
             if kind == "response":
                 journal.withheld(fields)
