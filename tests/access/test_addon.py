@@ -285,6 +285,34 @@ async def test_a_chats_scope_does_not_unmask(house):
     assert exchange.refusal.reason == "scope-exceeded"
 
 
+OPERATORS = (
+    "{name: run, permit: [clinician], to: [manage-models], models: [base, new], mask: lean}",
+    "{name: ask, hold: [clinician], to: [manage-models], models: [ward], approvers: [officer], grant: {uses: 1}}",
+)
+MADE = [
+    ("of one that is permitted", {"model": "new", "from": "base"}, Scope(), None),
+    ("of nothing", {"model": "new", "system": "Be brief."}, Scope(), None),
+    ("of one that is held", {"model": "new", "from": "ward"}, Scope(), "models-differ"),
+    ("of one that no rule speaks of", {"model": "new", "from": "other"}, Scope(), "no-rule"),
+    ("of one beyond the bearer", {"model": "new", "from": "base"}, Scope(frozenset({"new"})), "scope-exceeded"),
+    ("of one within the bearer", {"model": "new", "from": "base"}, Scope(frozenset({"new", "base"})), None),
+]
+
+
+@pytest.mark.parametrize(("sentence", "body", "scope", "reason"), MADE, ids=[case[0] for case in MADE])
+async def test_a_model_is_made_of_what_its_maker_may_change_too(sentence, body, scope, reason, tmp_path):
+    made = furnished(tmp_path, policy_text(*OPERATORS))
+    flow = asking(body, path="/api/create")
+    passage = entered(flow, "clinician", route="ollama-create")
+    passage.exchange.subject = replace(passage.exchange.subject, scope=scope)
+    try:
+        await Access(made).request(flow)
+    finally:
+        made.journal.close("test over")
+    refusal = passage.exchange.refusal
+    assert (refusal.reason if refusal else None) == reason
+
+
 def spending(house, monkeypatch, outcome):
     spent = []
 

@@ -15,6 +15,7 @@ from phigate.dialect.routes import Match, RouteTable
 from phigate.dialect.tensors import BYTES, TENSORS, Unread, joined
 from phigate.masking.answer import MaskedStream, failure, whole
 from phigate.masking.evidence import Hit
+from tests.dialect.managed import meant, read_as
 from tests.dialect.test_tensors import binary, tensor
 from tests.masking.test_answer import cut, sight
 from tests.traffic import CANARY_MRN, CANARY_NAME, CANARY_TEXT, leaks
@@ -422,9 +423,7 @@ def test_routes(method, path, name):
         "/v2/systemsharedmemory/status",
         "/v2/systemsharedmemory/region/r/register",
         "/v2/cudasharedmemory/unregister",
-        "/v2/trace/setting",
-        "/v2/models/ward/trace/setting",
-        "/v2/logging",
+        "/v2/cudasharedmemory/region/r/register",
         "/metrics",
         "/v2/repository/models/ward/load/x",
     ],
@@ -432,6 +431,44 @@ def test_routes(method, path, name):
 def test_what_reaches_past_a_mask_is_unknown(path):
     assert TABLE.find("GET", path) is None
     assert TABLE.find("POST", path) is None
+
+
+CHANGES = [
+    ("repository/index", b"", None),
+    ("repository/index", {"ready": True}, None),
+    ("repository/index", {"repository": "r"}, "member-unknown"),
+    ("repository/models/ward/load", b"", "ward"),
+    ("repository/models/ward/load", {"parameters": {"config": "{}", "file:1/model.onnx": "aGk="}}, "ward"),
+    ("repository/models/ward/load", {"parameters": {"file:../x": "aGk="}}, "malformed"),
+    ("repository/models/ward/load", {"parameters": {"shared_memory": "r"}}, "malformed"),
+    ("repository/models/ward/load", {"model": "other"}, "member-unknown"),
+    ("repository/models/ward/unload", {"parameters": {"unload_dependents": True}}, "ward"),
+    ("repository/models/ward/unload", {"parameters": {"unload_dependents": "x"}}, "malformed"),
+    ("logging", {"log_verbose_level": 1, "log_info": False, "log_format": "ISO8601"}, None),
+    ("logging", {"log_file": "/tmp/x"}, "member-unknown"),
+    ("trace/setting", {"trace_level": ["TIMESTAMPS"], "trace_rate": "100", "trace_count": "-1"}, None),
+    ("models/ward/trace/setting", {"trace_level": "OFF"}, "ward"),
+    ("models/ward/trace/setting", {"trace_level": ["TIMESTAMPS", "TENSORS"]}, "malformed"),
+    ("trace/setting", {"trace_file": "/tmp/x"}, "member-unknown"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "expected"), CHANGES)
+def test_a_change_holds_what_is_known_and_names_the_model_that_is_changed(path, body, expected):
+    assert meant("POST", f"/v2/{path}", body) == expected
+
+
+def test_files_that_come_with_a_load_are_read_by_nobody():
+    load = "/v2/repository/models/ward/load"
+    assert not read_as("POST", load, {"parameters": {"config": "{}", "file:1/model.onnx": "aGk="}}).readable
+    assert read_as("POST", load, {"parameters": {"config": "{}"}}).readable
+
+
+@pytest.mark.parametrize("path", ["/v2/logging", "/v2/trace/setting", "/v2/models/ward/trace/setting"])
+def test_what_the_server_writes_down_is_told_to_who_may_manage_it(path):
+    found = TABLE.find("GET", path)
+    assert isinstance(found, Match)
+    assert found.route.action == "manage-models"
 
 
 @pytest.mark.parametrize(

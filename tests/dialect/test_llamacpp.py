@@ -6,6 +6,7 @@ import pytest
 
 from phigate.dialect.llamacpp import DIALECT, REQUEST, ROUTES, STREAM
 from phigate.dialect.tree import rewrite
+from tests.dialect.managed import meant, written
 from tests.seen import LEAN, REDACT, framed, pieces, spelled, streamed, told, unframed, whole
 from tests.traffic import CANARY_NAME, CANARY_SSN, CANARY_TEXT
 
@@ -193,8 +194,34 @@ def test_what_shows_other_exchanges_is_no_route_and_what_shows_settings_administ
     actions = {(route.method, route.path): route.action for route in ROUTES}
     assert actions["GET", "/props"] == "manage-models"
     paths = {path for _, path in actions}
-    assert not {"/slots", "/slots/{id}", "/metrics", "/lora-adapters", "/tokenize", "/detokenize", "/tools"} & paths
-    assert ("POST", "/props") not in actions
+    assert not {"/slots", "/slots/{id}", "/metrics", "/tokenize", "/detokenize", "/tools"} & paths
+    assert actions["GET", "/lora-adapters"] == "manage-models"
+
+
+CHANGES = [
+    ("models/load", {"model": "ward:Q4_K_M"}, "ward:Q4_K_M"),
+    ("models/load", {}, "model-missing"),
+    ("models/unload", {"model": "ward", "extra_args": ["--x"]}, "member-unknown"),
+    ("props", {}, None),
+    ("props", {"system_prompt": "a"}, "member-unknown"),
+    ("slots/0?action=save", {"filename": "a.bin"}, None),
+    ("slots/12?action=restore", {"filename": "a.bin", "model": "ward"}, "ward"),
+    ("slots/0?action=restore", {"filename": "../a.bin"}, "malformed"),
+    ("slots/0?action=erase", b"", None),
+    ("slots/0?action=erase", {"filename": "a.bin"}, "member-unknown"),
+    ("lora-adapters", [{"id": 0, "scale": 0.2}, {"id": 1, "scale": 1}], None),
+    ("lora-adapters", [{"id": 0, "path": "/a"}], "malformed"),
+    ("lora-adapters", {"id": 0}, "malformed"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "expected"), CHANGES)
+def test_a_change_holds_what_is_known_and_names_the_model_that_is_changed(path, body, expected):
+    assert meant("POST", f"/{path}", body) == expected
+
+
+def test_adapters_go_on_as_the_list_that_they_are():
+    assert json.loads(written("POST", "/lora-adapters", [{"id": 0, "scale": 0.2}])) == [{"id": 0, "scale": 0.2}]
 
 
 def test_usage():

@@ -6,6 +6,7 @@ import pytest
 
 from phigate.dialect.ollama import DIALECT, PROGRESS, REQUEST, ROUTES, STREAM
 from phigate.dialect.tree import rewrite
+from tests.dialect.managed import meant, read_as
 from tests.seen import LEAN, framed, pieces, spelled, streamed, told, unframed, whole
 from tests.traffic import CANARY_MRN, CANARY_NAME, CANARY_SSN, CANARY_TEXT
 
@@ -258,5 +259,53 @@ def test_usage():
 
 def test_what_administers_is_no_chat():
     actions = {route.path: route.action for route in ROUTES}
-    assert {actions[f"/api/{verb}"] for verb in ("pull", "push", "create")} == {"manage-models"}
-    assert not {"/api/delete", "/api/copy", "/api/blobs/{id}"} & actions.keys()
+    changes = ("pull", "push", "create", "copy", "delete")
+    assert {actions[f"/api/{verb}"] for verb in changes} == {"manage-models"}
+    assert not any("blobs" in path for path in actions)
+
+
+CHANGES = [
+    ("pull", {"model": "llama3"}, "llama3"),
+    ("pull", {"model": "m", "insecure": False, "username": "", "password": "", "stream": True, "name": ""}, "m"),
+    ("pull", {"name": "m", "stream": False}, "m"),
+    ("pull", {"model": "m", "name": "other"}, "malformed"),
+    ("pull", {"model": "m", "password": "x"}, "malformed"),
+    ("pull", {"model": "m", "novel": 1}, "member-unknown"),
+    ("pull", {"insecure": True}, "malformed"),
+    ("push", {"model": "registry.example/m"}, "registry.example/m"),
+    ("create", {"model": "new", "from": "m", "system": "Be brief.", "parameters": {"stop": ["x"], "top_k": 7}}, "new"),
+    ("create", {"model": "new", "files": {"Q4.gguf": f"sha256:{'8e' * 32}"}, "quantize": "q4_K_M"}, "new"),
+    ("create", {"model": "new", "license": ["a", "b"], "messages": [{"role": "user", "content": "a"}]}, "new"),
+    ("create", {"name": "new", "from": "m"}, "new"),
+    ("create", {"model": "new", "from": 7}, "malformed"),
+    ("create", {"model": "new", "from": ""}, "malformed"),
+    ("create", {"model": "new", "files": {"../x": f"sha256:{'8e' * 32}"}}, "malformed"),
+    ("create", {"model": "new", "files": {"x.gguf": "/etc/passwd"}}, "malformed"),
+    ("create", {"model": "new", "modelfile": "FROM /etc/passwd"}, "member-unknown"),
+    ("create", {"model": "new", "from": "m", "remote_host": "https://example.org"}, "member-unknown"),
+    ("create", {"model": "new", "messages": [{"role": "user", "content": "a", "images": ["aGk="]}]}, "malformed"),
+    ("create", {"model": "new", "parameters": {"stop": {"a": "b"}}}, "malformed"),
+    ("copy", {"source": "m", "destination": "new"}, "new"),
+    ("copy", {"source": "m"}, "model-missing"),
+    ("copy", {"source": ["m"], "destination": "new"}, "malformed"),
+    ("delete", {"model": "m", "name": ""}, "m"),
+    ("delete", {"name": "m"}, "m"),
+    ("delete", {"model": "m", "force": True}, "member-unknown"),
+]
+
+
+@pytest.mark.parametrize(("verb", "body", "expected"), CHANGES)
+def test_a_change_holds_what_is_known_and_names_the_model_that_is_changed(verb, body, expected):
+    assert meant("DELETE" if verb == "delete" else "POST", f"/api/{verb}", body) == expected
+
+
+def test_a_model_that_another_is_made_of_is_asked_for_too():
+    assert read_as("POST", "/api/create", {"model": "new", "from": "m"}).beside == ("m",)
+    assert read_as("POST", "/api/create", {"model": "new", "system": "a"}).beside == ()
+    assert read_as("POST", "/api/copy", {"source": "m", "destination": "new"}).beside == ("m",)
+
+
+def test_steps_are_streamed_unless_they_are_not_wanted():
+    assert read_as("POST", "/api/create", {"model": "new", "from": "m"}).streaming
+    assert not read_as("POST", "/api/create", {"model": "new", "from": "m", "stream": False}).streaming
+    assert not read_as("DELETE", "/api/delete", {"model": "m"}).streaming

@@ -7,6 +7,7 @@ import pytest
 
 from phigate.dialect.sglang import DIALECT, REQUEST, ROUTES, STREAM
 from phigate.dialect.tree import rewrite
+from tests.dialect.managed import meant
 from tests.seen import LEAN, REDACT, framed, pieces, spelled, streamed, told, unframed, whole
 from tests.traffic import CANARY_NAME, CANARY_SSN, CANARY_TEXT
 
@@ -183,8 +184,32 @@ def test_every_text_of_a_request_is_reached():
 
 
 def test_what_tells_or_changes_the_server_is_no_route():
-    paths = {route.path for route in ROUTES}
+    paths = {route.path for route in ROUTES if route.action != "manage-models"}
     assert paths == {"/generate", "/encode", "/classify", "/get_model_info", "/model_info"}
+    changes = {route.path for route in ROUTES if route.action == "manage-models"}
+    assert not {f"/update_weights_from_{how}" for how in ("tensor", "distributed", "ipc")} & changes
+    assert "/load_lora_adapter_from_tensors" not in changes
+
+
+CHANGES = [
+    ("update_weights_from_disk", {"model_path": "/models/next", "flush_cache": True, "token_step": 3}, None),
+    ("update_weights_from_disk", {"model_path": "/models/next", "manifest": {}}, "member-unknown"),
+    ("update_weights_from_disk", {"model_path": 7}, "malformed"),
+    ("load_lora_adapter", {"lora_name": "triage", "lora_path": "/adapters/triage", "pinned": True}, "triage"),
+    ("load_lora_adapter", {"lora_path": "/adapters/triage"}, "model-missing"),
+    ("load_lora_adapter", {"lora_name": "triage", "lora_path": "/a", "lora_id": "x"}, "member-unknown"),
+    ("unload_lora_adapter", {"lora_name": "triage"}, "triage"),
+    ("flush_cache", b"", None),
+    ("flush_cache", {"timeout": 1}, "member-unknown"),
+    ("release_memory_occupation", {"tags": ["weights", "kv_cache"]}, None),
+    ("release_memory_occupation", {"tags": ["everything"]}, "malformed"),
+    ("resume_memory_occupation", {}, None),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "expected"), CHANGES)
+def test_a_change_holds_what_is_known_and_names_the_model_that_is_changed(path, body, expected):
+    assert meant("POST", f"/{path}", body) == expected
 
 
 def test_usage():

@@ -142,8 +142,8 @@ def test_routes(path, name):
     assert (found.route.name, found.model) == (name, "ward")
 
 
-@pytest.mark.parametrize("path", ["/models", "/models/ward", "/metrics", "/predictions", "/workflows/w"])
-def test_what_is_managed_is_unknown(path):
+@pytest.mark.parametrize("path", ["/metrics", "/predictions", "/workflows/w"])
+def test_what_else_the_server_has_is_unknown(path):
     table = RouteTable(ROUTES)
     assert table.find("GET", path) is None
     assert table.find("POST", path) is None

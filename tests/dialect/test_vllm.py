@@ -6,6 +6,7 @@ import pytest
 
 from phigate.dialect.tree import rewrite
 from phigate.dialect.vllm import DIALECT, REQUEST, ROUTES
+from tests.dialect.managed import meant
 from tests.seen import pieces, spelled, whole
 from tests.traffic import CANARY_TEXT
 
@@ -89,9 +90,39 @@ def test_every_text_of_a_request_is_reached():
 
 def test_what_runs_the_server_or_speaks_in_token_ids_is_no_route():
     paths = {route.path for route in ROUTES}
-    dangerous = ["detokenize", "load_lora_adapter", "sleep", "wake_up", "collective_rpc", "server_info", "metrics"]
-    dangerous += ["reset_prefix_cache", "invocations", "inference/v1/generate", "v1/chat/completions/render"]
+    dangerous = ["detokenize", "collective_rpc", "server_info", "metrics", "pause", "init_weight_transfer_engine"]
+    dangerous += [
+        "sleep?level=3",
+        "sleep?mode=keep",
+        "wake_up?tags=x",
+        "invocations",
+        "inference/v1/generate",
+        "v1/chat/completions/render",
+    ]
     assert not {f"/{name}" for name in dangerous} & paths
+
+
+WEIGHTS = {"names": ["w"], "dtype_names": ["bfloat16"], "shapes": [[2, 3]]}
+CHANGES = [
+    ("v1/load_lora_adapter", {"lora_name": "triage", "lora_path": "/adapters/triage"}, "triage"),
+    ("v1/load_lora_adapter", {"lora_path": "/adapters/triage"}, "model-missing"),
+    ("v1/load_lora_adapter", {"lora_name": "triage", "lora_path": ["/a"]}, "malformed"),
+    ("v1/load_lora_adapter", {"lora_name": "triage", "lora_path": "/a", "model": "other"}, "member-unknown"),
+    ("v1/unload_lora_adapter", {"lora_name": "triage", "lora_int_id": 1}, "triage"),
+    ("v1/unload_lora_adapter", {"lora_name": "triage", "lora_int_id": True}, "malformed"),
+    ("update_weights", {"update_info": WEIGHTS | {"packed": True}}, None),
+    ("update_weights", {"update_info": WEIGHTS | {"ipc_handles_pickled": "gASV"}}, "malformed"),
+    ("sleep", b"", None),
+    ("sleep?level=2", {}, None),
+    ("sleep", {"level": 2}, "member-unknown"),
+    ("wake_up?tags=weights", b"", None),
+    ("reset_prefix_cache", b"", None),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "expected"), CHANGES)
+def test_a_change_holds_what_is_known_and_names_the_model_that_is_changed(path, body, expected):
+    assert meant("POST", f"/{path}", body) == expected
 
 
 def test_usage():

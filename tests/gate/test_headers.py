@@ -17,6 +17,7 @@ def test_an_honest_head_is_read():
     assert fault() is None
     assert fault(version=b"HTTP/2.0", authority=b"gateway", fields=()) is None
     assert fault(method=b"DELETE", target=b"/mcp") is None
+    assert fault(method=b"PUT", target=b"/models/ward/2.0/set-default") is None
 
 
 @pytest.mark.parametrize(

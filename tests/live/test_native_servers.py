@@ -87,11 +87,19 @@ def test_a_body_of_no_type_is_no_health(client, model):
 
 REFUSED = [
     ("the slots of others", "GET", "/slots", None, 404, "route-unknown"),
-    ("a slot to a file", "POST", "/slots/0?action=save", {"filename": "a"}, 404, "route-unknown"),
+    ("a slot to a file", "POST", "/slots/0?action=save", {"filename": "a"}, 403, "no-rule"),
     ("metrics", "GET", "/metrics", None, 404, "route-unknown"),
     ("settings", "GET", "/props", None, 403, "no-rule"),
-    ("adapters", "POST", "/load_lora_adapter", {"lora_name": "a", "lora_path": "b"}, 404, "route-unknown"),
-    ("the cache", "POST", "/flush_cache", {}, 404, "route-unknown"),
+    ("adapters", "POST", "/load_lora_adapter", {"lora_name": "a", "lora_path": "b"}, 403, "no-rule"),
+    ("the cache", "POST", "/flush_cache", {}, 403, "no-rule"),
+    (
+        "an adapter of another name",
+        "POST",
+        "/load_lora_adapter",
+        {"name": "a", "lora_name": "b"},
+        400,
+        "member-unknown",
+    ),
     ("the server", "GET", "/get_server_info", None, 404, "route-unknown"),
     ("any call", "POST", "/collective_rpc", {"method": "a"}, 404, "route-unknown"),
     ("pieces alone", "POST", "/tokenize", {"content": "hi"}, 400, "malformed"),

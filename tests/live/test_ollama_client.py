@@ -177,8 +177,8 @@ REFUSED = [
     ("a choice", lambda connect, b: connect(b["dr.okafor"]).generate("m", "x", format={"enum": ["a"]}), 400, "decide"),
     ("fetching a model", lambda connect, b: connect(b["dr.okafor"]).pull("m"), 403, "No rule"),
     ("fetching a model with a yes", lambda connect, b: connect(b["priya.raman"]).pull("m"), 403, "approve"),
-    ("deleting a model", lambda connect, b: connect(b["priya.raman"]).delete("m"), 404, "no such route"),
-    ("copying a model", lambda connect, b: connect(b["priya.raman"]).copy("a", "b"), 404, "no such route"),
+    ("deleting a model", lambda connect, b: connect(b["priya.raman"]).delete("m"), 403, "approve"),
+    ("copying a model", lambda connect, b: connect(b["priya.raman"]).copy("a", "b"), 403, "approve"),
 ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from phigate import flows
 from phigate.access import replies
+from phigate.access.beside import beside_fault
 from phigate.access.messages import Told
 from phigate.access.messages import read as hear
 from phigate.access.request import Asked, read
@@ -85,6 +86,7 @@ class Access:
             or _beyond(exchange)
             or self._of_caller(passage)
             or self._decide(passage, asked)
+            or (self._beside(passage, asked) if asked.beside else None)
         )
         if self.house.trial is not None:
             policy = self.house.trial.policy
@@ -150,6 +152,22 @@ class Access:
         if isinstance(decision, Deny):
             return replies.denied(decision)
         return _content(decision, readable=asked.readable, steers=_steers(asked))
+
+    def _beside(self, passage: flows.Passage, asked: Asked) -> Refusal | None:
+        """What other models a request makes use of, its caller may change by themselves, too."""
+        exchange, policy = passage.exchange, self.house.policy
+        subject, actions, now = exchange.subject, exchange.actions, time.time()
+        if subject is None:
+            raise ValueError("no subject")
+        others = [_meant(policy, asked.route, name) for name in asked.beside]
+        limits, named = subject.scope, [other.name for other in others if isinstance(other, Target)]
+        if limits is not None and not all(scope.allows(limits, actions, name) for name in named):
+            return replies.BEYOND
+        return beside_fault(
+            passage.target,
+            others,
+            lambda name: decide(policy, subject, actions, name, passage.reasons, (), now),
+        )
 
     # -- messages ---------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from phigate.access.replies import fault
 from phigate.dialect.codecs import media_of
+from phigate.dialect.managing import fault_of
 from phigate.dialect.tree import shouts, too_deep
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Asked:
     streaming: bool
     readable: bool
     """Whether all content of the request is text."""
+    beside: tuple[str, ...] = ()
+    """Other models that it makes use of."""
 
 
 def read(
@@ -61,6 +64,8 @@ def read(
     model = route.model or (tree.get(route.model_key) if route.model_key else match.model)
     if (route.names_model or model is not None) and not _names(model):
         return fault(400, "model-missing")
+    if route.members is not None and (wrong := fault_of(tree, route.members)):
+        return fault(400, wrong)
     if dialect.adapts(tree):
         return fault(404, "model-unknown")
     streaming = _streaming(route.asks, tree.get("stream"))
@@ -69,7 +74,10 @@ def read(
     if dialect.stored(tree):
         return fault(400, "stored-state")
     tree = {key: value for key, value in tree.items() if key not in route.omits} | dict(route.sets)
-    return Asked(route, tree, model, streaming=streaming, readable=not dialect.unreadable(tree))
+    beside = tuple(tree[key] for key in route.beside if key in tree)
+    if not all(map(_names, beside)):
+        return fault(400, "model-missing")
+    return Asked(route, tree, model, streaming=streaming, readable=not dialect.unreadable(tree), beside=beside)
 
 
 def _names(model: Any) -> bool:

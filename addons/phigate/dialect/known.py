@@ -21,6 +21,7 @@ from phigate.dialect import (
     tfserving,
     tgi,
     torchserve,
+    torchserve_models,
     vllm,
 )
 
@@ -45,6 +46,7 @@ TABLES = (
     tfserving,
     tgi,
     torchserve,
+    torchserve_models,
     vllm,
 )
 

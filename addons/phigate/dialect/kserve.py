@@ -2,7 +2,8 @@
 
 Tensors of BYTES are text whatever they are called, and a tensor's name says what its text is (`mrn`). Numbers pass
 where they cannot be text (see tensors.py). What lies in memory that server and client share passes no gateway, so
-nothing that speaks of it does; its routes, tracing, logging and `/metrics` are unknown.
+nothing that speaks of it does; its routes and `/metrics` are unknown. Of logging and tracing nothing can be set that
+writes a file of the caller's choice, or tensors into one: there they would lie unmasked.
 (kserve/open-inference-protocol; triton-inference-server/server, docs/protocol)
 """
 
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from phigate.dialect import managing
 from phigate.dialect.codecs import BARE, JSON, TEXT
 from phigate.dialect.events import Event, Stream
 from phigate.dialect.routes import Route
@@ -68,6 +70,8 @@ _REQUEST_KEYS = frozenset({"id", "parameters", "inputs", "outputs"})
 _TENSOR_KEYS = frozenset({"name", "shape", "datatype", "parameters", "data"})
 _OPAQUE = re.compile(r"image|audio|video|multi_modal|embed|^file:", re.IGNORECASE)
 """Members of a generate or load request that hold or name content that is no text."""
+_PART = re.compile(r"config|file:[A-Za-z0-9][A-Za-z0-9_-]*(?:[./][A-Za-z0-9_-]+)*")
+"""Parts of a model that a load request brings: its configuration, files under its folder."""
 _SHARED = "shared_memory"
 _TEXT = "text_output"
 _SEQUENCE = "sequence_id"
@@ -203,7 +207,6 @@ STREAM = Stream("text/event-stream", {"": Event(either=True, alike=True)}, failu
 _AS_TENSORS: Mapping[str, Codec] = MappingProxyType({"application/json": TENSORS, "application/octet-stream": TENSORS})
 _FROM_CLIENTS: Mapping[str, Codec] = MappingProxyType({**_AS_TENSORS, "": TENSORS})
 """Triton's own clients send no media type."""
-_LOOSE: Mapping[str, Codec] = MappingProxyType({"application/json": JSON, "": BARE})
 _DESCRIBED: Mapping[str, Codec] = MappingProxyType({"application/json": JSON, "": BARE, "text/plain": TEXT})
 
 
@@ -240,11 +243,38 @@ def _about(name: str, path: str) -> Route:
     )
 
 
-def _manage(name: str, path: str) -> Route:
-    """A route that loads or unloads models, or tells which could be."""
+def _manage(name: str, path: str, members: managing.Members) -> Route:
+    """A route that loads or unloads models, or tells which could be, or sets what the server writes down."""
     return Route(
-        name, "POST", path, "manage-models", NAME, model_key=None, asks="never", reads=_LOOSE, answers=_DESCRIBED
+        *(name, "POST", path, "manage-models", NAME),
+        model_key=None,
+        asks="never",
+        reads=managing.READS,
+        answers=managing.ANSWERS,
+        table=SETTINGS,
+        members=members,
     )
+
+
+def _settings(name: str, path: str) -> Route:
+    """A route that tells what the server writes down."""
+    return replace(_about(name, path), action="manage-models", table=SETTINGS)
+
+
+SETTINGS = replace(ABOUT, unreadable=unreadable)
+_LOADED = {"parameters": managing.mapped(managing.formed(_PART), lambda value: isinstance(value, str))}
+_UNLOADED = {"parameters": managing.member(unload_dependents=managing.flag)}
+_LOGGED: dict[str, managing.Form] = {
+    **dict.fromkeys(("log_info", "log_warnings", "log_errors"), managing.flag),
+    "log_verbose_level": managing.count,
+    "log_format": managing.one_of("default", "ISO8601"),
+}
+_LEVELS = managing.one_of("OFF", "TIMESTAMPS")
+_DIGITS = managing.formed(re.compile(r"-?[0-9]{1,9}"))
+_TRACED: dict[str, managing.Form] = {
+    "trace_level": managing.either(_LEVELS, managing.listed(_LEVELS)),
+    **dict.fromkeys(("trace_rate", "trace_count", "log_frequency"), _DIGITS),
+}
 
 
 _MODEL, _VERSION = "/v2/models/{model}", "/v2/models/{model}/versions/{version}"
@@ -269,9 +299,15 @@ ROUTES = (
     _about("kserve-model-config-version", f"{_VERSION}/config"),
     _about("kserve-model-statistics", f"{_MODEL}/stats"),
     _about("kserve-model-statistics-version", f"{_VERSION}/stats"),
-    _manage("kserve-repository", "/v2/repository/index"),
-    _manage("kserve-load", "/v2/repository/models/{model}/load"),
-    _manage("kserve-unload", "/v2/repository/models/{model}/unload"),
+    _manage("kserve-repository", "/v2/repository/index", {"ready": managing.flag}),
+    _manage("kserve-load", "/v2/repository/models/{model}/load", _LOADED),
+    _manage("kserve-unload", "/v2/repository/models/{model}/unload", _UNLOADED),
+    _settings("kserve-logging", "/v2/logging"),
+    _settings("kserve-trace", "/v2/trace/setting"),
+    _settings("kserve-model-trace", f"{_MODEL}/trace/setting"),
+    _manage("kserve-set-logging", "/v2/logging", _LOGGED),
+    _manage("kserve-set-trace", "/v2/trace/setting", _TRACED),
+    _manage("kserve-set-model-trace", f"{_MODEL}/trace/setting", _TRACED),
 )
 
 DIALECT = replace(_TABLE, routes=ROUTES)

@@ -1,15 +1,16 @@
 """llama.cpp's own protocol (github.com/ggml-org/llama.cpp, tools/server/README.md); its `/v1/` routes are OpenAI's.
 
-What shows or changes what the server keeps of other exchanges (slots, their files, metrics, adapters) is no route at
-all, and neither is what answers with token ids alone. A server with several models goes by `model`, which a request to
-one with a single model may leave out.
+What shows what the server keeps of other exchanges (slots, metrics) is no route at all, and neither is what answers
+with token ids alone. What loads or changes a model, or moves what a slot keeps into a file and back, is
+`manage-models`. A server with several models goes by `model`, which a request to one with a single model may leave out.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from phigate.dialect import openai
+from phigate.dialect import managing, openai
 from phigate.dialect.codecs import JSON, NOTHING
 from phigate.dialect.events import Event, Stream
 from phigate.dialect.routes import Route
@@ -93,6 +94,25 @@ def _health(name: str, path: str) -> Route:
     return Route(name, "GET", path, "list-models", NAME, has_body=False, model_key=None, answers=answers)
 
 
+MANAGED = Dialect(NAME, (), request=REQUEST, answer=ANSWER, error=openai.error_body, lists=True, folds=True)
+"""What is asked for where nothing is said to a model."""
+_NAMED: dict[str, managing.Form] = {"model": managing.word}
+_FILED = {**_NAMED, "filename": managing.file}
+_SCALES = {managing.ITEMS: managing.listed(managing.member(id=managing.count, scale=managing.number))}
+
+
+def _manage(name: str, path: str, members: managing.Members, *, nameless: bool = True) -> Route:
+    return Route(
+        *(f"llamacpp-{name}", "POST", path, "manage-models", NAME),
+        nameless=nameless,
+        asks="never",
+        reads=managing.READS,
+        answers=managing.ANSWERS,
+        table=MANAGED,
+        members=members,
+    )
+
+
 ROUTES = (
     _post("completion", "/completion", "complete", STREAM),
     _post("completions", "/completions", "complete", STREAM),
@@ -101,6 +121,20 @@ ROUTES = (
     _post("embedding", "/embedding", "embed"),
     _post("embeddings", "/embeddings", "embed"),
     Route("llamacpp-props", "GET", "/props", "manage-models", NAME, has_body=False, model_key=None),
+    _manage("set-props", "/props", _NAMED),
+    _manage("load", "/models/load", _NAMED, nameless=False),
+    _manage("unload", "/models/unload", _NAMED, nameless=False),
+    *(
+        _manage(f"slot-{verb}", f"/slots/{{version}}?action={verb}", _NAMED if verb == "erase" else _FILED)
+        for verb in ("save", "restore", "erase")
+    ),
+    Route("llamacpp-adapters", "GET", "/lora-adapters", "manage-models", NAME, has_body=False, model_key=None),
+    replace(
+        _manage("set-adapters", "/lora-adapters", _SCALES),
+        model_key=None,
+        nameless=False,
+        reads={"application/json": managing.Listed()},
+    ),
     _health("health", "/health"),
     _health("health-v1", "/v1/health"),
 )

@@ -1,7 +1,8 @@
 """Ollama's own protocol: lines of JSON unless the request says otherwise (github.com/ollama/ollama, docs/api.md).
 
-Its OpenAI-compatible routes are OpenAI's. What changes which models there are is `manage-models`; deleting, copying and
-uploading files are no routes at all.
+Its OpenAI-compatible routes are OpenAI's. What changes which models there are is `manage-models`. Uploading files
+(`/api/blobs`) is no route at all: weights are bytes that nobody reads, of a size that nobody holds in memory, and they
+name no model that a rule could speak of. A model comes from a registry, or from files that are there already.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from phigate.dialect import managing
 from phigate.dialect.events import Event, Stream
 from phigate.dialect.routes import Route
 from phigate.dialect.steering import few, picks
@@ -95,6 +97,61 @@ STREAM = Stream("application/x-ndjson", {"": Event(over=("done",), keep=frozense
 PROGRESS = Stream("application/x-ndjson", {"": Event(whole=True)}, failure)
 """How a model is fetched or made, step by step: each line is told whole."""
 
+_TOLD = {"stream": managing.flag}
+_FETCHED: dict[str, managing.Form] = {
+    "model": managing.word,
+    "name": managing.nothing,
+    "insecure": managing.flag,
+    **_TOLD,
+    **dict.fromkeys(("username", "password"), managing.nothing),
+}
+_FILES = managing.mapped(managing.file, managing.formed(DIGEST))
+_CREATED: dict[str, managing.Form] = {
+    "model": managing.word,
+    "name": managing.nothing,
+    "from": managing.word,
+    **_TOLD,
+    "files": _FILES,
+    "adapters": _FILES,
+    "quantize": managing.word,
+    "quantization": managing.word,
+    **dict.fromkeys(("template", "system"), managing.text),
+    **dict.fromkeys(("renderer", "parser", "requires"), managing.word),
+    "license": managing.either(managing.text, managing.listed(managing.text)),
+    "parameters": managing.mapped(managing.word, managing.either(managing.scalar, managing.listed(managing.text))),
+    "messages": managing.listed(managing.member(role=managing.word, content=managing.text)),
+}
+"""Not `remote_host`, by which a model's prompts would go to another server, and no `modelfile` or `path`, which lead to
+files of the server's."""
+_DELETED: dict[str, managing.Form] = {"model": managing.word, "name": managing.nothing}
+_CHANGES: dict[str, tuple[str, dict[str, managing.Form]]] = {
+    "pull": ("POST", _FETCHED),
+    "push": ("POST", _FETCHED),
+    "create": ("POST", _CREATED),
+    "delete": ("DELETE", _DELETED),
+}
+
+
+def _named(members: dict[str, managing.Form]) -> dict[str, managing.Form]:
+    """The same for clients that call the model's name `name` and nothing else."""
+    return {key: form for key, form in members.items() if key != "model"} | {"name": managing.word}
+
+
+def _change(verb: str, key: str) -> Route:
+    method, members = _CHANGES[verb]
+    streamed = "stream" in members
+    return Route(
+        *(f"ollama-{verb}" + ("" if key == "model" else f"-{key}"), method, f"/api/{verb}", "manage-models", NAME),
+        model_key=key,
+        stream=PROGRESS if streamed else None,
+        asks="unless" if streamed else "never",
+        when=key,
+        answers=managing.ANSWERS,
+        members=members if key == "model" else _named(members),
+        beside=("from",) if "from" in members else (),
+    )
+
+
 ROUTES = (
     Route("ollama-chat", "POST", "/api/chat", "chat", NAME, stream=STREAM, asks="unless"),
     Route("ollama-generate", "POST", "/api/generate", "complete", NAME, stream=STREAM, asks="unless"),
@@ -105,9 +162,14 @@ ROUTES = (
     Route("ollama-version", "GET", "/api/version", "list-models", NAME, has_body=False, model_key=None),
     Route("ollama-show", "POST", "/api/show", "list-models", NAME, when="model"),
     Route("ollama-show-name", "POST", "/api/show", "list-models", NAME, when="name", model_key="name"),
-    *(
-        Route(f"ollama-{verb}", "POST", f"/api/{verb}", "manage-models", NAME, stream=PROGRESS, asks="unless")
-        for verb in ("pull", "push", "create")
+    *(_change(verb, key) for verb in _CHANGES for key in ("model", "name")),
+    Route(
+        *("ollama-copy", "POST", "/api/copy", "manage-models", NAME),
+        model_key="destination",
+        asks="never",
+        answers=managing.ANSWERS,
+        members={"source": managing.word, "destination": managing.word},
+        beside=("source",),
     ),
 )
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from phigate.dialect.codecs import JSON
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from phigate.dialect.codecs import Codec
     from phigate.dialect.events import Stream
@@ -47,7 +47,9 @@ class Route:
     `omits` are those it goes on without: what they ask for never goes out. `model` is the policy's model that is always
     meant. `table` is the route's own table, where its dialect's is not all there is to say. `done` are the statuses,
     beside 200, of an answer that says only that something was done, and has no body. `talk` makes it a WebSocket: what
-    the caller may say there; `stream` is how the answers are read.
+    the caller may say there; `stream` is how the answers are read. `members` are all that a body may have, and what
+    each may hold (managing.py); None where the table's own questions are all. `beside` are the members that name models
+    which the request makes use of beside the one that it means.
     """
 
     name: str
@@ -69,6 +71,8 @@ class Route:
     table: Dialect | None = None
     done: frozenset[int] = frozenset()
     nameless: bool = False
+    members: Mapping[str, Callable[[Any], bool]] | None = None
+    beside: tuple[str, ...] = ()
 
     @property
     def names_model(self) -> bool:

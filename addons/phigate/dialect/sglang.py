@@ -1,14 +1,15 @@
 """SGLang's own protocol (docs.sglang.io, native API): each event of a stream tells the text anew and longer.
 
-Its `/v1/` routes are OpenAI's. What tells the server's settings, keeps its cache, its sessions and its weights is no
-route at all.
+Its `/v1/` routes are OpenAI's. What tells the server's settings and its sessions, and weights that come as serialised
+tensors (which run as code when they are read), is no route at all. What changes the model is `manage-models`: an
+adapter is a model by its own name, everything else means the one model that speaks this.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from phigate.dialect import openai
+from phigate.dialect import managing, openai
 from phigate.dialect.events import Event, Stream
 from phigate.dialect.routes import Route
 from phigate.dialect.steering import few, picks
@@ -108,6 +109,32 @@ def _of_text(name: str, path: str, action: str, when: str, stream: Stream | None
     return Route(f"sglang-{name}", "POST", path, action, NAME, model_key=None, when=when, stream=stream)
 
 
+MANAGED = Dialect(NAME, (), request=REQUEST, answer=ANSWER, error=openai.error_body)
+"""Where an adapter's path is what is asked for."""
+_FROM_DISK: dict[str, managing.Form] = {
+    **dict.fromkeys(("model_path", "load_format", "weight_version"), managing.word),
+    **dict.fromkeys(
+        ("abort_all_requests", "is_async", "torch_empty_cache", "keep_pause", "recapture_cuda_graph", "flush_cache"),
+        managing.flag,
+    ),
+    "token_step": managing.count,
+}
+_MEMORY = {"tags": managing.listed(managing.one_of("weights", "kv_cache", "cuda_graph"))}
+_ADAPTER = {"lora_name": managing.word}
+
+
+def _manage(path: str, members: managing.Members, key: str | None = None) -> Route:
+    return Route(
+        *(f"sglang-{path.replace('_', '-')}", "POST", f"/{path}", "manage-models", NAME),
+        model_key=key,
+        asks="never",
+        reads=managing.READS,
+        answers=managing.ANSWERS,
+        table=MANAGED,
+        members=members,
+    )
+
+
 ROUTES = (
     _of_text("generate", "/generate", "complete", "text", STREAM),
     _of_text("generate-ids", "/generate", "complete", "input_ids", STREAM),
@@ -117,6 +144,15 @@ ROUTES = (
         Route(f"sglang-{name}", "GET", f"/{name}", "list-models", NAME, has_body=False, model_key=None)
         for name in ("get_model_info", "model_info")
     ),
+    _manage("update_weights_from_disk", _FROM_DISK),
+    _manage(
+        *("load_lora_adapter", {**_ADAPTER, "lora_path": managing.word, "pinned": managing.flag}),
+        "lora_name",
+    ),
+    _manage("unload_lora_adapter", _ADAPTER, "lora_name"),
+    _manage("flush_cache", managing.NONE),
+    _manage("release_memory_occupation", _MEMORY),
+    _manage("resume_memory_occupation", _MEMORY),
 )
 
 DIALECT = Dialect(

@@ -1,7 +1,8 @@
 """TorchServe's inference port: predictions of whatever form a model's own code answers in.
 
 A body that is no JSON travels as the only member, `body`, of an object, as TorchServe's own workers are given it.
-Answers in pieces (text in chunks) are read whole. The management and metrics ports are others, and unknown.
+Answers in pieces (text in chunks) are read whole. The management port is another
+(torchserve_models.py), and so is that of metrics, which is unknown.
 (pytorch/serve, docs/inference_api.md)
 """
 

@@ -308,6 +308,7 @@ def number(node: Any, render: Callable[[str], str], key: str = "") -> Any:
 _FREE = frozenset(
     {"arguments", "parameters", "properties", "input", "input_schema", "schema", "json_schema", "format", "metadata"}
     | {"guided_json", "structured_outputs", "chat_template_kwargs", "variables", "headers", "documents", "logit_bias"}
+    | {"files", "adapters"}
 )
 """Members whose own members are named by the caller, and by nobody's protocol."""
 

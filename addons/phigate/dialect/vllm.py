@@ -1,14 +1,16 @@
 """vLLM's routes beside OpenAI's (docs.vllm.ai, online serving): counting tokens, pooling, classifying, ranking.
 
-llama.cpp and SGLang rank in the same shape. What takes or gives token ids alone, and what loads, wakes, profiles or
-resets a server, is no route at all.
+llama.cpp and SGLang rank in the same shape. What takes or gives token ids alone, what profiles a server and what calls
+its workers by any name is no route at all. What changes the model (adapters, weights, sleep) is `manage-models`: an
+adapter is a model by its own name, everything else means the one model that speaks this. New weights come over NCCL
+only: handles of memory are pickled objects, which run as code when they are read.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from phigate.dialect import openai
+from phigate.dialect import managing, openai
 from phigate.dialect.routes import Route
 from phigate.dialect.table import Dialect
 from phigate.dialect.tree import Fields
@@ -62,6 +64,33 @@ def _post(name: str, path: str, action: str, when: str | None = None) -> Route:
     return Route(f"vllm-{name}", "POST", path, action, NAME, when=when)
 
 
+MANAGED = Dialect(
+    NAME, (), request=REQUEST.without_constant("name"), answer=ANSWER, error=openai.error_body, lists=True, folds=True
+)
+"""Where an adapter's path is what is asked for."""
+_SHAPES = managing.listed(managing.listed(managing.count))
+_WEIGHTS = managing.member(
+    names=managing.listed(managing.word),
+    dtype_names=managing.listed(managing.word),
+    shapes=_SHAPES,
+    packed=managing.flag,
+    packed_buffer_size_bytes=managing.count,
+    packed_num_buffers=managing.count,
+)
+
+
+def _manage(name: str, path: str, members: managing.Members, key: str | None = None) -> Route:
+    return Route(
+        *(f"vllm-{name}", "POST", path, "manage-models", NAME),
+        model_key=key,
+        asks="never",
+        reads=managing.READS,
+        answers=managing.ANSWERS,
+        table=MANAGED,
+        members=members,
+    )
+
+
 ROUTES = (
     _post("tokenize", "/tokenize", "complete", "prompt"),
     _post("tokenize-chat", "/tokenize", "chat", "messages"),
@@ -72,6 +101,23 @@ ROUTES = (
     _post("rerank", "/rerank", "rank"),
     _post("rerank-v1", "/v1/rerank", "rank"),
     Route("vllm-version", "GET", "/version", "list-models", NAME, has_body=False, model_key=None),
+    _manage(
+        *("load-adapter", "/v1/load_lora_adapter"),
+        {"lora_name": managing.word, "lora_path": managing.word},
+        "lora_name",
+    ),
+    _manage(
+        *("unload-adapter", "/v1/unload_lora_adapter"),
+        {"lora_name": managing.word, "lora_int_id": managing.count},
+        "lora_name",
+    ),
+    _manage("update-weights", "/update_weights", {"update_info": _WEIGHTS}),
+    _manage("sleep", "/sleep", managing.NONE),
+    *(_manage(f"sleep-{level}", f"/sleep?level={level}", managing.NONE) for level in (1, 2)),
+    _manage("wake-up", "/wake_up", managing.NONE),
+    *(_manage(f"wake-up-{tag}", f"/wake_up?tags={tag}", managing.NONE) for tag in ("weights", "kv_cache")),
+    _manage("reset-cache", "/reset_prefix_cache", managing.NONE),
+    Route("vllm-sleeping", "GET", "/is_sleeping", "manage-models", NAME, has_body=False, model_key=None),
 )
 
 DIALECT = Dialect(

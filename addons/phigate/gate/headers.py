@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Field = tuple[bytes, bytes]
 Fields = list[Field]
 
-METHODS = frozenset({b"DELETE", b"GET", b"POST"})
+METHODS = frozenset({b"DELETE", b"GET", b"POST", b"PUT"})
 VERSIONS = frozenset({b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0"})
 ONCE = frozenset(
     {b"host", b"authorization", b"content-type", b"content-length", b"content-encoding", b"transfer-encoding"}
