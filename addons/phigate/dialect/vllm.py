@@ -108,7 +108,7 @@ ROUTES = (
     ),
     _manage(
         *("unload-adapter", "/v1/unload_lora_adapter"),
-        {"lora_name": managing.word, "lora_int_id": managing.count},
+        {"lora_name": managing.word},
         "lora_name",
     ),
     _manage("update-weights", "/update_weights", {"update_info": _WEIGHTS}),
