@@ -104,7 +104,8 @@ def test_no_bearer_gets_a_bare_challenge(gateway, model):
 
 REFUSED = [
     ("an unknown route", "POST", "/v1/other", {}, 404, "route-unknown"),
-    ("an administrative route of a server", "POST", "/v1/load_lora_adapter", {}, 404, "route-unknown"),
+    ("an administrative route of a server", "POST", "/collective_rpc", {"json": {"method": "a"}}, 404, "route-unknown"),
+    ("an adapter", "POST", "/v1/load_lora_adapter", {"json": {"lora_name": "a"}}, 403, "no-rule"),
     ("a route with a query", "GET", "/v1/models?all=1", {}, 404, "route-unknown"),
     ("another method", "DELETE", "/v1/models", {}, 405, "method-not-allowed"),
     ("no JSON", "POST", CHAT, {"content": b"{", "headers": {"content-type": "application/json"}}, 400, "malformed"),
