@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from phigate.journal.commit import GATHER, GroupCommit, JournalDown
+from phigate.journal.commit import GATHER, STALL, GroupCommit, JournalDown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -293,3 +293,27 @@ async def test_a_busy_loop_does_not_keep_a_crowds_lines_back() -> None:
     commit = GroupCommit(-1, write=disk.write, sync=disk.sync)
     commit.crowd = lambda: 16
     assert (await a_line_every_turn(commit, disk, seconds=GATHER))[0] in {b"0\n", b"0\n1\n"}
+
+
+async def test_whoever_waits_is_let_go_when_the_time_is_over_and_not_a_quarter_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+
+    def held(_descriptor: int) -> None:
+        gate.wait(10)
+
+    stalled = GroupCommit(os.open(tmp_path / "f", os.O_WRONLY | os.O_CREAT), sync=held)
+    waiting = asyncio.create_task(stalled.durable(stalled.put(b"x\n")))
+    await asyncio.sleep(0)
+    assert stalled._stall is not None
+    stalled._stall.cancel()
+    setattr(stalled, "_stall", None)  # noqa: B010 - mypy would take it for None from here on
+    monkeypatch.setattr(stalled, "oldest_pending_seconds", lambda _now: STALL * 0.9)
+    stalled._watch()
+    assert stalled._stall is not None
+    assert stalled._stall.when() - asyncio.get_running_loop().time() <= STALL * 0.101
+    gate.set()
+    await waiting
+    assert stalled.stop(5)
+    stalled.close()

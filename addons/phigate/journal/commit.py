@@ -237,7 +237,8 @@ class GroupCommit:
     def _watch(self) -> None:
         """One timer for all who wait: a deadline each would cost as much as the waiting itself."""
         if self._stall is None and self._waiting and self._loop is not None:
-            self._stall = self._loop.call_later(STALL / 4, self._look)
+            left = STALL - self.oldest_pending_seconds(time.monotonic())
+            self._stall = self._loop.call_later(min(max(left, STALL / 100), STALL / 4), self._look)
 
     def _look(self) -> None:
         self._stall = None
