@@ -776,6 +776,7 @@ def kept(folder: Path, but: Container[str] = ()) -> set[tuple[str, str]]:
     return {(record["kind"], record["exchange"]) for record in found if record["kind"] in ("request", "response")}
 
 
+@pytest.mark.timeout(900)  # two hundred starts, and a chain of hundreds of files
 def test_kill_9_loses_nothing_that_was_confirmed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Ten times, with files that turn all the while; two hundred with PHIGATE_THOROUGH=1."""
     said: set[tuple[str, str]] = set()
