@@ -32,7 +32,7 @@ def test_a_text_is_read_as_a_prompt_is_with_every_key(policy, sources):
     assert found.named == frozenset(named)
     assert found.silent == ()
     assert {value: found.identifiers[value] for value in found.named} == named
-    assert found.kinds() == ["MRN (text 1)", "PERSON (text 2)"]
+    assert found.kinds() == ["MRN (text 1)", "name (text 2)"]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def looks(journal):
 def test_who_saw_it_and_how(ask):
     done = ask("MRN 00123456", "Patient: Marguerite Ashdown")
     assert done.exit_code == 0
-    assert done.stderr == "asked about: MRN (text 1), PERSON (text 2)\n"
+    assert done.stderr == "asked about: MRN (text 1), name (text 2)\n"
     order = [done.stdout.index(f"{name} of https://idp.test") for name in ("ada", "=dan", "ben", "fay", "cleo")]
     assert order == sorted(order)
     for said in (

@@ -37,9 +37,9 @@ class Patient:
     """Those that were found in the texts; the others are the same values as other kinds, which a record may hold."""
 
     def kinds(self) -> list[str]:
-        """What was found, as people are told: the kind and the number of its text."""
-        found = {f"{entity_of(value)} (text {self.identifiers[value]})" for value in self.named}
-        return sorted(found)
+        """What was found, as people are told: the kind (a name is asked for as all that it may be) and its text."""
+        found = ((entity_of(value), self.identifiers[value]) for value in self.named)
+        return sorted({f"{'name' if entity in WORDS else entity} (text {number})" for entity, number in found})
 
 
 def entity_of(identifier: str) -> str:
