@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from phigate.ledger import LedgerFault, open_ledger, opening
-from phigate.ledger.tables import STEPS
+from phigate.ledger.tables import METADATA, STEPS, VERSIONS
 from tests import postgres
 from tests.ledger import peers
 from tests.ledger.peers import NOW
@@ -19,6 +19,18 @@ SECRET = "Quartermaine"
 FORWARD = "the ledger's tables were brought forward, from version %d to %d"
 SECOND = ("ALTER TABLE phigate_keys ADD COLUMN note TEXT", "UPDATE phigate_keys SET note = instance")
 THIRD = ("CREATE TABLE phigate_more (name TEXT NOT NULL PRIMARY KEY)",)
+NOW_AT = len(STEPS)
+"""The version that this gateway knows; SECOND and THIRD come after it."""
+NEXT = NOW_AT + 2
+
+
+def versions(last):
+    return [(each,) for each in range(1, last + 1)]
+
+
+def forward(first, last):
+    """What is said of the steps from one version to another."""
+    return [FORWARD % step for step in pairwise(range(first, last + 1))]
 
 
 def said(caplog):
@@ -70,11 +82,11 @@ async def test_an_old_database_is_brought_forward_and_that_is_said(sentence, sta
     make(ledger_url, statements)
     ledger = await open_ledger(ledger_url)
     assert await ledger.spend("token", "key", NOW + 60, NOW)
-    assert said(caplog) == [FORWARD % (0, 1)]
+    assert said(caplog) == forward(0, NOW_AT)
     await ledger.close()
     await opens(ledger_url)
-    assert said(caplog) == [FORWARD % (0, 1)]
-    assert version(ledger_url)[-1] == (1,)
+    assert said(caplog) == forward(0, NOW_AT)
+    assert version(ledger_url)[-1] == (NOW_AT,)
     if any("theirs" in statement for statement in statements):
         assert peers.execute(ledger_url, "SELECT name FROM theirs") == [[("kept",)]]
 
@@ -87,8 +99,8 @@ async def test_each_step_is_one_and_keeps_what_is_there(ledger_url, caplog, monk
     caplog.clear()
     monkeypatch.setattr(opening, "STEPS", (*STEPS, SECOND, THIRD))
     ledger = await open_ledger(ledger_url)
-    assert said(caplog) == [FORWARD % (1, 2), FORWARD % (2, 3)]
-    assert version(ledger_url) == [(1,), (2,), (3,)]
+    assert said(caplog) == forward(NOW_AT, NEXT)
+    assert version(ledger_url) == versions(NEXT)
     assert not await ledger.spend("token", "key", NOW + 60, NOW)
     assert [each.number for each in await ledger.revocations(0, NOW)] == [number]
     await ledger.close()
@@ -98,10 +110,10 @@ async def test_a_step_that_breaks_is_not_taken_at_all(ledger_url, monkeypatch):
     await opens(ledger_url)
     monkeypatch.setattr(opening, "STEPS", (*STEPS, (*SECOND, "UPDATE nowhere SET note = 1"), THIRD))
     assert "cannot be used" in await fault_of(ledger_url)
-    assert version(ledger_url) == [(1,)]
+    assert version(ledger_url) == versions(NOW_AT)
     monkeypatch.setattr(opening, "STEPS", (*STEPS, SECOND, THIRD))
     await opens(ledger_url)
-    assert version(ledger_url) == [(1,), (2,), (3,)]
+    assert version(ledger_url) == versions(NEXT)
 
 
 async def test_a_newer_database_is_left_alone(ledger_url, monkeypatch):
@@ -110,29 +122,29 @@ async def test_a_newer_database_is_left_alone(ledger_url, monkeypatch):
     monkeypatch.undo()
     fault = await fault_of(ledger_url)
     assert fault.startswith("the database at ")
-    assert fault.endswith(" has tables of version 3, this gateway knows 1: use a newer gateway")
-    assert version(ledger_url) == [(1,), (2,), (3,)]
+    assert fault.endswith(f" has tables of version {NEXT}, this gateway knows {NOW_AT}: use a newer gateway")
+    assert version(ledger_url) == versions(NEXT)
 
 
 async def test_those_who_open_a_new_database_at_once_take_each_step_once(ledger_url, caplog, monkeypatch):
     monkeypatch.setattr(opening, "STEPS", (*STEPS, SECOND, THIRD))
     for ledger in await asyncio.gather(*(open_ledger(ledger_url) for _ in range(8))):
         await ledger.close()
-    assert said(caplog) == [FORWARD % step for step in pairwise(range(4))]
+    assert said(caplog) == forward(0, NEXT)
 
 
 def test_processes_that_open_a_new_database_at_once_all_get_it(ledger_url):
     openers = [peers.start("open", ledger_url) for _ in range(4)]
     with peers.together(*openers):
         assert [peers.outcome(opener) for opener in openers] == [True] * 4
-    assert version(ledger_url) == [(1,)]
+    assert version(ledger_url) == versions(NOW_AT)
 
 
 async def test_whoever_finds_another_in_the_middle_of_a_step_waits(ledger_url):
     engines = opening.engines_of(ledger_url)
     await opening._prepare(engines)
-    peers.execute(ledger_url, "DELETE FROM phigate_version", "DROP TABLE phigate_keys", "DROP TABLE phigate_revoked")
-    peers.execute(ledger_url, "DROP TABLE phigate_spent", "DROP TABLE phigate_counter")
+    tables = [name for name in METADATA.tables if name != VERSIONS.name]
+    peers.execute(ledger_url, f"DELETE FROM {VERSIONS.name}", *(f"DROP TABLE {name}" for name in tables))
     async with engines.stepping.begin() as connection:
         assert await connection.run_sync(opening._step) == (0, 1)
         second = asyncio.create_task(open_ledger(ledger_url))

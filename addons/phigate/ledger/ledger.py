@@ -19,10 +19,11 @@ import orjson
 from sqlalchemy import delete, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from phigate.ledger.approvals import Approvals
 from phigate.ledger.bounded import Bounds
 from phigate.ledger.rows import GatewayKey, Revocation
 from phigate.ledger.spending import Spending
-from phigate.ledger.tables import COUNTER, KEYS, REVOKED, SPENT
+from phigate.ledger.tables import COUNTER, GRANTS, KEYS, REVIEWS, REVOKED, SPENT, TICKETS, USES, VERDICTS
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -55,6 +56,7 @@ class Ledger:
         self._bounds = Bounds(cancels=engines.postgresql)
         self._spending = Spending(self._spend)
         self._closed = False
+        self.approvals = Approvals(engines, self._ask, self._insert)
 
     async def close(self) -> None:
         """Let the connections go, within SECONDS; whatever is asked afterwards is LedgerDown. Never raises."""
@@ -127,7 +129,7 @@ class Ledger:
         Where there are too many for one call the rest is left to the next.
         """
         dropped, end = 0, time.monotonic() + _SWEEPING
-        for table in (SPENT, REVOKED, KEYS):
+        for table in (SPENT, REVOKED, KEYS, VERDICTS, USES, GRANTS, TICKETS, REVIEWS):
             while time.monotonic() < end:
                 batch = await self._ask(self._drop(table, now - SKEW))
                 dropped += batch

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Column, Double, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text, text
 
 METADATA: Final = MetaData()
 
@@ -59,6 +59,100 @@ KEYS: Final = Table(
     Column("expires", Double, nullable=False),
 )
 
+TICKETS: Final = Table(
+    "phigate_tickets",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("actions", Text, nullable=False),
+    Column("model", Text),
+    Column("digest", Text, nullable=False),
+    Column("exchange", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("approvers", Text, nullable=False),
+    Column("approvals", Integer, nullable=False),
+    Column("lasts", Double, nullable=False),
+    Column("uses", Integer),
+    Column("bound", Integer, nullable=False),
+    Column("opened", Double, nullable=False),
+    Column("until", Double, nullable=False),
+    Column("shown", Text, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+)
+"""Lists are words with blanks between them, `shown` is JSON; `expires` is when the row goes."""
+_OPEN: Final = text("state IN ('pending', 'approved')")
+Index(
+    "ix_phigate_tickets_open",
+    *(TICKETS.c[name] for name in ("issuer", "subject", "digest", "rule")),
+    unique=True,
+    sqlite_where=_OPEN,
+    postgresql_where=_OPEN,
+)
+Index("ix_phigate_tickets_state", TICKETS.c.state, TICKETS.c.opened)
+
+VERDICTS: Final = Table(
+    "phigate_verdicts",
+    METADATA,
+    Column("ticket", Text, primary_key=True),
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+)
+"""Its key: nobody is counted twice, whatever happens above."""
+
+GRANTS: Final = Table(
+    "phigate_grants",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("ticket", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("actions", Text, nullable=False),
+    Column("model", Text),
+    Column("digest", Text),
+    Column("starts", Double, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+    Column("uses", Integer),
+    Column("revoked", Double),
+)
+"""`uses` are those that are left; a ticket gives one grant, ever."""
+Index("ix_phigate_grants_ticket", GRANTS.c.ticket, unique=True)
+Index("ix_phigate_grants_subject", GRANTS.c.issuer, GRANTS.c.subject)
+
+USES: Final = Table(
+    "phigate_uses",
+    METADATA,
+    Column("grant_id", Text, primary_key=True),
+    Column("exchange", Text, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+)
+
+REVIEWS: Final = Table(
+    "phigate_reviews",
+    METADATA,
+    Column("exchange", Text, primary_key=True),
+    Column("rule", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("review_by", Text, nullable=False),
+    Column("opened", Double, nullable=False),
+    Column("shown", Text, nullable=False),
+    Column("signed", Double),
+    Column("signed_issuer", Text),
+    Column("signed_subject", Text),
+    Column("signed_verdict", Text),
+    Column("signed_comment", Text),
+    Column("expires", Double, nullable=False, index=True),
+)
+
 _FIRST: Final = (
     "CREATE TABLE phigate_counter (name TEXT NOT NULL PRIMARY KEY, number INTEGER NOT NULL)",
     "INSERT INTO phigate_counter (name, number) VALUES ('revoked', 0)",
@@ -88,5 +182,85 @@ _FIRST: Final = (
     )""",
 )
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST,)
+_SECOND: Final = (
+    """CREATE TABLE phigate_tickets (
+        id TEXT NOT NULL PRIMARY KEY,
+        state TEXT NOT NULL,
+        rule TEXT NOT NULL,
+        issuer TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        actions TEXT NOT NULL,
+        model TEXT,
+        digest TEXT NOT NULL,
+        exchange TEXT NOT NULL,
+        policy TEXT NOT NULL,
+        approvers TEXT NOT NULL,
+        approvals INTEGER NOT NULL,
+        lasts DOUBLE PRECISION NOT NULL,
+        uses INTEGER,
+        bound INTEGER NOT NULL,
+        opened DOUBLE PRECISION NOT NULL,
+        until DOUBLE PRECISION NOT NULL,
+        shown TEXT NOT NULL,
+        expires DOUBLE PRECISION NOT NULL
+    )""",
+    """CREATE UNIQUE INDEX ix_phigate_tickets_open ON phigate_tickets (issuer, subject, digest, rule)
+        WHERE state IN ('pending', 'approved')""",
+    "CREATE INDEX ix_phigate_tickets_state ON phigate_tickets (state, opened)",
+    "CREATE INDEX ix_phigate_tickets_expires ON phigate_tickets (expires)",
+    """CREATE TABLE phigate_verdicts (
+        ticket TEXT NOT NULL,
+        issuer TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        comment TEXT NOT NULL,
+        at DOUBLE PRECISION NOT NULL,
+        expires DOUBLE PRECISION NOT NULL,
+        PRIMARY KEY (ticket, issuer, subject)
+    )""",
+    "CREATE INDEX ix_phigate_verdicts_expires ON phigate_verdicts (expires)",
+    """CREATE TABLE phigate_grants (
+        id TEXT NOT NULL PRIMARY KEY,
+        ticket TEXT NOT NULL,
+        rule TEXT NOT NULL,
+        issuer TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        actions TEXT NOT NULL,
+        model TEXT,
+        digest TEXT,
+        starts DOUBLE PRECISION NOT NULL,
+        expires DOUBLE PRECISION NOT NULL,
+        uses INTEGER,
+        revoked DOUBLE PRECISION
+    )""",
+    "CREATE UNIQUE INDEX ix_phigate_grants_ticket ON phigate_grants (ticket)",
+    "CREATE INDEX ix_phigate_grants_subject ON phigate_grants (issuer, subject)",
+    "CREATE INDEX ix_phigate_grants_expires ON phigate_grants (expires)",
+    """CREATE TABLE phigate_uses (
+        grant_id TEXT NOT NULL,
+        exchange TEXT NOT NULL,
+        at DOUBLE PRECISION NOT NULL,
+        expires DOUBLE PRECISION NOT NULL,
+        PRIMARY KEY (grant_id, exchange)
+    )""",
+    "CREATE INDEX ix_phigate_uses_expires ON phigate_uses (expires)",
+    """CREATE TABLE phigate_reviews (
+        exchange TEXT NOT NULL PRIMARY KEY,
+        rule TEXT NOT NULL,
+        issuer TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        review_by TEXT NOT NULL,
+        opened DOUBLE PRECISION NOT NULL,
+        shown TEXT NOT NULL,
+        signed DOUBLE PRECISION,
+        signed_issuer TEXT,
+        signed_subject TEXT,
+        signed_verdict TEXT,
+        signed_comment TEXT,
+        expires DOUBLE PRECISION NOT NULL
+    )""",
+    "CREATE INDEX ix_phigate_reviews_expires ON phigate_reviews (expires)",
+)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND)
 """STEPS[n] leads from version n to n + 1."""

@@ -1,0 +1,163 @@
+"""Who may say yes to what, and what that gives. Pure: a ticket and an answer in, a step or a reason out.
+
+- The requester never answers, whatever roles they hold; nobody counts twice.
+- One no is enough. The last yes that is needed makes the grant, whose time begins there and never again.
+- Whoever answers must hold one of the ticket's roles and one of the rule's as it is today, and as many are needed as
+  the stricter of the two says: an edited policy opens nothing.
+- A person is an issuer and a subject: whoever comes by two issuers is two people.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from phigate.ledger.tickets import Said, Step, Ticket
+from phigate.policy.grants import Grant
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from phigate.exchange import Subject
+    from phigate.ledger.tickets import Review
+    from phigate.policy.decide import Hold
+    from phigate.policy.schema import Policy, Rule
+
+PENDING: Final = 24 * 3600.0
+"""Seconds that a ticket waits for its answer."""
+LASTS: Final = 7 * 24 * 3600.0
+"""Seconds that a yes is good for where its rule names no time: one that lies about is a way in."""
+MOST_COMMENT: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A whole request, as it would reach the model server."""
+
+    subject: tuple[str, str]
+    method: str
+    path: str
+    """The raw target, with its query."""
+    upstream: str
+    actions: frozenset[str]
+    model: str | None
+    body: Any
+    """As a tree; None where there is none."""
+
+
+def digest_of(asking: Asking, key: bytes) -> str:
+    """HMAC-SHA256 of the canonical request, in hex: the same for the same request and for no other.
+
+    Keyed, because it stands in records, and a plain digest of a short prompt could be found by trying.
+    """
+    named = (*asking.subject, asking.method, asking.path, asking.upstream, sorted(asking.actions), asking.model)
+    text = json.dumps([*named, asking.body], sort_keys=True, separators=(",", ":"), default=_bytes)
+    return hmac.digest(key, text.encode(), "sha256").hex()
+
+
+def _bytes(value: Any) -> dict[str, str]:
+    """A file of a form, which is no JSON; the list keeps it apart from any text."""
+    return {"": hashlib.sha256(value).hexdigest()}
+
+
+def opened(
+    hold: Hold,
+    subject: Subject,
+    *,
+    id_: str,
+    actions: frozenset[str],
+    model: str | None,
+    digest: str,
+    exchange: str,
+    policy: str,
+    shown: Mapping[str, Any],
+    now: float,
+) -> Ticket:
+    """The ticket of a held request."""
+    terms = hold.terms
+    return Ticket(
+        id=id_,
+        rule=hold.rule,
+        subject=(subject.issuer, subject.id),
+        actions=actions,
+        model=model,
+        digest=digest,
+        exchange=exchange,
+        policy=policy,
+        approvers=hold.approvers,
+        approvals=hold.approvals,
+        lasts=terms.for_.total_seconds() if terms and terms.for_ else LASTS,
+        uses=terms.uses if terms else 1,
+        bound=terms is None or terms.bind == "request",
+        opened=now,
+        until=now + PENDING,
+        shown=shown,
+    )
+
+
+def answered(ticket: Ticket, policy: Policy, subject: Subject, said: Said, *, grant: str) -> Step | str:
+    """What somebody's answer makes of a ticket, or the kebab-case reason why it counts for nothing.
+
+    `grant` is the id for what a last yes gives.
+    """
+    rule = rule_of(ticket, policy)
+    if ticket.stands(said.at) != "pending":
+        return "ticket-over"
+    if ticket.subject == said.by:
+        return "own-request"
+    if rule is None or not may_answer(ticket, policy, subject.roles):
+        return "not-an-approver"
+    if any(each.by == said.by for each in ticket.said):
+        return "already-said"
+    if said.verdict == "reject":
+        return Step(said, "reject")
+    agreed = {each.by for each in (*ticket.said, said) if each.verdict == "approve"} - {ticket.subject}
+    if len(agreed) < max(ticket.approvals, rule.approvals):
+        return Step(said)
+    return Step(said, "enough", _grant(ticket, grant, said.at))
+
+
+def revoked(ticket: Ticket, policy: Policy, subject: Subject, now: float) -> Step | str:
+    """Taking back a request, or the yes to it: by whoever might have said yes, and by the requester."""
+    if ticket.stands(now) not in {"pending", "approved"}:
+        return "ticket-over"
+    own = ticket.subject == (subject.issuer, subject.id)
+    return Step(None, "revoke") if own or may_answer(ticket, policy, subject.roles) else "not-an-approver"
+
+
+def signed(review: Review, roles: frozenset[str], said: Said) -> str | None:
+    """Why somebody cannot sign a review; None where they can."""
+    if review.signed is not None:
+        return "already-said"
+    if review.subject == said.by:
+        return "own-request"
+    return "not-an-approver" if roles.isdisjoint(review.review_by) else None
+
+
+def may_answer(ticket: Ticket, policy: Policy, roles: Collection[str]) -> bool:
+    """Whether these roles say yes under the rule as it was, and as it is now."""
+    rule = rule_of(ticket, policy)
+    return rule is not None and not {*roles}.isdisjoint(ticket.approvers) and not {*roles}.isdisjoint(rule.approvers)
+
+
+def rule_of(ticket: Ticket, policy: Policy) -> Rule | None:
+    """The rule that holds the request, as it is now; None where it is gone."""
+    return next((rule for rule in policy.rules if rule.name == ticket.rule and rule.hold), None)
+
+
+def _grant(ticket: Ticket, id_: str, now: float) -> Grant:
+    return Grant(
+        id=id_,
+        ticket=ticket.id,
+        rule=ticket.rule,
+        subject=ticket.subject,
+        actions=ticket.actions,
+        model=ticket.model,
+        digest=ticket.digest if ticket.bound else None,
+        starts=now,
+        expires=now + ticket.lasts,
+        uses=ticket.uses,
+    )

@@ -1,0 +1,328 @@
+"""[I/O] What the gateways ask of their database about tickets, grants and reviews.
+
+- A ticket is answered under its own lock: whoever comes second sees what the first said.
+- A use is one conditional UPDATE: two gateways that spend the last use at once spend it once.
+- Grants are read where they are needed and kept nowhere: what was taken back or spent counts at once, everywhere.
+- Whatever goes wrong is LedgerDown, within `bounded.SECONDS`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from sqlalchemy import func, insert, or_, select, update
+
+from phigate.ledger.tables import GRANTS, REVIEWS, TICKETS, USES, VERDICTS
+from phigate.ledger.tickets import OPEN, TRANSITIONS, Review, Said, Step, Ticket, before
+from phigate.policy.grants import Grant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
+
+    from sqlalchemy import RowMapping
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from phigate.ledger.engines import Engines
+    from phigate.ledger.tickets import Event, Person
+
+    class Ask(Protocol):
+        async def __call__[T](self, work: Coroutine[Any, Any, T]) -> T: ...
+
+
+KEEP: Final = 400 * 86_400.0
+"""Seconds that a ticket is kept once it is over; an open review is kept until it is signed."""
+MOST_PENDING: Final = 50
+"""Tickets that one subject may have waiting."""
+MOST_LISTED: Final = 200
+_NEVER: Final = 1e11
+
+
+class _Lost(Exception):  # noqa: N818 -- ends a transaction, and is seen by nobody else
+    """A grant has no use left."""
+
+
+class Approvals:
+    """The part of a Ledger that is about yes and no; `ask` bounds what is asked of the database."""
+
+    def __init__(self, engines: Engines, ask: Ask, upsert: Callable[..., Any]) -> None:
+        self._engines, self._ask, self._upsert = engines, ask, upsert
+
+    # -- tickets ----------------------------------------------------------------------------------------------------
+
+    async def open_ticket(self, ticket: Ticket, now: float) -> tuple[Ticket, bool] | None:
+        """The ticket of this request, and whether it is new; None where the subject has too many waiting.
+
+        The same subject, request and rule finds the ticket that is open already.
+        """
+        mine = (TICKETS.c.issuer == ticket.subject[0], TICKETS.c.subject == ticket.subject[1])
+        same = (*mine, TICKETS.c.digest == ticket.digest, TICKETS.c.rule == ticket.rule, TICKETS.c.state.in_(OPEN))
+        waiting = select(func.count()).select_from(TICKETS).where(*mine, TICKETS.c.state == "pending")
+        row = self._upsert(TICKETS).values(**_row(ticket)).on_conflict_do_nothing()
+
+        async def work() -> tuple[Ticket, bool] | None:
+            async with self._engines.stepping.begin() as connection:
+                await connection.execute(_move("lapse").where(*mine, TICKETS.c.until <= now))
+                if not (known := (await connection.execute(select(TICKETS).where(*same))).mappings().first()):
+                    if (await connection.execute(waiting)).scalar_one() >= MOST_PENDING:
+                        return None
+                    if (await connection.execute(row)).rowcount:
+                        return ticket, True
+                    known = (await connection.execute(select(TICKETS).where(*same))).mappings().one()
+                return await _whole(connection, known), False
+
+        return await self._ask(work())
+
+    async def ticket(self, id_: str) -> Ticket | None:
+        """One ticket with all that was said of it."""
+        found = await self._tickets(TICKETS.c.id == id_)
+        return found[0] if found else None
+
+    async def pending(self, now: float) -> list[Ticket]:
+        """Those that wait for an answer, the newest MOST_LISTED first."""
+        return await self._tickets(TICKETS.c.state == "pending", TICKETS.c.until > now)
+
+    async def _tickets(self, *those: Any) -> list[Ticket]:
+        wanted = select(TICKETS).where(*those).order_by(TICKETS.c.opened.desc(), TICKETS.c.id).limit(MOST_LISTED)
+
+        async def work() -> list[Ticket]:
+            async with self._engines.reading.connect() as connection:
+                rows = (await connection.execute(wanted)).mappings().all()
+                return [await _whole(connection, row) for row in rows]
+
+        return await self._ask(work())
+
+    async def answer(
+        self, id_: str, step: Callable[[Ticket], Step | str], now: float
+    ) -> tuple[Ticket, Step] | str | None:
+        """Let `step` decide what becomes of a ticket, while nobody else may; None where there is no such ticket.
+
+        Gives the ticket as it is then. Whatever `step` gives that TRANSITIONS does not have is an error and changes
+        nothing.
+        """
+        this = TICKETS.c.id == id_
+
+        async def work() -> tuple[Ticket, Step] | str | None:
+            async with self._engines.stepping.begin() as connection:
+                await connection.execute(update(TICKETS).where(this).values(state=TICKETS.c.state))  # the lock
+                row = (await connection.execute(select(TICKETS).where(this))).mappings().first()
+                if row is None:
+                    return None
+                ticket = await _whole(connection, row)
+                made = step(ticket)
+                if isinstance(made, str):
+                    return made
+                await self._take(connection, ticket, made, now)
+                row = (await connection.execute(select(TICKETS).where(this))).mappings().one()
+                return await _whole(connection, row), made
+
+        return await self._ask(work())
+
+    async def _take(self, connection: AsyncConnection, ticket: Ticket, made: Step, now: float) -> None:
+        this = TICKETS.c.id == ticket.id
+        if made.said is not None:
+            over = ticket.until + ticket.lasts + KEEP
+            await connection.execute(insert(VERDICTS).values(ticket=ticket.id, expires=over, **_said(made.said)))
+        if made.event is not None:
+            until = {"until": made.grant.expires, "expires": made.grant.expires + KEEP} if made.grant else {}
+            moved = await connection.execute(_move(made.event).where(this).values(**until))
+            if not moved.rowcount:
+                raise ValueError("no such step")
+        if made.grant is not None:
+            await connection.execute(insert(GRANTS).values(**_granted(made.grant)))
+        if made.event == "revoke":
+            await connection.execute(update(GRANTS).where(GRANTS.c.ticket == ticket.id).values(revoked=now))
+
+    # -- grants -----------------------------------------------------------------------------------------------------
+
+    async def live_grants(self, subject: Person, now: float) -> list[Grant]:
+        """A subject's grants that count now; those that are not used up by it stand first."""
+        wanted = select(GRANTS).where(GRANTS.c.issuer == subject[0], GRANTS.c.subject == subject[1], *_live(now))
+
+        async def work() -> list[Grant]:
+            async with self._engines.reading.connect() as connection:
+                return [_grant(row) for row in (await connection.execute(wanted)).mappings()]
+
+        found = await self._ask(work())
+        return sorted(found, key=lambda each: (each.uses is not None, each.digest is None, each.expires, each.id))
+
+    async def spend_grants(self, ids: Iterable[str], exchange: str, now: float) -> bool:
+        """Take one use of each of these grants, or of none; False where one of them does not count any more."""
+        names = sorted(set(ids))  # in one order everywhere: two gateways would else wait for each other
+
+        async def work() -> bool:
+            try:
+                async with self._engines.stepping.begin() as connection:
+                    for name in names:
+                        await self._use(connection, name, exchange, now)
+            except _Lost:
+                return False
+            return True
+
+        return await self._ask(work())
+
+    async def _use(self, connection: AsyncConnection, name: str, exchange: str, now: float) -> None:
+        this = GRANTS.c.id == name
+        took = await connection.execute(update(GRANTS).where(this, *_live(now)).values(uses=GRANTS.c.uses - 1))
+        if not took.rowcount:
+            raise _Lost
+        used = {"grant_id": name, "exchange": exchange, "at": now, "expires": now + KEEP}
+        await connection.execute(insert(USES).values(**used))
+        spent = select(GRANTS.c.ticket).where(this, GRANTS.c.uses <= 0)
+        await connection.execute(_move("use-up").where(TICKETS.c.id.in_(spent)))
+
+    async def over(self, ids: Iterable[str], now: float) -> set[str]:
+        """Which of these grants do not count any more, their uses aside: what runs by them ends."""
+        names = set(ids)
+        alive = select(GRANTS.c.id).where(GRANTS.c.id.in_(names), GRANTS.c.revoked.is_(None), GRANTS.c.expires > now)
+
+        async def work() -> set[str]:
+            async with self._engines.reading.connect() as connection:
+                return names - set((await connection.execute(alive)).scalars())
+
+        return await self._ask(work())
+
+    # -- reviews ----------------------------------------------------------------------------------------------------
+
+    async def open_review(self, review: Review) -> None:
+        """Keep that break-glass was used, until somebody has looked at it."""
+        row = {
+            "exchange": review.exchange,
+            "rule": review.rule,
+            "issuer": review.subject[0],
+            "subject": review.subject[1],
+            "review_by": " ".join(review.review_by),
+            "opened": review.opened,
+            "shown": json.dumps(dict(review.shown)),
+            "expires": _NEVER,
+        }
+
+        async def work() -> None:
+            async with self._engines.writing.begin() as connection:
+                await connection.execute(insert(REVIEWS).values(**row))
+
+        await self._ask(work())
+
+    async def review(self, exchange: str) -> Review | None:
+        """The review of one exchange."""
+        found = await self._reviews(REVIEWS.c.exchange == exchange)
+        return found[0] if found else None
+
+    async def open_reviews(self) -> list[Review]:
+        """Those that nobody signed, the oldest MOST_LISTED first."""
+        return await self._reviews(REVIEWS.c.signed.is_(None))
+
+    async def _reviews(self, *those: Any) -> list[Review]:
+        wanted = select(REVIEWS).where(*those).order_by(REVIEWS.c.opened, REVIEWS.c.exchange).limit(MOST_LISTED)
+
+        async def work() -> list[Review]:
+            async with self._engines.reading.connect() as connection:
+                return [_review(row) for row in (await connection.execute(wanted)).mappings()]
+
+        return await self._ask(work())
+
+    async def sign_review(self, exchange: str, said: Said) -> bool:
+        """Close a review; False where it is closed already, or where there is none."""
+        row = {f"signed_{name}": value for name, value in _said(said).items() if name != "at"}
+        mine = update(REVIEWS).where(REVIEWS.c.exchange == exchange, REVIEWS.c.signed.is_(None))
+        signing = mine.values(signed=said.at, expires=said.at + KEEP, **row)
+
+        async def work() -> bool:
+            async with self._engines.writing.begin() as connection:
+                return bool((await connection.execute(signing)).rowcount)
+
+        return await self._ask(work())
+
+
+def _live(now: float) -> tuple[Any, ...]:
+    return (
+        GRANTS.c.revoked.is_(None),
+        GRANTS.c.starts <= now,
+        GRANTS.c.expires > now,
+        or_(GRANTS.c.uses.is_(None), GRANTS.c.uses > 0),
+    )
+
+
+def _move(event: Event) -> Any:
+    """What the table says, as a statement; each event leads to one state."""
+    (to,) = {after for (_, each), after in TRANSITIONS.items() if each == event}
+    return update(TICKETS).where(TICKETS.c.state.in_(before(event))).values(state=to)
+
+
+async def _whole(connection: AsyncConnection, row: RowMapping) -> Ticket:
+    said = select(VERDICTS).where(VERDICTS.c.ticket == row["id"]).order_by(VERDICTS.c.at, VERDICTS.c.subject)
+    every = tuple(_heard(each) for each in (await connection.execute(said)).mappings())
+    return Ticket(
+        subject=(row["issuer"], row["subject"]),
+        actions=frozenset(row["actions"].split()),
+        approvers=tuple(row["approvers"].split()),
+        bound=bool(row["bound"]),
+        shown=json.loads(row["shown"]),
+        said=every,
+        **{name: row[name] for name in _PLAIN},
+    )
+
+
+_PLAIN: Final = (
+    *("id", "rule", "model", "digest", "exchange", "policy", "approvals", "lasts", "uses", "opened", "until", "state"),
+)
+
+
+def _row(ticket: Ticket) -> Mapping[str, Any]:
+    return {name: getattr(ticket, name) for name in _PLAIN} | {
+        "issuer": ticket.subject[0],
+        "subject": ticket.subject[1],
+        "actions": " ".join(sorted(ticket.actions)),
+        "approvers": " ".join(ticket.approvers),
+        "bound": int(ticket.bound),
+        "shown": json.dumps(dict(ticket.shown)),
+        "expires": ticket.until + KEEP,
+    }
+
+
+def _granted(grant: Grant) -> Mapping[str, Any]:
+    return {
+        "id": grant.id,
+        "ticket": grant.ticket,
+        "rule": grant.rule,
+        "issuer": grant.subject[0],
+        "subject": grant.subject[1],
+        "actions": " ".join(sorted(grant.actions)),
+        "model": grant.model,
+        "digest": grant.digest,
+        "starts": grant.starts,
+        "expires": grant.expires,
+        "uses": grant.uses,
+    }
+
+
+def _grant(row: RowMapping) -> Grant:
+    plain = ("id", "ticket", "rule", "model", "digest", "starts", "expires", "uses")
+    return Grant(
+        subject=(row["issuer"], row["subject"]),
+        actions=frozenset(row["actions"].split()),
+        **{name: row[name] for name in plain},
+    )
+
+
+def _said(said: Said) -> Mapping[str, Any]:
+    named = {"issuer": said.by[0], "subject": said.by[1]}
+    return named | {"verdict": said.verdict, "comment": said.comment, "at": said.at}
+
+
+def _heard(row: RowMapping) -> Said:
+    return Said((row["issuer"], row["subject"]), row["verdict"], row["comment"], row["at"])
+
+
+def _review(row: RowMapping) -> Review:
+    by = (row["signed_issuer"], row["signed_subject"])
+    signed = Said(by, row["signed_verdict"], row["signed_comment"], row["signed"]) if row["signed"] else None
+    return Review(
+        exchange=row["exchange"],
+        rule=row["rule"],
+        subject=(row["issuer"], row["subject"]),
+        review_by=tuple(row["review_by"].split()),
+        opened=row["opened"],
+        shown=json.loads(row["shown"]),
+        signed=signed,
+    )

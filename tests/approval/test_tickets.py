@@ -1,0 +1,187 @@
+"""Who may say yes to what: the pure rules, and that no path through them gives more than was said."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phigate.approval.tickets import LASTS, PENDING, Asking, answered, digest_of, may_answer, opened, revoked, signed
+from phigate.exchange import Subject
+from phigate.ledger.tickets import Review, Said, Step
+from phigate.policy.decide import Hold, PromptFacts, decide
+from tests.ledger.tickets import ADA, EVE, KAI, NOW, ticket
+from tests.policies import policy
+
+RULE = "name: ask, hold: [clinician], to: [chat], models: ['*'], mask: lean, approvers: [officer]"
+POLICY = policy(f"{{{RULE}, approvals: 1}}")
+TWO = policy(f"{{{RULE}, approvals: 2}}")
+
+
+def person(who=EVE, *roles):
+    return Subject(who[0], who[1], (), frozenset(roles or ("officer",)), NOW + 100)
+
+
+def say(verdict="approve", by=EVE, now=NOW):
+    return Said(by, verdict, "seen", now)
+
+
+def answer(of, said=None, *, under=POLICY, roles=()):
+    said = said or say()
+    return answered(of, under, person(said.by, *roles), said, grant="g-1")
+
+
+# -- answers --------------------------------------------------------------------------------------------------------
+
+
+def test_the_last_yes_makes_the_grant_and_starts_its_clock():
+    step = answer(ticket(opened=NOW - 600), say(now=NOW + 30))
+    assert step.event == "enough"
+    assert (step.grant.starts, step.grant.expires, step.grant.uses) == (NOW + 30, NOW + 630, 1)
+    assert (step.grant.digest, step.grant.subject, step.grant.model) == ("aa", ADA, "llama3")
+    assert answer(ticket(bound=False)).grant.digest is None
+
+
+REFUSED = [
+    ("by the requester, whatever roles they hold", ticket(), say(by=ADA), ("officer", "lead"), "own-request"),
+    ("by somebody without the role", ticket(), say(), ("clinician",), "not-an-approver"),
+    ("by a role that the ticket names and the rule no more", ticket(), say(), ("lead",), "not-an-approver"),
+    ("by a role that the rule names and the ticket not", ticket(approvers=("lead",)), None, (), "not-an-approver"),
+    ("of a rule that is gone", ticket(rule="gone"), None, (), "not-an-approver"),
+    ("twice", ticket(said=(say(),)), say("reject"), (), "already-said"),
+    ("once it was approved", ticket(state="approved"), None, (), "ticket-over"),
+    ("once it lapsed", ticket(until=NOW), None, (), "ticket-over"),
+    ("once it was taken back", ticket(state="revoked"), None, (), "ticket-over"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "of", "said", "roles", "reason"), REFUSED, ids=[case[0] for case in REFUSED])
+def test_an_answer_counts_for_nothing(sentence, of, said, roles, reason):
+    assert answer(of, said, roles=roles) == reason
+
+
+def test_one_no_is_enough():
+    step = answer(ticket(approvals=2, said=(say(by=KAI),)), say("reject"))
+    assert (step.event, step.grant) == ("reject", None)
+
+
+def test_two_people_are_needed_where_the_ticket_or_the_rule_says_two():
+    for of, under in ((ticket(approvals=2), POLICY), (ticket(), TWO)):
+        assert answer(of, under=under) == Step(say())
+        assert answer(replace(of, said=(say(),)), say(by=KAI), under=under).event == "enough"
+
+
+def test_one_person_in_two_groups_is_one_and_by_two_issuers_two():
+    of = ticket(approvals=2, said=(say(),))
+    assert answer(of, say(), roles=("officer", "lead"), under=TWO) == "already-said"
+    assert answer(of, say(by=("https://other.example", EVE[1])), under=TWO).event == "enough"
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([ADA, EVE, KAI]), st.sampled_from(["approve", "reject"]), st.booleans())),
+    st.sampled_from([POLICY, TWO]),
+)
+def test_however_people_answer_a_grant_has_enough_of_them_behind_it(answers, under):
+    of, grants = ticket(), []
+    for by, verdict, holds in answers:
+        step = answer(of, say(verdict, by), under=under, roles=("officer",) if holds else ("clinician",))
+        if isinstance(step, Step):
+            after = {"enough": "approved", "reject": "rejected", None: "pending"}[step.event]
+            of = replace(of, said=(*of.said, step.said), state=after)
+            grants += [step.grant] if step.grant else []
+    assert len(grants) <= 1
+    assert len({each.by for each in of.said}) == len(of.said)
+    agreed = {each.by for each in of.said if each.verdict == "approve"}
+    assert ADA not in agreed
+    assert bool(grants) == (len(agreed) >= under.rules[0].approvals and of.state == "approved")
+
+
+# -- taking back ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("who", "roles", "state", "made"),
+    [
+        (EVE, ("officer",), "pending", Step(None, "revoke")),
+        (EVE, ("officer",), "approved", Step(None, "revoke")),
+        (ADA, ("clinician",), "pending", Step(None, "revoke")),
+        (KAI, ("clinician",), "pending", "not-an-approver"),
+        (EVE, ("officer",), "used", "ticket-over"),
+    ],
+)
+def test_it_is_taken_back_by_approvers_and_by_the_requester(who, roles, state, made):
+    assert revoked(ticket(state=state), POLICY, person(who, *roles), NOW) == made
+
+
+def test_who_may_answer():
+    assert may_answer(ticket(), POLICY, {"officer", "clinician"})
+    assert not may_answer(ticket(), POLICY, {"clinician"})
+
+
+# -- reviews --------------------------------------------------------------------------------------------------------
+
+REVIEW = Review("ex-1", "sos", ADA, ("officer",), NOW, {})
+
+
+@pytest.mark.parametrize(
+    ("review", "by", "roles", "reason"),
+    [
+        (REVIEW, EVE, {"officer"}, None),
+        (REVIEW, EVE, {"clinician"}, "not-an-approver"),
+        (REVIEW, ADA, {"officer"}, "own-request"),
+        (replace(REVIEW, signed=say(by=KAI)), EVE, {"officer"}, "already-said"),
+    ],
+)
+def test_who_signs_a_review(review, by, roles, reason):
+    assert signed(review, frozenset(roles), say(by=by)) == reason
+
+
+# -- what is asked for ----------------------------------------------------------------------------------------------
+
+
+def test_a_ticket_says_what_the_rule_says():
+    of = policy(f"{{{RULE}, approvals: 2, grant: {{for: PT30M, uses: 3}}}}")
+    hold = decide(of, person(ADA, "clinician"), frozenset({"chat"}), "m", PromptFacts(), (), NOW)
+    assert isinstance(hold, Hold)
+    said = {"id_": "t", "actions": frozenset({"chat"}), "model": "m", "digest": "aa", "exchange": "e", "policy": "p"}
+    one = opened(hold, person(ADA), **said, shown={"prompt": "p"}, now=NOW)
+    assert (one.rule, one.approvers, one.approvals, one.subject) == ("ask", ("officer",), 2, ADA)
+    assert (one.lasts, one.uses, one.bound, one.until, one.state) == (1800, 3, False, NOW + PENDING, "pending")
+    plain = opened(replace(hold, terms=POLICY.rules[0].grant), person(ADA), **said, shown={}, now=NOW)
+    assert (plain.lasts, plain.uses, plain.bound) == (LASTS, 1, True)
+
+
+ASKING = Asking(
+    ADA, "POST", "/v1/x?a=1", "http://model:80", frozenset({"chat", "unmask"}), "m", {"b": [1, "x"], "a": None}
+)
+KEY = b"k" * 32
+CHANGES = [
+    {"subject": EVE},
+    {"subject": ("https://other.example", "ada")},
+    {"method": "PUT"},
+    {"path": "/v1/x?a=2"},
+    {"path": "/v1/x"},
+    {"upstream": "http://model:81"},
+    {"actions": frozenset({"chat"})},
+    {"model": "n"},
+    {"model": None},
+    {"body": {"b": [1, "x"]}},
+    {"body": {"b": [1, "x"], "a": False}},
+    {"body": {"b": ["1", "x"], "a": None}},
+    {"body": {"b": [1.0, "x"], "a": None}},
+    {"body": {"b": [1, b"x"], "a": None}},
+    {"body": None},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_another_request_has_another_digest(change):
+    assert digest_of(replace(ASKING, **change), KEY) != digest_of(ASKING, KEY)
+
+
+def test_the_same_request_has_the_same_digest_however_it_was_written():
+    same = replace(ASKING, body=json.loads('{ "a" : null, "b":[1,"\\u0078"] }'))
+    assert digest_of(same, KEY) == digest_of(ASKING, KEY)
+    assert digest_of(ASKING, b"o" * 32) != digest_of(ASKING, KEY)
+    assert len(digest_of(ASKING, KEY)) == 64
