@@ -26,6 +26,7 @@ FLOORS = {
     "masking": ROOMS,
     "capture": ROOMS,
     "flows": GLUE,
+    "approvals": GLUE,
     "house": GLUE,
     "sources": GLUE,
     "trial": GLUE,

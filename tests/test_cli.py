@@ -44,6 +44,14 @@ def test_a_good_policy_with_its_cases(tmp_path):
     assert done.stdout == f"{policy}: 1 rules, 2 of 2 cases as expected\n"
 
 
+def test_a_rule_that_nobody_can_approve_is_warned_of(tmp_path):
+    rule = "  - {name: ask, hold: [clinician], to: [embed], models: ['*'], mask: lean, approvers: [clinician]}\n"
+    policy = file_of(tmp_path / "policy.yaml", GOOD.replace("rules:\n", f"rules:\n{rule}"))
+    done = phigate("check", policy)
+    assert done.exit_code == 0
+    assert f"{policy}: warning: rules[ask].approvers: nobody can ever answer\n" in done.stdout
+
+
 def test_a_policy_that_answers_otherwise_says_where(tmp_path):
     policy = file_of(tmp_path / "policy.yaml", GOOD)
     cases = file_of(tmp_path / "elsewhere.yaml", CASES + "- researcher chats with m: permit care\n")

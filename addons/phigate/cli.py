@@ -33,6 +33,7 @@ from phigate.identity.keys import Keys
 from phigate.identity.outcome import Believed, KeysNeeded, Refused, Unavailable
 from phigate.identity.strict import Parts, read_bearer, read_object, to_base64url
 from phigate.masking.operators import samples
+from phigate.policy.advice import advice
 from phigate.policy.cases import run_cases
 from phigate.policy.load import PolicyFaults, read_file
 from phigate.terminal import POLICY, PolicyFile, err, fail, out, policy_of, say
@@ -70,6 +71,8 @@ def check(
             if not result.ok:
                 failed += 1
                 say(str(result))
+    for sentence in advice(loaded):
+        say(f"{policy}: warning: {sentence}")
     say(f"{policy}: {len(loaded.rules)} rules, {run - failed} of {run} cases as expected")
     if loaded.detectors and not _samples_hold(policy.parent / loaded.detectors):
         failed += 1

@@ -111,6 +111,8 @@ class Exchange:
     decision: Any = None
     """policy.decide: Permit, Hold or Deny."""
 
+    ticket: str | None = None
+    """What a held request is answered under."""
     shadow: Any = None
     """What a policy on trial would have decided, as it stands in the record."""
 

@@ -110,6 +110,10 @@ class Passage:
     """What may be released in its place, once Masking made it."""
     reasons: Any = None
     """What the caller stated with the request: policy.decide's PromptFacts."""
+    grants: tuple[Any, ...] = ()
+    """policy.grants: those of the caller, where a rule holds the request."""
+    content: tuple[bool, bool] = (False, True)
+    """Whether all of the request can be read, and whether it decides what the model writes."""
     model_shown: str | None = None
     prompt_shown: Any = None
     """The request body masked for bystanders (records, shadows)."""

@@ -57,7 +57,9 @@ if TYPE_CHECKING:
     from phigate.exchange import Exchange
     from phigate.host.observers import Observers
     from phigate.host.offline import Rerun
+    from phigate.journal.chain import Kind
     from phigate.ledger import Ledger, Revocation
+    from phigate.ledger.approvals import Approvals
     from phigate.policy.schema import Mask, Policy
 
 logger = logging.getLogger(__name__)
@@ -405,6 +407,17 @@ class House:
             raise LedgerDown("the ledger is not open")
         return await self.ledger.spend(kind, key, expires, now)
 
+    @property
+    def approvals(self) -> Approvals:
+        """Tickets, grants and reviews; raises LedgerDown while the ledger is not open."""
+        if self.ledger is None:
+            raise LedgerDown("the ledger is not open")
+        return self.ledger.approvals
+
+    async def record(self, kind: Kind, fields: Mapping[str, Any]) -> None:
+        """Write a record and wait until it is on the disk; raises JournalDown or Unrecordable."""
+        await self.journal.durable(self.journal.append(kind, dict(fields)))
+
     # -- the policy -------------------------------------------------------------------------------------------------
 
     def reload_if_changed(self) -> None:
@@ -489,10 +502,17 @@ class House:
     def _transformer(self, mask: Mask, scope: str) -> Transformer:
         return Transformer(mask, self.secrets, scope, self.sources.roster)
 
+    def shown(self, text: str) -> str:
+        """What somebody wrote, as bystanders see it."""
+        return str(self._bystander().for_bystanders(text))
+
+    def _bystander(self) -> Sight:
+        shown = Transformer(self.policy.capture.mask, self.secrets, "agent")
+        return Sight(self.sources.detectors, self.secrets, None, shown)
+
     def _agent_shown(self, agent: str) -> str:
         """The client's name for itself, masked but for the words that well-known clients say."""
-        shown = Transformer(self.policy.capture.mask, self.secrets, "agent")
-        sight = Sight(self.sources.detectors, self.secrets, None, shown)
+        sight = self._bystander()
         known: list[str] = []
         rest: list[str] = []
         for word in agent.split(" "):

@@ -40,7 +40,9 @@ class Tally(Collector):
     def count(self, exchange: Exchange, seconds: float) -> None:
         """Count one exchange that is over."""
         refusal = exchange.refusal
-        decision, reason = (refusal.decision, refusal.reason) if refusal else ("permit", "")
+        decision, reason = (
+            (refusal.decision, refusal.reason) if refusal else (getattr(exchange.decision, "verb", "permit"), "")
+        )
         self._exchanges[_named(exchange.actions), decision, reason] += 1
         for side, found in (("prompt", exchange.found_in), ("answer", exchange.found_out)):
             for entity, number in found.items():

@@ -1,5 +1,6 @@
 """May they? From a flow to a decision or a refusal; who was refused before is not asked about again."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,8 @@ from phigate.access import addon
 from phigate.access.addon import Access
 from phigate.exchange import Refusal, Scope
 from phigate.ledger import LedgerDown
-from phigate.policy.decide import Deny, Hold, Permit
+from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, decide
+from phigate.policy.grants import Grant
 from phigate.policy.load import load_policy, parse_policy
 from tests.stage import asking, conversing, entered, furnished, policy_in, policy_text, saying
 from tests.traffic import chat
@@ -434,3 +436,23 @@ async def test_the_connections_of_one_subject_are_bounded(house, monkeypatch):
     assert room._crowded(replace(subject, id="bob")) is None
     monkeypatch.setattr(addon, "MOST_OPEN_IN_ALL", 1)
     assert room._crowded(replace(subject, id="bob")).status == 429
+
+
+# -- what somebody said yes to ---------------------------------------------------------------------------------------
+
+
+async def test_a_message_counts_by_the_grant_that_its_connection_was_opened_with(house):
+    flow, passage = conversing(house)
+    exchange, now = passage.exchange, time.time()
+    exchange.actions = frozenset({"chat", "unmask"})
+    passage.reasons = PromptFacts(unmask="ward round", digest="aa")
+    who = (exchange.subject.issuer, exchange.subject.id)
+    grant = Grant("g", "t", "see", who, exchange.actions, exchange.target, "aa", now - 1, now + 60, 1)
+    asked = (house.policy, exchange.subject, exchange.actions, exchange.target, passage.reasons)
+    exchange.decision = decide(*asked, (grant,), now)
+    assert exchange.decision.grants == (grant,)
+    for grants, reason in (((grant,), None), ((replace(grant, expires=now - 1),), "connection-changed")):
+        passage.grants = grants
+        message = saying(flow, {"type": "session.update", "session": {"instructions": "Be kind."}})
+        await Access(house).websocket_message(flow)
+        assert (message.refusal and message.refusal.reason) == reason

@@ -167,18 +167,11 @@ async def test_of_several_grants_all_are_spent_or_none(book):
 
 async def test_what_is_taken_back_counts_no_more(two):
     grant = await approved(two[0], uses=None)
-    assert await two[1].over([grant.id], NOW) == set()
+    assert await two[1].taken_back([grant.id]) == set()
     await two[1].answer("t-1", lambda _of: Step(None, "revoke"), NOW)
     assert await two[0].live_grants(ADA, NOW) == []
     assert not await two[0].spend_grants([grant.id], "ex-1", NOW)
-    assert await two[0].over([grant.id, "g-unknown"], NOW) == {grant.id, "g-unknown"}
-
-
-async def test_what_is_spent_is_not_over_for_what_runs_by_it(book):
-    grant = await approved(book)
-    await book.spend_grants([grant.id], "ex-1", NOW)
-    assert await book.over([grant.id], NOW) == set()
-    assert await book.over([grant.id], grant.expires) == {grant.id}
+    assert await two[0].taken_back([grant.id, "g-unknown"]) == {grant.id}
 
 
 # -- reviews --------------------------------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ def test_another_policy_changes_what_it_says(recorded):
         ("permit care", "deny no-bulk", "clinician"),
         ("permit care", "deny no-rule", "clinician"),
         ("hold see", "permit care", "clinician"),
-        ("deny sos", "permit care", "clinician"),
+        ("permit sos", "permit care", "clinician"),
         ("deny steering-refused", "permit care", "clinician"),
         ("permit raw", "hold raw", "operator"),
         ("permit message", "deny message", "clinician"),
@@ -208,7 +208,7 @@ def test_what_was_on_trial_said_live_what_it_says_of_the_record(recorded):
 
 EXACTLY = [
     (("newly-permitted", "no-longer-held", "hold see", "permit care", "clinician"), 1),
-    (("newly-permitted", "deny sos", "permit care", "clinician"), 1),
+    (("rule-only", "permit sos", "permit care", "clinician"), 1),
     (("newly-permitted", "deny steering-refused", "permit care", "clinician"), 1),
 ]
 

@@ -147,12 +147,12 @@ REFUSED = [
         "reason-missing",
     ),
     (
-        "breaking the glass",
+        "breaking the glass without a reason",
         "POST",
         CHAT,
-        {"json": chat(), "headers": {"phi-break-glass": "code blue"}},
-        403,
-        "break-glass-unavailable",
+        {"json": chat(), "headers": {"phi-break-glass": "x"}},
+        400,
+        "reason-missing",
     ),
 ]
 

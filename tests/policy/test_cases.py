@@ -32,8 +32,7 @@ RIGHT = """\
 - clinician unmasks ward: hold approval-required
 - clinician chats with ward saying "list all": deny lists
 - clinician chats with ward saying "list all" in an emergency: deny denied
-- clinician chats with ward in an emergency: deny sos
-- clinician chats with ward in an emergency: deny break-glass-unavailable
+- clinician chats with ward in an emergency: break_glass sos
 - officer manages ward: deny
 - officer reads the journal: deny no-rule
 - name: spread over two texts
@@ -44,7 +43,7 @@ RIGHT = """\
   expect: deny lists
 - {role: clinician, action: [chat, unmask], model: ward, unmask: because, expect: hold see}
 - {role: [clinician], action: chat, model: ward, expect: permit, mask: lean, prompt_mask: years}
-- {role: clinician, action: chat, model: ward, break_glass: help, expect: deny sos}
+- {role: clinician, action: chat, model: ward, break_glass: help, expect: break_glass sos}
 """
 
 # sentence, its line as the result says it
@@ -100,7 +99,7 @@ FAULTY = [
 def test_sentences_that_hold() -> None:
     results = run_cases(OF, RIGHT, "c.yaml")
     assert [str(result) for result in results if not result.ok] == []
-    assert len(results) == 18
+    assert len(results) == 17
     assert results[0] == CaseResult(
         "c.yaml:1",
         "clinician chats with ward",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, conditions, decide, judge
+from phigate.policy.grants import Grant
 from phigate.policy.patterns import Prompt
+from phigate.policy.schema import GrantTerms
 from tests.policies import policy, subject
 
 if TYPE_CHECKING:
@@ -107,12 +110,12 @@ TABLE: list[tuple[str, list[str], str, dict[str, Any], str]] = [
     ("unmask without a reason", [CARE, SEE_NOW], "clinician", {"to": UNMASK}, "deny reason-missing"),
     ("unmask with a blank reason", [CARE, SEE_NOW], "clinician", {"to": UNMASK, "unmask": " "}, "deny reason-missing"),
     ("unmask for the model of another rule", [WARD, SEE_NOW], "clinician", {"to": UNMASK} | WHY, "deny no-rule"),
-    ("break-glass with its header", [CARE, SOS], "clinician", HELP, "deny sos"),
+    ("break-glass with its header", [CARE, SOS], "clinician", HELP, "break_glass sos"),
     ("break-glass without its header", [CARE, SOS], "clinician", {}, "permit care"),
     ("break-glass with a blank header", [CARE, SOS], "clinician", {"break_glass": " "}, "permit care"),
     ("break-glass alone, without its header", [SOS], "clinician", {}, "deny no-rule"),
     ("break-glass that is not for this role", [STUDY, SOS], "researcher", HELP, "permit study"),
-    ("break-glass beats a hold", [ASK, SOS], "clinician", HELP, "deny sos"),
+    ("break-glass beats a hold", [ASK, SOS], "clinician", HELP, "break_glass sos"),
 ]
 
 
@@ -127,19 +130,74 @@ def test_a_deny_says_the_rules_message_and_its_reason() -> None:
     assert denied == Deny("never", ("never", "study"), "denied", "Not you.")
 
 
-def test_break_glass_says_that_it_is_not_available() -> None:
-    assert ask(policy(SOS), "clinician", **HELP).reason == "break-glass-unavailable"
+def test_break_glass_stands_in_place_of_what_other_rules_say() -> None:
+    given = ask(policy(CARE, ASK, SOS, LISTS), "clinician", **HELP)
+    assert (given.verb, given.rule, given.rules) == ("break_glass", "sos", ("ask", "care", "sos"))
+    assert (given.mask.name, given.purpose, given.grants) == ("reveal", "emergency", ())
 
 
 def test_a_hold_carries_who_may_say_yes() -> None:
     held = ask(policy(CARE, ASK), "clinician")
-    assert held == Hold("ask", ("ask", "care"), "Ask.", approvers=("officer",))
+    assert held == Hold(
+        "ask", ("ask", "care"), "Ask.", approvers=("officer",), terms=GrantTerms(uses=1, bind="request")
+    )
     assert held.reason == "approval-required"
 
 
-def test_no_grant_lets_a_hold_pass_in_this_version() -> None:
-    held = decide(policy(ASK), subject("clinician"), CHAT, "m", PromptFacts(), (object(), "ask"), 0.0)
-    assert isinstance(held, Hold)
+GRANT = Grant("g", "t", "ask", ("https://idp.example", "someone"), CHAT, "m", None, 10.0, 20.0)
+OTHERS = [
+    ("of another rule", {"rule": "see"}),
+    ("of another subject", {"subject": ("https://idp.example", "somebody")}),
+    ("of another issuer's subject", {"subject": ("https://other.example", "someone")}),
+    ("for other actions", {"actions": UNMASK}),
+    ("for another model", {"model": "n"}),
+    ("for another request", {"digest": "other"}),
+    ("whose time is to come", {"starts": 15.5}),
+    ("whose time is over", {"expires": 15.0}),
+    ("that is used up", {"uses": 0}),
+]
+
+
+def with_grants(of: Policy, *grants: Grant, now: float = 15.0, to: frozenset[str] = CHAT, **facts: Any) -> Any:
+    return decide(of, subject("clinician"), to, "m", PromptFacts(**{"digest": "this"} | facts), grants, now)
+
+
+@pytest.mark.parametrize(("sentence", "change"), OTHERS, ids=[case[0] for case in OTHERS])
+def test_a_grant_does_not_count(sentence: str, change: dict[str, Any]) -> None:
+    assert isinstance(with_grants(policy(ASK), replace(GRANT, **change)), Hold)
+    assert isinstance(with_grants(policy(ASK), replace(GRANT, **change), GRANT), Permit)
+
+
+def test_a_hold_with_a_grant_counts_as_a_permit() -> None:
+    bound = replace(GRANT, digest="this", uses=1)
+    given = with_grants(policy(ASK, STUDY), bound)
+    assert (given.verb, given.rules, given.mask.name) == ("permit", ("ask",), "lean")
+    assert (given.grant, given.ticket, given.grants) == ("g", "t", (bound,))
+
+
+def test_each_hold_needs_a_grant_of_its_own() -> None:
+    other = ASK.replace("name: ask", "name: ask-too")
+    assert with_grants(policy(ASK, other), GRANT).rule == "ask-too"
+    both = with_grants(policy(ASK, other), GRANT, replace(GRANT, id="h", ticket="u", rule="ask-too"))
+    assert (both.grant, both.ticket) == ("g+h", "t+u")
+
+
+def test_the_mask_of_a_granted_unmask_stands_in_place_of_the_others() -> None:
+    see = replace(GRANT, rule="see", actions=UNMASK)
+    assert with_grants(policy(CARE, SEE), see, to=UNMASK, unmask="round").mask.name == "reveal"
+    assert with_grants(policy(SEE), see, to=UNMASK, unmask="round").reason == "no-rule"
+
+
+def test_a_grant_outweighs_no_deny() -> None:
+    assert with_grants(policy(ASK, NOBODY), GRANT).rule == "nobody"
+
+
+def test_who_asks_may_have_to_say_why_but_not_once_it_was_granted() -> None:
+    of = policy(ASK.replace("message:", "justification: required, message:"))
+    assert with_grants(of).reason == "justification-missing"
+    assert with_grants(of, justification=" ").reason == "justification-missing"
+    assert with_grants(of, justification="a new version").reason == "approval-required"
+    assert isinstance(with_grants(of, GRANT), Permit)
 
 
 def test_all_matching_rules_are_listed_and_the_strictest_transform_wins_for_each_entity() -> None:
@@ -229,7 +287,7 @@ def test_the_order_of_rules_never_matters(of: list[str], question: dict[str, Any
 
 
 @settings(max_examples=120, deadline=None)
-@given(rules(), QUESTIONS, rules(verbs=("deny", "hold", "break_glass")))
+@given(rules(), QUESTIONS, rules(verbs=("deny", "hold")))
 def test_adding_what_restricts_never_permits(of: list[str], question: dict[str, Any], more: list[str]) -> None:
     named = [rule.replace("{name: r", "{name: s") for rule in more]
     if isinstance(put(policy(*of, *named), question), Permit):

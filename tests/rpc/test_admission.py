@@ -1,5 +1,6 @@
 """One message of a call against a real policy: what goes on in its place, what is recorded, what is refused."""
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,11 +12,13 @@ from phigate.dialect import kserve_grpc as kserve
 from phigate.exchange import Refusal, Scope, Subject
 from phigate.journal.writer import JournalDown
 from phigate.ledger import LedgerDown
+from phigate.ledger.tickets import Said, Step
 from phigate.policy.load import parse_policy
 from phigate.rpc.admission import Admission, Admitted, address_of
 from phigate.rpc.upstream import Address
 from tests import stage
 from tests.grpc_peer import texts_of
+from tests.ledger.tickets import grant_of
 from tests.stage import ISSUER, bearer
 from tests.traffic import CANARY_TEXT, leaks, records
 
@@ -325,3 +328,34 @@ async def test_a_policy_on_trial_is_recorded_and_changes_nothing(house, recorded
     settled, _ = await asked(house, infer())
     assert isinstance(settled, Admitted)
     assert recorded()[-1]["shadow"] == {"error": "AttributeError"}
+
+
+# -- when somebody else has to say yes -------------------------------------------------------------------------------
+
+
+async def test_a_held_message_has_its_ticket_and_passes_once_after_the_yes(house, recorded):
+    refused, exchange = await asked(house, infer(), "privacy")
+    assert (refused.status, refused.reason, refused.extra["ticket"]) == (403, "approval-required", exchange.ticket)
+    again, _ = await asked(house, infer(), "privacy")
+    assert again.extra["ticket"] == exchange.ticket
+    now = time.time()
+
+    def yes(of):
+        return Step(Said((ISSUER, "eve"), "approve", "", now), "enough", grant_of(of, now))
+
+    await house.approvals.answer(exchange.ticket, yes, now)
+    other, _ = await asked(house, infer(), "privacy", method=STREAM)
+    assert other.reason == "approval-required"
+    admitted, exchange = await asked(house, infer(), "privacy")
+    assert admitted.exchange is exchange
+    record = recorded()[-1]
+    assert record["decision"]["grant"] == f"g-{record['decision']['ticket']}"
+    spent, _ = await asked(house, infer(), "privacy")
+    assert spent.reason == "approval-required"
+
+
+async def test_a_held_message_is_not_settled_without_a_ledger(house):
+    await house.close_ledger()
+    refused, _ = await asked(house, infer(), "privacy")
+    assert (refused.status, refused.reason) == (503, "ledger-unavailable")
+    house.going.clear()

@@ -16,13 +16,15 @@ from phigate.access.messages import Told
 from phigate.access.messages import read as hear
 from phigate.access.request import Asked, read
 from phigate.access.trial import guarded, tried
+from phigate.approval.replies import LEDGER_DOWN as HOLD_DOWN
+from phigate.approval.tickets import Asking, digest_of
 from phigate.dialect import tree
 from phigate.dialect.known import dialect_of, spoken
 from phigate.exchange import Refusal
 from phigate.gate import headers
 from phigate.identity import scope
 from phigate.ledger import LedgerDown
-from phigate.policy.decide import Deny, Permit, PromptFacts, decide
+from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, decide
 from phigate.policy.schema import Target, Unknown
 from phigate.policy.verdict import Verdict, verdict, withheld
 from phigate.policy.words import MODEL_FREE_ACTIONS
@@ -53,7 +55,10 @@ class Access:
         if passage is None or passage.exchange.refusal is not None:
             return
         exchange = passage.exchange
+        policy = self.house.policy
         exchange.refusal = self._settle(flow.request, passage)
+        if exchange.refusal is None and isinstance(exchange.decision, Hold):
+            exchange.refusal = await self._by_grant(policy, flow.request, passage)
         if exchange.refusal is None and exchange.subject is not None and exchange.subject.uses is not None:
             exchange.refusal = await self._spend(exchange.subject, exchange.decision)
 
@@ -66,6 +71,38 @@ class Access:
         except LedgerDown:
             return replies.LEDGER_DOWN
         return None if first else replies.SPENT
+
+    async def _by_grant(self, policy: Policy, request: Request, passage: flows.Passage) -> Refusal | None:
+        """Ask again with what the subject was granted, as the ledger knows it at this moment."""
+        exchange, data = passage.exchange, request.data
+        if exchange.subject is None:
+            raise ValueError("no subject")
+        who = (exchange.subject.issuer, exchange.subject.id)
+        scheme, host, port = passage.target_url or (data.scheme, data.host, data.port)
+        asking = Asking(
+            subject=who,
+            method=exchange.method,
+            path=exchange.path,
+            upstream=f"{scheme!r} {host} {port}",
+            actions=exchange.actions,
+            model=exchange.target,
+            body=exchange.request,
+        )
+        passage.reasons = replace(passage.reasons, digest=digest_of(asking, self.house.secrets.digest("ticket")))
+        try:
+            passage.grants = tuple(await self.house.approvals.live_grants(who, time.time()))
+        except LedgerDown:
+            return HOLD_DOWN
+        exchange.decision = decision = decide(
+            *(policy, exchange.subject, exchange.actions, exchange.target),
+            *(passage.reasons, passage.grants, time.time()),
+        )
+        readable, steers = passage.content
+        return (
+            replies.denied(decision)
+            if isinstance(decision, Deny)
+            else _content(decision, readable=readable, steers=steers)
+        )
 
     def _settle(self, request: Request, passage: flows.Passage) -> Refusal | None:
         exchange, match, data = passage.exchange, passage.match, request.data
@@ -149,6 +186,7 @@ class Access:
             self.house.policy, exchange.subject, exchange.actions, exchange.target, facts, (), time.time()
         )
         exchange.decision, passage.reasons = decision, facts
+        passage.content = (asked.readable, _steers(asked))
         if isinstance(decision, Deny):
             return replies.denied(decision)
         return _content(decision, readable=asked.readable, steers=_steers(asked))
@@ -223,7 +261,7 @@ class Access:
         if exchange.subject is None:
             raise ValueError("no subject")
         facts = replace(passage.reasons, texts=texts)
-        decision = decide(self.house.policy, exchange.subject, actions, model, facts, (), time.time())
+        decision = decide(self.house.policy, exchange.subject, actions, model, facts, passage.grants, time.time())
         if isinstance(decision, Deny):
             return replies.denied(decision)
         same = isinstance(decision, Permit) and _seen_as(decision) == _seen_as(exchange.decision)
@@ -264,7 +302,7 @@ def _named_model(policy: Policy, route: Route, asked: Asked) -> Target | Unknown
 
 def _seen_as(decision: Any) -> tuple[Any, ...]:
     """What a permit makes of a connection's texts."""
-    return (decision.mask, decision.prompt, decision.restore, decision.opaque, decision.steering)
+    return (decision.verb, decision.mask, decision.prompt, decision.restore, decision.opaque, decision.steering)
 
 
 def _content(decision: object, *, readable: bool, steers: bool) -> Refusal | None:

@@ -32,7 +32,6 @@ MESSAGES = {
     "upgrade-required": "This route is a WebSocket.",
     "credential-missing": "The gateway has no credential for this model.",
     "no-rule": "No rule permits this.",
-    "break-glass-unavailable": "Emergency access is not available on this gateway.",
 }
 
 

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from phigate.exchange import Refusal
 
 if TYPE_CHECKING:
     from phigate.policy.decide import Hold
 
-UNAVAILABLE = "Somebody has to approve this first; approvals are not available on this gateway."
+AGAIN: Final = 10
+"""Seconds after which it is worth asking again."""
+WAITING: Final = "Somebody has to approve this first; send the same request again once they have."
+LEDGER_DOWN: Final = Refusal(503, "ledger-unavailable", "Approvals cannot be settled at the moment.", retry_after=1)
+UNRECORDED: Final = Refusal(503, "not-recorded", "The gateway could not record this exchange.", retry_after=1)
+SPENT: Final = Refusal(403, "grant-spent", "What was approved has been used, taken back, or is over.")
+TOO_MANY: Final = Refusal(429, "too-many-tickets", "Too many requests of yours wait for approval.", retry_after=60)
 
 
-def held(decision: Hold) -> Refusal:
-    """403 `approval-required`: as long as nobody can say yes here, a hold is a no."""
-    return Refusal(403, decision.reason, decision.message or UNAVAILABLE, decision="hold", rule=decision.rule)
+def held(decision: Hold, ticket: str | None = None, console: str | None = None) -> Refusal:
+    """403 `approval-required`, with the ticket and where it is answered, if they are known."""
+    extra = {name: value for name, value in (("ticket", ticket), ("console", console)) if value}
+    return Refusal(
+        403,
+        decision.reason,
+        decision.message or WAITING,
+        decision="hold",
+        rule=decision.rule,
+        retry_after=AGAIN if ticket else None,
+        extra=extra,
+    )

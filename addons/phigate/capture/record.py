@@ -224,7 +224,9 @@ def _decision(exchange: Exchange) -> Fields:
         verb, rule, reason = decided.verb, decided.rule, decided.reason
     else:
         raise ValueError("an exchange without decision or refusal is not settled")
-    return {"verb": verb, "rule": rule, "rules": rules, "reason": reason, "ticket": None, "grant": None}
+    granted = decided if isinstance(decided, Permit) else None
+    ticket, grant = (granted.ticket, granted.grant) if granted else (exchange.ticket, None)
+    return {"verb": verb, "rule": rule, "rules": rules, "reason": reason, "ticket": ticket, "grant": grant}
 
 
 def _seconds(seconds: Seconds) -> Fields:

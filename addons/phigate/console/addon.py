@@ -16,6 +16,7 @@ import uvicorn
 from mitmproxy import ctx
 
 from phigate import metrics
+from phigate.console import tickets
 from phigate.console.app import build
 from phigate.console.desk import Desk
 from phigate.console.tokens import routes
@@ -67,7 +68,9 @@ class Console:
         app = build(self.checks, self.remarks)
         here = self.house.addresses
         if here.url and here.console:
-            app.include_router(routes(Desk(self.house, here.url, here.console, self.house.count_refused)))
+            desk = Desk(self.house, here.url, here.console, self.house.count_refused)
+            app.include_router(routes(desk))
+            app.include_router(tickets.routes(desk))
         wire: Any = partial(Wire, Share())  # uvicorn calls it as it would the class
         config = uvicorn.Config(
             app,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from phigate.identity.verify import Known
     from phigate.journal.chain import Kind
     from phigate.ledger import GatewayKey, Revocation
+    from phigate.ledger.approvals import Approvals
+    from phigate.policy.schema import Policy
 
 
 ASSERTIONS: Final = 8
@@ -114,6 +116,21 @@ class Desk:
         decision = decide(self._house.policy, subject, frozenset({"revoke"}), None, PromptFacts(), (), now)
         return isinstance(decision, Permit)
 
+    @property
+    def policy(self) -> Policy:
+        return self._house.policy
+
+    @property
+    def approvals(self) -> Approvals:
+        return self._house.approvals
+
+    def shown(self, text: str) -> str:
+        return self._house.shown(text)
+
+    def may_review(self, subject: Subject, now: float) -> bool:
+        decision = decide(self._house.policy, subject, frozenset({"review"}), None, PromptFacts(), (), now)
+        return isinstance(decision, Permit)
+
     async def spend(self, kind: str, key: str, expires: float, now: float) -> bool:
         return await self._house.spend(kind, key, expires, now)
 
@@ -128,8 +145,7 @@ class Desk:
         return await self._house.ledger.keys(now)
 
     async def record(self, kind: Kind, fields: Mapping[str, Any]) -> None:
-        journal = self._house.journal
-        await journal.durable(journal.append(kind, fields))
+        await self._house.record(kind, fields)
 
     def refused(self, client_ip: str, reason: str) -> None:
         self._count_refused(client_ip, reason)

@@ -15,7 +15,7 @@ NOT_DECIDED = ("not-decided", "The gateway could not decide this request.")
 def mark_headers(exchange: Exchange) -> Fields:
     """The headers by which a caller, a proxy log and a support desk find this exchange again."""
     refusal, decision = exchange.refusal, exchange.decision
-    verb = refusal.decision if refusal else "permit"
+    verb = refusal.decision if refusal else getattr(decision, "verb", "permit")
     rule = refusal.rule if refusal else getattr(decision, "rule", None)
     fields = [
         (b"phi-exchange", exchange.id.encode()),

@@ -171,14 +171,13 @@ class Approvals:
         spent = select(GRANTS.c.ticket).where(this, GRANTS.c.uses <= 0)
         await connection.execute(_move("use-up").where(TICKETS.c.id.in_(spent)))
 
-    async def over(self, ids: Iterable[str], now: float) -> set[str]:
-        """Which of these grants do not count any more, their uses aside: what runs by them ends."""
-        names = set(ids)
-        alive = select(GRANTS.c.id).where(GRANTS.c.id.in_(names), GRANTS.c.revoked.is_(None), GRANTS.c.expires > now)
+    async def taken_back(self, ids: Iterable[str]) -> set[str]:
+        """Which of these grants were taken back: what runs by them ends."""
+        out = select(GRANTS.c.id).where(GRANTS.c.id.in_(set(ids)), GRANTS.c.revoked.is_not(None))
 
         async def work() -> set[str]:
             async with self._engines.reading.connect() as connection:
-                return names - set((await connection.execute(alive)).scalars())
+                return set((await connection.execute(out)).scalars())
 
         return await self._ask(work())
 

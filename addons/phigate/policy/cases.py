@@ -8,7 +8,7 @@ One case is one list item, a sentence and what is expected:
     who      = ROLE {and ROLE} | stranger               (a stranger was verified and holds no role)
     does     = one of DOES below: "chats with", "lists models", ...
     extra    = saying "TEXT" | in an emergency          (the latter sends `phi-break-glass`)
-    verdict  = permit|hold|deny [RULE or REASON] [masked by MASK] [prompt masked by MASK]
+    verdict  = permit|break_glass|hold|deny [RULE or REASON] [masked by MASK] [prompt masked by MASK]
 
 A mapping says the same in detail, with the keys of CASE_KEYS. Words that lead nowhere are faults with their line.
 """
@@ -25,7 +25,7 @@ from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, decide
 from phigate.policy.load import PolicyFaults, said
 from phigate.policy.sentences import meant, quoted
 from phigate.policy.targets import Target
-from phigate.policy.words import ACTIONS, MODEL_FREE_ACTIONS, REASONS
+from phigate.policy.words import ACTIONS, MODEL_FREE_ACTIONS, REASONS, VERBS
 
 if TYPE_CHECKING:
     from phigate.policy.schema import Policy
@@ -228,7 +228,7 @@ class _Reader:
 
     def _expected(self, path: tree.Path, verdict: Any) -> dict[str, str]:
         words = _VERDICT.fullmatch(verdict) if isinstance(verdict, str) else None
-        if not words or words["verb"] not in {"permit", "hold", "deny"}:
+        if not words or words["verb"] not in VERBS:
             self._say(path, "needs what is expected, as in `permit clinicians-chat`, `hold` or `deny no-rule`")
             return {}
         expect = {part: word for part, word in words.groupdict().items() if word}

@@ -30,14 +30,15 @@ KEY_VERBS = {
     "purpose": _PERMITTING,
     "mask": _PERMITTING,
     "prompt": _PERMITTING,
-    "opaque": ("permit",),
-    "restore": ("permit",),
-    "steering": ("permit",),
+    "opaque": _PERMITTING,
+    "restore": _PERMITTING,
+    "steering": _PERMITTING,
     "message": ("deny", "hold"),
     "approvers": ("hold",),
     "approvals": ("hold",),
     "grant": ("hold",),
     "wait": ("hold",),
+    "justification": ("hold",),
     "review_by": ("break_glass",),
 }
 

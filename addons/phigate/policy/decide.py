@@ -4,12 +4,13 @@
 - An exchange has a set of actions: a deny on any of them denies, and each must be permitted or held by itself.
 - `unmask` permits nothing: it changes the mask of an exchange whose other actions are permitted for the same model.
 - Among matching permits the strictest transform wins for each entity; `opaque` needs every one of them to say so.
-- Break-glass and grants are part of the language and not yet of this version: the one denies, the other never counts.
+- A hold for which a grant is at hand counts as a permit; every hold that matches needs one of its own.
+- A permit by break-glass, and the mask of a granted rule for `unmask`, stand in place of what other rules say.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from phigate.exchange import Subject
-    from phigate.policy.schema import Policy, Rule
+    from phigate.policy.grants import Grant
+    from phigate.policy.schema import GrantTerms, Policy, Rule
 
 _MEMO = 1024
 
@@ -31,7 +33,7 @@ _MESSAGES = {
     "no-rule": "No rule of the policy permits this.",
     "denied": "A rule of the policy denies this.",
     "reason-missing": "Unmasking needs a reason: phi-unmask: REASON.",
-    "break-glass-unavailable": "Emergency access is not available in this version of the gateway.",
+    "justification-missing": "Asking for this needs a reason: phi-justification: TEXT.",
     "approval-required": "Somebody has to approve this first.",
 }
 
@@ -44,6 +46,8 @@ class PromptFacts:
     unmask: str | None = None
     break_glass: str | None = None
     justification: str | None = None
+    digest: str | None = None
+    """Of the whole request, where a grant may be bound to it."""
 
     @property
     def stated(self) -> tuple[str, ...]:
@@ -54,9 +58,11 @@ class PromptFacts:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Go ahead; `rules` are all that matched, `purpose` joins different ones with `+`."""
+    """Go ahead; `rules` are all that matched, `purpose` joins different ones with `+`.
 
-    verb: ClassVar[str] = "permit"
+    `verb` is `break_glass` where only an emergency permits it; `grants` are what stands in for each hold that matched.
+    """
+
     rule: str
     rules: tuple[str, ...]
     mask: Mask
@@ -65,6 +71,17 @@ class Permit:
     restore: bool = False
     opaque: bool = False
     steering: bool = False
+    verb: str = "permit"
+    grants: tuple[Grant, ...] = ()
+
+    @property
+    def grant(self) -> str | None:
+        """Their ids, as records say them."""
+        return "+".join(each.id for each in self.grants) or None
+
+    @property
+    def ticket(self) -> str | None:
+        return "+".join(each.ticket for each in self.grants) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +94,8 @@ class Hold:
     approvers: tuple[str, ...] = ()
     approvals: int = 1
     wait: timedelta | None = None
+    terms: GrantTerms | None = None
+    """What a yes gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +113,19 @@ def decide(  # noqa: PLR0917  # the order of the words of the question, the same
     actions: frozenset[str],
     model: str | None,
     facts: PromptFacts,
-    grants: Collection[object],  # noqa: ARG001  # nothing issues grants in this version, so none can be genuine
-    now: float,  # noqa: ARG001  # only grants are bound to time
+    grants: Collection[Grant],
+    now: float,
 ) -> Permit | Hold | Deny:
-    """Combine every rule that matches; `model` is the name Policy.resolve gave, None where the action has none."""
-    return judge(policy, subject.roles, actions, model, facts, Prompt(facts.texts).matches)
+    """Combine every rule that matches; `model` is the name Policy.resolve gave, None where the action has none.
+
+    `grants` are the subject's, in the order in which they are to be used; `now` is seconds since the epoch.
+    """
+
+    def granted(rule: str) -> Grant | None:
+        who = (subject.issuer, subject.id)
+        return next((each for each in grants if each.covers(rule, who, actions, model, facts.digest, now)), None)
+
+    return judge(policy, subject.roles, actions, model, facts, Prompt(facts.texts).matches, granted)
 
 
 def judge(  # noqa: PLR0917  # as above
@@ -108,14 +135,26 @@ def judge(  # noqa: PLR0917  # as above
     model: str | None,
     facts: PromptFacts,
     says: Callable[[tuple[Any, ...]], bool],
+    granted: Callable[[str], Grant | None] = lambda _rule: None,
 ) -> Permit | Hold | Deny:
     """The same, where `says` tells whether one of these patterns is found in the prompt; its texts are not looked at.
 
-    For those who know that of a prompt without having it.
+    For those who know that of a prompt without having it. `granted` finds the grant that stands in for a hold.
     """
     index = _index(policy)
     matched = [found for found in index.candidates(roles, actions) if found.matches(model, says, facts.break_glass)]
-    return _refused(matched, actions, model, facts) or _held(matched) or index.permit(matched)
+    refused = _refused(matched, actions, model, facts)
+    if refused is not None:
+        return refused
+    if emergency := [found for found in matched if found.verb == "break_glass"]:
+        return replace(index.permit(emergency), rules=_names(matched), verb="break_glass")
+    grants = [(found, granted(found.rule.name)) for found in matched if found.verb == "hold"]
+    lacking = next((found for found, grant in grants if grant is None), None)
+    if lacking is not None:
+        unsaid = lacking.rule.justification == "required" and not _stated(facts.justification)
+        return _deny(matched, "justification-missing") if unsaid else _held(lacking.rule, matched)
+    permit = index.permit(matched)
+    return replace(permit, grants=tuple(grant for _, grant in grants if grant)) if grants else permit
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +212,9 @@ class _Found:
 
 
 def _refused(matched: list[_Found], actions: frozenset[str], model: str | None, facts: PromptFacts) -> Deny | None:
-    for verb, reason in (("deny", "denied"), ("break_glass", "break-glass-unavailable")):
-        for found in matched:
-            if found.verb == verb:
-                return _deny(matched, reason, found.rule)
+    for found in matched:
+        if found.verb == "deny":
+            return _deny(matched, "denied", found.rule)
     permitted = frozenset[str]().union(*(found.about(model) for found in matched))
     if not actions or not actions <= permitted or actions == {"unmask"}:
         return _deny(matched, "no-rule")
@@ -190,24 +228,25 @@ def _deny(matched: list[_Found], reason: str, rule: Rule | None = None) -> Deny:
     return Deny(rule.name if rule else None, _names(matched), reason, message)
 
 
-def _held(matched: list[_Found]) -> Hold | None:
-    for found in matched:
-        if found.verb == "hold":
-            rule = found.rule
-            message = rule.message or _MESSAGES["approval-required"]
-            return Hold(
-                rule.name,
-                _names(matched),
-                message,
-                approvers=rule.approvers,
-                approvals=rule.approvals,
-                wait=rule.wait,
-            )
-    return None
+def _held(rule: Rule, matched: list[_Found]) -> Hold:
+    message = rule.message or _MESSAGES["approval-required"]
+    return Hold(
+        rule.name,
+        _names(matched),
+        message,
+        approvers=rule.approvers,
+        approvals=rule.approvals,
+        wait=rule.wait,
+        terms=rule.grant,
+    )
 
 
 def _names(matched: list[_Found]) -> tuple[str, ...]:
     return tuple(found.rule.name for found in matched)
+
+
+def _purpose(rule: Rule) -> str | None:
+    return rule.purpose or ("emergency" if rule.verb == "break_glass" else None)
 
 
 def _stated(header: str | None) -> bool:
@@ -251,7 +290,7 @@ class _Index:
             rules=_names(matched),
             mask=self._mask(matched),
             prompt=strictest(prompts) if prompts else None,
-            purpose="+".join(sorted({rule.purpose for rule in rules if rule.purpose})) or None,
+            purpose="+".join(sorted({purpose for rule in rules if (purpose := _purpose(rule))})) or None,
             restore=bool(prompts) and all(rule.restore for rule in rules),
             opaque=all(rule.opaque == "permit" for rule in rules),
             steering=all(rule.steering == "permit" for rule in rules),

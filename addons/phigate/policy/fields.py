@@ -350,6 +350,7 @@ def _yes(value: Any) -> Any:
 
 
 Yes = Annotated[bool, BeforeValidator(_yes), Says("`true` or `false`")]
+Justified = Annotated[str, one_of("word", {"optional", "required"}), Says("`optional` or `required`")]
 Opacity = Annotated[str, one_of("word", {"never", "permit"}), Says("`never` or `permit`")]
 Grantable = Annotated[str, one_of("word", {"request"}), Says("`request`")]
 RouteMatch = Annotated[

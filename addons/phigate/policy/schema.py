@@ -43,6 +43,7 @@ from phigate.policy.fields import (
     GroupsAs,
     GrpcUrl,
     HiddenAs,
+    Justified,
     KeyLife,
     KeySource,
     Leeway,
@@ -203,8 +204,8 @@ class Rule(Section):
     deny: Some[RoleOrAll] = Field(default=(), description="verb: these roles may not; `*` is everybody")
     break_glass: Some[RoleOrAll] = Field(
         default=(),
-        description="verb: these roles may in an emergency, with the header `phi-break-glass: REASON` "
-        "(in this version the answer is then a denial)",
+        description="verb: these roles may in an emergency, with the header `phi-break-glass: REASON`; "
+        "it is reviewed afterwards",
     )
     to: Some[ActionOrAll] = Field(description="what the rule is about; `*` (every action) in a `deny` only")
     models: Some[ModelOrAll] = Field(
@@ -234,6 +235,9 @@ class Rule(Section):
     grant: GrantTerms = Field(
         default_factory=lambda: GrantTerms(uses=1, bind="request"),
         description="what a yes gives; without it one use of the very request",
+    )
+    justification: Justified = Field(
+        default="optional", description="`required`: who asks says why, with the header `phi-justification: TEXT`"
     )
     wait: Duration | None = Field(
         default=None, description="hold the connection so long before answering with the ticket"

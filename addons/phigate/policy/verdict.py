@@ -35,6 +35,7 @@ CHANGES = (
 class Verdict:
     """What a policy makes of a request: `mask` is the caller's, `prompt` the model's (None shows it all).
 
+    By break-glass it is a `permit` too, of another rule.
     `restore` puts back in the answer what `prompt` replaced.
     """
 

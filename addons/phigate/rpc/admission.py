@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from phigate import approvals
 from phigate.access import replies
 from phigate.access.trial import guarded, tried
-from phigate.approval.replies import held
+from phigate.approval.replies import LEDGER_DOWN as HOLD_DOWN
+from phigate.approval.tickets import Asking, digest_of
 from phigate.capture.record import request_record
 from phigate.dialect import kserve_grpc as kserve
 from phigate.dialect import protobuf
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from phigate.house import House
     from phigate.identity.outcome import Refused, Unavailable
     from phigate.masking import Sight
+    from phigate.policy.grants import Grant
     from phigate.policy.schema import Policy
     from phigate.rpc.framing import Fields
 
@@ -166,6 +169,8 @@ class Admission:
             await asyncio.to_thread(work.settle, data)
         else:
             work.settle(data)
+        if exchange.refusal is None:
+            exchange.refusal = await work.approved(data)
         if exchange.refusal is None and caller.subject is not None and caller.subject.uses is not None:
             exchange.refusal = await self._spend(caller.subject)
         await self.record(exchange, work.shown, data, work.model_shown)
@@ -229,6 +234,36 @@ class _Message:
         self._asked = Asked("", "")
         self.shown: Any = None
         self.model_shown: str | None = None
+        self._facts = PromptFacts()
+        self._grants: tuple[Grant, ...] = ()
+        self._digest: str | None = None
+
+    async def approved(self, data: bytes) -> Refusal | None:
+        """Whether nobody else has to say yes, or somebody did: of a hold, a use of break-glass, a grant."""
+        house, exchange = self._house, self._exchange
+        if isinstance(exchange.decision, Hold):
+            try:
+                await self._by_grant(data)
+            except LedgerDown:
+                return HOLD_DOWN
+        decision, now = exchange.decision, time.time()
+        if exchange.refusal is not None or not approvals.asks(decision):
+            return exchange.refusal
+        shown = approvals.told(house, self._facts, self.model_shown, self.shown)
+        if isinstance(decision, Hold):
+            return await approvals.hold(house, exchange, decision, self._facts.digest or "", shown, now)
+        return await approvals.use(house, exchange, decision, shown, now)
+
+    async def _by_grant(self, data: bytes) -> None:
+        """Decide again with what the subject was granted, as the ledger knows it at this moment."""
+        exchange, method = self._exchange, self._method
+        if exchange.subject is None:
+            raise ValueError("no subject")
+        who = (exchange.subject.issuer, exchange.subject.id)
+        named = (who, "POST", method.path, str(self._address), exchange.actions, exchange.target)
+        self._digest = digest_of(Asking(*named, data), self._house.secrets.digest("ticket"))
+        self._grants = tuple(await self._house.approvals.live_grants(who, time.time()))
+        await asyncio.to_thread(self.settle, data)
 
     def settle(self, data: bytes) -> None:
         exchange = self._exchange
@@ -318,9 +353,12 @@ class _Message:
             unmask=reasons.get(b"phi-unmask"),
             break_glass=reasons.get(b"phi-break-glass"),
             justification=reasons.get(b"phi-justification"),
+            digest=self._digest,
         )
-        exchange.stated = facts.stated
-        decision = decide(self._policy, exchange.subject, exchange.actions, exchange.target, facts, (), time.time())
+        exchange.stated, self._facts = facts.stated, facts
+        decision = decide(
+            self._policy, exchange.subject, exchange.actions, exchange.target, facts, self._grants, time.time()
+        )
         exchange.decision = decision
         message = self._infer
         readable = message is None or kserve.readable(message)
@@ -330,8 +368,6 @@ class _Message:
             exchange.shadow = guarded(lambda: self._tried(policy, facts, readable=readable, steers=steers))
         if isinstance(decision, Deny):
             return replies.denied(decision)
-        if isinstance(decision, Hold):
-            return held(decision)
         reason = withheld(decision, readable=readable, steers=steers)
         return replies.fault(415 if reason == "content-unreadable" else 400, reason) if reason else None
 

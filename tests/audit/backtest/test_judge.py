@@ -43,7 +43,7 @@ def words(verdicts):
         ([CARE, LISTS], {"of": request("list all of them")}, "deny no-lists"),
         ([CARE], {"of": request(dialect="generic", route="triage")}, "deny route-unknown"),
         ([CARE], {"of": request(dialect="generic", route="triage"), "tail": OWN}, "deny no-rule"),
-        ([CARE, SOS], {"of": request(stated=["break-glass"])}, "deny sos"),
+        ([CARE, SOS], {"of": request(stated=["break-glass"])}, "permit sos"),
         ([CARE, SOS], {}, "permit care"),
         ([CARE], {"of": request(body={"model": "m", "messages": [], "max_tokens": 1})}, "deny steering-refused"),
         ([CARE], {"of": request(body=None, decision={"reason": "steering-refused"})}, "deny steering-refused"),
@@ -85,9 +85,9 @@ def test_the_rules_that_matched_tell_what_the_prompt_says():
 def test_an_old_record_that_names_no_headers_leaves_the_emergency_open():
     record = request()
     del record["stated"]
-    assert words(judged(CARE, SOS, of=record)) == ["permit care", "deny sos"]
+    assert words(judged(CARE, SOS, of=record)) == ["permit care", "permit sos"]
     record["decision"] |= {"verb": "deny", "rule": "sos", "reason": "break-glass-unavailable"}
-    assert words(judged(CARE, SOS, of=record)) == ["deny sos"]
+    assert words(judged(CARE, SOS, of=record)) == ["permit sos"]
 
 
 def test_a_models_name_that_was_masked_cannot_be_asked_about():

@@ -113,7 +113,7 @@ class Judge:
         known = question.answers.get(held)
         if known is None:
             emergency = STATED if world.get(EMERGENCY) else None
-            facts = PromptFacts((), STATED if "unmask" in question.actions else None, emergency)
+            facts = PromptFacts((), STATED if "unmask" in question.actions else None, emergency, STATED)
             known = question.answers[held] = judge(
                 *(self.policy, question.roles, question.actions, question.model, facts),
                 lambda patterns: world[tuple(each.pattern for each in patterns)],
@@ -244,7 +244,7 @@ def made(judge: Judge, question: Question, world: World, heard: Content) -> Verd
     if question.settled is not None:
         return question.settled
     decision = judge.answer(question, world)
-    if decision.verb != "permit":
+    if decision.verb not in {"permit", "break_glass"}:
         return verdict(decision)
     readable, steers = heard.content
     return verdict(decision, readable=readable, steers=steers)

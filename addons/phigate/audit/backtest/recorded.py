@@ -58,9 +58,9 @@ def decided(record: Record) -> Verdict | None:
     """What was decided of it, without masks; None where it was refused for something that no rule is about."""
     decision = part(record, "decision")
     verb, rule, reason = (text(decision, name) for name in ("verb", "rule", "reason"))
-    if verb not in {"permit", "hold", "deny"}:
+    if verb not in {"permit", "break_glass", "hold", "deny"}:
         return None
-    if verb == "permit":
+    if verb in {"permit", "break_glass"}:  # a verdict tells by which rule, not whether that was an emergency's
         return Verdict("permit", rule)
     if reason in BY_CONTENT:  # before any rule was asked, it was the request's form
         return Verdict("deny", None, reason) if names(decision, "rules") else None

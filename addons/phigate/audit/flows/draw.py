@@ -129,7 +129,7 @@ def _refused(asked: Record, answered: Record | None) -> str | None:
     """Why the model did not answer, in the words of the record."""
     decided = _part(asked, "decision")
     verb = _text(decided, "verb")
-    if verb != "permit":
+    if verb not in {"permit", "break_glass"}:
         return " ".join(filter(None, (verb, _text(decided, "reason")))) or "no decision"
     if answered is not None and _status(answered) is None:
         return _text(answered, "outcome") or "no answer"

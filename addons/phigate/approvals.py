@@ -1,0 +1,111 @@
+"""What comes of a decision that needs somebody else: a ticket, a use that is spent, an emergency on record. Glue.
+
+- A use is spent in the ledger before the request goes on, and it stays spent whatever happens to the request then.
+- Nothing passes by break-glass that is not on record, durably, with a review open for it.
+- Where ledger or journal do not do what is asked nothing passes.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets as randomness
+from typing import TYPE_CHECKING, Any, Final
+
+from phigate.approval import replies
+from phigate.approval.tickets import opened
+from phigate.capture.approvals import break_glass_record, ticket_record
+from phigate.journal.chain import Unrecordable
+from phigate.journal.writer import JournalDown
+from phigate.ledger import LedgerDown
+from phigate.ledger.tickets import Review
+from phigate.policy.decide import Hold, Permit
+
+if TYPE_CHECKING:
+    from phigate.exchange import Exchange, Refusal
+    from phigate.house import House
+    from phigate.policy.decide import PromptFacts
+
+MOST_SHOWN: Final = 256 * 1024
+"""Characters of a masked prompt that a ticket holds; of a longer one approvers see that it is."""
+
+
+def asks(decision: object) -> bool:
+    """Whether a decision is one of those that this file is about."""
+    if isinstance(decision, Permit):
+        return bool(decision.grants) or decision.verb == "break_glass"
+    return isinstance(decision, Hold)
+
+
+def told(house: House, facts: PromptFacts, model: str | None, prompt: Any) -> dict[str, Any]:
+    """What an approver or a reviewer sees of a request: `model` and `prompt` come masked, the rest is masked here."""
+    said = {"justification": facts.justification, "unmask": facts.unmask, "reason": facts.break_glass}
+    shown: dict[str, Any] = {name: house.shown(text) for name, text in said.items() if text}
+    shown |= {"model": model, "prompt": prompt}
+    try:
+        long = len(json.dumps(shown)) > MOST_SHOWN
+    except (TypeError, ValueError, RecursionError):  # a file of a form, which nobody can show
+        long = True
+    return shown | {"prompt": None, "prompt_left_out": True} if long else shown
+
+
+async def hold(  # noqa: PLR0917 -- what every part of it needs
+    house: House, exchange: Exchange, decision: Hold, digest: str, shown: dict[str, Any], now: float
+) -> Refusal:
+    """Open the ticket of a held request, or find the one that it has; what its caller is told."""
+    subject = exchange.subject
+    if subject is None:
+        raise ValueError("no subject")
+    wanted = opened(
+        decision,
+        subject,
+        id_=f"t-{randomness.token_hex(8)}",
+        actions=exchange.actions,
+        model=exchange.target,
+        digest=digest,
+        exchange=exchange.id,
+        policy=house.policy.sha256,
+        shown=shown,
+        now=now,
+    )
+    try:
+        found = await house.approvals.open_ticket(wanted, now)
+        if found is None:
+            return replies.TOO_MANY
+        ticket, fresh = found
+        if fresh:
+            why = shown.get("justification") or shown.get("unmask")
+            await house.record("ticket", ticket_record(ticket, subject, exchange.client_ip, "open", why=why))
+    except LedgerDown:
+        return replies.LEDGER_DOWN
+    except (JournalDown, Unrecordable):
+        return replies.UNRECORDED
+    exchange.ticket = ticket.id
+    return replies.held(decision, ticket.id, house.addresses.console)
+
+
+async def use(house: House, exchange: Exchange, permit: Permit, shown: dict[str, Any], now: float) -> Refusal | None:
+    """What has to happen before a permit of this kind lets anything through."""
+    try:
+        if permit.grants:
+            names = [each.id for each in permit.grants]
+            if not await house.approvals.spend_grants(names, exchange.id, now):
+                return replies.SPENT
+        if permit.verb == "break_glass":
+            await _emergency(house, exchange, permit, shown, now)
+    except LedgerDown:
+        return replies.LEDGER_DOWN
+    except (JournalDown, Unrecordable):
+        return replies.UNRECORDED
+    return None
+
+
+async def _emergency(house: House, exchange: Exchange, permit: Permit, shown: dict[str, Any], now: float) -> None:
+    """The record first: of what is on record and not to be reviewed the report speaks, of the reverse nobody."""
+    subject = exchange.subject
+    if subject is None:
+        raise ValueError("no subject")
+    rules = [rule for rule in house.policy.rules if rule.name in permit.rules and rule.break_glass]
+    reviewers = tuple(dict.fromkeys(role for rule in rules for role in rule.review_by))
+    review = Review(exchange.id, permit.rule, (subject.issuer, subject.id), reviewers, now, shown)
+    await house.record("break-glass", break_glass_record(exchange, review))
+    await house.approvals.open_review(review)

@@ -1,0 +1,107 @@
+"""The records of yes and no: tickets, grants, break-glass and reviews; values in, plain JSON values out.
+
+Texts that people wrote come in masked by the policy's `capture.mask`, as bodies do. A model is named as bystanders see
+it, and what a ticket shows of its request stands in the record of that request.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from phigate.capture.record import subject_fields
+
+if TYPE_CHECKING:
+    from phigate.exchange import Exchange, Subject
+    from phigate.ledger.tickets import Review, Ticket
+    from phigate.policy.grants import Grant
+
+type Fields = dict[str, Any]
+type Done = Literal["open", "approve", "reject", "revoke", "deny"]
+
+
+def ticket_record(
+    ticket: Ticket, by: Subject, client_ip: str, done: Done, *, comment: str = "", why: str | None = None
+) -> Fields:
+    """`ticket`: somebody asked, said yes or no, or took it back; `deny` is an answer that counts for nothing, and why.
+
+    What the ticket became stands in the record of what it became: `grant`, or the request that ran.
+    """
+    return {
+        "ticket": ticket.id,
+        "exchange": ticket.exchange,
+        "subject": subject_fields(by),
+        "client": {"ip": client_ip},
+        "decision": done,
+        "reason": why or comment or None,
+        "asked_by": {"issuer": ticket.subject[0], "id": ticket.subject[1]},
+        "rule": ticket.rule,
+        "action": sorted(ticket.actions),
+        "model": ticket.shown.get("model"),
+        "digest": ticket.digest,
+        "approvals": ticket.approvals,
+        "until": _time(ticket.until),
+    }
+
+
+def grant_record(grant: Grant, ticket: Ticket, by: Subject, client_ip: str) -> Fields:
+    """`grant`: what the last yes that was needed gave, to whom (`for`), by all of whom."""
+    return {
+        "grant": grant.id,
+        "ticket": ticket.id,
+        "exchange": ticket.exchange,
+        "subject": subject_fields(by),
+        "client": {"ip": client_ip},
+        "for": {"issuer": grant.subject[0], "id": grant.subject[1]},
+        "by": [{"issuer": said.by[0], "id": said.by[1]} for said in ticket.said if said.verdict == "approve"],
+        "rule": grant.rule,
+        "action": sorted(grant.actions),
+        "model": ticket.shown.get("model"),
+        "digest": grant.digest,
+        "uses": grant.uses,
+        "since": _time(grant.starts),
+        "until": _time(grant.expires),
+    }
+
+
+def break_glass_record(exchange: Exchange, review: Review) -> Fields:
+    """`break-glass`: somebody was let through in an emergency, on their word (45 CFR 164.312(a)(2)(ii))."""
+    return {
+        "exchange": exchange.id,
+        "subject": subject_fields(exchange.subject),
+        "client": {"ip": exchange.client_ip},
+        "rule": review.rule,
+        "action": sorted(exchange.actions),
+        "model": review.shown.get("model"),
+        "reason": review.shown.get("reason"),
+        "review_by": list(review.review_by),
+    }
+
+
+def review_record(review: Review, by: Subject, client_ip: str, verdict: str, comment: str) -> Fields:
+    """`review`: somebody looked at a use of break-glass and says whether it was one."""
+    return {
+        "exchange": review.exchange,
+        "subject": subject_fields(by),
+        "client": {"ip": client_ip},
+        "asked_by": {"issuer": review.subject[0], "id": review.subject[1]},
+        "rule": review.rule,
+        "decision": verdict,
+        "reason": comment or None,
+    }
+
+
+def look_record(by: Subject, client_ip: str, command: str, about: Fields, *, why: str | None = None) -> Fields:
+    """`look`: somebody saw at the console what a request held, masked; with `why`, they did not."""
+    return {
+        "subject": subject_fields(by),
+        "client": {"ip": client_ip},
+        "command": command,
+        "about": about,
+        "decision": "deny" if why else "permit",
+        "reason": why,
+    }
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:23] + "Z"
