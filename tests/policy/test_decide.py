@@ -139,9 +139,31 @@ def test_break_glass_stands_in_place_of_what_other_rules_say() -> None:
 def test_a_hold_carries_who_may_say_yes() -> None:
     held = ask(policy(CARE, ASK), "clinician")
     assert held == Hold(
-        "ask", ("ask", "care"), "Ask.", approvers=("officer",), terms=GrantTerms(uses=1, bind="request")
+        *("ask", ("ask", "care"), "Ask."),
+        approvers=("officer",),
+        terms=GrantTerms(uses=1, bind="request"),
+        lacking=("ask",),
     )
     assert held.reason == "approval-required"
+
+
+def test_a_hold_carries_all_that_nobody_said_yes_to_yet() -> None:
+    hourly = ASK.replace("name: ask", "name: hourly, grant: {for: PT1H}")
+    held = with_grants(policy(ASK, hourly, SEE), to=UNMASK, unmask="round")
+    assert (held.rule, held.lacking, held.bound) == ("ask", ("ask", "hourly", "see"), False)
+    assert with_grants(policy(ASK, hourly), replace(GRANT, rule="hourly")).lacking == ("ask",)
+    assert with_grants(policy(ASK, hourly), replace(GRANT, rule="hourly")).bound
+
+
+def test_an_emergency_for_unmask_opens_nothing_of_what_else_is_held() -> None:
+    sees = SOS.replace("to: [chat]", "to: [unmask]")
+    asked: dict[str, Any] = {"to": UNMASK} | WHY | HELP
+    assert short(ask(policy(ASK, sees), "clinician", **asked)) == "hold ask"
+    assert short(ask(policy(CARE, SEE, sees), "clinician", **asked)) == "break_glass sos"
+    assert short(ask(policy(ASK, SEE, SOS), "clinician", **asked)) == "break_glass sos"
+    grant = replace(GRANT, actions=UNMASK)
+    given = with_grants(policy(ASK, sees), grant, **asked)
+    assert (given.verb, given.rule, given.grants, given.mask.name) == ("break_glass", "sos", (grant,), "reveal")
 
 
 GRANT = Grant("g", "t", "ask", ("https://idp.example", "someone"), CHAT, "m", None, 10.0, 20.0)

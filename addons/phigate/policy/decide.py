@@ -5,7 +5,8 @@
 - `unmask` permits nothing: it changes the mask of an exchange whose other actions are permitted for the same model.
 - Among matching permits the strictest transform wins for each entity; `opaque` needs every one of them to say so.
 - A hold for which a grant is at hand counts as a permit; every hold that matches needs one of its own.
-- A permit by break-glass, and the mask of a granted rule for `unmask`, stand in place of what other rules say.
+- A permit by break-glass, and the mask of a granted rule for `unmask`, stand in place of what other rules say; but one
+  for `unmask` alone leaves held what else is held.
 """
 
 from __future__ import annotations
@@ -96,6 +97,10 @@ class Hold:
     wait: timedelta | None = None
     terms: GrantTerms | None = None
     """What a yes gives."""
+    lacking: tuple[str, ...] = ()
+    """All rules for which there is no grant, `rule` the first of them."""
+    bound: bool = True
+    """Whether a yes to any of them is for the very request only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +151,15 @@ def judge(  # noqa: PLR0917  # as above
     refused = _refused(matched, actions, model, facts)
     if refused is not None:
         return refused
-    if emergency := [found for found in matched if found.verb == "break_glass"]:
-        return replace(index.permit(emergency), rules=_names(matched), verb="break_glass")
-    grants = [(found, granted(found.rule.name)) for found in matched if found.verb == "hold"]
-    lacking = next((found for found, grant in grants if grant is None), None)
-    if lacking is not None:
-        unsaid = lacking.rule.justification == "required" and not _stated(facts.justification)
-        return _deny(matched, "justification-missing") if unsaid else _held(lacking.rule, matched)
-    permit = index.permit(matched)
+    emergency = [found for found in matched if found.verb == "break_glass"]
+    grants = [(found, granted(found.rule.name)) for found in _holding(matched, emergency, model)]
+    lacking = [found.rule for found, grant in grants if grant is None]
+    if lacking:
+        unsaid = lacking[0].justification == "required" and not _stated(facts.justification)
+        return _deny(matched, "justification-missing") if unsaid else _held(lacking, matched)
+    permit = index.permit(emergency or matched)
+    if emergency:
+        permit = replace(permit, rules=_names(matched), verb="break_glass")
     return replace(permit, grants=tuple(grant for _, grant in grants if grant)) if grants else permit
 
 
@@ -228,7 +234,21 @@ def _deny(matched: list[_Found], reason: str, rule: Rule | None = None) -> Deny:
     return Deny(rule.name if rule else None, _names(matched), reason, message)
 
 
-def _held(rule: Rule, matched: list[_Found]) -> Hold:
+def _holding(matched: list[_Found], emergency: list[_Found], model: str | None) -> list[_Found]:
+    """The holds that need a grant: an emergency stands in for those of what it is about itself.
+
+    Of its mask it says itself, so that a hold of `unmask` has nothing to add; but one that is for `unmask` only opens
+    nothing of what else is asked for.
+    """
+    holds = [found for found in matched if found.verb == "hold"]
+    if not emergency:
+        return holds
+    opened = frozenset({"unmask"}).union(*(found.about(model) for found in emergency))
+    return [found for found in holds if not found.about(model) <= opened]
+
+
+def _held(lacking: list[Rule], matched: list[_Found]) -> Hold:
+    rule = lacking[0]
     message = rule.message or _MESSAGES["approval-required"]
     return Hold(
         rule.name,
@@ -238,6 +258,8 @@ def _held(rule: Rule, matched: list[_Found]) -> Hold:
         approvals=rule.approvals,
         wait=rule.wait,
         terms=rule.grant,
+        lacking=tuple(each.name for each in lacking),
+        bound=all(each.grant.bind == "request" for each in lacking),
     )
 
 
