@@ -110,8 +110,6 @@ class Passage:
     """What may be released in its place, once Masking made it."""
     reasons: Any = None
     """What the caller stated with the request: policy.decide's PromptFacts."""
-    grants: tuple[Any, ...] = ()
-    """policy.grants: those of the caller, where a rule holds the request."""
     content: tuple[bool, bool] = (False, True)
     """Whether all of the request can be read, and whether it decides what the model writes."""
     model_shown: str | None = None

@@ -14,7 +14,8 @@ from phigate.ledger import LedgerDown
 from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, decide
 from phigate.policy.grants import Grant
 from phigate.policy.load import load_policy, parse_policy
-from tests.stage import asking, conversing, entered, furnished, policy_in, policy_text, saying
+from tests.ledger.tickets import ticket, yes
+from tests.stage import RULES, asking, conversing, entered, furnished, policy_in, policy_text, saying
 from tests.traffic import chat
 
 MODELS = """\
@@ -452,7 +453,30 @@ async def test_a_message_counts_by_the_grant_that_its_connection_was_opened_with
     exchange.decision = decide(*asked, (grant,), now)
     assert exchange.decision.grants == (grant,)
     for grants, reason in (((grant,), None), ((replace(grant, expires=now - 1),), "connection-changed")):
-        passage.grants = grants
+        exchange.decision = replace(exchange.decision, grants=grants)
         message = saying(flow, {"type": "session.update", "session": {"instructions": "Be kind."}})
         await Access(house).websocket_message(flow)
         assert (message.refusal and message.refusal.reason) == reason
+
+
+async def test_a_message_is_not_let_by_for_a_grant_that_its_connection_did_not_spend(tmp_path, context):
+    slow = "{name: slow, hold: [clinician], to: [chat], models: ['*'], approvers: [officer], grant: {uses: 1},"
+    house = furnished(tmp_path, policy_text(*RULES, f"{slow} mask: lean, when: {{prompt_matches: [everybody]}}}}"))
+    await house.look_at_ledger()
+    flow, passage = conversing(house)
+    exchange, now = passage.exchange, time.time()
+    exchange.actions, passage.reasons = frozenset({"chat", "unmask"}), PromptFacts(unmask="ward round")
+    passage.content = (True, False)
+    for rule in ("see", "slow"):
+        asked = {"subject": (exchange.subject.issuer, exchange.subject.id), "actions": exchange.actions}
+        one = ticket(id=f"t-{rule}", rule=rule, model=exchange.target, bound=False, opened=now, until=now + 60, **asked)
+        await house.approvals.open_ticket(one, now)
+        await house.approvals.answer(one.id, yes(now=now), now)
+    assert await Access(house)._by_grant(house.policy, flow.request, passage) is None
+    assert exchange.decision.ticket == "t-see"
+    for text, reason in (("Hello", None), ("and everybody else?", "connection-changed")):
+        message = saying(flow, ask(text))
+        await Access(house).websocket_message(flow)
+        assert (message.refusal and message.refusal.reason) == reason
+    await house.close_ledger()
+    house.journal.close("test over")

@@ -90,12 +90,12 @@ class Access:
         )
         passage.reasons = replace(passage.reasons, digest=digest_of(asking, self.house.secrets.digest("ticket")))
         try:
-            passage.grants = tuple(await self.house.approvals.live_grants(who, time.time()))
+            grants = await self.house.approvals.live_grants(who, time.time())
         except LedgerDown:
             return HOLD_DOWN
         exchange.decision = decision = decide(
             *(policy, exchange.subject, exchange.actions, exchange.target),
-            *(passage.reasons, passage.grants, time.time()),
+            *(passage.reasons, grants, time.time()),
         )
         readable, steers = passage.content
         return (
@@ -261,7 +261,9 @@ class Access:
         if exchange.subject is None:
             raise ValueError("no subject")
         facts = replace(passage.reasons, texts=texts)
-        decision = decide(self.house.policy, exchange.subject, actions, model, facts, passage.grants, time.time())
+        # Only by what was spent for this connection: another grant would be used without an end.
+        grants = exchange.decision.grants if isinstance(exchange.decision, Permit) else ()
+        decision = decide(self.house.policy, exchange.subject, actions, model, facts, grants, time.time())
         if isinstance(decision, Deny):
             return replies.denied(decision)
         same = isinstance(decision, Permit) and _seen_as(decision) == _seen_as(exchange.decision)
