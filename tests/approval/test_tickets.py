@@ -40,7 +40,22 @@ def test_the_last_yes_makes_the_grant_and_starts_its_clock():
     assert step.event == "enough"
     assert (step.grant.starts, step.grant.expires, step.grant.uses) == (NOW + 30, NOW + 630, 1)
     assert (step.grant.digest, step.grant.subject, step.grant.model) == ("aa", ADA, "llama3")
-    assert answer(ticket(bound=False)).grant.digest is None
+    free = policy(f"{{{RULE}, grant: {{for: PT1H, uses: 5}}}}")
+    assert answer(ticket(bound=False), under=free).grant.digest is None
+
+
+TERMS = [
+    ("{for: PT1M, uses: 5, bind: request}", {"uses": 3, "bound": False}, (60, 3, "aa")),
+    ("{for: PT1H}", {"uses": 3, "bound": False}, (600, 3, None)),
+    ("{uses: 2}", {"uses": None, "bound": False}, (600, 2, None)),
+    ("{for: PT1H}", {"uses": None, "bound": True}, (600, None, "aa")),
+]
+
+
+@pytest.mark.parametrize(("terms", "asked", "given"), TERMS, ids=str)
+def test_a_yes_gives_no_more_than_the_rule_gave_when_it_was_asked_for_and_gives_now(terms, asked, given):
+    grant = answer(ticket(**asked), under=policy(f"{{{RULE}, grant: {terms}}}")).grant
+    assert (grant.expires - grant.starts, grant.uses, grant.digest) == given
 
 
 REFUSED = [

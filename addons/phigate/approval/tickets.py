@@ -3,7 +3,7 @@
 - The requester never answers, whatever roles they hold; nobody counts twice.
 - One no is enough. The last yes that is needed makes the grant, whose time begins there and never again.
 - Whoever answers must hold one of the ticket's roles and one of the rule's as it is today, and as many are needed as
-  the stricter of the two says: an edited policy opens nothing.
+  the stricter of the two says, and what a yes gives is what both give: an edited policy opens nothing.
 - A person is an issuer and a subject: whoever comes by two issuers is two people.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from phigate.exchange import Subject
     from phigate.ledger.tickets import Review
     from phigate.policy.decide import Hold
-    from phigate.policy.schema import Policy, Rule
+    from phigate.policy.schema import GrantTerms, Policy, Rule
 
 PENDING: Final = 24 * 3600.0
 """Seconds that a ticket waits for its answer."""
@@ -77,7 +77,7 @@ def opened(
     now: float,
 ) -> Ticket:
     """The ticket of a held request."""
-    terms = hold.terms
+    lasts, uses, bound = _terms(hold.terms)
     return Ticket(
         id=id_,
         rule=hold.rule,
@@ -89,9 +89,9 @@ def opened(
         policy=policy,
         approvers=hold.approvers,
         approvals=hold.approvals,
-        lasts=terms.for_.total_seconds() if terms and terms.for_ else LASTS,
-        uses=terms.uses if terms else 1,
-        bound=terms is None or terms.bind == "request",
+        lasts=lasts,
+        uses=uses,
+        bound=bound,
         opened=now,
         until=now + PENDING,
         shown=shown,
@@ -117,7 +117,7 @@ def answered(ticket: Ticket, policy: Policy, subject: Subject, said: Said, *, gr
     agreed = {each.by for each in (*ticket.said, said) if each.verdict == "approve"} - {ticket.subject}
     if len(agreed) < max(ticket.approvals, rule.approvals):
         return Step(said)
-    return Step(said, "enough", _grant(ticket, grant, said.at))
+    return Step(said, "enough", _grant(ticket, rule, grant, said.at))
 
 
 def revoked(ticket: Ticket, policy: Policy, subject: Subject, now: float) -> Step | str:
@@ -148,7 +148,16 @@ def rule_of(ticket: Ticket, policy: Policy) -> Rule | None:
     return next((rule for rule in policy.rules if rule.name == ticket.rule and rule.hold), None)
 
 
-def _grant(ticket: Ticket, id_: str, now: float) -> Grant:
+def _terms(terms: GrantTerms | None) -> tuple[float, int | None, bool]:
+    """How many seconds and uses a rule's yes is good for, and whether for the very request only."""
+    if terms is None:
+        return LASTS, 1, True
+    return terms.for_.total_seconds() if terms.for_ else LASTS, terms.uses, terms.bind == "request"
+
+
+def _grant(ticket: Ticket, rule: Rule, id_: str, now: float) -> Grant:
+    """What the ticket says, and no more than the rule says now."""
+    lasts, uses, bound = _terms(rule.grant)
     return Grant(
         id=id_,
         ticket=ticket.id,
@@ -156,8 +165,8 @@ def _grant(ticket: Ticket, id_: str, now: float) -> Grant:
         subject=ticket.subject,
         actions=ticket.actions,
         model=ticket.model,
-        digest=ticket.digest if ticket.bound else None,
+        digest=ticket.digest if ticket.bound or bound else None,
         starts=now,
-        expires=now + ticket.lasts,
-        uses=ticket.uses,
+        expires=now + min(ticket.lasts, lasts),
+        uses=min((each for each in (ticket.uses, uses) if each is not None), default=None),
     )
