@@ -17,7 +17,7 @@ from phigate.capture.approvals import break_glass_record, ticket_record
 from phigate.journal.chain import Unrecordable
 from phigate.journal.writer import JournalDown
 from phigate.ledger import LedgerDown
-from phigate.ledger.tickets import Review
+from phigate.ledger.tickets import Review, Step
 from phigate.policy.decide import Hold, Permit
 
 if TYPE_CHECKING:
@@ -74,7 +74,12 @@ async def hold(  # noqa: PLR0917 -- what every part of it needs
         ticket, fresh = found
         if fresh:
             why = shown.get("justification") or shown.get("unmask")
-            await house.record("ticket", ticket_record(ticket, subject, exchange.client_ip, "open", why=why))
+            try:
+                await house.record("ticket", ticket_record(ticket, subject, exchange.client_ip, "open", why=why))
+            except (JournalDown, Unrecordable):
+                # Else who asks again would find it, and it would be answered with nothing on record of its beginning.
+                await house.approvals.answer(ticket.id, lambda _of: Step(None, "revoke"), now)
+                raise
     except LedgerDown:
         return replies.LEDGER_DOWN
     except (JournalDown, Unrecordable):

@@ -144,6 +144,18 @@ async def test_what_cannot_be_recorded_does_not_pass(house, headers, monkeypatch
     assert await house.approvals.open_reviews() == []
 
 
+async def test_a_ticket_whose_beginning_cannot_be_recorded_is_taken_back(house, monkeypatch):
+    async def down(*_):
+        raise JournalDown("gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(house, "record", down)
+        await through(house, "clinician", **WHY)
+    assert await house.approvals.pending(time.time()) == []
+    _, exchange = await through(house, "clinician", **WHY)
+    assert [each["ticket"] for each in kept(house, "ticket")] == [exchange.ticket]
+
+
 async def test_nobody_fills_the_approvers_list(house, monkeypatch):
     monkeypatch.setattr("phigate.ledger.approvals.MOST_PENDING", 1)
     await through(house, "clinician", text="One", **WHY)
