@@ -1,5 +1,8 @@
 """What comes of decisions that need somebody else; tests/approval/test_addon.py walks a request through it."""
 
+import re
+from dataclasses import replace
+
 import pytest
 
 from phigate import approvals
@@ -8,6 +11,7 @@ from phigate.policy.decide import Deny, Hold, Permit, PromptFacts
 from phigate.policy.schema import REVEAL
 from tests.ledger.tickets import grant_of, ticket
 
+CALL = Exchange("ex", 0.0, method="POST", path="/sleep?level=1", route="sleep")
 PERMIT = Permit("care", ("care",), REVEAL)
 CASES = [
     (Hold("ask", ("ask",), "Ask."), True),
@@ -26,7 +30,7 @@ def test_which_decisions_need_somebody_else(decision, asks):
 
 async def test_an_approver_sees_what_people_wrote_masked(house):
     facts = PromptFacts(("raw",), unmask="for MRN 12345678", justification="ward round")
-    shown = approvals.told(house, facts, "llama3", {"messages": ["masked"]})
+    shown = approvals.told(house, CALL, facts, "llama3", {"messages": ["masked"]})
     assert (shown["justification"], shown["prompt"]) == ("ward round", {"messages": ["masked"]})
     assert "12345678" not in shown["unmask"]
     assert "reason" not in shown
@@ -34,8 +38,28 @@ async def test_an_approver_sees_what_people_wrote_masked(house):
 
 @pytest.mark.parametrize("prompt", ["x" * approvals.MOST_SHOWN, {"file": b"x"}])
 async def test_of_what_cannot_be_shown_an_approver_sees_that_it_is_there(house, prompt):
-    shown = approvals.told(house, PromptFacts(), "llama3", prompt)
+    shown = approvals.told(house, CALL, PromptFacts(), "llama3", prompt)
     assert (shown["prompt"], shown["prompt_left_out"], shown["model"]) == (None, True, "llama3")
+
+
+TARGETS = [
+    ("/sleep?level=1", "/sleep?level=1"),
+    ("/v1/chat/completions", "/v1/chat/completions"),
+    ("/v2/repository/models/ward-assistant/unload", "/v2/repository/models/ward-assistant/unload"),
+]
+
+
+@pytest.mark.parametrize(("path", "target"), TARGETS)
+async def test_an_approver_sees_which_call_it_is(house, path, target):
+    call = replace(CALL, path=path)
+    shown = approvals.told(house, call, PromptFacts(), None, None)["call"]
+    assert shown == {"route": "sleep", "method": "POST", "target": target}
+
+
+@pytest.mark.parametrize("path", ["/v1/mrn/12345678", "/v1/mrn_12345678", "/v1/x?MRN=1234%35678", "/v1/mrn-12345678/a"])
+async def test_whom_a_call_names_an_approver_does_not_see(house, path):
+    shown = approvals.told(house, replace(CALL, path=path), PromptFacts(), None, None)["call"]["target"]
+    assert not {"12345678", "1234%35678"} & {*re.split(r"[^0-9%]+", shown)}
 
 
 async def test_nobody_is_not_asked_for(house):

@@ -8,8 +8,10 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets as randomness
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 from phigate.approval import replies
 from phigate.approval.tickets import opened
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 MOST_SHOWN: Final = 256 * 1024
 """Characters of a masked prompt that a ticket holds; of a longer one approvers see that it is."""
 
+_MARKS: Final = re.compile(r"[\W_]+")
+
 
 def asks(decision: object) -> bool:
     """Whether a decision is one of those that this file is about."""
@@ -36,16 +40,27 @@ def asks(decision: object) -> bool:
     return isinstance(decision, Hold)
 
 
-def told(house: House, facts: PromptFacts, model: str | None, prompt: Any) -> dict[str, Any]:
-    """What an approver or a reviewer sees of a request: `model` and `prompt` come masked, the rest is masked here."""
+def told(house: House, exchange: Exchange, facts: PromptFacts, model: str | None, prompt: Any) -> dict[str, Any]:
+    """What an approver or a reviewer sees of a request: `model` and `prompt` come masked, the rest is masked here.
+
+    Which call it is belongs to it: of two without a body (load, unload) nothing else tells one from the other.
+    """
     said = {"justification": facts.justification, "unmask": facts.unmask, "reason": facts.break_glass}
     shown: dict[str, Any] = {name: house.shown(text) for name, text in said.items() if text}
-    shown |= {"model": model, "prompt": prompt}
+    called = {"route": exchange.route, "method": exchange.method, "target": _target(house, exchange.path)}
+    shown |= {"model": model, "call": called, "prompt": prompt}
     try:
         long = len(json.dumps(shown)) > MOST_SHOWN
     except (TypeError, ValueError, RecursionError):  # a file of a form, which nobody can show
         long = True
     return shown | {"prompt": None, "prompt_left_out": True} if long else shown
+
+
+def _target(house: House, path: str) -> str:
+    """A path with its query, masked; as words where only those tell of somebody (`/Jane_Roe`)."""
+    words = _MARKS.sub(" ", unquote(path))
+    shown = house.shown(words)
+    return house.shown(path) if shown == words else shown
 
 
 async def hold(  # noqa: PLR0917 -- what every part of it needs

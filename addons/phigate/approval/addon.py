@@ -36,7 +36,7 @@ class Approval:
         exchange, decision = passage.exchange, passage.exchange.decision
         if not approvals.asks(decision):
             return
-        shown = approvals.told(self.house, passage.reasons, passage.model_shown, passage.prompt_shown)
+        shown = approvals.told(self.house, exchange, passage.reasons, passage.model_shown, passage.prompt_shown)
         if isinstance(decision, Hold):
             digest = passage.reasons.digest
             exchange.refusal = await approvals.hold(self.house, exchange, decision, digest, shown, time.time())

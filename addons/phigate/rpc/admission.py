@@ -249,7 +249,7 @@ class _Message:
         decision, now = exchange.decision, time.time()
         if exchange.refusal is not None or not approvals.asks(decision):
             return exchange.refusal
-        shown = approvals.told(house, self._facts, self.model_shown, self.shown)
+        shown = approvals.told(house, exchange, self._facts, self.model_shown, self.shown)
         if isinstance(decision, Hold):
             return await approvals.hold(house, exchange, decision, self._facts.digest or "", shown, now)
         return await approvals.use(house, exchange, decision, shown, now)
