@@ -132,6 +132,15 @@ async def test_approver_and_requester_see_what_waits_and_that_they_looked_is_on_
     assert looks[0]["about"] == {"ticket": "t-1", "exchange": "ex-1"}
 
 
+async def test_what_others_are_asked_hides_nothing(house, call, monkeypatch):
+    monkeypatch.setattr("phigate.ledger.approvals.MOST_LISTED", 1)
+    await waiting(house)
+    later = time.time() + 10
+    await waiting(house, id="t-2", rule="care", subject=(ISSUER, "ben"), opened=later, until=later + 60)
+    for who in (OFFICER, ADA):
+        assert [each["ticket"] for each in (await call("GET", "/tickets", who)).json()["tickets"]] == ["t-1"]
+
+
 async def test_what_was_given_is_taken_back(house, call):
     await waiting(house)
     await call("POST", "/tickets/t-1/approve", OFFICER)

@@ -95,7 +95,9 @@ class _Endpoints:
     async def listed(self, request: Request) -> Response:
         """What waits for the caller's answer, and what they asked for themselves; without what it holds."""
         caller, now = await self._caller(request)
-        every = await self._desk.approvals.pending(now)
+        rules = [rule.name for rule in self._desk.policy.rules if not caller.roles.isdisjoint(rule.approvers)]
+        answerable = rules if self._reviews(caller, now) else []
+        every = await self._desk.approvals.pending(now, rules=answerable, own=(caller.issuer, caller.id))
         return answer({"tickets": [_summary(each, now) for each in every if self._sees(each, caller, now)]})
 
     async def one(self, request: Request) -> Response:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import and_, false, func, insert, or_, select, update
 
 from phigate.ledger.tables import GRANTS, REVIEWS, TICKETS, USES, VERDICTS
 from phigate.ledger.tickets import OPEN, TRANSITIONS, Review, Said, Step, Ticket, before
@@ -78,9 +78,19 @@ class Approvals:
         found = await self._tickets(TICKETS.c.id == id_)
         return found[0] if found else None
 
-    async def pending(self, now: float) -> list[Ticket]:
-        """Those that wait for an answer, the newest MOST_LISTED first."""
-        return await self._tickets(TICKETS.c.state == "pending", TICKETS.c.until > now)
+    async def pending(
+        self, now: float, *, rules: Iterable[str] | None = None, own: Person | None = None
+    ) -> list[Ticket]:
+        """Those that wait for an answer, the newest MOST_LISTED first.
+
+        With `rules`, those of these rules only, and of the subject `own`: what others ask for elsewhere hides none.
+        """
+        waiting = (TICKETS.c.state == "pending", TICKETS.c.until > now)
+        if rules is None:
+            return await self._tickets(*waiting)
+        theirs = TICKETS.c.rule.in_(sorted(rules))
+        mine = and_(TICKETS.c.issuer == own[0], TICKETS.c.subject == own[1]) if own else false()
+        return await self._tickets(*waiting, or_(theirs, mine))
 
     async def _tickets(self, *those: Any) -> list[Ticket]:
         wanted = select(TICKETS).where(*those).order_by(TICKETS.c.opened.desc(), TICKETS.c.id).limit(MOST_LISTED)
