@@ -453,6 +453,22 @@ async def test_it_goes_on_only_once_the_disk_passes_its_test(
     sound(folder)
 
 
+def test_it_goes_on_in_no_folder_that_others_may_look_into(
+    folder: Path, opened: writer.Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder.rename(folder.with_name("away"))
+    folder.mkdir(mode=0o755)
+    for _ in range(3):
+        opened.inspect()
+        assert until(lambda: not still_trying(opened))
+    assert list(folder.iterdir()) == []
+    assert not opened.healthy
+    assert caplog.text.count("others may look into this folder") == 1
+    folder.chmod(0o700)
+    opened.inspect()
+    assert until(lambda: opened.healthy)
+
+
 def still_trying(journal: writer.Journal) -> bool:
     return journal._trying is not None and journal._trying.is_alive()
 

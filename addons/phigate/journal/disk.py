@@ -67,6 +67,11 @@ def _bytes(name: str, text: str) -> int:
 def prepare(folder: Path) -> None:
     """Make the folder, for its owner alone; raises OSError, or JournalFault when others may look into it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private(folder)
+
+
+def private(folder: Path) -> None:
+    """See that nobody else may look into the folder; raises OSError, or JournalFault when others may."""
     if folder.stat().st_mode & 0o077:
         raise JournalFault(f"{folder}: others may look into this folder; `chmod 700` it, or name one of its own")
 

@@ -78,6 +78,7 @@ class Journal:
         self._spoiled: set[str] = set()
         """Files of which no record counts, and that could not be removed."""
         self._down_since: str | None = None
+        self._told = ""
         self._refused = 0
         self._course = self._begun(head)
         self.packer = Packer()
@@ -229,11 +230,16 @@ class Journal:
     def _try_again(self) -> None:
         """Go on in a new file, if the disk can be trusted again; in a thread of its own, at most once a second."""
         try:
+            disk.private(self.folder)  # it may be another one than at the start
             disk.probe(self.folder, self.instance)
             if self._course.commit.stop(1.0):  # else its thread is still in a call that may change the file
                 self._resume()
         except (OSError, JournalDown):
             return  # as bad as before
+        except JournalFault as fault:
+            if self._told != str(fault):  # once, not each second
+                self._told = str(fault)
+                logger.error("the journal cannot go on: %s", fault)
         except Exception as fault:  # noqa: BLE001 - a thread that ends with a message of its own could say anything
             logger.error("the journal cannot go on (%s)", type(fault).__name__)
 
