@@ -122,8 +122,8 @@ class Page:
     def _begin(self) -> None:
         note = self._notes.popleft() if self._notes else Text()
         note.pad_right(BESIDE - note.cell_len)
+        self._open, self._column = True, 0  # first: whoever breaks off meanwhile has a line to leave
         self._write(Text.assemble(note, Text(RULE, style="dim")))
-        self._open, self._column = True, 0
 
     def _close_line(self) -> None:
         self._write(Text("\n"))

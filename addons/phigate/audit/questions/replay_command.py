@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Final
@@ -52,7 +53,12 @@ def replay_session(
 
 
 def _write(text: Text) -> None:
-    out.print(text, end="", soft_wrap=True, highlight=False)
+    """Put a piece on the terminal; Ctrl-C waits until it is there, or rich would print nothing any more."""
+    was = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        out.print(text, end="", soft_wrap=True, highlight=False)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, was)
 
 
 def play(
