@@ -25,6 +25,7 @@ FLOORS = {
     "approval": ROOMS,
     "masking": ROOMS,
     "capture": ROOMS,
+    "answering": GLUE,
     "flows": GLUE,
     "approvals": GLUE,
     "house": GLUE,

@@ -21,7 +21,14 @@ type Done = Literal["open", "approve", "reject", "revoke", "deny"]
 
 
 def ticket_record(
-    ticket: Ticket, by: Subject, client_ip: str, done: Done, *, comment: str = "", why: str | None = None
+    ticket: Ticket,
+    by: Subject,
+    client_ip: str,
+    done: Done,
+    *,
+    comment: str = "",
+    why: str | None = None,
+    via: str | None = None,
 ) -> Fields:
     """`ticket`: somebody asked, said yes or no, or took it back; `deny` is an answer that counts for nothing, and why.
 
@@ -31,7 +38,7 @@ def ticket_record(
         "ticket": ticket.id,
         "exchange": ticket.exchange,
         "subject": subject_fields(by),
-        "client": {"ip": client_ip},
+        "client": _client(client_ip, via),
         "decision": done,
         "reason": why or comment or None,
         "asked_by": {"issuer": ticket.subject[0], "id": ticket.subject[1]},
@@ -78,12 +85,14 @@ def break_glass_record(exchange: Exchange, review: Review) -> Fields:
     }
 
 
-def review_record(review: Review, by: Subject, client_ip: str, verdict: str, comment: str) -> Fields:
+def review_record(  # noqa: PLR0917 -- what a record is made of
+    review: Review, by: Subject, client_ip: str, verdict: str, comment: str, via: str | None = None
+) -> Fields:
     """`review`: somebody looked at a use of break-glass and says whether it was one."""
     return {
         "exchange": review.exchange,
         "subject": subject_fields(by),
-        "client": {"ip": client_ip},
+        "client": _client(client_ip, via),
         "asked_by": {"issuer": review.subject[0], "id": review.subject[1]},
         "rule": review.rule,
         "decision": verdict,
@@ -91,16 +100,23 @@ def review_record(review: Review, by: Subject, client_ip: str, verdict: str, com
     }
 
 
-def look_record(by: Subject, client_ip: str, command: str, about: Fields, *, why: str | None = None) -> Fields:
+def look_record(
+    by: Subject, client_ip: str, command: str, about: Fields, via: str | None = None, *, why: str | None = None
+) -> Fields:
     """`look`: somebody saw at the console what a request held, masked; with `why`, they did not."""
     return {
         "subject": subject_fields(by),
-        "client": {"ip": client_ip},
+        "client": _client(client_ip, via),
         "command": command,
         "about": about,
         "decision": "deny" if why else "permit",
         "reason": why,
     }
+
+
+def _client(ip: str, via: str | None) -> Fields:
+    """Where they are, and by which way they came (console, page, slack, mitmproxy)."""
+    return {"ip": ip, "via": via} if via else {"ip": ip}
 
 
 def _time(seconds: float) -> str:

@@ -10,6 +10,8 @@ import orjson
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
+from phigate.approval.refusals import No
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -31,14 +33,6 @@ SAID: Final[Mapping[str, tuple[int, str]]] = {
     "unavailable": (503, "This cannot be settled at the moment."),
 }
 """Why nothing came of it: status and sentence."""
-
-
-class No(Exception):  # noqa: N818 -- an answer, not an error
-    """Why nothing comes of a request."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 async def read(request: Request) -> bytes:

@@ -1,59 +1,44 @@
 """Where approvers answer: tickets and reviews over HTTP, at the console's port.
 
-- The caller's own bearer says who answers: whom the policy lets `review`, and whose role the ticket names.
-- A yes is on record before it counts; a grant whose record cannot be kept is taken back.
-- What a request held is shown masked, only to those who may answer it or sent it, and that somebody did is on record.
-- No value that was sent is in any answer, but a comment, masked, once it is kept.
+The caller's own bearer says who answers; what comes of it is `phigate.answering`. No value that was sent is in any
+answer, but a comment, masked, once it is kept.
 """
 
 from __future__ import annotations
 
-import re
-import secrets
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from phigate.approval.tickets import MOST_COMMENT, answered, may_answer, revoked, signed
-from phigate.capture.approvals import grant_record, look_record, review_record, ticket_record
-from phigate.console.said import No, answer, fault, ip_of, read
-from phigate.identity import scope as scopes
+from phigate import answering
+from phigate.answering import Answering, Caller
+from phigate.approval.refusals import No
+from phigate.approval.tickets import MOST_COMMENT
+from phigate.console.said import answer, fault, ip_of, read
 from phigate.identity.outcome import Refused, Unavailable
 from phigate.identity.proof import Presented
 from phigate.journal.chain import Unrecordable
 from phigate.journal.writer import JournalDown
 from phigate.ledger import LedgerDown
-from phigate.ledger.tickets import Said, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable
 
+    from phigate.answering import Verdict
     from phigate.exchange import Subject
-    from phigate.journal.chain import Kind
-    from phigate.ledger.approvals import Approvals
-    from phigate.ledger.tickets import Review, Ticket
-    from phigate.policy.schema import Policy
-
-_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+    from phigate.ledger.tickets import Review, Said, Ticket
 
 
-class Desk(Protocol):
-    """What the endpoints ask of the house; `approvals` raises LedgerDown, `record` JournalDown or Unrecordable."""
+class Desk(answering.Desk, Protocol):
+    """What the endpoints ask of the house beside that."""
 
     @property
     def console(self) -> str: ...
-    @property
-    def policy(self) -> Policy: ...
-    @property
-    def approvals(self) -> Approvals: ...
-    def now(self) -> float: ...
     def shown(self, text: str) -> str: ...
-    def may_review(self, subject: Subject, now: float) -> bool: ...
     async def verify(
         self, fields: Iterable[tuple[bytes, bytes]], presented: Presented, now: float
     ) -> Subject | Refused | Unavailable: ...
-    async def record(self, kind: Kind, fields: Mapping[str, Any]) -> None: ...
     def refused(self, client_ip: str, reason: str) -> None: ...
 
 
@@ -89,25 +74,19 @@ def _guarded(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Re
 class _Endpoints:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._answering = Answering(desk)
 
     # -- tickets ----------------------------------------------------------------------------------------------------
 
     async def listed(self, request: Request) -> Response:
         """What waits for the caller's answer, and what they asked for themselves; without what it holds."""
-        caller, now = await self._caller(request)
-        rules = [rule.name for rule in self._desk.policy.rules if not caller.roles.isdisjoint(rule.approvers)]
-        answerable = rules if self._reviews(caller, now) else []
-        every = await self._desk.approvals.pending(now, rules=answerable, own=(caller.issuer, caller.id))
-        return answer({"tickets": [_summary(each, now) for each in every if self._sees(each, caller, now)]})
+        found = await self._answering.waiting(await self._caller(request))
+        return answer({"tickets": [self._summary(each) for each in found]})
 
     async def one(self, request: Request) -> Response:
-        caller, now = await self._caller(request)
-        ticket = await self._ticket(request, caller, now)
-        about = {"ticket": ticket.id, "exchange": ticket.exchange}
-        await self._desk.record("look", look_record(caller, ip_of(request), "GET /tickets/ID", about))
-        return answer(
-            _summary(ticket, now) | {"shown": dict(ticket.shown), "said": [_heard(each) for each in ticket.said]}
-        )
+        ticket = await self._answering.see(_name(request), await self._caller(request))
+        said = [_heard(each) for each in ticket.said]
+        return answer(self._summary(ticket) | {"shown": dict(ticket.shown), "said": said})
 
     async def approve(self, request: Request) -> Response:
         return await self._answer(request, "approve")
@@ -115,89 +94,26 @@ class _Endpoints:
     async def reject(self, request: Request) -> Response:
         return await self._answer(request, "reject")
 
-    async def _answer(self, request: Request, verdict: Any) -> Response:
-        desk = self._desk
-        caller, _ = await self._caller(request)
+    async def _answer(self, request: Request, verdict: Verdict) -> Response:
+        caller = await self._caller(request)
         comment = await self._comment(request)
-        now, grant = desk.now(), f"g-{secrets.token_hex(8)}"
-        ticket = await self._ticket(request, caller, now)
-        said = Said((caller.issuer, caller.id), verdict, comment, now)
-
-        def step(of: Ticket) -> Step | str:
-            return answered(of, desk.policy, caller, said, grant=grant) if self._reviews(caller, now) else _NO_RULE
-
-        await self._refused(ticket, caller, request, step(ticket))
-        await desk.record("ticket", ticket_record(ticket, caller, ip_of(request), verdict, comment=comment))
-        after, made = await self._taken(ticket, caller, request, step, now)
-        if made.grant is not None:
-            await self._on_record(after, made, caller, request)
-        return answer(_summary(after, now))
-
-    async def _on_record(self, ticket: Ticket, made: Step, caller: Subject, request: Request) -> None:
-        """Record a grant, or take it back."""
-        if made.grant is None:
-            return
-        try:
-            await self._desk.record("grant", grant_record(made.grant, ticket, caller, ip_of(request)))
-        except (JournalDown, Unrecordable):
-            await self._desk.approvals.answer(ticket.id, lambda _of: Step(None, "revoke"), self._desk.now())
-            raise
+        return answer(self._summary(await self._answering.answer(_name(request), caller, verdict, comment)))
 
     async def revoke(self, request: Request) -> Response:
-        """Take a request, or the yes to it, back; the ledger first, since that closes a door."""
-        desk = self._desk
-        caller, now = await self._caller(request)
+        """Take a request, or the yes to it, back."""
+        caller = await self._caller(request)
         comment = await self._comment(request)
-        ticket = await self._ticket(request, caller, now)
+        return answer(self._summary(await self._answering.revoke(_name(request), caller, comment)))
 
-        def step(of: Ticket) -> Step | str:
-            own = of.subject == (caller.issuer, caller.id)
-            return revoked(of, desk.policy, caller, now) if own or self._reviews(caller, now) else _NO_RULE
-
-        after, _ = await self._taken(ticket, caller, request, step, now)
-        await desk.record("ticket", ticket_record(after, caller, ip_of(request), "revoke", comment=comment))
-        return answer(_summary(after, now))
-
-    async def _taken(
-        self, ticket: Ticket, caller: Subject, request: Request, step: Callable[[Ticket], Step | str], now: float
-    ) -> tuple[Ticket, Step]:
-        made = await self._desk.approvals.answer(ticket.id, step, now)
-        if made is None:
-            raise No("unknown")
-        if isinstance(made, str):
-            await self._refused(ticket, caller, request, made)
-            raise No(made)
-        return made
-
-    async def _refused(self, ticket: Ticket, caller: Subject, request: Request, made: Step | str) -> None:
-        """Put an answer on record that counts for nothing, and say why."""
-        if isinstance(made, str):
-            await self._desk.record("ticket", ticket_record(ticket, caller, ip_of(request), "deny", why=made))
-            raise No(made)
-
-    async def _ticket(self, request: Request, caller: Subject, now: float) -> Ticket:
-        """The ticket that the address names, for those who may know of it."""
-        name = request.path_params["name"]
-        ticket = await self._desk.approvals.ticket(name) if _ID.fullmatch(name) else None
-        if ticket is None or not self._sees(ticket, caller, now):
-            raise No("unknown")
-        return ticket
-
-    def _sees(self, ticket: Ticket, caller: Subject, now: float) -> bool:
-        own = ticket.subject == (caller.issuer, caller.id)
-        return own or (self._reviews(caller, now) and may_answer(ticket, self._desk.policy, caller.roles))
+    def _summary(self, ticket: Ticket) -> dict[str, Any]:
+        return summary(ticket, self._desk.now())
 
     # -- reviews ----------------------------------------------------------------------------------------------------
 
     async def reviews(self, request: Request) -> Response:
         """The uses of break-glass that wait for the caller's review, with what was asked then, masked."""
-        caller, now = await self._caller(request)
-        every = await self._desk.approvals.open_reviews() if self._reviews(caller, now) else []
-        mine = [each for each in every if not caller.roles.isdisjoint(each.review_by)]
-        about = {"exchanges": [each.exchange for each in mine]}
-        if mine:
-            await self._desk.record("look", look_record(caller, ip_of(request), "GET /reviews", about))
-        return answer({"reviews": [_review(each) for each in mine]})
+        found = await self._answering.reviews(await self._caller(request))
+        return answer({"reviews": [_review(each) for each in found]})
 
     async def justified(self, request: Request) -> Response:
         return await self._sign(request, "approve")
@@ -205,29 +121,15 @@ class _Endpoints:
     async def unjustified(self, request: Request) -> Response:
         return await self._sign(request, "reject")
 
-    async def _sign(self, request: Request, verdict: Any) -> Response:
-        desk = self._desk
-        caller, _ = await self._caller(request)
-        said = Said((caller.issuer, caller.id), verdict, await self._comment(request), desk.now())
-        name = request.path_params["name"]
-        review = await desk.approvals.review(name) if _ID.fullmatch(name) else None
-        if review is None or not self._reviews(caller, said.at):
-            raise No("unknown")
-        why = signed(review, caller.roles, said)
-        if why is None and not await desk.approvals.sign_review(review.exchange, said):
-            why = "already-said"
-        if why is not None:
-            about = {"exchange": review.exchange}
-            await desk.record(
-                "look", look_record(caller, ip_of(request), f"POST /reviews/ID/{verdict}", about, why=why)
-            )
-            raise No(why)
-        await desk.record("review", review_record(review, caller, ip_of(request), verdict, said.comment))
+    async def _sign(self, request: Request, verdict: Verdict) -> Response:
+        caller = await self._caller(request)
+        comment = await self._comment(request)
+        review = await self._answering.sign(_name(request), caller, verdict, comment)
         return answer({"exchange": review.exchange, "decision": verdict})
 
     # -- callers ----------------------------------------------------------------------------------------------------
 
-    async def _caller(self, request: Request) -> tuple[Subject, float]:
+    async def _caller(self, request: Request) -> Caller:
         """Who asks, by a bearer that is for more than one exchange."""
         desk, now = self._desk, self._desk.now()
         proofs = tuple(request.headers.getlist("dpop"))
@@ -245,14 +147,8 @@ class _Endpoints:
             desk.refused(ip_of(request), found.reason)
             raise No("bearer-missing" if found.public == "bearer-missing" else "bearer-refused")
         if found.uses is not None:
-            raise No(_NO_RULE)
-        return found, now
-
-    def _reviews(self, caller: Subject, now: float) -> bool:
-        """By a rule of the policy, within the bearer's own scope."""
-        limits = caller.scope
-        within = limits is None or scopes.allows(limits, frozenset({"review"}), None)
-        return within and self._desk.may_review(caller, now)
+            raise No("not-an-approver")
+        return Caller(found, ip_of(request), "console")
 
     async def _comment(self, request: Request) -> str:
         """What somebody has to say beside yes or no, masked: what is kept is never theirs alone to see."""
@@ -269,10 +165,12 @@ class _Endpoints:
         return self._desk.shown(comment) if comment else ""
 
 
-_NO_RULE: Final = "not-an-approver"
+def _name(request: Request) -> str:
+    return str(request.path_params["name"])
 
 
-def _summary(ticket: Ticket, now: float) -> dict[str, Any]:
+def summary(ticket: Ticket, now: float) -> dict[str, Any]:
+    """A ticket without what it holds."""
     return {
         "ticket": ticket.id,
         "state": ticket.stands(now),

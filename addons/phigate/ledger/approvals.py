@@ -132,7 +132,9 @@ class Approvals:
         this = TICKETS.c.id == ticket.id
         if made.said is not None:
             over = ticket.until + ticket.lasts + KEEP
-            await connection.execute(insert(VERDICTS).values(ticket=ticket.id, expires=over, **_said(made.said)))
+            row = {"ticket": ticket.id, "expires": over, "via": made.said.via, **_said(made.said)}
+            row["groups"] = json.dumps(made.said.groups)
+            await connection.execute(insert(VERDICTS).values(**row))
         if made.event is not None:
             until = {"until": made.grant.expires, "expires": made.grant.expires + KEEP} if made.grant else {}
             moved = await connection.execute(_move(made.event).where(this).values(**until))
@@ -320,7 +322,8 @@ def _said(said: Said) -> Mapping[str, Any]:
 
 
 def _heard(row: RowMapping) -> Said:
-    return Said((row["issuer"], row["subject"]), row["verdict"], row["comment"], row["at"])
+    groups = tuple(json.loads(row["groups"] or "[]"))
+    return Said((row["issuer"], row["subject"]), row["verdict"], row["comment"], row["at"], groups, row["via"])
 
 
 def _review(row: RowMapping) -> Review:

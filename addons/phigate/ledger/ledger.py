@@ -23,7 +23,7 @@ from phigate.ledger.approvals import Approvals
 from phigate.ledger.bounded import Bounds
 from phigate.ledger.rows import GatewayKey, Revocation
 from phigate.ledger.spending import Spending
-from phigate.ledger.tables import COUNTER, GRANTS, KEYS, REVIEWS, REVOKED, SPENT, TICKETS, USES, VERDICTS
+from phigate.ledger.tables import CODES, COUNTER, GRANTS, KEYS, OUTBOX, REVIEWS, REVOKED, SPENT, TICKETS, USES, VERDICTS
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -129,7 +129,7 @@ class Ledger:
         Where there are too many for one call the rest is left to the next.
         """
         dropped, end = 0, time.monotonic() + _SWEEPING
-        for table in (SPENT, REVOKED, KEYS, VERDICTS, USES, GRANTS, TICKETS, REVIEWS):
+        for table in (SPENT, REVOKED, KEYS, VERDICTS, USES, GRANTS, TICKETS, REVIEWS, OUTBOX, CODES):
             while time.monotonic() < end:
                 batch = await self._ask(self._drop(table, now - SKEW))
                 dropped += batch

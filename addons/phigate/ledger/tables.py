@@ -81,8 +81,10 @@ TICKETS: Final = Table(
     Column("until", Double, nullable=False),
     Column("shown", Text, nullable=False),
     Column("expires", Double, nullable=False, index=True),
+    Column("rule_hash", Text),
 )
-"""Lists are words with blanks between them, `shown` is JSON; `expires` is when the row goes."""
+"""Lists are words with blanks between them, `shown` is JSON; `expires` is when the row goes;
+`rule_hash` is of the rule as it was then, with all that it names."""
 _OPEN: Final = text("state IN ('pending', 'approved')")
 Index(
     "ix_phigate_tickets_open",
@@ -103,8 +105,10 @@ VERDICTS: Final = Table(
     Column("comment", Text, nullable=False),
     Column("at", Double, nullable=False),
     Column("expires", Double, nullable=False, index=True),
+    Column("groups", Text),
+    Column("via", Text),
 )
-"""Its key: nobody is counted twice, whatever happens above."""
+"""Its key: nobody is counted twice, whatever happens above. `groups`, a list in JSON, are those of the speaker."""
 
 GRANTS: Final = Table(
     "phigate_grants",
@@ -121,6 +125,7 @@ GRANTS: Final = Table(
     Column("expires", Double, nullable=False, index=True),
     Column("uses", Integer),
     Column("revoked", Double),
+    Column("rule_hash", Text),
 )
 """`uses` are those that are left; a ticket gives one grant, ever."""
 Index("ix_phigate_grants_ticket", GRANTS.c.ticket, unique=True)
@@ -151,7 +156,37 @@ REVIEWS: Final = Table(
     Column("signed_verdict", Text),
     Column("signed_comment", Text),
     Column("expires", Double, nullable=False, index=True),
+    Column("due", Double),
 )
+
+OUTBOX: Final = Table(
+    "phigate_outbox",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("hook", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("due", Double, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("claimed", Double, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+)
+"""What is still to be told, one row for each that is told it: not before `due`, and by whoever claimed it until
+`claimed`."""
+Index("ix_phigate_outbox_due", OUTBOX.c.due)
+
+CODES: Final = Table(
+    "phigate_codes",
+    METADATA,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("ticket", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("groups", Text, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+)
+"""One-time codes: who may answer a ticket where nobody can show a bearer; `groups` is a list in JSON."""
 
 _FIRST: Final = (
     "CREATE TABLE phigate_counter (name TEXT NOT NULL PRIMARY KEY, number INTEGER NOT NULL)",
@@ -262,5 +297,35 @@ _SECOND: Final = (
     "CREATE INDEX ix_phigate_reviews_expires ON phigate_reviews (expires)",
 )
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND)
+_THIRD: Final = (
+    "ALTER TABLE phigate_tickets ADD COLUMN rule_hash TEXT",
+    "ALTER TABLE phigate_grants ADD COLUMN rule_hash TEXT",
+    "ALTER TABLE phigate_verdicts ADD COLUMN groups TEXT",
+    "ALTER TABLE phigate_verdicts ADD COLUMN via TEXT",
+    "ALTER TABLE phigate_reviews ADD COLUMN due DOUBLE PRECISION",
+    """CREATE TABLE phigate_outbox (
+        id TEXT NOT NULL PRIMARY KEY,
+        hook TEXT NOT NULL,
+        event TEXT NOT NULL,
+        body TEXT NOT NULL,
+        created DOUBLE PRECISION NOT NULL,
+        due DOUBLE PRECISION NOT NULL,
+        tries INTEGER NOT NULL,
+        claimed DOUBLE PRECISION NOT NULL,
+        expires DOUBLE PRECISION NOT NULL
+    )""",
+    "CREATE INDEX ix_phigate_outbox_due ON phigate_outbox (due)",
+    "CREATE INDEX ix_phigate_outbox_expires ON phigate_outbox (expires)",
+    """CREATE TABLE phigate_codes (
+        digest BYTEA NOT NULL PRIMARY KEY,
+        ticket TEXT NOT NULL,
+        issuer TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        groups TEXT NOT NULL,
+        expires DOUBLE PRECISION NOT NULL
+    )""",
+    "CREATE INDEX ix_phigate_codes_expires ON phigate_codes (expires)",
+)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD)
 """STEPS[n] leads from version n to n + 1."""

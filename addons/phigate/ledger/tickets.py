@@ -47,6 +47,10 @@ class Said:
     verdict: Literal["approve", "reject"]
     comment: str = field(repr=False)
     at: float
+    groups: tuple[str, ...] = field(default=(), repr=False)
+    """What the speaker was in, by what they proved then."""
+    via: str | None = None
+    """Where it was said."""
 
 
 @dataclass(frozen=True, slots=True)

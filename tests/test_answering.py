@@ -1,0 +1,129 @@
+"""Yes, no, taken back, signed: by a real policy, ledger and journal, whichever way they come."""
+
+import json
+import time
+from dataclasses import replace
+
+import pytest
+
+from phigate.answering import Answering, Caller
+from phigate.approval.refusals import No
+from phigate.console.desk import Desk
+from phigate.exchange import Scope, Subject
+from phigate.journal.writer import JournalDown
+from phigate.ledger.tickets import Review
+from tests.ledger.tickets import ticket
+from tests.stage import ISSUER, RULES, furnished, policy_text
+
+REVIEWS = "{name: reviews, permit: [officer, researcher], to: [review], models: ['*']}"
+
+
+@pytest.fixture
+async def house(tmp_path):
+    made = furnished(tmp_path, policy_text(*RULES, REVIEWS))
+    await made.look_at_ledger()
+    yield made
+    await made.close_ledger()
+    made.journal.close("test over")
+
+
+@pytest.fixture
+def answering(house):
+    return Answering(Desk(house, "http://127.0.0.1:8080", "http://127.0.0.1:8090", lambda *_said: None))
+
+
+def caller(house, *groups, who="eve", via="slack"):
+    roles = house.policy.roles_of(groups)
+    return Caller(Subject(ISSUER, who, groups, roles, time.time() + 60), "192.0.2.1", via)
+
+
+async def opened(house, **changes):
+    now = time.time()
+    person = {"subject": (ISSUER, "ada"), "approvers": ("officer",), "rule": "see", "opened": now, "until": now + 60}
+    one = ticket(**(person | changes))
+    await house.approvals.open_ticket(one, now)
+    return one
+
+
+def kept(house, kind):
+    lines = house.journal.path.read_bytes().splitlines()
+    return [record for record in map(json.loads, lines) if record["kind"] == kind]
+
+
+async def test_who_said_it_and_by_which_way_is_kept(house, answering):
+    one = await opened(house)
+    officer = caller(house, "privacy")
+    assert [each.id for each in await answering.waiting(officer)] == [one.id]
+    assert (await answering.see(one.id, officer)).shown == one.shown
+    after = await answering.answer(one.id, officer, "approve", "seen")
+    assert after.state == "approved"
+    (said,) = (await house.approvals.ticket(one.id)).said
+    assert (said.by, said.groups, said.via, said.comment) == ((ISSUER, "eve"), ("privacy",), "slack", "seen")
+    (recorded,), (look,) = kept(house, "ticket"), kept(house, "look")
+    assert recorded["client"] == look["client"] == {"ip": "192.0.2.1", "via": "slack"}
+
+
+async def test_what_nobody_may_answer_nobody_sees(house, answering):
+    one = await opened(house)
+    for other in (caller(house, "ward", who="ben"), caller(house, who="ben")):
+        for attempt in (
+            answering.see(one.id, other),
+            answering.answer(one.id, other, "approve", ""),
+            answering.revoke(one.id, other, ""),
+        ):
+            with pytest.raises(No, match="unknown"):
+                await attempt
+        assert await answering.waiting(other) == []
+    assert (await house.approvals.ticket(one.id)).state == "pending"
+    assert kept(house, "ticket") == []
+
+
+async def test_the_requester_never_answers_by_any_way(house, answering):
+    one = await opened(house)
+    for via in ("console", "page", "slack", "mitmproxy"):
+        with pytest.raises(No, match="own-request"):
+            await answering.answer(one.id, caller(house, "privacy", who="ada", via=via), "approve", "")
+    assert (await house.approvals.ticket(one.id)).said == ()
+    assert {record["reason"] for record in kept(house, "ticket")} == {"own-request"}
+
+
+async def test_a_bearer_that_is_not_for_reviews_answers_nothing(house, answering):
+    one = await opened(house)
+    officer = caller(house, "privacy")
+    narrow = replace(officer, subject=replace(officer.subject, scope=Scope(actions=frozenset({"chat"}))))
+    with pytest.raises(No, match="unknown"):
+        await answering.answer(one.id, narrow, "approve", "")
+
+
+async def test_a_grant_without_its_record_is_none(house, answering, monkeypatch):
+    one = await opened(house)
+    record = house.record
+
+    async def broken(kind, fields):
+        if kind == "grant":
+            raise JournalDown("the disk is full")
+        await record(kind, fields)
+
+    monkeypatch.setattr(house, "record", broken)
+    with pytest.raises(JournalDown):
+        await answering.answer(one.id, caller(house, "privacy"), "approve", "")
+    assert (await house.approvals.ticket(one.id)).state == "revoked"
+    assert await house.approvals.live_grants((ISSUER, "ada"), time.time()) == []
+
+
+async def test_what_is_taken_back_is_on_record(house, answering):
+    one = await opened(house)
+    assert (await answering.revoke(one.id, caller(house, "ward", who="ada"), "not needed")).state == "revoked"
+    assert [(each["decision"], each["reason"]) for each in kept(house, "ticket")] == [("revoke", "not needed")]
+
+
+async def test_a_review_is_signed_by_its_role_and_never_by_whom_it_is_about(house, answering):
+    await house.approvals.open_review(Review("ex-1", "rush", (ISSUER, "ada"), ("officer",), time.time(), {}))
+    with pytest.raises(No, match="own-request"):
+        await answering.sign("ex-1", caller(house, "privacy", who="ada"), "approve", "")
+    assert [each.exchange for each in await answering.reviews(caller(house, "privacy"))] == ["ex-1"]
+    await answering.sign("ex-1", caller(house, "privacy"), "reject", "no emergency")
+    with pytest.raises(No, match="already-said"):
+        await answering.sign("ex-1", caller(house, "privacy", who="kai"), "approve", "")
+    (recorded,) = kept(house, "review")
+    assert (recorded["decision"], recorded["client"]["via"]) == ("reject", "slack")
