@@ -41,6 +41,7 @@ FLOORS = {
     "conformance": ROOF,
     "evaluation": ROOF,
     "filters": ROOF,
+    "remote": ROOF,
     "streams": ROOF,
     "terminal": ROOF,
     "text": ROOF,
