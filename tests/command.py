@@ -32,3 +32,11 @@ def file_of(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
+
+
+def imported(*modules):
+    """The names of all that a new interpreter holds once it has imported these."""
+    told = f"import sys, {', '.join(modules)}; print(*sys.modules)"
+    environment = {"PYTHONPATH": str(ROOT / "addons")}
+    done = subprocess.run([sys.executable, "-P", "-c", told], capture_output=True, check=True, env=environment)
+    return set(done.stdout.decode().split())

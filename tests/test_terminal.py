@@ -1,10 +1,14 @@
 """What every command does: it says things as they are, and fails with a code."""
 
+import sys
+
 import pytest
 import typer
 
-from phigate.terminal import err, fail, out, policy_of, say
+from phigate.house import ROOT
+from phigate.terminal import POLICY, err, fail, out, policy_of, say
 from tests import policies
+from tests.command import imported
 
 
 def test_what_is_said_is_neither_markup_nor_cut(capsys):
@@ -32,3 +36,9 @@ def test_a_policy_is_read_or_its_faults_are_told(tmp_path, capsys):
         policy_of(path, 2)
     assert failed.value.exit_code == 2
     assert f"{path}:1: version: must be `1`, not `9`" in capsys.readouterr().err
+
+
+def test_a_command_that_reads_no_policy_waits_for_no_house():
+    assert imported("phigate.terminal") & {"phigate.house", "pydantic", "lxml", "mitmproxy"} == set()
+    assert "phigate.house" in sys.modules
+    assert POLICY == ROOT / "rules" / "policy.yaml"

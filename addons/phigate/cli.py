@@ -36,6 +36,7 @@ from phigate.masking.operators import samples
 from phigate.policy.advice import advice
 from phigate.policy.cases import run_cases
 from phigate.policy.load import PolicyFaults, read_file
+from phigate.remote import tickets
 from phigate.terminal import POLICY, PolicyFile, err, fail, out, policy_of, say
 
 if TYPE_CHECKING:
@@ -293,6 +294,10 @@ app.command(name="seal-key")(unseal_command.seal_key)
 app.command(name="unseal")(unseal_command.unseal_exchange)
 app.command(name="backtest")(backtest_command.backtest)
 app.command(name="flows")(flows_command.write_flows)
+
+# -- a running gateway ----------------------------------------------------------------------------------------------
+
+app.add_typer(tickets.tickets, name="tickets")
 
 
 if __name__ == "__main__":

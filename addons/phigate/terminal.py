@@ -1,4 +1,7 @@
-"""What every command does: where it prints, how it fails, and the policy it reads."""
+"""What every command does: where it prints, how it fails, and the policy it reads.
+
+What a policy is comes with the whole house, which only those commands wait for that read one.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from phigate.house import ROOT, read_policy
-from phigate.policy.load import PolicyFaults
-
 if TYPE_CHECKING:
     from phigate.policy.schema import Policy
 
@@ -18,7 +18,7 @@ out = Console()
 err = Console(stderr=True)
 
 PolicyFile = Annotated[Path, typer.Option("--policy", help="The policy file.")]
-POLICY = ROOT / "rules" / "policy.yaml"
+POLICY = Path(__file__).resolve().parents[2] / "rules" / "policy.yaml"
 
 
 def say(text: str, where: Console = out) -> None:
@@ -32,6 +32,9 @@ def fail(text: str, code: int = 1) -> typer.Exit:
 
 
 def policy_of(path: Path, code: int = 1) -> Policy:
+    from phigate.house import read_policy  # noqa: PLC0415 -- a second, for commands that have a policy
+    from phigate.policy.load import PolicyFaults  # noqa: PLC0415 -- as above
+
     try:
         return read_policy(path)
     except PolicyFaults as faults:
