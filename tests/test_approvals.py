@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from phigate import approvals
-from phigate.exchange import Exchange
+from phigate.exchange import Exchange, Subject
 from phigate.policy.decide import Deny, Hold, Permit, PromptFacts
 from phigate.policy.schema import REVEAL
 from tests.ledger.tickets import grant_of, ticket
@@ -34,6 +34,14 @@ async def test_an_approver_sees_what_people_wrote_masked(house):
     assert (shown["justification"], shown["prompt"]) == ("ward round", {"messages": ["masked"]})
     assert "12345678" not in shown["unmask"]
     assert "reason" not in shown
+    assert "context" not in shown
+
+
+async def test_an_approver_sees_the_pipeline_that_asks_as_its_bearer_says_it(house):
+    commit = "9fceb02d0ae598e95dc970b74767f19372d61af8"
+    pipeline = Subject("https://ci.example", "repo:triage", (), frozenset(), 0.0, context=(("commit", commit),))
+    shown = approvals.told(house, replace(CALL, subject=pipeline), PromptFacts(), "llama3", None)
+    assert shown["context"] == {"commit": commit}
 
 
 @pytest.mark.parametrize("prompt", ["x" * approvals.MOST_SHOWN, {"file": b"x"}])

@@ -45,6 +45,8 @@ class Subject:
     """(`iss`, `jti`) of the bearers that this one was exchanged for: taken back with any of them."""
     bound: tuple[tuple[str, str], ...] = ()
     """What the bearer is bound to (RFC 7800 `cnf`), proven already."""
+    context: tuple[tuple[str, str], ...] = ()
+    """What it says of its occasion, by the policy's names for it: of a pipeline its commit and run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,7 @@ CHANGES = [
     {"body": {"b": [1.0, "x"], "a": None}},
     {"body": {"b": [1, b"x"], "a": None}},
     {"body": None},
+    {"context": (("commit", "9f"),)},
 ]
 
 

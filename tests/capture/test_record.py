@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from phigate.exchange import Refusal
 from phigate.journal import chain
 from phigate.policy.decide import Deny, Hold, Permit
 from phigate.policy.schema import Mask, Transform
-from tests.journal.samples import ASKED, NOW, POLICY, an_exchange
+from tests.journal.samples import ASKED, NOW, POLICY, an_exchange, subject
 
 MASK = Mask("minimum-necessary", {"OTHER": Transform("redact")})
 PERMIT = Permit(rule="clinicians-chat", rules=("clinicians-chat", "all-staff"), mask=MASK, purpose="treatment")
@@ -53,6 +54,12 @@ def test_a_request_record_says_who_what_and_why() -> None:
         "parts": 0,
         "body": ASKED,
     }
+
+
+def test_what_a_bearer_says_of_its_occasion_stands_beside_whom_it_proves() -> None:
+    pipeline = replace(subject("repo:triage"), context=(("commit", "9f"), ("pipeline", "7")))
+    made = record.request_record(an_exchange(subject=pipeline, decision=PERMIT), POLICY, ASKED, 512)
+    assert made["subject"]["context"] == {"commit": "9f", "pipeline": "7"}
 
 
 def test_what_a_policy_on_trial_says_is_on_record() -> None:

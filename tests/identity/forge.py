@@ -41,6 +41,7 @@ class Rule:
     groups_from: tuple[str, ...] = ("groups",)
     groups_as: str = "list"
     required_claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    context_from: Mapping[str, str] = field(default_factory=dict)
     max_age: timedelta | None = None
     leeway: timedelta = timedelta(0)
     proof: str = "as-bound"

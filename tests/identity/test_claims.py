@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from phigate.identity.claims import Case, at_path, believe, from_introspection, groups_of, rule_of
+from phigate.identity.claims import Case, at_path, believe, context_of, from_introspection, groups_of, rule_of
 from phigate.identity.outcome import Believed, Reason, Refused
 from tests.identity.forge import ISSUER, NOW, Rule, claims
 
@@ -89,6 +89,32 @@ FORMS: list[tuple[str, str, Any, tuple[str, ...] | Reason]] = [
 def test_groups_have_the_form_the_policy_says(form: str, value: Any, expected: tuple[str, ...] | Reason) -> None:
     found = groups_of(case(Rule(groups_as=form), groups=value))
     assert found == (expected if isinstance(expected, tuple) else Refused(expected))
+
+
+CONTEXTS: list[tuple[str, dict[str, Any], tuple[tuple[str, str], ...] | Reason]] = [
+    ("a text", {"sha": "9fceb02d"}, (("commit", "9fceb02d"),)),
+    ("in the order of their names", {"run": {"id": "7"}, "sha": "9f"}, (("commit", "9f"), ("pipeline", "7"))),
+    ("a number", {"run": {"id": 8222997048}}, (("pipeline", "8222997048"),)),
+    ("a truth value", {"sha": True}, (("commit", "true"),)),
+    ("nothing of it", {}, ()),
+    ("null", {"sha": None}, ()),
+    ("an empty text", {"sha": ""}, "context-invalid"),
+    ("a list", {"sha": ["9f"]}, "context-invalid"),
+    ("an object", {"run": {"id": {"a": 1}}}, "context-invalid"),
+    ("half a number", {"sha": 1.5}, "context-invalid"),
+    ("a number without end", {"sha": 10**40}, "context-invalid"),
+    ("a line's end", {"sha": "9f\n"}, "context-invalid"),
+    ("256 letters", {"sha": "x" * 256}, "context-invalid"),
+]
+
+
+@pytest.mark.parametrize(("said", "expected"), [pytest.param(*row, id=name) for name, *row in CONTEXTS])
+def test_the_occasion_is_what_the_policy_names(said: dict[str, Any], expected: object) -> None:
+    rule = Rule(context_from={"pipeline": "run.id", "commit": "sha"})
+    found = context_of(case(rule, **said))
+    assert found == (expected if isinstance(expected, tuple) else Refused("context-invalid"))
+    believed = believe(case(rule, **said))
+    assert believed == found if isinstance(found, Refused) else getattr(believed, "context", None) == found
 
 
 BOTH = Rule(groups_from=("realm_access.roles", "groups"))

@@ -47,6 +47,7 @@ def subject_of(text, now=NOW):
     return Subject(
         *(speaks.issuer, found.id, found.groups, frozenset(), found.expires, found.jti, speaks.issued),
         *(speaks.scope, speaks.uses, found.issuer, speaks.family, tuple(sorted(found.bound.items()))),
+        context=speaks.context,
     )
 
 
@@ -83,7 +84,8 @@ def test_its_header_names_key_and_kind():
 
 def test_it_is_believed_and_speaks_for_whom_it_was_issued():
     terms = Terms(60, Scope(frozenset({"ward"})), None, (("jkt", to_base64url(bytes(32))),), ((IDP, "b-1"),))
-    found = subject_of(bearer(terms=terms))
+    found = subject_of(bearer(replace(ADA, context=(("commit", "9f"), ("pipeline", "7"))), terms))
+    assert found.context == (("commit", "9f"), ("pipeline", "7"))
     assert (found.issuer, found.id, found.groups) == (IDP, "ada", ADA.groups)
     assert (found.issued, found.jti, found.signed_by) == (ADA.issued, "one", CONSOLE)
     assert (found.scope, found.uses, found.family) == (terms.scope, None, terms.family)

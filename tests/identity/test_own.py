@@ -16,8 +16,8 @@ def saying(*, jti="one", **claims):
     return Believed(CONSOLE, "ada", ("ward",), 1000.0, 100.0, jti, claims=said)
 
 
-def speaks(issuer=IDP, scope=None, uses=None, issued=90.5, family=()):
-    return Speaks(issuer, scope, uses, issued, family)
+def speaks(issuer=IDP, scope=None, uses=None, issued=90.5, family=(), context=()):
+    return Speaks(issuer, scope, uses, issued, family, context)
 
 
 CASES = [
@@ -40,6 +40,13 @@ CASES = [
     ("a use that is true", saying(uses=True), Refused("uses-invalid")),
     ("uses in words", saying(uses="1"), Refused("uses-invalid")),
     ("what it comes from", saying(family=[[IDP, "a"]]), speaks(family=((IDP, "a"),))),
+    (
+        "its occasion",
+        saying(context={"pipeline": "7", "commit": "9f"}),
+        speaks(context=(("commit", "9f"), ("pipeline", "7"))),
+    ),
+    ("an occasion that is a list", saying(context=["9f"]), Refused("context-invalid")),
+    ("an occasion of numbers", saying(context={"pipeline": 7}), Refused("context-invalid")),
     ("no date of what it comes from", saying(origin_iat=None), Refused("iat-invalid")),
     ("a date that is true", saying(origin_iat=True), Refused("iat-invalid")),
     ("a date after its own", saying(origin_iat=100.5), Refused("iat-invalid")),

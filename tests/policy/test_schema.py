@@ -21,6 +21,7 @@ GIVEN = {
             "keys": "file:certs/keys.json",
             "groups_from": "realm_access.roles",
             "max_age": "PT1H",
+            "context_from": {"commit": "sha", "run-id": "run.id"},
         }
     ],
     "saml": [{"entity_id": "x", "certificates": ["certs/x.pem"], "audience": "a", "groups_from": "urn:oid:1.2"}],
@@ -50,6 +51,7 @@ def test_the_whole_language_is_read() -> None:
     made = Policy.model_validate(GIVEN)
     issuer, deploy = made.issuers[0], made.rules[0]
     assert (issuer.audience, issuer.max_age, issuer.leeway) == (("a", "b"), timedelta(hours=1), timedelta(seconds=60))
+    assert issuer.context_from == {"commit": "sha", "run-id": "run.id"}
     assert (deploy.verb, deploy.roles, deploy.grant.for_) == ("hold", ("officer",), timedelta(minutes=30))
     assert deploy.wait == timedelta(minutes=2)
     assert made.masks["lean"].name == "lean"

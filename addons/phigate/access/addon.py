@@ -87,6 +87,7 @@ class Access:
             actions=exchange.actions,
             model=exchange.target,
             body=exchange.request,
+            context=exchange.subject.context,
         )
         passage.reasons = replace(passage.reasons, digest=digest_of(asking, self.house.secrets.digest("ticket")))
         try:

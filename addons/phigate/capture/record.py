@@ -205,6 +205,7 @@ def subject_fields(subject: Subject | None) -> Fields | None:
         "id": subject.id,
         "roles": sorted(subject.roles),
         "groups": list(subject.groups),
+        **({"context": dict(subject.context)} if subject.context else {}),
     }
 
 

@@ -63,9 +63,11 @@ def believe(case: Case) -> Believed | Refused:
         reason = check(case)
         if reason is not None:
             return Refused(reason)
-    groups = groups_of(case)
+    groups, context = groups_of(case), context_of(case)
     if isinstance(groups, Refused):
         return groups
+    if isinstance(context, Refused):
+        return context
     claims = case.claims
     return Believed(
         issuer=case.rule.issuer,
@@ -75,6 +77,7 @@ def believe(case: Case) -> Believed | Refused:
         issued=float(claims["iat"]),
         jti=claims.get("jti"),
         bound=MappingProxyType(dict(claims.get("cnf", {}))),
+        context=context,
         claims=MappingProxyType(claims),
     )
 
@@ -122,6 +125,20 @@ def groups_of(case: Case) -> tuple[str, ...] | Refused:
             return Refused("groups-invalid")
         joined.update(dict.fromkeys(groups))
     return Refused("groups-too-many") if len(joined) > MAX_GROUPS else tuple(joined)
+
+
+def context_of(case: Case) -> tuple[tuple[str, str], ...] | Refused:
+    """What the bearer says of its occasion, by the policy's names; what it says nothing of is left out."""
+    found = ((name, at_path(case.claims, path)) for name, path in sorted(case.rule.context_from.items()))
+    said = [(name, _as_text(value)) for name, value in found if value is not None]
+    return tuple(said) if all(_is_name(text) for _, text in said) else Refused("context-invalid")
+
+
+def _as_text(value: object) -> str:
+    """A claim's value as one text; of a list or an object none."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else str(value) if isinstance(value, int) and abs(value) <= LATEST else ""
 
 
 def _groups_in(value: object, form: str) -> list[Any] | None:

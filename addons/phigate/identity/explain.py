@@ -52,6 +52,7 @@ STEPS: Final[Mapping[str, tuple[Reason, ...]]] = {
     "subject": ("sub-missing", "sub-invalid"),
     "id": ("jti-invalid",),
     "groups": ("groups-overage", "groups-invalid", "groups-too-many"),
+    "context": ("context-invalid",),
 }
 """The steps in the order of `bearer.check`, each with the reasons it can give."""
 OF_A_JWS: Final = tuple(name for name in STEPS if name != "asked")
@@ -264,6 +265,12 @@ def _groups(case: _Case) -> str:
     return f"{_count(case.groups, 'group')} in {_listed(found)}"
 
 
+def _context(case: _Case) -> str:
+    wanted = _whose(case).context_from
+    found = [name for name, path in wanted.items() if at_path(dict(case.claims), path) is not None]
+    return f"{_listed(found)} as the policy names it" if found else "the policy reads none of it"
+
+
 _WELL: Final[Mapping[str, Callable[[_Case], str]]] = {
     "form": _form,
     "asked": lambda _: "its issuer calls it active (RFC 7662)",
@@ -279,6 +286,7 @@ _WELL: Final[Mapping[str, Callable[[_Case], str]]] = {
     "subject": lambda _: "has a `sub`",
     "id": _id,
     "groups": _groups,
+    "context": _context,
 }
 
 _UNSETTLED: Final[Mapping[str, str]] = {

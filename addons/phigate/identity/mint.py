@@ -79,6 +79,8 @@ def claims_of(
         claims["uses"] = terms.uses
     if terms.bound:
         claims["cnf"] = dict(terms.bound)
+    if subject.context:
+        claims["context"] = dict(subject.context)
     if terms.family:
         claims["family"] = [list(each) for each in terms.family]
     return claims

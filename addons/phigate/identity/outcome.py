@@ -64,6 +64,7 @@ type Reason = Literal[
     "groups-overage",
     "groups-invalid",
     "groups-too-many",
+    "context-invalid",
     "check-broke",
     "cnf-invalid",
     "claim-mismatch",
@@ -130,6 +131,7 @@ REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
         "groups-overage": "the issuer left the groups out because they are too many (Entra ID)",
         "groups-invalid": "the groups are not in the form of the policy's `groups_as`, or not short printable strings",
         "groups-too-many": "more groups than we read",
+        "context-invalid": "a claim of the policy's `context_from` is no short printable text, number or truth value",
         "check-broke": "a fault of our own while checking; refused to be safe",
         "cnf-invalid": "bound to a key in no way that we can ask a proof of (`cnf`)",
         "claim-mismatch": "a claim is not what the policy's `required_claims` says",
@@ -178,6 +180,8 @@ class IssuerRule(Protocol):
     @property
     def required_claims(self) -> Mapping[str, tuple[str, ...]]: ...
     @property
+    def context_from(self) -> Mapping[str, str]: ...
+    @property
     def max_age(self) -> timedelta | None: ...
     @property
     def leeway(self) -> timedelta: ...
@@ -202,6 +206,8 @@ class Believed:
     """The members of `cnf` that can be proven: `jkt` (RFC 9449), `x5t#S256` (RFC 8705)."""
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """All that was signed; never logged, never recorded."""
+    context: tuple[tuple[str, str], ...] = ()
+    """What it says of its occasion, by the names of the policy's `context_from`, in their order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class Own:
     groups_from: tuple[str, ...] = ("groups",)
     groups_as: str = "list"
     required_claims: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    context_from: Mapping[str, str] = MappingProxyType({})
     max_age: timedelta | None = None
     leeway: timedelta = LEEWAY
     proof: str = "as-bound"
@@ -52,6 +53,7 @@ class Speaks:
     uses: int | None
     issued: float
     family: tuple[tuple[str, str], ...]
+    context: tuple[tuple[str, str], ...] = ()
 
 
 def read(believed: Believed, issuers: frozenset[str]) -> Speaks | Refused:
@@ -73,7 +75,10 @@ def read(believed: Believed, issuers: frozenset[str]) -> Speaks | Refused:
         return Refused("iat-invalid")
     if family is None:
         return Refused("jti-invalid")
-    return Speaks(issuer, limits, uses, float(issued), family)
+    context = claims.get("context", {})
+    if not isinstance(context, dict) or not all(isinstance(text, str) for text in context.values()):
+        return Refused("context-invalid")
+    return Speaks(issuer, limits, uses, float(issued), family, tuple(sorted(context.items())))
 
 
 def _family(value: object) -> tuple[tuple[str, str], ...] | None:

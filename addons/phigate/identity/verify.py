@@ -199,7 +199,7 @@ class Verifier:
         speaks = (
             ours.read(believed, self._names)
             if rule is self._own
-            else ours.Speaks(believed.issuer, None, None, believed.issued, ())
+            else ours.Speaks(believed.issuer, None, None, believed.issued, (), believed.context)
         )
         if isinstance(speaks, Refused):
             return speaks
@@ -216,6 +216,7 @@ class Verifier:
             signed_by=believed.issuer,
             family=speaks.family,
             bound=tuple(sorted(believed.bound.items())),
+            context=speaks.context,
         )
         return Known(subject, believed.bound, rule.proof)
 

@@ -145,6 +145,13 @@ Audience = Annotated[Some[Text], BeforeValidator(_as_list), Says("text, or a lis
 Claim = Annotated[Text, Says("claim path")]
 Claims = Annotated[Some[Text], BeforeValidator(_as_list), Says("claim path, or a list of them")]
 Wanted = Annotated[Some[Text], BeforeValidator(_as_list), Says("claim path: text, or a list of texts")]
+Context = Annotated[
+    dict[
+        Annotated[str, like(r"[a-z][a-z0-9-]{0,31}", "is not a name: small letters, digits and `-`, at most 32")], Claim
+    ],
+    Field(min_length=1, max_length=12),
+    Says("name: claim path"),
+]
 GroupsAs = Annotated[str, one_of("word", {"list", "text", "words"}), Says("`list`, `text` or `words`")]
 Proof = Annotated[str, one_of("word", {"as-bound", "dpop", "mtls"}), Says("`as-bound`, `dpop` or `mtls`")]
 

@@ -34,6 +34,7 @@ from phigate.policy.fields import (
     Bodies,
     Claim,
     Claims,
+    Context,
     Credential,
     Duration,
     Endpoint,
@@ -145,6 +146,10 @@ class Issuer(Section):
     required_claims: Annotated[
         dict[Text, Wanted], Field(min_length=1), Says("claim path: text, or a list of texts")
     ] = Field(default={}, description="a bearer is refused unless each of these claims is, or holds, one of its texts")
+    context_from: Context = Field(
+        default={},
+        description="what a bearer says of its occasion (a pipeline's commit), by names for tickets and records",
+    )
     max_age: Duration | None = Field(default=None, description="a bearer issued longer ago is refused")
     leeway: Leeway = Field(default=timedelta(seconds=60), description="how far the issuer's clock may be off")
     proof: Proof = Field(

@@ -261,7 +261,7 @@ class _Message:
             raise ValueError("no subject")
         who = (exchange.subject.issuer, exchange.subject.id)
         named = (who, "POST", method.path, str(self._address), exchange.actions, exchange.target)
-        self._digest = digest_of(Asking(*named, data), self._house.secrets.digest("ticket"))
+        self._digest = digest_of(Asking(*named, data, exchange.subject.context), self._house.secrets.digest("ticket"))
         self._grants = tuple(await self._house.approvals.live_grants(who, time.time()))
         await asyncio.to_thread(self.settle, data)
 
