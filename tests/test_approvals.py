@@ -42,6 +42,8 @@ async def test_an_approver_sees_the_pipeline_that_asks_as_its_bearer_says_it(hou
     pipeline = Subject("https://ci.example", "repo:triage", (), frozenset(), 0.0, context=(("commit", commit),))
     shown = approvals.told(house, replace(CALL, subject=pipeline), PromptFacts(), "llama3", None)
     assert shown["context"] == {"commit": commit}
+    told = approvals.told(house, replace(CALL, deployment=("2.1.0", commit)), PromptFacts(), "llama3", None)
+    assert told["deployment"] == {"version": "2.1.0", "digest": commit}
 
 
 @pytest.mark.parametrize("prompt", ["x" * approvals.MOST_SHOWN, {"file": b"x"}])

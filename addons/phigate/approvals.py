@@ -49,6 +49,8 @@ def told(house: House, exchange: Exchange, facts: PromptFacts, model: str | None
     shown: dict[str, Any] = {name: house.shown(text) for name, text in said.items() if text}
     called = {"route": exchange.route, "method": exchange.method, "target": _target(house, exchange.path)}
     shown |= {"model": model, "call": called, "prompt": prompt}
+    if exchange.deployment is not None:
+        shown["deployment"] = dict(zip(("version", "digest"), exchange.deployment, strict=True))
     if exchange.subject is not None and exchange.subject.context:
         shown["context"] = dict(exchange.subject.context)
     try:

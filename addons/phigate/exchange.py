@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+type Deployment = tuple[str, str]
+"""The version of a model and the digest of what it is made of, as whoever deploys it states them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What a bearer may be used for; an empty set limits nothing."""
@@ -110,6 +114,10 @@ class Exchange:
     """The parsed request body: the tree the policy saw is what is sent on."""
     stated: tuple[str, ...] = ()
     """Which of the headers the caller sent that say why: `unmask`, `break-glass`, `justification`."""
+    deployment: Deployment | None = None
+    """What the caller says that it is part of; shown and recorded as it is."""
+    question: bool = False
+    """The caller wants to know what comes of it, and a ticket; it never goes on."""
     decision: Any = None
     """policy.decide: Permit, Hold or Deny."""
 

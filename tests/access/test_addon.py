@@ -58,6 +58,9 @@ REFUSED = [
     ("broken JSON", asking(b"{"), (), 400, "malformed"),
     ("a picture", asking(IMAGE), (), 415, "content-unreadable"),
     ("a reason that says nothing", asking(phi_unmask="x"), (), 400, "reason-missing"),
+    ("a question of no kind", asking(phi_ask="maybe"), (), 400, "malformed"),
+    ("a question to which the answer is yes", asking(phi_ask="ticket"), (), 409, "nothing-to-ask"),
+    ("a deployment by a chat", asking(phi_deployment=f"version=1, digest={'9f' * 32}"), (), 400, "malformed"),
     ("a justification that cannot be shown", asking(phi_justification="a\u202eb c"), (), 400, "reason-missing"),
 ]
 
@@ -74,6 +77,25 @@ async def test_the_emergency_header_alone_neither_opens_nor_closes(house):
     assert passage.reasons.break_glass == "code blue"
     assert passage.exchange.decision.rule == "care"
     assert (await asked(house, asking(phi_break_glass="code blue"), "visitor")).exchange.refusal.reason == "no-rule"
+
+
+async def test_a_question_gets_no_wait_and_spends_no_grant(tmp_path):
+    held = "{name: held, hold: [clinician], to: [chat], models: ['*'], approvers: [officer], wait: PT2M, mask: lean}"
+    house = furnished(tmp_path, policy_text(held))
+    await house.look_at_ledger()
+    assert (await asked(house, asking())).exchange.decision.wait is not None
+    passage = await asked(house, asking(phi_ask="ticket"))
+    assert (passage.exchange.refusal, passage.exchange.decision.wait) == (None, None)
+    now, subject = time.time(), passage.exchange.subject
+    named = {"rule": "held", "actions": frozenset({"chat"}), "model": "ward-assistant", "bound": False}
+    one = ticket(**named, subject=(subject.issuer, subject.id), opened=now, until=now + 60)
+    await house.approvals.open_ticket(one, now)
+    await house.approvals.answer("t-1", yes(now=now), now)
+    assert isinstance((await asked(house, asking())).exchange.decision, Permit)
+    passage = await asked(house, asking(phi_ask="ticket"))
+    assert passage.exchange.refusal.reason == "nothing-to-ask"
+    await house.close_ledger()
+    house.journal.close("test over")
 
 
 async def test_a_denied_request_keeps_what_the_record_needs(house):

@@ -188,6 +188,7 @@ CHANGES = [
     {"body": {"b": [1, b"x"], "a": None}},
     {"body": None},
     {"context": (("commit", "9f"),)},
+    {"deployment": ("2.1.0", "9f")},
 ]
 
 

@@ -35,6 +35,12 @@ def test_a_ticket_says_who_did_what_with_whose_request():
     )
 
 
+def test_a_ticket_names_the_version_that_it_is_about():
+    shown = {"deployment": {"version": "2.1", "digest": "9f"}}
+    made = approvals.ticket_record(ticket(shown=shown), EVE_ASKS, "10.0.0.1", "open")
+    assert made["deployment"] == shown["deployment"]
+
+
 def test_a_grant_says_what_was_given_to_whom_and_by_all_of_whom():
     of = ticket(said=(Said(EVE, "approve", "", NOW),))
     made = approvals.grant_record(grant_of(of), of, EVE_ASKS, "10.0.0.1")

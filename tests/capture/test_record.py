@@ -62,6 +62,11 @@ def test_what_a_bearer_says_of_its_occasion_stands_beside_whom_it_proves() -> No
     assert made["subject"]["context"] == {"commit": "9f", "pipeline": "7"}
 
 
+def test_which_version_is_deployed_is_on_record() -> None:
+    made = record.request_record(an_exchange(decision=PERMIT, deployment=("2.1", "9f")), POLICY, ASKED, 512)
+    assert made["deployment"] == {"version": "2.1", "digest": "9f"}
+
+
 def test_what_a_policy_on_trial_says_is_on_record() -> None:
     shadow = {"verb": "deny", "rule": None, "reason": "no-rule", "differs": ["newly-denied"]}
     made = record.request_record(an_exchange(decision=PERMIT, shadow=shadow), POLICY, ASKED, 512)

@@ -299,6 +299,8 @@ HEADS = [
     ("none", [], "bearer-missing"),
     ("two", [(b"authorization", b"Bearer a"), (b"authorization", b"Bearer b")], "malformed"),
     ("one that is none", [(b"authorization", b"Bearer a")], "bearer-refused"),
+    ("a question", [(b"phi-ask", b"ticket")], "malformed"),
+    ("a deployment", [(b"phi-deployment", b"version=1")], "malformed"),
     ("two reasons", [(b"phi-unmask", b"one"), (b"phi-unmask", b"two")], "malformed"),
 ]
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from phigate import flows
 from phigate.access import replies
 from phigate.access.beside import beside_fault
+from phigate.access.deployment import stated
 from phigate.access.messages import Told
 from phigate.access.messages import read as hear
 from phigate.access.request import Asked, read
@@ -59,6 +60,8 @@ class Access:
         exchange.refusal = self._settle(flow.request, passage)
         if exchange.refusal is None and isinstance(exchange.decision, Hold):
             exchange.refusal = await self._by_grant(policy, flow.request, passage)
+        if exchange.refusal is None and exchange.question:
+            exchange.refusal = _answered(exchange)
         if exchange.refusal is None and exchange.subject is not None and exchange.subject.uses is not None:
             exchange.refusal = await self._spend(exchange.subject, exchange.decision)
 
@@ -88,6 +91,7 @@ class Access:
             model=exchange.target,
             body=exchange.request,
             context=exchange.subject.context,
+            deployment=exchange.deployment,
         )
         passage.reasons = replace(passage.reasons, digest=digest_of(asking, self.house.secrets.digest("ticket")))
         try:
@@ -122,6 +126,7 @@ class Access:
         refused = (
             self._address(passage, asked)
             or _beyond(exchange)
+            or _states(passage)
             or self._of_caller(passage)
             or self._decide(passage, asked)
             or (self._beside(passage, asked) if asked.beside else None)
@@ -327,6 +332,24 @@ def _facts(passage: flows.Passage, asked: Asked) -> PromptFacts | None:
         break_glass=reasons.get(b"phi-break-glass"),
         justification=reasons.get(b"phi-justification"),
     )
+
+
+def _states(passage: flows.Passage) -> Refusal | None:
+    """Read what the request says of a deployment, and whether it is a question."""
+    exchange = passage.exchange
+    found = stated(passage.fields, exchange.actions)
+    if found is None:
+        return replies.fault(400, "malformed")
+    exchange.deployment, exchange.question = found
+    return None
+
+
+def _answered(exchange: Exchange) -> Refusal | None:
+    """A question gets its ticket at once, and nothing by which anything would go on."""
+    if isinstance(exchange.decision, Hold):
+        exchange.decision = replace(exchange.decision, wait=None)
+        return None
+    return replies.UNASKED
 
 
 def _tried(policy: Policy, passage: flows.Passage, asked: Asked, refused: Refusal | None) -> dict[str, Any] | None:

@@ -56,6 +56,8 @@ BEYOND = Refusal(
     headers={"www-authenticate": 'Bearer realm="phigate", error="insufficient_scope"'},
 )
 """RFC 6750, 3.1."""
+UNASKED = Refusal(409, "nothing-to-ask", "Nobody has to say yes to this: send it without `phi-ask`.")
+"""To a question of which the answer is that it may."""
 SPENT = Refusal(
     401,
     "bearer-refused",

@@ -48,6 +48,8 @@ class Asking:
     """As a tree; None where there is none."""
     context: tuple[tuple[str, str], ...] = ()
     """What the bearer says of its occasion: of two pipelines that share a subject, one runs what it was given."""
+    deployment: tuple[str, str] | None = None
+    """The version and digest that it states."""
 
 
 def digest_of(asking: Asking, key: bytes) -> str:
@@ -56,7 +58,9 @@ def digest_of(asking: Asking, key: bytes) -> str:
     Keyed, because it stands in records, and a plain digest of a short prompt could be found by trying.
     """
     named = (*asking.subject, asking.method, asking.path, asking.upstream, sorted(asking.actions), asking.model)
-    text = json.dumps([*named, asking.context, asking.body], sort_keys=True, separators=(",", ":"), default=_bytes)
+    text = json.dumps(
+        [*named, asking.context, asking.deployment, asking.body], sort_keys=True, separators=(",", ":"), default=_bytes
+    )
     return hmac.digest(key, text.encode(), "sha256").hex()
 
 

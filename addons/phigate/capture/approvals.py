@@ -46,6 +46,7 @@ def ticket_record(
         "action": sorted(ticket.actions),
         "model": ticket.shown.get("model"),
         "digest": ticket.digest,
+        **({"deployment": ticket.shown["deployment"]} if "deployment" in ticket.shown else {}),
         "approvals": ticket.approvals,
         "until": _time(ticket.until),
     }

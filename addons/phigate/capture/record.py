@@ -15,7 +15,7 @@ from phigate.policy.decide import Deny, Hold, Permit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from phigate.exchange import Exchange, Subject
+    from phigate.exchange import Deployment, Exchange, Subject
 
 type Fields = dict[str, Any]
 
@@ -66,6 +66,7 @@ def request_record(exchange: Exchange, policy_hash: str, body: object, bytes_: i
         "stated": list(exchange.stated),
         "decision": _decision(exchange),
         "policy": policy_hash,
+        **deployment_fields(exchange.deployment),
         **({"shadow": exchange.shadow} if exchange.shadow is not None else {}),
         "findings": dict(exchange.found_in),
         "identifiers": sorted(exchange.identifiers_in),
@@ -207,6 +208,11 @@ def subject_fields(subject: Subject | None) -> Fields | None:
         "groups": list(subject.groups),
         **({"context": dict(subject.context)} if subject.context else {}),
     }
+
+
+def deployment_fields(deployment: Deployment | None) -> Fields:
+    """Which version of a model somebody says they deploy, as every record says it; nothing where nobody does."""
+    return {} if deployment is None else {"deployment": dict(zip(("version", "digest"), deployment, strict=True))}
 
 
 def _goes_on(exchange: Exchange) -> bool:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from phigate import approvals
-from phigate.access import replies
+from phigate.access import deployment, replies
 from phigate.access.trial import guarded, tried
 from phigate.approval.replies import LEDGER_DOWN as HOLD_DOWN
 from phigate.approval.tickets import Asking, digest_of
@@ -110,7 +110,8 @@ class Admission:
         plain = [(name, value) for name, value in fields if not name.startswith(b":")]
         caller = Caller(address, plain)
         for name, value in plain:
-            if name in caller.by_name and (name in REPEATED or name in headers.REASON_HEADERS):
+            twice = name in caller.by_name and (name in REPEATED or name in headers.REASON_HEADERS)
+            if twice or name in deployment.HEADERS:  # a question would else be an order here
                 return replies.fault(400, "malformed")
             caller.by_name[name] = value
         return caller
