@@ -40,6 +40,7 @@ KEY_VERBS = {
     "wait": ("hold",),
     "justification": ("hold",),
     "review_by": ("break_glass",),
+    "review_within": ("break_glass",),
 }
 
 # verb -> the keys it cannot be without

@@ -83,7 +83,8 @@ def _default(field: FieldInfo) -> str:
 def _written(value: Any) -> str:
     """A default as an operator would write it."""
     if isinstance(value, timedelta):
-        return f"P{value.days // 366}Y" if value.days >= 366 else f"PT{int(value.total_seconds())}S"
+        days = f"P{value.days // 366}Y" if value.days >= 366 else f"P{value.days}D"
+        return days if value.days and not value.seconds else f"PT{int(value.total_seconds())}S"
     if isinstance(value, Mask):
         return _pairs((entity, transform.name) for entity, transform in value.transforms.items())
     if isinstance(value, tuple):

@@ -249,6 +249,9 @@ class Rule(Section):
     )
     message: Text | None = Field(default=None, description="what the caller reads")
     review_by: Some[Role] = Field(default=(), description="roles that review afterwards; needed in a `break_glass`")
+    review_within: Duration = Field(
+        default=timedelta(days=3), description="how soon that review is due; one that is late is told"
+    )
 
     @property
     def verb(self) -> str:
