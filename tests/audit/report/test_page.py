@@ -43,7 +43,9 @@ def report(tmp_path_factory):
     hospital.ask(MONDAY, shown=True, outcome=HOSTILE, mask=HOSTILE, **hostile)
     used = hospital.ask(MONDAY, verb="deny", reason="break-glass" + HOSTILE, **hostile)
     hospital.ask(MONDAY - timedelta(days=60))
+    hospital.event(MONDAY, "break-glass", exchange=used, subject=subject, due=HOSTILE)
     hospital.event(MONDAY, "review", exchange=used, subject=subject)
+    hospital.event(MONDAY, "ticket", ticket=HOSTILE, rule=HOSTILE, decision="approve", via=HOSTILE, subject=subject)
     hospital.event(MONDAY, "look", command=HOSTILE, about={}, by={"login": HOSTILE, "host": HOSTILE})
     hospital.event(MONDAY, "policy", policy=HOSTILE, was=HOSTILE, accepted=True)
     hospital.event(MONDAY, "refused", client={"ip": HOSTILE}, count=2, reasons={HOSTILE: 2})
@@ -106,7 +108,11 @@ PLACES = [
     ("identities", "Bearers that were not believed"),
     ("identities", "Programs"),
     ("decisions", "Held and denied"),
+    ("decisions", "Tickets"),
+    ("decisions", "Who answered tickets"),
+    ("decisions", "Where tickets were answered"),
     ("emergencies", "Uses of break-glass"),
+    ("emergencies", "Who reviewed these"),
     ("disclosures", "By purpose"),
     ("disclosures", "By recipient"),
     ("disclosures", "Identifiers in prompts"),

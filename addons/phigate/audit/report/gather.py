@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from phigate.audit.report import activity as report_activity
+from phigate.audit.report import approvals as report_approvals
 from phigate.audit.report import identifiers as report_identifiers
 from phigate.audit.report import people as report_people
 from phigate.audit.report import traffic as report_traffic
@@ -49,6 +50,8 @@ def gather(
             decisions=report_people.decisions(walk),
             emergencies=report_people.emergencies(asking),
             reviews=report_people.reviews(asking),
+            approvals=report_approvals.approvals(asking),
+            reviewing=report_approvals.reviewing(asking, made),
             disclosures=report_identifiers.disclosures(asking),
             masks=report_identifiers.masks(asking, walk, policy),
             activity=report_activity.activity(asking),

@@ -121,6 +121,30 @@ class Emergency:
 
 
 @dataclass(frozen=True, slots=True)
+class Approvals:
+    """`rules`: rule, tickets opened, granted, rejected, taken back, expired without enough answers.
+
+    `people`: issuer, subject, how often they said yes, and no. `ways`: where, answers.
+    """
+
+    rules: Listing[tuple[str, int, int, int, int, int]]
+    people: Listing[tuple[str, str, int, int]]
+    ways: Sequence[tuple[str, int]]
+    expired: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewing:
+    """Uses of break-glass by how they were reviewed; `people`: who reviewed, how many in time, how many late."""
+
+    open: int
+    overdue: int
+    in_time: int
+    late: int
+    people: Listing[tuple[str, int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Disclosures:
     """Identifiers that were in an answer and reached the caller as they were: in how many answers, how many of them.
 
@@ -248,6 +272,8 @@ class Report:
     decisions: Decisions
     emergencies: Listing[Emergency]
     reviews: int
+    approvals: Approvals
+    reviewing: Reviewing
     disclosures: Disclosures
     masks: Masks
     activity: Activity

@@ -31,7 +31,7 @@ class Point:
 
 def points(report: Report) -> list[Point]:
     """What a reader should know first, the worst first."""
-    found = [*_integrity(report), *_coverage(report), *_emergencies(report), *_activity(report)]
+    found = [*_integrity(report), *_coverage(report), *_emergencies(report), *_approvals(report), *_activity(report)]
     order: list[Level] = ["act", "look", "note", "fine"]
     return sorted(found, key=lambda point: order.index(point.level))
 
@@ -79,6 +79,15 @@ def _emergencies(report: Report) -> Iterable[Point]:
         yield Point("look", text, "emergencies")
     else:
         yield Point("fine", f"Break-glass: {figure(report.emergencies.total)}, all reviewed.", "emergencies")
+    if report.reviewing.overdue:
+        yield Point("act", f"{many(report.reviewing.overdue, 'review')} of break-glass overdue.", "emergencies")
+    if report.reviewing.late:
+        yield Point("note", f"{many(report.reviewing.late, 'review')} of break-glass came late.", "emergencies")
+
+
+def _approvals(report: Report) -> Iterable[Point]:
+    if expired := report.approvals.expired:
+        yield Point("note", f"{many(expired, 'ticket')} expired before enough people had answered.", "decisions")
 
 
 def _activity(report: Report) -> Iterable[Point]:
