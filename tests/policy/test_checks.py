@@ -57,6 +57,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "roles_exist": (GOOD | {"rules": [RULE | {"permit": ["nurse"]}]}, "unknown role"),
     "masks_exist": (GOOD | {"rules": [RULE | {"prompt": "none"}]}, "unknown mask"),
     "models_exist": (GOOD | {"models": {"m": {}}, "rules": [RULE | {"models": ["n"]}]}, "unknown model"),
+    "people_sign_in_where_bearers_are_believed": (
+        GOOD | {"issuers": [{"issuer": "https://a.example"}], "sign_in": {"issuer": "https://b.example"}},
+        "is none of `issuers`",
+    ),
     "names_are_unique": (GOOD | {"rules": [RULE, RULE]}, "stands twice"),
     "one_issuer_is_asked": (GOOD | {"issuers": [{"introspect": {}}, {}, {"introspect": {}}]}, "only one issuer"),
     "model_names_are_unique": (GOOD | {"models": {"m": {"names": ["a"]}, "n": {"names": ["a"]}}}, "belongs to"),

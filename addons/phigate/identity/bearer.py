@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from phigate.identity.jwks import KeySet
     from phigate.identity.outcome import IssuerRule
+    from phigate.identity.strict import Parts
 
 HEADER_MEMBERS: Final = frozenset({"alg", "typ", "kid", "x5t", "x5t#S256"})
 """The closed set; a thumbprint is tolerated (Entra ID and AD FS send one) and never read."""
@@ -90,6 +91,17 @@ def check(
 def _check(
     bearer: str, issuers: Sequence[IssuerRule], keysets: Mapping[str, KeySet], now: float
 ) -> Believed | Refused | KeysNeeded:
+    read = signed_by(bearer, issuers, keysets)
+    if isinstance(read, Refused | KeysNeeded):
+        return read
+    rule, parts = read
+    return believe(Case(parts.claims, _typ(parts.header), rule, now))
+
+
+def signed_by(
+    bearer: str, issuers: Sequence[IssuerRule], keysets: Mapping[str, KeySet]
+) -> tuple[IssuerRule, Parts] | Refused | KeysNeeded:
+    """Read what an issuer signed, whatever it is: its rule and the parts; none of the claims is believed by that."""
     parts = read_bearer(bearer)
     if isinstance(parts, Refused):
         return parts
@@ -108,7 +120,7 @@ def _check(
         return key
     if not key.verify(parts.signed, parts.signature):
         return Refused("signature-invalid")
-    return believe(Case(parts.claims, _typ(parts.header), rule, now))
+    return rule, parts
 
 
 def _of_scheme(value: str) -> Credential | Refused:

@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
 import httpx
@@ -88,8 +88,8 @@ def trusted(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and _loopback(host))
 
 
-async def _discover(issuer: str, client: httpx.AsyncClient) -> str | Fault:
-    # OpenID Connect Discovery 1.0, sections 4.1 and 4.3.
+async def discovery(issuer: str, client: httpx.AsyncClient) -> dict[str, Any] | Fault:
+    """Get what an issuer says of itself (OpenID Connect Discovery 1.0, 4.1 and 4.3); raises what httpx raises."""
     raw = await _get(issuer.removesuffix("/") + DISCOVERY, client)
     if isinstance(raw, Fault):
         return raw
@@ -98,12 +98,22 @@ async def _discover(issuer: str, client: httpx.AsyncClient) -> str | Fault:
         return Fault("discovery-not-json")
     if document.get("issuer") != issuer:
         return Fault("discovery-issuer-differs")
+    return document
+
+
+async def _discover(issuer: str, client: httpx.AsyncClient) -> str | Fault:
+    document = await discovery(issuer, client)
+    if isinstance(document, Fault):
+        return document
     url = document.get("jwks_uri")
     if not isinstance(url, str):
         return Fault("discovery-without-jwks-uri")
-    # An issuer out there does not send us to plain http in here.
-    downgraded = issuer.startswith("https:") and not url.startswith("https:")
-    return Fault("address-not-trusted") if downgraded else url
+    return Fault("address-not-trusted") if downgraded(issuer, url) else url
+
+
+def downgraded(issuer: str, url: str) -> bool:
+    """Whether an issuer out there sends us to plain http in here."""
+    return issuer.startswith("https:") and not url.startswith("https:")
 
 
 async def _get(url: str, client: httpx.AsyncClient) -> bytes | Fault:

@@ -192,7 +192,7 @@ class Introspector:
             return "address-not-trusted"
         try:
             async with asyncio.timeout(SECONDS):
-                raw = await self._post(bearer, _basic(self._where.client_id, secret))
+                raw = await self._post(bearer, basic(self._where.client_id, secret))
         except (TimeoutError, httpx.TimeoutException):
             return "timed-out"
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
@@ -244,7 +244,7 @@ class _Budget:
         return True
 
 
-def _basic(client_id: str, secret: str) -> str:
+def basic(client_id: str, secret: str) -> str:
     """HTTP Basic as OAuth writes it: both halves form-encoded first (RFC 6749 section 2.3.1)."""
     pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
     return "Basic " + b64encode(pair.encode("ascii")).decode("ascii")

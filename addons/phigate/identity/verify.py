@@ -15,6 +15,7 @@ from phigate.exchange import Subject
 from phigate.identity import own as ours
 from phigate.identity.bearer import check, extract_from
 from phigate.identity.cache import Cache
+from phigate.identity.id_token import check_id_token
 from phigate.identity.introspect import Introspector, opaque
 from phigate.identity.keys import Keys
 from phigate.identity.outcome import Believed, KeysNeeded, Refused, Unavailable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from phigate.identity.follow import Follow
+    from phigate.identity.id_token import SignIn, Unfit
     from phigate.identity.jwks import KeySet
     from phigate.identity.keys import KeyStatus
     from phigate.identity.outcome import IssuerRule
@@ -182,6 +184,17 @@ class Verifier:
             issuer, generation = outcome.issuer, keysets[outcome.issuer].generation
             self._cache.put(bearer, known, issuer=issuer, expires=outcome.expires, now=now, generation=generation)
         return known
+
+    async def signed_in(self, id_token: str, wanted: SignIn, now: float) -> str | Unfit | Refused | Unavailable:
+        """Tell the subject of an ID token that was issued to us as a client."""
+        issuers = self._policy.issuers
+        outcome = check_id_token(id_token, issuers, self._keys.current(), wanted, now)
+        if isinstance(outcome, KeysNeeded):
+            keyset = await self._keys.keyset(outcome.issuer, outcome.kid)
+            if isinstance(keyset, Unavailable):
+                return keyset
+            outcome = check_id_token(id_token, issuers, {outcome.issuer: keyset}, wanted, now)
+        return Refused("kid-unknown") if isinstance(outcome, KeysNeeded) else outcome
 
     def _keysets(self) -> dict[str, KeySet]:
         keysets = self._keys.current()

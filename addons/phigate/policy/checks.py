@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from phigate.policy.sentences import meant, quoted
+from phigate.policy.sign_in import people_sign_in_where_bearers_are_believed
 from phigate.policy.targets import untagged
 from phigate.policy.tree import Path
 from phigate.policy.words import (
@@ -267,6 +268,7 @@ CHECKS: tuple[Check, ...] = (
     models_exist,
     names_are_unique,
     one_issuer_is_asked,
+    people_sign_in_where_bearers_are_believed,
     model_names_are_unique,
     grants_end,
     reveal_is_built_in,

@@ -86,6 +86,7 @@ from phigate.policy.fields import (
 )
 from phigate.policy.masks import REDACT, REVEAL, Mask, Transform
 from phigate.policy.sentences import fault, sentence
+from phigate.policy.sign_in import SignIn
 from phigate.policy.targets import Ambiguous, Target, Targets, Unknown
 from phigate.policy.words import ACTIONS, ALGORITHMS, ENTITIES, OTHER, PURPOSES, TRANSFORMS, VERBS
 
@@ -345,6 +346,9 @@ class Policy(Section):
     tokens: Tokens = Field(
         default_factory=Tokens, description="bearers that the gateway issues itself, at `POST /token` of its console"
     )
+    sign_in: SignIn | None = Field(
+        default=None, description="how people sign in to the console's page; without it nobody does"
+    )
     roles: Annotated[dict[Name, Some[Text]], Field(min_length=1), Says("role: list of groups")] = Field(
         description="which groups of the identity provider hold which role"
     )
@@ -440,7 +444,7 @@ class Policy(Section):
 
 
 SECTIONS: tuple[type[Section], ...] = (
-    *(Policy, Issuer, Introspection, Saml, Tokens, Model),
+    *(Policy, Issuer, Introspection, Saml, Tokens, SignIn, Model),
     *(Rule, When, GrantTerms, MaskOptions, Route, FieldRule, Capture),
 )
 KEYS = frozenset(field.alias or name for section in SECTIONS for name, field in section.model_fields.items())
