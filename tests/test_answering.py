@@ -63,6 +63,20 @@ async def test_who_said_it_and_by_which_way_is_kept(house, answering):
     assert recorded["client"] == look["client"] == {"ip": "192.0.2.1", "via": "slack"}
 
 
+async def test_whoever_could_say_yes_is_told_so_and_has_not_said_it(house, answering):
+    one = await opened(house)
+    assert (await answering.could(one.id, caller(house, "privacy"))).id == one.id
+    assert kept(house, "ticket") == []
+    with pytest.raises(No, match="own-request"):
+        await answering.could(one.id, caller(house, "privacy", who="ada"))
+    with pytest.raises(No, match="unknown"):
+        await answering.could(one.id, caller(house, "ward", who="ben"))
+    assert [(each["decision"], each["reason"]) for each in kept(house, "ticket")] == [("deny", "own-request")]
+    await answering.answer(one.id, caller(house, "privacy"), "approve", "")
+    with pytest.raises(No, match="ticket-over"):
+        await answering.could(one.id, caller(house, "privacy", who="kai"))
+
+
 async def test_what_nobody_may_answer_nobody_sees(house, answering):
     one = await opened(house)
     for other in (caller(house, "ward", who="ben"), caller(house, who="ben")):

@@ -98,16 +98,26 @@ class Answering:
         now, grant = desk.now(), f"g-{secrets.token_hex(8)}"
         found = await self._ticket(ticket, caller, now)
         said = Said(caller.person, verdict, comment, now, groups=caller.subject.groups, via=caller.via)
-
-        def step(of: Ticket) -> Step | str:
-            may = self.may_review(caller, now)
-            return answered(of, desk.policy, caller.subject, said, grant=grant) if may else _NO_RULE
-
+        step = self._step(caller, said, grant)
         await self._refused(found, caller, step(found))
         await self._record(found, caller, verdict, comment=comment)
         after, made = await self._taken(found, caller, step, now)
         await self._on_record(after, made, caller)
         return after
+
+    async def could(self, ticket: str, caller: Caller) -> Ticket:
+        """A ticket that the caller could say yes to now; where they could not it is as if they had said so."""
+        found = await self._ticket(ticket, caller, self._desk.now())
+        said = Said(caller.person, "approve", "", self._desk.now())
+        await self._refused(found, caller, self._step(caller, said, "")(found))
+        return found
+
+    def _step(self, caller: Caller, said: Said, grant: str) -> Callable[[Ticket], Step | str]:
+        def step(of: Ticket) -> Step | str:
+            may = self.may_review(caller, said.at)
+            return answered(of, self._desk.policy, caller.subject, said, grant=grant) if may else _NO_RULE
+
+        return step
 
     async def _on_record(self, ticket: Ticket, made: Step, caller: Caller) -> None:
         """Record a grant, or take it back."""

@@ -161,6 +161,8 @@ class House:
     """The shared state; empty until `furnish`, closed for traffic until `ready`."""
 
     policy: Policy
+    policy_since: dt.datetime
+    """When it was put in force."""
     sources: Sources
     providers: tuple[Provider, ...]
     secrets: Secrets
@@ -328,6 +330,7 @@ class House:
             sources = self.sources if self._has_sources_of(policy) else read_sources(policy)
         self.keep = Keep(policy.capture.bodies, auditor_of(policy))
         self.sources, self.policy = sources, policy
+        self.policy_since = utc_now()
         self.routes, self._matches = RouteTable(routes), matches
         if hasattr(self, "verifier"):
             self.verifier.replace(policy)

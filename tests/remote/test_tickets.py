@@ -133,6 +133,17 @@ def test_a_no_and_taking_back_are_said_at_once(console, tickets, verb, state):
     assert asked(console) == [("POST", f"/tickets/t-1/{verb}", {"comment": "not now"})]
 
 
+def test_a_code_is_printed_alone(console, tickets):
+    console.answers["POST", "/tickets/t-1/code"] = (
+        200,
+        {"ticket": "t-1", "code": "AAAAA-CCCCC", "until": TICKET["until"]},
+    )
+    done = tickets("code", "t-1")
+    assert (done.exit_code, done.stdout) == (0, "AAAAA-CCCCC\n")
+    assert done.stderr == "once, for this ticket, until 2027-01-15 09:00:00Z\n"
+    assert json.loads(tickets("code", "t-1", "--json").stdout)["code"] == "AAAAA-CCCCC"
+
+
 def test_reviews_are_shown_and_signed(console, tickets):
     assert "because      cardiac arrest\n" in tickets("reviews").stdout
     console.answers["POST", "/reviews/x-2/reject"] = (200, {"exchange": "x-2", "decision": "reject"})

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 from mitmproxy import ctx
+from mitmproxy.log import ALERT
 
 from phigate import metrics
 from phigate.console import tickets
 from phigate.console.app import build
+from phigate.console.commands import Commands, policy_in_force
 from phigate.console.desk import Desk
 from phigate.console.tokens import routes
 from phigate.console.wire import HEAD, Share, Wire
@@ -26,7 +29,11 @@ from phigate.house import StartFault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mitmproxy.addonmanager import Loader
+
     from phigate.house import House
+
+logger = logging.getLogger(__name__)
 
 ACCEPTED: Final = 16
 """Connections that are taken in one turn of the loop."""
@@ -34,6 +41,7 @@ QUEUE: Final = 1024
 """Connections that the system keeps until they are taken; where it has no room a probe tries again after a second."""
 KEEP_ALIVE: Final = 5
 """Seconds."""
+CLOSED: Final = "the gateway is not open"
 
 
 class _Server(uvicorn.Server):
@@ -53,10 +61,14 @@ class Console:
         self.house = house
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
+        self._commands: Commands | None = None
         house.openers.append(self.bind)
 
     def bind(self) -> None:
         """Take the console's port; raises StartFault where it cannot be had."""
+        here = self.house.addresses
+        desk = Desk(self.house, here.url or "", here.console or "", self.house.count_refused)
+        self._commands = Commands(desk, partial(logger.log, ALERT))  # which mitmproxy shows wherever one looks
         if not ctx.options.phi_console:
             return
         host, _, port = ctx.options.phi_console.rpartition(":")
@@ -66,9 +78,7 @@ class Console:
         except (OSError, ValueError):
             raise StartFault(f"option `phi_console`: cannot listen on `{ctx.options.phi_console}`") from None
         app = build(self.checks, self.remarks)
-        here = self.house.addresses
         if here.url and here.console:
-            desk = Desk(self.house, here.url, here.console, self.house.count_refused)
             app.include_router(routes(desk))
             app.include_router(tickets.routes(desk))
         wire: Any = partial(Wire, Share())  # uvicorn calls it as it would the class
@@ -108,6 +118,36 @@ class Console:
 
     def remarks(self) -> dict[str, str]:
         return {name: text for each in self.house.remarks for name, text in each().items()}
+
+    # -- for people in mitmproxy and mitmweb ------------------------------------------------------------------------
+
+    def load(self, loader: Loader) -> None:
+        for name, function in (
+            ("phi.tickets", self.phi_tickets),
+            ("phi.approve", self.phi_approve),
+            ("phi.reject", self.phi_reject),
+            ("phi.policy", self.phi_policy),
+        ):
+            loader.add_command(name, function)
+
+    def phi_tickets(self) -> str:
+        """List the tickets that wait for an answer in the event log."""
+        return self._commands.tickets() if self._commands else CLOSED
+
+    def phi_approve(self, ticket: str, code: str) -> str:
+        """Say yes to a ticket with the one-time code that the console gave you for it."""
+        return self._commands.answer(ticket, code, "approve") if self._commands else CLOSED
+
+    def phi_reject(self, ticket: str, code: str) -> str:
+        """Say no to a ticket with the one-time code that the console gave you for it."""
+        return self._commands.answer(ticket, code, "reject") if self._commands else CLOSED
+
+    def phi_policy(self) -> str:
+        """Say which policy decides, and since when."""
+        house = self.house
+        if not hasattr(house, "policy"):
+            return CLOSED
+        return policy_in_force(house.policy, ctx.options.phi_policy, house.policy_since)
 
     def done(self) -> None:
         if self._server is not None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from phigate.journal.chain import Kind
     from phigate.ledger import GatewayKey, Revocation
     from phigate.ledger.approvals import Approvals
+    from phigate.ledger.codes import Codes
     from phigate.policy.schema import Policy
 
 
@@ -123,6 +124,22 @@ class Desk:
     @property
     def approvals(self) -> Approvals:
         return self._house.approvals
+
+    @property
+    def codes(self) -> Codes:
+        if self._house.ledger is None:
+            raise LedgerDown("the ledger is not open")
+        return self._house.ledger.codes
+
+    def digest(self, code: str) -> bytes:
+        """What is kept of a one-time code: under the gateways' key, which whoever reads the ledger has not."""
+        return self._house.secrets.digest("code", code)
+
+    def out(self, subject: Subject) -> bool:
+        """Whether what somebody proved does not count any more; raises LedgerDown where nobody knows at the moment."""
+        if not self._house.follow.current:
+            raise LedgerDown("the ledger did not answer")
+        return subject.issuer not in self.issuers or self._house.follow.revoked.covers(subject)
 
     def shown(self, text: str) -> str:
         return self._house.shown(text)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from phigate import answering
 from phigate.answering import Answering, Caller
 from phigate.approval.refusals import No
 from phigate.approval.tickets import MOST_COMMENT
+from phigate.console import codes
+from phigate.console.codes import Codes
 from phigate.console.said import answer, fault, ip_of, read
 from phigate.identity.outcome import Refused, Unavailable
 from phigate.identity.proof import Presented
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from phigate.ledger.tickets import Review, Said, Ticket
 
 
-class Desk(answering.Desk, Protocol):
+class Desk(codes.Desk, Protocol):
     """What the endpoints ask of the house beside that."""
 
     @property
@@ -39,7 +40,6 @@ class Desk(answering.Desk, Protocol):
     async def verify(
         self, fields: Iterable[tuple[bytes, bytes]], presented: Presented, now: float
     ) -> Subject | Refused | Unavailable: ...
-    def refused(self, client_ip: str, reason: str) -> None: ...
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -51,6 +51,7 @@ def routes(desk: Desk) -> APIRouter:
         ("POST", "/tickets/{name}/approve", here.approve),
         ("POST", "/tickets/{name}/reject", here.reject),
         ("POST", "/tickets/{name}/revoke", here.revoke),
+        ("POST", "/tickets/{name}/code", here.code),
         ("GET", "/reviews", here.reviews),
         ("POST", "/reviews/{name}/approve", here.justified),
         ("POST", "/reviews/{name}/reject", here.unjustified),
@@ -75,6 +76,7 @@ class _Endpoints:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._answering = Answering(desk)
+        self._codes = Codes(desk, self._answering)
 
     # -- tickets ----------------------------------------------------------------------------------------------------
 
@@ -104,6 +106,10 @@ class _Endpoints:
         caller = await self._caller(request)
         comment = await self._comment(request)
         return answer(self._summary(await self._answering.revoke(_name(request), caller, comment)))
+
+    async def code(self, request: Request) -> Response:
+        """A one-time code with which the caller answers this ticket in mitmproxy, where nobody can show a bearer."""
+        return answer(await self._codes.give(_name(request), await self._caller(request)))
 
     def _summary(self, ticket: Ticket) -> dict[str, Any]:
         return summary(ticket, self._desk.now())

@@ -186,7 +186,8 @@ CODES: Final = Table(
     Column("groups", Text, nullable=False),
     Column("expires", Double, nullable=False, index=True),
 )
-"""One-time codes: who may answer a ticket where nobody can show a bearer; `groups` is a list in JSON."""
+"""One-time codes: who may answer a ticket where nobody can show a bearer; `groups` is JSON: the groups, and what of
+the bearer that said so could be taken back."""
 
 _FIRST: Final = (
     "CREATE TABLE phigate_counter (name TEXT NOT NULL PRIMARY KEY, number INTEGER NOT NULL)",

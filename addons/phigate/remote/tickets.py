@@ -26,7 +26,6 @@ from phigate.terminal import err, fail, out, say
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from click import Context
     from rich.console import Console as Screen
 
     from phigate.remote.client import Console
@@ -38,7 +37,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 class _Listing(TyperGroup):
     """Without a word of its own it lists."""
 
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or (args[0].startswith("-") and args[0] != "--help"):
             args = ["list", *args]
         return super().parse_args(ctx, args)
@@ -124,6 +123,18 @@ def revoke(
 ) -> None:
     """Take back a request that waits, or the yes to it; what runs by it ends."""
     _say("revoke", name, console, token_file, comment, json=json)
+
+
+@tickets.command()
+def code(name: Id, console: ConsoleUrl, token_file: TokenFile = None, *, json: Json = False) -> None:
+    """Get a one-time code with which you answer a ticket in mitmproxy: `phi.approve ID CODE`, within five minutes."""
+    with _asking(console, token_file) as here:
+        found = here.post(_path(name, "code"))
+        if json:
+            _print(found)
+            return
+        say(plain(found.get("code")).plain)
+        say(f"once, for this ticket, until {view.moment(found.get('until'))}", err)
 
 
 @tickets.command()

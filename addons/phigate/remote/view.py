@@ -117,7 +117,8 @@ def duration(seconds: object) -> str:
     """A span in its two largest units."""
     if not isinstance(seconds, int | float):
         return "?"
-    rest, told = int(seconds), []
+    rest = int(seconds)
+    told: list[str] = []
     for length, unit in _UNITS:
         if (count := rest // length) and len(told) < 2:
             told.append(f"{count} {unit}")
