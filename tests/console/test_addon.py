@@ -1,6 +1,7 @@
 """The console's port: had before any other opens, served while the gateway runs, off where nobody wants it."""
 
 import asyncio
+import logging
 import socket
 
 import httpx
@@ -8,7 +9,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from phigate import metrics
-from phigate.console.addon import Console
+from phigate.console.addon import CLOSED, Console
 from phigate.house import House, StartFault
 from processes import free_port
 from tests.stage import until
@@ -156,3 +157,25 @@ def test_those_under_way_are_counted(house):
     house.under_way |= {"ex-1", "ex-2"}
     Console(house).checks()
     assert metrics.REGISTRY.get_sample_value("phigate_exchanges_under_way") == 2
+
+
+async def test_its_commands_are_mitmproxy_s_and_say_what_came_of_them_in_the_log(console, house, context, caplog):
+    context.options.add_option("phi_policy", str, "rules/policy.yaml", "")
+    context.master.addons.add(console)
+    table = context.master.commands
+    assert table.execute("phi.tickets") == table.execute("phi.approve t-1 AAAAAAAAAA") == CLOSED
+    console.bind()
+    said = table.execute("phi.policy")
+    assert house.policy.sha256 in said
+    assert "rules/policy.yaml, in force since " in said
+    caplog.set_level(logging.INFO)
+    table.execute("phi.reject t-1 not-a-code")
+    table.execute("phi.approve t-1 AAAAAAAAAA")
+    await until(lambda: not console._commands._asked)
+    told = [
+        (record.levelname, record.getMessage()) for record in caplog.records if record.name == "phigate.console.addon"
+    ]
+    assert told == [
+        ("ALERT", "phi.reject: that is no ticket's id with a code"),
+        ("ALERT", "phi.approve: this cannot be settled at the moment"),
+    ]

@@ -1,8 +1,10 @@
 """What the console's endpoints are told by the house."""
 
 import asyncio
+import hashlib
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -100,6 +102,30 @@ async def test_with_a_ledger_all_of_it_works(desk):
     assert not await desk.spend("token", "one", NOW + 10, NOW)
     assert desk.signing_key(time.time()).kid in {key.kid for key in await desk.keys(time.time())}
     await desk._house.close_ledger()
+
+
+async def test_who_is_out_is_known_only_while_the_ledger_answers(desk, monkeypatch):
+    with pytest.raises(LedgerDown):
+        _ = desk.codes
+    await desk._house.look_at_ledger()
+    assert desk.codes is desk._house.ledger.codes
+    assert not desk.out(subject())
+    assert desk.out(replace(subject(), issuer="https://nobody.example"))
+    await desk.revoke(Revocation(ISSUER, "ada", None, NOW, NOW + 10, "eve", "lost"))
+    await desk._house.look_at_ledger()
+    assert desk.out(subject())
+    assert not desk.out(subject(who="ben"))
+    monkeypatch.setattr("phigate.identity.follow.PATIENCE", -1.0)
+    with pytest.raises(LedgerDown):
+        desk.out(subject(who="ben"))
+    await desk._house.close_ledger()
+
+
+def test_what_is_kept_of_a_code_takes_the_gateways_key_to_make(desk):
+    kept = desk.digest("AAAAACCCCC")
+    assert len(kept) == 32
+    assert kept == desk.digest("AAAAACCCCC") != desk.digest("AAAAACCCCD")
+    assert kept != hashlib.sha256(b"AAAAACCCCC").digest()
 
 
 async def test_a_record_is_on_the_disk_when_it_is_told(desk):

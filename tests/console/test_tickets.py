@@ -254,3 +254,14 @@ async def test_who_may_not_review_learns_of_none(house, call):
     assert (await call("GET", "/reviews", ADA)).json() == {"reviews": []}
     assert error(await call("POST", "/reviews/ex-1/approve", ADA)) == (404, "unknown")
     assert error(await call("POST", "/reviews/ex-2/approve", OFFICER)) == (404, "unknown")
+
+
+async def test_a_code_is_given_to_whoever_could_say_yes(house, call):
+    await waiting(house)
+    answer = await call("POST", "/tickets/t-1/code", OFFICER)
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    assert answer.json().keys() == {"ticket", "code", "until"}
+    assert error(await call("POST", "/tickets/t-1/code", bearer("ward", "privacy", who="ada"))) == (403, "own-request")
+    assert error(await call("POST", "/tickets/t-1/code", bearer("lab", who="ben"))) == (404, "unknown")
+    assert error(await call("POST", "/tickets/t-1/code")) == (401, "bearer-missing")
+    assert error(await call("POST", "/tickets/t-9/code", OFFICER)) == (404, "unknown")
