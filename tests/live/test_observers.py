@@ -189,11 +189,13 @@ def test_the_console_shows_shadows_and_cannot_change_the_mode(tmp_path, policy, 
         assert (
             httpx.post(gateway.url + CHAT, json=chat(CANARY_TEXT), headers=headers, trust_env=False).status_code == 200
         )
-        for keys in (b"\r", b"\t", b"\t", b"q", b":set mode=regular\r"):
+        for keys in (b"\r", b"\t", b"\t", b"q", b":set mode=regular\r", b":phi.tickets\r", b":phi.policy\r"):
             gateway.press(keys)
         assert httpx.post(gateway.url + CHAT, json=chat(), trust_env=False).status_code == 401
     assert b"/v1/chat/completions" in gateway.screen
     assert b"[US_SSN]" in gateway.screen
+    assert b"phi.tickets: no tickets waiting" in gateway.screen
+    assert b", in force since 20" in gateway.screen
     assert leaks(gateway.screen) == []
 
 
