@@ -21,6 +21,7 @@ EVE = Subject(
     issued=NOW - 10.5,
     signed_by="https://console.example",
     family=(("https://idp.example", "j-0"),),
+    context=(("commit", "4c1f"),),
 )
 
 

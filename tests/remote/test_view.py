@@ -43,6 +43,14 @@ How is [PERSON]?"""
     )
 
 
+def test_what_else_stands_in_a_ticket_is_shown_by_its_name():
+    shown = {"deployment": {"version": "3", "digest": "sha256:4c1f"}, "context": {"commit": "9d2e"}, "later": 7}
+    lines = told(ticket_view(TICKET | {"shown": shown}, NOW)).splitlines()
+    assert "deployment   version 3, digest sha256:4c1f" in lines
+    assert "context      commit 9d2e" in lines
+    assert "later        7" in lines
+
+
 def test_a_prompt_that_is_too_long_is_said_to_be():
     assert "The prompt is too long to be shown." in told(
         ticket_view(TICKET | {"shown": {"prompt": None, "prompt_left_out": True}}, NOW)

@@ -85,9 +85,10 @@ def _code(row: RowMapping) -> Code:
         issued=bearer["issued"],
         signed_by=bearer["signed_by"],
         family=tuple((issuer, jti) for issuer, jti in bearer["family"]),
+        context=tuple((name, value) for name, value in bearer["context"]),
     )
     return Code(bytes(row["digest"]), row["ticket"], subject, row["expires"])
 
 
-_BEARER = ("groups", "jti", "issued", "signed_by", "family")
-"""What a bearer said that may be taken back before the code is used."""
+_BEARER = ("groups", "jti", "issued", "signed_by", "family", "context")
+"""What a bearer said that gives roles, stands in records, or may be taken back before the code is used."""

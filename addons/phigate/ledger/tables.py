@@ -186,8 +186,8 @@ CODES: Final = Table(
     Column("groups", Text, nullable=False),
     Column("expires", Double, nullable=False, index=True),
 )
-"""One-time codes: who may answer a ticket where nobody can show a bearer; `groups` is JSON: the groups, and what of
-the bearer that said so could be taken back."""
+"""One-time codes: who may answer a ticket where nobody can show a bearer; `groups` is JSON: the groups, and what
+else of the bearer counts (codes.py)."""
 
 _FIRST: Final = (
     "CREATE TABLE phigate_counter (name TEXT NOT NULL PRIMARY KEY, number INTEGER NOT NULL)",

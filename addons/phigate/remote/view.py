@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _STATES: Final = {"pending": "yellow", "approved": "green", "rejected": "red", "revoked": "red"}
 _LABEL: Final = 11
+_WHY: Final = {"justification", "unmask", "reason"}
+_ELSEWHERE: Final = {"model", "call", "prompt", "prompt_left_out"}
 
 
 def tickets_table(tickets: Iterable[Document], now: float) -> Table:
@@ -139,9 +141,11 @@ def _asked(held: Document) -> Iterator[Text]:
     call: Document = called if isinstance(called, dict) else {}
     if call:
         yield _row("call", f"{call.get('method')} {call.get('target')} ({call.get('route')})")
-    for name in ("justification", "unmask", "reason"):
-        if held.get(name):
-            yield _row("because", held[name])
+    for name, value in held.items():
+        if name in _WHY:
+            yield _row("because", value)
+        elif name not in _ELSEWHERE:
+            yield _row(name, _told(value))
 
 
 def _prompt(held: Document) -> Iterator[Text]:
@@ -162,6 +166,11 @@ def _stacked(values: Iterable[str]) -> Text:
 def _flat(value: object) -> str:
     """On one line, so that no value looks like two."""
     return plain(" ".join(str("" if value is None else value).split())).plain
+
+
+def _told(value: object) -> str:
+    """A value, or members with their values."""
+    return ", ".join(f"{name} {each}" for name, each in value.items()) if isinstance(value, dict) else str(value)
 
 
 def _listed(values: object) -> list[str]:
