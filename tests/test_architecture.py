@@ -37,6 +37,7 @@ FLOORS = {
     "rpc": GLUE,
     "console": ROOF,
     "audit": ROOF,
+    "__main__": ROOF,
     "cli": ROOF,
     "conformance": ROOF,
     "evaluation": ROOF,

@@ -36,7 +36,7 @@ from phigate.masking.operators import samples
 from phigate.policy.advice import advice
 from phigate.policy.cases import run_cases
 from phigate.policy.load import PolicyFaults, read_file
-from phigate.remote import tickets
+from phigate.remote import commands as remote
 from phigate.terminal import POLICY, PolicyFile, err, fail, out, policy_of, say
 
 if TYPE_CHECKING:
@@ -297,7 +297,7 @@ app.command(name="flows")(flows_command.write_flows)
 
 # -- a running gateway ----------------------------------------------------------------------------------------------
 
-app.add_typer(tickets.tickets, name="tickets")
+remote.add_to(app)
 
 
 if __name__ == "__main__":
