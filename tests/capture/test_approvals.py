@@ -39,6 +39,7 @@ def test_a_ticket_names_the_version_that_it_is_about():
     shown = {"deployment": {"version": "2.1", "digest": "9f"}}
     made = approvals.ticket_record(ticket(shown=shown), EVE_ASKS, "10.0.0.1", "open")
     assert made["deployment"] == shown["deployment"]
+    assert approvals.ticket_record(ticket(exchange="d-1"), EVE_ASKS, "10.0.0.1", "open")["exchange"] is None
 
 
 def test_a_grant_says_what_was_given_to_whom_and_by_all_of_whom():

@@ -36,7 +36,7 @@ def ticket_record(
     """
     return {
         "ticket": ticket.id,
-        "exchange": ticket.exchange,
+        "exchange": _exchange(ticket),
         "subject": subject_fields(by),
         "client": _client(client_ip, via),
         "decision": done,
@@ -57,7 +57,7 @@ def grant_record(grant: Grant, ticket: Ticket, by: Subject, client_ip: str) -> F
     return {
         "grant": grant.id,
         "ticket": ticket.id,
-        "exchange": ticket.exchange,
+        "exchange": _exchange(ticket),
         "subject": subject_fields(by),
         "client": {"ip": client_ip},
         "for": {"issuer": grant.subject[0], "id": grant.subject[1]},
@@ -118,6 +118,11 @@ def look_record(
 def _client(ip: str, via: str | None) -> Fields:
     """Where they are, and by which way they came (console, page, slack, mitmproxy)."""
     return {"ip": ip, "via": via} if via else {"ip": ip}
+
+
+def _exchange(ticket: Ticket) -> str | None:
+    """The exchange that asked; of a deployment that was stated at the console there is none."""
+    return None if ticket.exchange.startswith("d-") else ticket.exchange
 
 
 def _time(seconds: float) -> str:

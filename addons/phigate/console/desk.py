@@ -8,16 +8,20 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
+from phigate import approvals
+from phigate.approval.tickets import digest_of
 from phigate.exchange import Subject
 from phigate.identity import saml
 from phigate.identity.outcome import Refused, Unavailable
 from phigate.identity.saml import Asserted, SamlRefused, check_assertion
 from phigate.ledger import LedgerDown
-from phigate.policy.decide import Permit, PromptFacts, decide
+from phigate.policy.decide import Hold, Permit, PromptFacts, decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from phigate.approval.tickets import Asking
+    from phigate.exchange import Exchange, Refusal
     from phigate.house import House
     from phigate.identity.keyring import SigningKey
     from phigate.identity.proof import Presented
@@ -147,6 +151,21 @@ class Desk:
     def may_review(self, subject: Subject, now: float) -> bool:
         decision = decide(self._house.policy, subject, frozenset({"review"}), None, PromptFacts(), (), now)
         return isinstance(decision, Permit)
+
+    def key(self, name: str) -> bytes:
+        """A key of the gateways' own for one purpose."""
+        return self._house.secrets.digest(name)
+
+    def digest_of(self, asking: Asking) -> str:
+        return digest_of(asking, self.key("ticket"))
+
+    async def settle(self, exchange: Exchange, decision: Hold | Permit, facts: PromptFacts) -> Refusal | None:
+        """Hold what was stated, or spend what lets it through; None where it may go on."""
+        house, now = self._house, self.now()
+        shown = approvals.told(house, exchange, facts, house.shown(exchange.target or ""), None)
+        if isinstance(decision, Hold):
+            return await approvals.hold(house, exchange, decision, facts.digest or "", shown, now)
+        return await approvals.use(house, exchange, decision, shown, now) if approvals.asks(decision) else None
 
     async def spend(self, kind: str, key: str, expires: float, now: float) -> bool:
         return await self._house.spend(kind, key, expires, now)

@@ -14,32 +14,20 @@ from fastapi import APIRouter, Request, Response
 from phigate.answering import Answering, Caller
 from phigate.approval.refusals import No
 from phigate.approval.tickets import MOST_COMMENT
-from phigate.console import codes
+from phigate.console import callers, codes
+from phigate.console.callers import believed, guarded
 from phigate.console.codes import Codes
-from phigate.console.said import answer, fault, ip_of, read
-from phigate.identity.outcome import Refused, Unavailable
-from phigate.identity.proof import Presented
-from phigate.journal.chain import Unrecordable
-from phigate.journal.writer import JournalDown
-from phigate.ledger import LedgerDown
+from phigate.console.said import answer, ip_of, read
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
-
     from phigate.answering import Verdict
-    from phigate.exchange import Subject
     from phigate.ledger.tickets import Review, Said, Ticket
 
 
-class Desk(codes.Desk, Protocol):
+class Desk(codes.Desk, callers.Desk, Protocol):
     """What the endpoints ask of the house beside that."""
 
-    @property
-    def console(self) -> str: ...
     def shown(self, text: str) -> str: ...
-    async def verify(
-        self, fields: Iterable[tuple[bytes, bytes]], presented: Presented, now: float
-    ) -> Subject | Refused | Unavailable: ...
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -56,20 +44,8 @@ def routes(desk: Desk) -> APIRouter:
         ("POST", "/reviews/{name}/approve", here.justified),
         ("POST", "/reviews/{name}/reject", here.unjustified),
     ):
-        router.add_api_route(path, _guarded(endpoint), methods=[method], include_in_schema=False, response_model=None)
+        router.add_api_route(path, guarded(endpoint), methods=[method], include_in_schema=False, response_model=None)
     return router
-
-
-def _guarded(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    async def asked(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except No as no:
-            return fault(no.reason)
-        except (LedgerDown, JournalDown, Unrecordable):
-            return fault("unavailable")
-
-    return asked
 
 
 class _Endpoints:
@@ -87,7 +63,7 @@ class _Endpoints:
 
     async def one(self, request: Request) -> Response:
         ticket = await self._answering.see(_name(request), await self._caller(request))
-        said = [_heard(each) for each in ticket.said]
+        said = [heard(each) for each in ticket.said]
         return answer(self._summary(ticket) | {"shown": dict(ticket.shown), "said": said})
 
     async def approve(self, request: Request) -> Response:
@@ -136,25 +112,7 @@ class _Endpoints:
     # -- callers ----------------------------------------------------------------------------------------------------
 
     async def _caller(self, request: Request) -> Caller:
-        """Who asks, by a bearer that is for more than one exchange."""
-        desk, now = self._desk, self._desk.now()
-        proofs = tuple(request.headers.getlist("dpop"))
-        presented = Presented(
-            method=request.method,
-            url=desk.console + request.scope["path"],
-            proof=proofs,
-            certificate=None,
-            scheme="dpop" if proofs else "bearer",
-        )
-        found = await desk.verify(request.headers.raw, presented, now)
-        if isinstance(found, Unavailable):
-            raise No("unavailable")
-        if isinstance(found, Refused):
-            desk.refused(ip_of(request), found.reason)
-            raise No("bearer-missing" if found.public == "bearer-missing" else "bearer-refused")
-        if found.uses is not None:
-            raise No("not-an-approver")
-        return Caller(found, ip_of(request), "console")
+        return Caller(await believed(self._desk, request), ip_of(request), "console")
 
     async def _comment(self, request: Request) -> str:
         """What somebody has to say beside yes or no, masked: what is kept is never theirs alone to see."""
@@ -194,7 +152,8 @@ def summary(ticket: Ticket, now: float) -> dict[str, Any]:
     }
 
 
-def _heard(said: Said) -> dict[str, Any]:
+def heard(said: Said) -> dict[str, Any]:
+    """What one person said of it."""
     by = {"issuer": said.by[0], "id": said.by[1]}
     return {"by": by, "verdict": said.verdict, "comment": said.comment, "at": said.at}
 

@@ -109,6 +109,10 @@ ROWS: list[tuple[chain.Kind, Any]] = [
         {"exchange": "broken-glass", "subject": ADA, "reason": "unconscious patient", "review_by": ["privacy-officer"]},
     ),
     ("review", {"exchange": "broken-glass", "subject": EVE, "decision": "approve", "reason": "justified"}),
+    (
+        "deployment",
+        {"subject": ADA, "model": "ward", "deployment": {"id": "d-1", "version": "2.1", "digest": "9f"}},
+    ),
     ("request", request("lost")),
     ("recovered", {"exchange": "lost", "outcome": "interrupted", "file": "gw-20261123T150405Z-0.jsonl"}),
     ("recovered", {"files": [{"file": "gw-20261122T150405Z-0.jsonl", "torn": 17}], "interrupted": 1}),

@@ -39,6 +39,7 @@ KINDS: Final = {
     "grant": Told("iam", "creation"),
     "break-glass": Told("iam", "admin"),
     "review": Told("iam", "info"),
+    "deployment": Told("configuration", "change"),
     "opened": Told("database", "info"),
     "closed": Told("database", "info"),
     "recovered": Told("database", "change"),

@@ -128,6 +128,7 @@ KINDS: Final = {
     "grant": Kind(ALERT, (ROLES_CHANGED,), "C", "a right that was granted"),
     "break-glass": Kind(ALERT, (OVERRIDE,), "E", "break-glass"),
     "review": Kind(ALERT, (ATTEST,), "R", "a review of break-glass"),
+    "deployment": Kind(ALERT, (SOFTWARE_CONFIGURATION,), "E", "a model was deployed beside the gateway"),
     "opened": Kind(APPLICATION, (RECORDING_STARTED,), "E", "a file of the journal was opened"),
     "closed": Kind(APPLICATION, (RECORDING_STOPPED,), "E", "a file of the journal was closed"),
     "recovered": Kind(APPLICATION, (RECORDING_STARTED,), "E", "the journal was put in order after a fault"),

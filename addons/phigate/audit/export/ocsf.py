@@ -63,6 +63,7 @@ KINDS: Final = {
     "grant": Told(ENTITY, 1, _LOW),
     "break-glass": Told(ENTITY, _OTHER, _HIGH, "Break-Glass"),
     "review": Told(ENTITY, 2, _LOW),
+    "deployment": Told(ENTITY, 3, _MEDIUM),
     "opened": Told(ENTITY, 1, _INFORMATIONAL),
     "closed": Told(ENTITY, 3, _INFORMATIONAL),
     "recovered": Told(ENTITY, 3, _LOW),
