@@ -83,7 +83,7 @@ class SampleIssuer:
     def mint(
         self,
         subject: str,
-        groups: Sequence[str] = (),
+        groups: Sequence[str] | None = (),
         *,
         alg: str = "RS256",
         headers: Mapping[str, Any] | None = None,
@@ -92,7 +92,7 @@ class SampleIssuer:
         """Sign a bearer (RFC 9068) for somebody; a claim given as None is left out."""
         now = int(time.time())
         said = {"iss": self.url, "sub": subject, "aud": self.audience, "iat": now, "exp": now + self.lifetime}
-        said |= {"jti": uuid.uuid4().hex, "groups": list(groups)} | claims
+        said |= {"jti": uuid.uuid4().hex, "groups": None if groups is None else list(groups)} | claims
         body = json.dumps({name: value for name, value in said.items() if value is not None})
         kid, key = self._signing[alg]
         bearer: str = jws.sign(body.encode(), key, {"kid": kid, "typ": "at+jwt", **(headers or {})}, alg)

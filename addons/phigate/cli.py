@@ -37,6 +37,7 @@ from phigate.policy.advice import advice
 from phigate.policy.cases import run_cases
 from phigate.policy.load import PolicyFaults, read_file
 from phigate.remote import commands as remote
+from phigate.remote import deploy, tickets
 from phigate.terminal import POLICY, PolicyFile, err, fail, out, policy_of, say
 
 if TYPE_CHECKING:
@@ -276,6 +277,10 @@ def _post(url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
 for command in (text.scan, text.mask, text.evaluate, conformance):
     app.command()(command)
 
+
+# -- pipelines ------------------------------------------------------------------------------------------------------
+
+app.command(name="deploy", context_settings={"allow_interspersed_args": False})(deploy.deploy)
 
 # -- the journal ----------------------------------------------------------------------------------------------------
 

@@ -91,7 +91,6 @@ class Access:
             model=exchange.target,
             body=exchange.request,
             context=exchange.subject.context,
-            deployment=exchange.deployment,
         )
         passage.reasons = replace(passage.reasons, digest=digest_of(asking, self.house.secrets.digest("ticket")))
         try:

@@ -49,7 +49,7 @@ class Asking:
     context: tuple[tuple[str, str], ...] = ()
     """What the bearer says of its occasion: of two pipelines that share a subject, one runs what it was given."""
     deployment: tuple[str, str] | None = None
-    """The version and digest that it states."""
+    """The version and digest of a statement; a request that names them is approved for what it holds."""
 
 
 def digest_of(asking: Asking, key: bytes) -> str:
