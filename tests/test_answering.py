@@ -131,6 +131,24 @@ async def test_what_is_taken_back_is_on_record(house, answering):
     assert [(each["decision"], each["reason"]) for each in kept(house, "ticket")] == [("revoke", "not needed")]
 
 
+async def test_a_review_without_its_record_stays_open(house, answering, monkeypatch):
+    await house.approvals.open_review(Review("ex-1", "rush", (ISSUER, "ada"), ("officer",), time.time(), {}))
+    record = house.record
+
+    async def broken(kind, fields):
+        if kind == "review":
+            raise JournalDown("the disk is full")
+        await record(kind, fields)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house, "record", broken)
+        with pytest.raises(JournalDown):
+            await answering.sign("ex-1", caller(house, "privacy"), "approve", "")
+    assert (await house.approvals.review("ex-1")).signed is None
+    await answering.sign("ex-1", caller(house, "privacy"), "approve", "")
+    assert len(kept(house, "review")) == 1
+
+
 async def test_a_review_is_signed_by_its_role_and_never_by_whom_it_is_about(house, answering):
     await house.approvals.open_review(Review("ex-1", "rush", (ISSUER, "ada"), ("officer",), time.time(), {}))
     with pytest.raises(No, match="own-request"):

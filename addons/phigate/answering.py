@@ -188,20 +188,23 @@ class Answering:
         return mine
 
     async def sign(self, exchange: str, caller: Caller, verdict: Verdict, comment: str) -> Review:
-        """Say whether a use of break-glass was an emergency; the review as it was before."""
+        """Say whether a use of break-glass was an emergency; the review as it was before.
+
+        The record first: whoever goes away in between leaves the review open, and no review is signed by nobody.
+        """
         desk = self._desk
         said = Said(caller.person, verdict, comment, desk.now(), via=caller.via)
         review = await desk.approvals.review(exchange) if _ID.fullmatch(exchange) else None
         if review is None or not self.may_review(caller, said.at):
             raise No("unknown")
         why = signed(review, caller.subject.roles, said)
-        if why is None and not await desk.approvals.sign_review(review.exchange, said):
-            why = "already-said"
+        if why is None:
+            made = review_record(review, caller.subject, caller.ip, verdict, comment, via=caller.via)
+            await desk.record("review", made)
+            why = None if await desk.approvals.sign_review(review.exchange, said) else "already-said"
         if why is not None:
             await self._look(caller, f"POST /reviews/ID/{verdict}", {"exchange": review.exchange}, why=why)
             raise No(why)
-        fields = review_record(review, caller.subject, caller.ip, verdict, comment, caller.via)
-        await desk.record("review", fields)
         return review
 
     async def _look(self, caller: Caller, command: str, about: dict[str, Any], *, why: str | None = None) -> None:

@@ -34,6 +34,9 @@ KEEP: Final = 400 * 86_400.0
 """Seconds that a ticket is kept once it is over; an open review is kept until it is signed."""
 MOST_PENDING: Final = 50
 """Tickets that one subject may have waiting."""
+MOST_A_DAY: Final = 500
+"""Tickets that one subject may open in DAY seconds: who takes them back and asks again fills no database either."""
+DAY: Final = 86_400.0
 MOST_LISTED: Final = 200
 _NEVER: Final = 1e11
 
@@ -51,25 +54,27 @@ class Approvals:
     # -- tickets ----------------------------------------------------------------------------------------------------
 
     async def open_ticket(self, ticket: Ticket, now: float) -> tuple[Ticket, bool] | None:
-        """The ticket of this request, and whether it is new; None where the subject has too many waiting.
+        """The ticket of this request, and whether it is new; None where the subject has, or had, too many.
 
         The same subject, request and rule finds the ticket that is open already.
         """
         mine = (TICKETS.c.issuer == ticket.subject[0], TICKETS.c.subject == ticket.subject[1])
         same = (*mine, TICKETS.c.digest == ticket.digest, TICKETS.c.rule == ticket.rule, TICKETS.c.state.in_(OPEN))
         waiting = select(func.count()).select_from(TICKETS).where(*mine, TICKETS.c.state == "pending")
+        lately = select(func.count()).select_from(TICKETS).where(*mine, TICKETS.c.opened > now - DAY)
         row = self._upsert(TICKETS).values(**_row(ticket)).on_conflict_do_nothing()
 
         async def work() -> tuple[Ticket, bool] | None:
             async with self._engines.stepping.begin() as connection:
                 await connection.execute(_move("lapse").where(*mine, TICKETS.c.until <= now))
                 if not (known := (await connection.execute(select(TICKETS).where(*same))).mappings().first()):
-                    if (await connection.execute(waiting)).scalar_one() >= MOST_PENDING:
-                        return None
+                    for many, most in ((waiting, MOST_PENDING), (lately, MOST_A_DAY)):
+                        if (await connection.execute(many)).scalar_one() >= most:
+                            return None
                     if (await connection.execute(row)).rowcount:
                         return ticket, True
                     known = (await connection.execute(select(TICKETS).where(*same))).mappings().one()
-                return await _whole(connection, known), False
+                return await whole(connection, known), False
 
         return await self._ask(work())
 
@@ -98,7 +103,7 @@ class Approvals:
         async def work() -> list[Ticket]:
             async with self._engines.reading.connect() as connection:
                 rows = (await connection.execute(wanted)).mappings().all()
-                return [await _whole(connection, row) for row in rows]
+                return [await whole(connection, row) for row in rows]
 
         return await self._ask(work())
 
@@ -118,13 +123,13 @@ class Approvals:
                 row = (await connection.execute(select(TICKETS).where(this))).mappings().first()
                 if row is None:
                     return None
-                ticket = await _whole(connection, row)
+                ticket = await whole(connection, row)
                 made = step(ticket)
                 if isinstance(made, str):
                     return made
                 await self._take(connection, ticket, made, now)
                 row = (await connection.execute(select(TICKETS).where(this))).mappings().one()
-                return await _whole(connection, row), made
+                return await whole(connection, row), made
 
         return await self._ask(work())
 
@@ -136,7 +141,8 @@ class Approvals:
             row["groups"] = json.dumps(made.said.groups)
             await connection.execute(insert(VERDICTS).values(**row))
         if made.event is not None:
-            until = {"until": made.grant.expires, "expires": made.grant.expires + KEEP} if made.grant else {}
+            over = made.grant.expires if made.grant else None
+            until = {"until": over, "expires": over + KEEP, "telling": over} if over is not None else {}
             moved = await connection.execute(_move(made.event).where(this).values(**until))
             if not moved.rowcount:
                 raise ValueError("no such step")
@@ -206,6 +212,8 @@ class Approvals:
             "opened": review.opened,
             "shown": json.dumps(dict(review.shown)),
             "expires": _NEVER,
+            "due": review.due,
+            "telling": review.due,
         }
 
         async def work() -> None:
@@ -228,7 +236,7 @@ class Approvals:
 
         async def work() -> list[Review]:
             async with self._engines.reading.connect() as connection:
-                return [_review(row) for row in (await connection.execute(wanted)).mappings()]
+                return [review_of(row) for row in (await connection.execute(wanted)).mappings()]
 
         return await self._ask(work())
 
@@ -255,12 +263,13 @@ def _live(now: float) -> tuple[Any, ...]:
 
 
 def _move(event: Event) -> Any:
-    """What the table says, as a statement; each event leads to one state."""
+    """What the table says, as a statement; each event leads to one state, and of a lapse it is still to be told."""
     (to,) = {after for (_, each), after in TRANSITIONS.items() if each == event}
-    return update(TICKETS).where(TICKETS.c.state.in_(before(event))).values(state=to)
+    moved = update(TICKETS).where(TICKETS.c.state.in_(before(event))).values(state=to)
+    return moved if event == "lapse" else moved.values(telling=None)
 
 
-async def _whole(connection: AsyncConnection, row: RowMapping) -> Ticket:
+async def whole(connection: AsyncConnection, row: RowMapping) -> Ticket:
     said = select(VERDICTS).where(VERDICTS.c.ticket == row["id"]).order_by(VERDICTS.c.at, VERDICTS.c.subject)
     every = tuple(_heard(each) for each in (await connection.execute(said)).mappings())
     return Ticket(
@@ -288,6 +297,7 @@ def _row(ticket: Ticket) -> Mapping[str, Any]:
         "bound": int(ticket.bound),
         "shown": json.dumps(dict(ticket.shown)),
         "expires": ticket.until + KEEP,
+        "telling": ticket.until,
     }
 
 
@@ -326,7 +336,7 @@ def _heard(row: RowMapping) -> Said:
     return Said((row["issuer"], row["subject"]), row["verdict"], row["comment"], row["at"], groups, row["via"])
 
 
-def _review(row: RowMapping) -> Review:
+def review_of(row: RowMapping) -> Review:
     by = (row["signed_issuer"], row["signed_subject"])
     signed = Said(by, row["signed_verdict"], row["signed_comment"], row["signed"]) if row["signed"] else None
     return Review(
@@ -337,4 +347,5 @@ def _review(row: RowMapping) -> Review:
         opened=row["opened"],
         shown=json.loads(row["shown"]),
         signed=signed,
+        due=row["due"],
     )

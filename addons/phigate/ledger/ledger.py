@@ -25,6 +25,7 @@ from phigate.ledger.codes import Codes
 from phigate.ledger.rows import GatewayKey, Revocation
 from phigate.ledger.spending import Spending
 from phigate.ledger.tables import CODES, COUNTER, GRANTS, KEYS, OUTBOX, REVIEWS, REVOKED, SPENT, TICKETS, USES, VERDICTS
+from phigate.ledger.unanswered import Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -59,6 +60,7 @@ class Ledger:
         self._closed = False
         self.approvals = Approvals(engines, self._ask, self._insert)
         self.codes = Codes(engines, self._ask)
+        self.unanswered = Unanswered(engines, self._ask)
 
     async def close(self) -> None:
         """Let the connections go, within SECONDS; whatever is asked afterwards is LedgerDown. Never raises."""

@@ -82,9 +82,10 @@ TICKETS: Final = Table(
     Column("shown", Text, nullable=False),
     Column("expires", Double, nullable=False, index=True),
     Column("rule_hash", Text),
+    Column("telling", Double, index=True),
 )
 """Lists are words with blanks between them, `shown` is JSON; `expires` is when the row goes;
-`rule_hash` is of the rule as it was then, with all that it names."""
+`rule_hash` is of the rule as it was then, with all that it names; from `telling` on it is to be told that it lapsed."""
 _OPEN: Final = text("state IN ('pending', 'approved')")
 Index(
     "ix_phigate_tickets_open",
@@ -94,6 +95,7 @@ Index(
     postgresql_where=_OPEN,
 )
 Index("ix_phigate_tickets_state", TICKETS.c.state, TICKETS.c.opened)
+Index("ix_phigate_tickets_subject", TICKETS.c.issuer, TICKETS.c.subject, TICKETS.c.opened)
 
 VERDICTS: Final = Table(
     "phigate_verdicts",
@@ -157,7 +159,11 @@ REVIEWS: Final = Table(
     Column("signed_comment", Text),
     Column("expires", Double, nullable=False, index=True),
     Column("due", Double),
+    Column("telling", Double, index=True),
 )
+"""From `telling` on it is to be told that the review is late."""
+_UNSIGNED: Final = text("signed IS NULL")
+Index("ix_phigate_reviews_open", REVIEWS.c.due, sqlite_where=_UNSIGNED, postgresql_where=_UNSIGNED)
 
 OUTBOX: Final = Table(
     "phigate_outbox",
@@ -304,6 +310,15 @@ _THIRD: Final = (
     "ALTER TABLE phigate_verdicts ADD COLUMN groups TEXT",
     "ALTER TABLE phigate_verdicts ADD COLUMN via TEXT",
     "ALTER TABLE phigate_reviews ADD COLUMN due DOUBLE PRECISION",
+    "UPDATE phigate_reviews SET due = opened + 259200",
+    "CREATE INDEX ix_phigate_reviews_open ON phigate_reviews (due) WHERE signed IS NULL",
+    "ALTER TABLE phigate_reviews ADD COLUMN telling DOUBLE PRECISION",
+    "UPDATE phigate_reviews SET telling = due WHERE signed IS NULL",
+    "CREATE INDEX ix_phigate_reviews_telling ON phigate_reviews (telling)",
+    "ALTER TABLE phigate_tickets ADD COLUMN telling DOUBLE PRECISION",
+    "UPDATE phigate_tickets SET telling = until WHERE state IN ('pending', 'approved')",
+    "CREATE INDEX ix_phigate_tickets_telling ON phigate_tickets (telling)",
+    "CREATE INDEX ix_phigate_tickets_subject ON phigate_tickets (issuer, subject, opened)",
     """CREATE TABLE phigate_outbox (
         id TEXT NOT NULL PRIMARY KEY,
         hook TEXT NOT NULL,

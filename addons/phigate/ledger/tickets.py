@@ -107,3 +107,5 @@ class Review:
     opened: float
     shown: Mapping[str, Any] = field(repr=False)
     signed: Said | None = None
+    due: float | None = None
+    """When it is late."""
