@@ -31,6 +31,7 @@ FLOORS = {
     "house": GLUE,
     "sources": GLUE,
     "trial": GLUE,
+    "unanswered": GLUE,
     "metrics": GLUE,
     "host": GLUE,
     "gate.sentinel": GLUE,

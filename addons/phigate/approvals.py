@@ -130,6 +130,7 @@ async def _emergency(house: House, exchange: Exchange, permit: Permit, shown: di
         raise ValueError("no subject")
     rules = [rule for rule in house.policy.rules if rule.name in permit.rules and rule.break_glass]
     reviewers = tuple(dict.fromkeys(role for rule in rules for role in rule.review_by))
-    review = Review(exchange.id, permit.rule, (subject.issuer, subject.id), reviewers, now, shown)
+    due = now + min(rule.review_within for rule in rules).total_seconds()
+    review = Review(exchange.id, permit.rule, (subject.issuer, subject.id), reviewers, now, shown, due=due)
     await house.record("break-glass", break_glass_record(exchange, review))
     await house.approvals.open_review(review)

@@ -91,4 +91,11 @@ JOURNAL_FAULTS = Gauge("phigate_journal_faults", "How often the journal could no
 ANCHOR_UP = Gauge(
     "phigate_anchor_up", "1 while an anchor takes the journal's checkpoints.", ["anchor"], registry=REGISTRY
 )
+REVIEWS = Gauge(
+    "phigate_reviews",
+    "Uses of break-glass that nobody reviewed: all, and those whose review is late.",
+    ["state"],
+    registry=REGISTRY,
+)
+"""`open` and `overdue`, as the ledger last told them; none before it did."""
 count = TALLY.count

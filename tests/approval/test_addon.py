@@ -124,6 +124,8 @@ async def test_break_glass_is_let_through_on_record_with_a_review_open(house):
     assert (request["decision"]["verb"], request["purpose"]) == ("break_glass", "emergency")
     (review,) = await house.approvals.open_reviews()
     assert (review.exchange, review.subject) == (exchange.id, (ISSUER, "ada"))
+    assert review.due - review.opened == 3 * 86_400
+    assert record["due"] is not None
 
 
 @pytest.mark.parametrize("headers", [WHY, {"phi_break_glass": "cardiac arrest"}])

@@ -1,5 +1,7 @@
 """The records of yes and no, field by field."""
 
+from dataclasses import replace
+
 import orjson
 
 from phigate.capture import approvals
@@ -42,6 +44,13 @@ def test_a_ticket_names_the_version_that_it_is_about():
     assert approvals.ticket_record(ticket(exchange="d-1"), EVE_ASKS, "10.0.0.1", "open")["exchange"] is None
 
 
+def test_an_expired_ticket_says_that_nobody_did_it_and_whether_somebody_had_said_yes():
+    made = approvals.lapse_record(ticket(), None)
+    assert (made["decision"], made["subject"], made["client"], made["grant"]) == ("expire", None, None, None)
+    assert (made["ticket"], made["rule"], made["asked_by"]["id"]) == ("t-1", "ask", "ada")
+    assert approvals.lapse_record(ticket(), "g-1")["grant"] == "g-1"
+
+
 def test_a_grant_says_what_was_given_to_whom_and_by_all_of_whom():
     of = ticket(said=(Said(EVE, "approve", "", NOW),))
     made = approvals.grant_record(grant_of(of), of, EVE_ASKS, "10.0.0.1")
@@ -59,6 +68,11 @@ def test_break_glass_says_why_and_who_looks_at_it():
         "arrest",
         ["officer"],
     )
+
+
+def test_break_glass_says_when_its_review_is_due():
+    made = approvals.break_glass_record(Exchange("ex-1", NOW), replace(REVIEW, due=NOW + 60))
+    assert made["due"] == "2023-11-14T22:14:20.000Z"
 
 
 def test_a_review_names_its_exchange_which_reports_look_for():
@@ -79,6 +93,7 @@ def test_a_look_says_whether_anything_was_seen():
 def test_all_of_them_are_json():
     made = [
         approvals.ticket_record(ticket(), EVE_ASKS, "", "open"),
+        approvals.lapse_record(ticket(), None),
         approvals.grant_record(grant_of(ticket()), ticket(), EVE_ASKS, ""),
         approvals.review_record(REVIEW, EVE_ASKS, "", "approve", ""),
     ]

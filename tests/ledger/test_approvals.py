@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from phigate.ledger import LedgerDown, open_ledger
-from phigate.ledger.approvals import KEEP, MOST_PENDING
+from phigate.ledger.approvals import DAY, KEEP, MOST_PENDING
 from phigate.ledger.ledger import SKEW
 from phigate.ledger.tickets import Review, Said, Step
 from tests.ledger.peers import execute
@@ -89,6 +89,17 @@ async def test_nobody_fills_the_approvers_list(book):
     assert await book.open_ticket(ticket(id="more", digest="more"), NOW) is None
     assert (await book.open_ticket(ticket(id="again", digest="0"), NOW))[0].id == "t-0"
     assert (await book.open_ticket(ticket(id="other", subject=EVE), NOW))[1]
+
+
+async def test_nobody_fills_the_database_by_taking_back_and_asking_again(book, monkeypatch):
+    monkeypatch.setattr("phigate.ledger.approvals.MOST_A_DAY", 3)
+    for number in range(3):
+        await book.open_ticket(ticket(id=f"t-{number}"), NOW)
+        await book.answer(f"t-{number}", lambda _of: Step(None, "revoke"), NOW)
+    assert await book.open_ticket(ticket(id="more"), NOW) is None
+    assert (await book.open_ticket(ticket(id="other", subject=EVE), NOW))[1]
+    later = NOW + DAY
+    assert (await book.open_ticket(ticket(id="tomorrow", opened=later, until=later + 60), later))[1]
 
 
 async def test_answers_are_kept_with_their_comments(book):

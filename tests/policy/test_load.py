@@ -291,10 +291,11 @@ FAULTY: list[tuple[str, str | bytes, list[str]]] = [
     ),
     (
         "keys that mean nothing for the verb",
-        one("{name: never, deny: ['*'], to: [chat], mask: lean, approvals: 2}"),
+        one("{name: never, deny: ['*'], to: [chat], mask: lean, approvals: 2, review_within: P1D}"),
         [
             "p.yaml:11: rules[never].approvals: `approvals` means nothing in a `deny`",
             "p.yaml:11: rules[never].mask: `mask` means nothing in a `deny`",
+            "p.yaml:11: rules[never].review_within: `review_within` means nothing in a `deny`",
         ],
     ),
     (

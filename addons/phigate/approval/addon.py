@@ -16,6 +16,7 @@ from phigate import approvals, flows
 from phigate.host import lockdown, sockets
 from phigate.ledger import LedgerDown
 from phigate.policy.decide import Hold, Permit
+from phigate.unanswered import Unanswered
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
@@ -28,6 +29,7 @@ class Approval:
         self.house = house
         self._looking: asyncio.Task[None] | None = None
         house.ticks.append(self._look)
+        self.unanswered = Unanswered(house)
 
     async def request(self, flow: HTTPFlow) -> None:
         passage = flows.passage_of(flow)

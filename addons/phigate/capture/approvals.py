@@ -52,6 +52,25 @@ def ticket_record(
     }
 
 
+def lapse_record(ticket: Ticket, grant: str | None) -> Fields:
+    """`ticket`: it expired, by nobody's doing; with `grant`, what the yes to it gave is over and was not used up."""
+    return {
+        "ticket": ticket.id,
+        "exchange": ticket.exchange,
+        "subject": None,
+        "client": None,
+        "decision": "expire",
+        "reason": None,
+        "asked_by": {"issuer": ticket.subject[0], "id": ticket.subject[1]},
+        "rule": ticket.rule,
+        "action": sorted(ticket.actions),
+        "model": ticket.shown.get("model"),
+        "digest": ticket.digest,
+        "grant": grant,
+        "until": _time(ticket.until),
+    }
+
+
 def grant_record(grant: Grant, ticket: Ticket, by: Subject, client_ip: str) -> Fields:
     """`grant`: what the last yes that was needed gave, to whom (`for`), by all of whom."""
     return {
@@ -83,6 +102,7 @@ def break_glass_record(exchange: Exchange, review: Review) -> Fields:
         "model": review.shown.get("model"),
         "reason": review.shown.get("reason"),
         "review_by": list(review.review_by),
+        "due": None if review.due is None else _time(review.due),
     }
 
 

@@ -74,7 +74,7 @@ class Approvals:
                     if (await connection.execute(row)).rowcount:
                         return ticket, True
                     known = (await connection.execute(select(TICKETS).where(*same))).mappings().one()
-                return await whole(connection, known), False
+                return await _whole(connection, known), False
 
         return await self._ask(work())
 
@@ -103,7 +103,7 @@ class Approvals:
         async def work() -> list[Ticket]:
             async with self._engines.reading.connect() as connection:
                 rows = (await connection.execute(wanted)).mappings().all()
-                return [await whole(connection, row) for row in rows]
+                return [await _whole(connection, row) for row in rows]
 
         return await self._ask(work())
 
@@ -123,13 +123,13 @@ class Approvals:
                 row = (await connection.execute(select(TICKETS).where(this))).mappings().first()
                 if row is None:
                     return None
-                ticket = await whole(connection, row)
+                ticket = await _whole(connection, row)
                 made = step(ticket)
                 if isinstance(made, str):
                     return made
                 await self._take(connection, ticket, made, now)
                 row = (await connection.execute(select(TICKETS).where(this))).mappings().one()
-                return await whole(connection, row), made
+                return await _whole(connection, row), made
 
         return await self._ask(work())
 
@@ -141,8 +141,8 @@ class Approvals:
             row["groups"] = json.dumps(made.said.groups)
             await connection.execute(insert(VERDICTS).values(**row))
         if made.event is not None:
-            over = made.grant.expires if made.grant else None
-            until = {"until": over, "expires": over + KEEP, "telling": over} if over is not None else {}
+            end = made.grant.expires if made.grant else None
+            until = {"until": end, "expires": end + KEEP, "telling": end} if end is not None else {}
             moved = await connection.execute(_move(made.event).where(this).values(**until))
             if not moved.rowcount:
                 raise ValueError("no such step")
@@ -213,7 +213,6 @@ class Approvals:
             "shown": json.dumps(dict(review.shown)),
             "expires": _NEVER,
             "due": review.due,
-            "telling": review.due,
         }
 
         async def work() -> None:
@@ -236,7 +235,7 @@ class Approvals:
 
         async def work() -> list[Review]:
             async with self._engines.reading.connect() as connection:
-                return [review_of(row) for row in (await connection.execute(wanted)).mappings()]
+                return [_review(row) for row in (await connection.execute(wanted)).mappings()]
 
         return await self._ask(work())
 
@@ -269,7 +268,7 @@ def _move(event: Event) -> Any:
     return moved if event == "lapse" else moved.values(telling=None)
 
 
-async def whole(connection: AsyncConnection, row: RowMapping) -> Ticket:
+async def _whole(connection: AsyncConnection, row: RowMapping) -> Ticket:
     said = select(VERDICTS).where(VERDICTS.c.ticket == row["id"]).order_by(VERDICTS.c.at, VERDICTS.c.subject)
     every = tuple(_heard(each) for each in (await connection.execute(said)).mappings())
     return Ticket(
@@ -336,7 +335,7 @@ def _heard(row: RowMapping) -> Said:
     return Said((row["issuer"], row["subject"]), row["verdict"], row["comment"], row["at"], groups, row["via"])
 
 
-def review_of(row: RowMapping) -> Review:
+def _review(row: RowMapping) -> Review:
     by = (row["signed_issuer"], row["signed_subject"])
     signed = Said(by, row["signed_verdict"], row["signed_comment"], row["signed"]) if row["signed"] else None
     return Review(

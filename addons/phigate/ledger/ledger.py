@@ -61,6 +61,7 @@ class Ledger:
         self.approvals = Approvals(engines, self._ask, self._insert)
         self.codes = Codes(engines, self._ask)
         self.unanswered = Unanswered(engines, self._ask)
+        self.unanswered = Unanswered(engines, self._ask, self.approvals)
 
     async def close(self) -> None:
         """Let the connections go, within SECONDS; whatever is asked afterwards is LedgerDown. Never raises."""
@@ -144,6 +145,8 @@ class Ledger:
     async def _drop(self, table: Table, before: float) -> int:
         key = tuple_(*table.primary_key.columns)
         over = select(*table.primary_key.columns).where(table.c.expires <= before).limit(_BATCH)
+        if table is GRANTS:  # of a ticket whose end is still to be told it is told whether there was one
+            over = over.where(GRANTS.c.ticket.not_in(select(TICKETS.c.id).where(TICKETS.c.telling.is_not(None))))
         async with self._engines.stepping.begin() as connection:
             if self._engines.postgresql:
                 ours = (await connection.execute(select(func.pg_try_advisory_xact_lock(_SWEEP_LOCK)))).scalar_one()

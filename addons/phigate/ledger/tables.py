@@ -159,9 +159,7 @@ REVIEWS: Final = Table(
     Column("signed_comment", Text),
     Column("expires", Double, nullable=False, index=True),
     Column("due", Double),
-    Column("telling", Double, index=True),
 )
-"""From `telling` on it is to be told that the review is late."""
 _UNSIGNED: Final = text("signed IS NULL")
 Index("ix_phigate_reviews_open", REVIEWS.c.due, sqlite_where=_UNSIGNED, postgresql_where=_UNSIGNED)
 
@@ -312,9 +310,6 @@ _THIRD: Final = (
     "ALTER TABLE phigate_reviews ADD COLUMN due DOUBLE PRECISION",
     "UPDATE phigate_reviews SET due = opened + 259200",
     "CREATE INDEX ix_phigate_reviews_open ON phigate_reviews (due) WHERE signed IS NULL",
-    "ALTER TABLE phigate_reviews ADD COLUMN telling DOUBLE PRECISION",
-    "UPDATE phigate_reviews SET telling = due WHERE signed IS NULL",
-    "CREATE INDEX ix_phigate_reviews_telling ON phigate_reviews (telling)",
     "ALTER TABLE phigate_tickets ADD COLUMN telling DOUBLE PRECISION",
     "UPDATE phigate_tickets SET telling = until WHERE state IN ('pending', 'approved')",
     "CREATE INDEX ix_phigate_tickets_telling ON phigate_tickets (telling)",

@@ -13,21 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import and_, func, or_, select, update
 
-from phigate.ledger.approvals import review_of, whole
 from phigate.ledger.tables import GRANTS, REVIEWS, TICKETS
 from phigate.ledger.tickets import TRANSITIONS, before
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from sqlalchemy.ext.asyncio import AsyncConnection
-
-    from phigate.ledger.approvals import Ask
+    from phigate.ledger.approvals import Approvals, Ask
     from phigate.ledger.engines import Engines
-    from phigate.ledger.tickets import Review, Ticket
-
-    type Put[Of] = Callable[[AsyncConnection, Of], Awaitable[None]]
-    """Keeps that something is to be sent, in the transaction in which it counts as told."""
+    from phigate.ledger.tickets import Ticket
 
 LEASE: Final = 60.0
 """Seconds that somebody has to tell what they claimed."""
@@ -56,41 +48,45 @@ class Waiting:
 class Unanswered:
     """The part of a Ledger that is about what nobody answered; `ask` bounds what is asked of the database."""
 
-    def __init__(self, engines: Engines, ask: Ask) -> None:
-        self._engines, self._ask = engines, ask
+    def __init__(self, engines: Engines, ask: Ask, approvals: Approvals) -> None:
+        self._engines, self._ask, self._approvals = engines, ask, approvals
 
     # -- tickets ----------------------------------------------------------------------------------------------------
 
     async def lapsed(self, now: float) -> list[Lapse]:
         """Tickets that are over and not told: nobody else is given them until LEASE is over."""
-        return await self._ask(self._lapsed(now))
-
-    async def _lapsed(self, now: float) -> list[Lapse]:
         due = select(TICKETS.c.id).where(TICKETS.c.telling <= now).order_by(TICKETS.c.telling).limit(MOST)
-        over = or_(TICKETS.c.state == _LAPSED, and_(TICKETS.c.state.in_(before("lapse")), TICKETS.c.until <= now))
-        async with self._engines.reading.connect() as connection:
-            names = (await connection.execute(due)).scalars().all()
-        found: list[Lapse] = []
-        for name in names:
-            this = TICKETS.c.id == name
-            claim = update(TICKETS).where(this, TICKETS.c.telling <= now, over)
-            async with self._engines.writing.begin() as connection:
-                mine = await connection.execute(claim.values(state=_LAPSED, telling=now + LEASE))
-            if mine.rowcount:
-                async with self._engines.reading.connect() as connection:
-                    row = (await connection.execute(select(TICKETS).where(this))).mappings().one()
-                    given = (await connection.execute(select(GRANTS.c.id).where(GRANTS.c.ticket == name))).scalar()
-                    found.append(Lapse(await whole(connection, row), given))
-        return found
 
-    async def told(self, lapse: Lapse, put: Put[Lapse] | None = None) -> None:
+        async def work() -> list[str]:
+            async with self._engines.reading.connect() as connection:
+                return list((await connection.execute(due)).scalars())
+
+        claimed = [name for name in await self._ask(work()) if await self._ask(self._claim(name, now))]
+        return [found for name in claimed if (found := await self._lapse(name)) is not None]
+
+    async def _claim(self, name: str, now: float) -> bool:
+        over = or_(TICKETS.c.state == _LAPSED, and_(TICKETS.c.state.in_(before("lapse")), TICKETS.c.until <= now))
+        mine = update(TICKETS).where(TICKETS.c.id == name, TICKETS.c.telling <= now, over)
+        async with self._engines.writing.begin() as connection:
+            return bool((await connection.execute(mine.values(state=_LAPSED, telling=now + LEASE))).rowcount)
+
+    async def _lapse(self, name: str) -> Lapse | None:
+        given = select(GRANTS.c.id).where(GRANTS.c.ticket == name)
+
+        async def work() -> str | None:
+            async with self._engines.reading.connect() as connection:
+                return (await connection.execute(given)).scalar()
+
+        ticket = await self._approvals.ticket(name)
+        return None if ticket is None else Lapse(ticket, await self._ask(work()))
+
+    async def told(self, lapse: Lapse) -> None:
         """Keep that this was told; nobody is given it again."""
-        done = update(TICKETS).where(TICKETS.c.id == lapse.ticket.id, TICKETS.c.telling.is_not(None))
+        done = update(TICKETS).where(TICKETS.c.id == lapse.ticket.id).values(telling=None)
 
         async def work() -> None:
-            async with self._engines.stepping.begin() as connection:
-                if (await connection.execute(done.values(telling=None))).rowcount and put is not None:
-                    await put(connection, lapse)
+            async with self._engines.writing.begin() as connection:
+                await connection.execute(done)
 
         await self._ask(work())
 
@@ -105,24 +101,5 @@ class Unanswered:
         async def work() -> Waiting:
             async with self._engines.reading.connect() as connection:
                 return Waiting(*(await connection.execute(wanted)).one())
-
-        return await self._ask(work())
-
-    async def overdue(self, now: float, put: Put[Review]) -> int:
-        """Have it told, once each, that reviews are late; how many that were."""
-        late = (REVIEWS.c.signed.is_(None), REVIEWS.c.telling <= now)
-        due = select(REVIEWS).where(*late).order_by(REVIEWS.c.telling).limit(MOST)
-
-        async def work() -> int:
-            async with self._engines.reading.connect() as connection:
-                rows = (await connection.execute(due)).mappings().all()
-            count = 0
-            for row in rows:
-                async with self._engines.stepping.begin() as connection:
-                    this = update(REVIEWS).where(REVIEWS.c.exchange == row["exchange"], *late)
-                    if (await connection.execute(this.values(telling=None))).rowcount:
-                        await put(connection, review_of(row))
-                        count += 1
-            return count
 
         return await self._ask(work())

@@ -29,10 +29,10 @@ def ticket(hospital, name, done, who="eve", *, at=MONDAY, rule="see", **more):
 def test_what_became_of_tickets_is_told_by_rule(hospital, tmp_path):
     for name in ("t-1", "t-2", "t-3", "t-4"):
         ticket(hospital, name, "open", "ada")
-    ticket(hospital, "t-1", "approve", via="console")
+    ticket(hospital, "t-1", "approve", client={"ip": "", "via": "console"})
     hospital.event(MONDAY, "grant", ticket="t-1", grant="g-1", rule="see", subject={"issuer": ISSUER, "id": "eve"})
     ticket(hospital, "t-1", "expire", None, grant="g-1")
-    ticket(hospital, "t-2", "reject", "kai", via="slack")
+    ticket(hospital, "t-2", "reject", "kai", client={"ip": "", "via": "slack"})
     ticket(hospital, "t-3", "expire", None, grant=None)
     ticket(hospital, "t-3", "expire", None, grant=None)
     ticket(hospital, "t-4", "revoke", "ada")

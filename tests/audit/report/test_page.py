@@ -45,7 +45,9 @@ def report(tmp_path_factory):
     hospital.ask(MONDAY - timedelta(days=60))
     hospital.event(MONDAY, "break-glass", exchange=used, subject=subject, due=HOSTILE)
     hospital.event(MONDAY, "review", exchange=used, subject=subject)
-    hospital.event(MONDAY, "ticket", ticket=HOSTILE, rule=HOSTILE, decision="approve", via=HOSTILE, subject=subject)
+    hospital.event(
+        MONDAY, "ticket", ticket=HOSTILE, rule=HOSTILE, decision="approve", client={"via": HOSTILE}, subject=subject
+    )
     hospital.event(MONDAY, "look", command=HOSTILE, about={}, by={"login": HOSTILE, "host": HOSTILE})
     hospital.event(MONDAY, "policy", policy=HOSTILE, was=HOSTILE, accepted=True)
     hospital.event(MONDAY, "refused", client={"ip": HOSTILE}, count=2, reasons={HOSTILE: 2})

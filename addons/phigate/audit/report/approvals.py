@@ -65,7 +65,7 @@ def approvals(asking: Asking) -> Approvals:
         ways=[
             (str(way), int(count))
             for way, count in asking.rows(
-                f"SELECT coalesce({_said('via')}, '-'), COUNT(*) FROM {_ANSWERS} GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608 -- our own words
+                f"SELECT coalesce({_said('client.via')}, '-'), COUNT(*) FROM {_ANSWERS} GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608 -- our own words
             )
         ],
         expired=asking.count(f"(SELECT DISTINCT {_said('ticket')} FROM {_TICKETS} AND {_ENDS[-1]})"),  # noqa: S608 -- our own words
