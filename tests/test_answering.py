@@ -11,7 +11,9 @@ from phigate.approval.refusals import No
 from phigate.console.desk import Desk
 from phigate.exchange import Scope, Subject
 from phigate.journal.writer import JournalDown
+from phigate.ledger import Revocation
 from phigate.ledger.tickets import Review
+from phigate.policy.load import parse_policy
 from tests.ledger.tickets import ticket
 from tests.stage import ISSUER, RULES, furnished, policy_text
 
@@ -99,6 +101,39 @@ async def test_the_requester_never_answers_by_any_way(house, answering):
             await answering.answer(one.id, caller(house, "privacy", who="ada", via=via), "approve", "")
     assert (await house.approvals.ticket(one.id)).said == ()
     assert {record["reason"] for record in kept(house, "ticket")} == {"own-request"}
+
+
+PAIR = "{name: pair, hold: [researcher], to: [chat], models: ['*'], approvers: [officer], approvals: 2, mask: lean}"
+
+
+async def half(house, answering):
+    """A ticket with one of two yeses, and that who said it says it no more."""
+    house.put_in_force(parse_policy(policy_text(*RULES, REVIEWS, PAIR).encode(), "policy.yaml", house.policy.folder))
+    one = await opened(house, rule="pair", approvals=2)
+    assert (await answering.answer(one.id, caller(house, "privacy"), "approve", "")).agreed == {(ISSUER, "eve")}
+    return one
+
+
+async def test_a_yes_of_somebody_who_is_out_since_counts_no_more(house, answering):
+    one = await half(house, answering)
+    now = time.time()
+    out = Revocation(ISSUER, "eve", None, cut=now, expires=now + 600, by="kai", reason="left")
+    await house.ledger.revoke(out)
+    await house.look_at_ledger()
+    after = await answering.answer(one.id, caller(house, "privacy", who="kai"), "approve", "")
+    assert (after.state, after.agreed) == ("pending", {(ISSUER, "kai")})
+    after = await answering.answer(one.id, caller(house, "privacy", who="zoe"), "approve", "")
+    assert after.state == "approved"
+    (given,) = kept(house, "grant")
+    assert [each["id"] for each in given["by"]] == ["kai", "zoe"]
+
+
+async def test_a_yes_of_a_role_that_the_policy_gives_no_more_counts_no_more(house, answering):
+    one = await half(house, answering)
+    edited = policy_text(*RULES, REVIEWS, PAIR).replace("officer: [privacy]", "officer: [board]")
+    house.put_in_force(parse_policy(edited.encode(), "policy.yaml", house.policy.folder))
+    after = await answering.answer(one.id, caller(house, "board", who="kai"), "approve", "")
+    assert (after.state, after.agreed) == ("pending", {(ISSUER, "kai")})
 
 
 async def test_a_bearer_that_is_not_for_reviews_answers_nothing(house, answering):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from phigate.approval.refusals import No
-from phigate.approval.tickets import answered, may_answer, revoked, signed
+from phigate.approval.tickets import answered, may_answer, revoked, signed, weighed
 from phigate.capture.approvals import grant_record, look_record, review_record, ticket_record
 from phigate.identity import scope as scopes
 from phigate.journal.chain import Unrecordable
@@ -48,6 +48,7 @@ class Desk(Protocol):
     def approvals(self) -> Approvals: ...
     def now(self) -> float: ...
     def may_review(self, subject: Subject, now: float) -> bool: ...
+    def revoked(self, subject: Subject) -> bool: ...
     async def record(self, kind: Kind, fields: Mapping[str, Any]) -> None: ...
 
 
@@ -84,7 +85,7 @@ class Answering:
         rules = [rule.name for rule in self._desk.policy.rules if not roles.isdisjoint(rule.approvers)]
         answerable = rules if self.may_review(caller, now) else []
         every = await self._desk.approvals.pending(now, rules=answerable, own=caller.person)
-        return [each for each in every if self._sees(each, caller, now)]
+        return [self._weighed(each) for each in every if self._sees(each, caller, now)]
 
     async def see(self, ticket: str, caller: Caller) -> Ticket:
         """One ticket with what it holds; that somebody looked is on record first."""
@@ -102,8 +103,9 @@ class Answering:
         await self._refused(found, caller, step(found))
         await self._record(found, caller, verdict, comment=comment)
         after, made = await self._taken(found, caller, step, now)
-        await self._on_record(after, made, caller)
-        return after
+        known = self._weighed(after)
+        await self._on_record(known, made, caller)
+        return known
 
     async def could(self, ticket: str, caller: Caller) -> Ticket:
         """A ticket that the caller could say yes to now; where they could not it is as if they had said so."""
@@ -115,7 +117,8 @@ class Answering:
     def _step(self, caller: Caller, said: Said, grant: str) -> Callable[[Ticket], Step | str]:
         def step(of: Ticket) -> Step | str:
             may = self.may_review(caller, said.at)
-            return answered(of, self._desk.policy, caller.subject, said, grant=grant) if may else _NO_RULE
+            known = self._weighed(of)
+            return answered(known, self._desk.policy, caller.subject, said, grant=grant) if may else _NO_RULE
 
         return step
 
@@ -170,7 +173,12 @@ class Answering:
         ticket = await self._desk.approvals.ticket(name) if _ID.fullmatch(name) else None
         if ticket is None or not self._sees(ticket, caller, now):
             raise No("unknown")
-        return ticket
+        return self._weighed(ticket)
+
+    def _weighed(self, ticket: Ticket) -> Ticket:
+        """With what counts today of what was said; the hours of a rule are those at which it was said."""
+        desk = self._desk
+        return weighed(ticket, desk.policy, lambda each: desk.may_review(each, each.issued) and not desk.revoked(each))
 
     def _sees(self, ticket: Ticket, caller: Caller, now: float) -> bool:
         if ticket.subject == caller.person:

@@ -37,7 +37,7 @@ from phigate.policy.advice import advice
 from phigate.policy.cases import run_cases
 from phigate.policy.load import PolicyFaults, read_file
 from phigate.remote import commands as remote
-from phigate.remote import deploy, tickets
+from phigate.remote import deploy
 from phigate.terminal import POLICY, PolicyFile, err, fail, out, policy_of, say
 
 if TYPE_CHECKING:

@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phigate.approval.tickets import LASTS, PENDING, Asking, answered, digest_of, may_answer, opened, revoked, signed
+from phigate.approval.tickets import (
+    LASTS,
+    PENDING,
+    Asking,
+    answered,
+    digest_of,
+    may_answer,
+    opened,
+    revoked,
+    signed,
+    weighed,
+)
 from phigate.exchange import Subject
 from phigate.ledger.tickets import Review, Said, Step
 from phigate.policy.decide import Hold, PromptFacts, decide
@@ -17,6 +28,8 @@ from tests.policies import policy
 RULE = "name: ask, hold: [clinician], to: [chat], models: ['*'], mask: lean, approvers: [officer]"
 POLICY = policy(f"{{{RULE}, approvals: 1}}")
 TWO = policy(f"{{{RULE}, approvals: 2}}")
+OTHER_ROLES = "roles: {clinician: [ward], researcher: [lab], officer: [board]}\n"
+LED = RULE.replace("approvers: [officer]", "approvers: [researcher]")
 
 
 def person(who=EVE, *roles):
@@ -74,6 +87,43 @@ REFUSED = [
 @pytest.mark.parametrize(("sentence", "of", "said", "roles", "reason"), REFUSED, ids=[case[0] for case in REFUSED])
 def test_an_answer_counts_for_nothing(sentence, of, said, roles, reason):
     assert answer(of, said, roles=roles) == reason
+
+
+LOST = [
+    ("may still answer", ("privacy",), POLICY, True, True),
+    ("has no group of the role any more", ("ward",), POLICY, True, False),
+    ("had none when it was said", (), POLICY, True, False),
+    ("was taken back, or may review no more", ("privacy",), POLICY, False, False),
+    ("lost what the group gave", ("privacy",), policy(f"{{{RULE}}}", roles=OTHER_ROLES), True, False),
+    ("may answer no more by the rule", ("privacy",), policy(f"{{{LED}}}"), True, False),
+]
+
+
+@pytest.mark.parametrize(("sentence", "groups", "under", "still", "counts"), LOST, ids=[case[0] for case in LOST])
+def test_an_earlier_yes_counts_while_who_said_it(sentence, groups, under, still, counts):
+    said = replace(say(by=KAI), groups=groups)
+    of = weighed(ticket(approvals=2, said=(said,)), under, lambda _speaker: still)
+    assert of.agreed == ({KAI} if counts else set())
+    assert [each.counts for each in of.said] == [counts]
+
+
+def test_with_a_yes_that_counts_no_more_another_is_needed():
+    said = replace(say(by=KAI), groups=("ward",))
+    of = weighed(ticket(approvals=2, said=(said,)), TWO, lambda _speaker: True)
+    assert answer(of, under=TWO) == Step(say())
+
+
+def test_who_said_yes_is_judged_by_what_they_were_then():
+    seen = []
+    of = ticket(said=(replace(say(by=KAI), groups=("privacy",)),))
+
+    def still(speaker):
+        seen.append(speaker)
+        return True
+
+    weighed(of, POLICY, still)
+    (speaker,) = seen
+    assert ((speaker.issuer, speaker.id), set(speaker.roles), speaker.issued) == (KAI, {"officer"}, NOW)
 
 
 def test_one_no_is_enough():

@@ -1,6 +1,7 @@
 """Who may say yes to what, and what that gives. Pure: a ticket and an answer in, a step or a reason out.
 
 - The requester never answers, whatever roles they hold; nobody counts twice.
+- A yes counts as long as who said it might say it again: a role that is lost until the last one takes it along.
 - One no is enough. The last yes that is needed makes the grant, whose time begins there and never again.
 - Whoever answers must hold one of the ticket's roles and one of the rule's as it is today, and as many are needed as
   the stricter of the two says, and what a yes gives is what both give: an edited policy opens nothing.
@@ -12,16 +13,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from phigate.exchange import Subject
 from phigate.ledger.tickets import Said, Step, Ticket
 from phigate.policy.grants import Grant
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
-    from phigate.exchange import Subject
     from phigate.ledger.tickets import Review
     from phigate.policy.decide import Hold
     from phigate.policy.schema import GrantTerms, Policy, Rule
@@ -107,7 +109,7 @@ def opened(
 def answered(ticket: Ticket, policy: Policy, subject: Subject, said: Said, *, grant: str) -> Step | str:
     """What somebody's answer makes of a ticket, or the kebab-case reason why it counts for nothing.
 
-    `grant` is the id for what a last yes gives.
+    `grant` is the id for what a last yes gives; the ticket is `weighed`.
     """
     rule = rule_of(ticket, policy)
     if ticket.stands(said.at) != "pending":
@@ -120,8 +122,7 @@ def answered(ticket: Ticket, policy: Policy, subject: Subject, said: Said, *, gr
         return "already-said"
     if said.verdict == "reject":
         return Step(said, "reject")
-    agreed = {each.by for each in (*ticket.said, said) if each.verdict == "approve"} - {ticket.subject}
-    if len(agreed) < max(ticket.approvals, rule.approvals):
+    if len(ticket.agreed | {said.by}) < max(ticket.approvals, rule.approvals):
         return Step(said)
     return Step(said, "enough", _grant(ticket, rule, grant, said.at))
 
@@ -132,6 +133,21 @@ def revoked(ticket: Ticket, policy: Policy, subject: Subject, now: float) -> Ste
         return "ticket-over"
     own = ticket.subject == (subject.issuer, subject.id)
     return Step(None, "revoke") if own or may_answer(ticket, policy, subject.roles) else "not-an-approver"
+
+
+def weighed(ticket: Ticket, policy: Policy, still: Callable[[Subject], bool]) -> Ticket:
+    """The ticket with what was said of it as it counts now.
+
+    A yes that was said earlier counts while the policy still gives its speaker, by the groups that they had then, a
+    role that may answer, and `still` holds for them: they may review, and were not taken back since they said it.
+    """
+
+    def counts(said: Said) -> bool:
+        roles = policy.roles_of(said.groups)
+        speaker = Subject(*said.by, said.groups, roles, expires=math.inf, issued=said.at)
+        return may_answer(ticket, policy, roles) and still(speaker)
+
+    return replace(ticket, said=tuple(replace(each, counts=counts(each)) for each in ticket.said))
 
 
 def signed(review: Review, roles: frozenset[str], said: Said) -> str | None:

@@ -80,7 +80,7 @@ def grant_record(grant: Grant, ticket: Ticket, by: Subject, client_ip: str) -> F
         "subject": subject_fields(by),
         "client": {"ip": client_ip},
         "for": {"issuer": grant.subject[0], "id": grant.subject[1]},
-        "by": [{"issuer": said.by[0], "id": said.by[1]} for said in ticket.said if said.verdict == "approve"],
+        "by": [{"issuer": issuer, "id": id_} for issuer, id_ in sorted(ticket.agreed)],
         "rule": grant.rule,
         "action": sorted(grant.actions),
         "model": ticket.shown.get("model"),

@@ -167,6 +167,9 @@ class Desk:
             return await approvals.hold(house, exchange, decision, facts.digest or "", shown, now)
         return await approvals.use(house, exchange, decision, shown, now) if approvals.asks(decision) else None
 
+    def revoked(self, subject: Subject) -> bool:
+        return self._house.follow.revoked.covers(subject)
+
     async def spend(self, kind: str, key: str, expires: float, now: float) -> bool:
         return await self._house.spend(kind, key, expires, now)
 

@@ -145,7 +145,7 @@ def summary(ticket: Ticket, now: float) -> dict[str, Any]:
         "model": ticket.shown.get("model"),
         "digest": ticket.digest,
         "approvers": list(ticket.approvers),
-        "approvals": {"needed": ticket.approvals, "given": sum(said.verdict == "approve" for said in ticket.said)},
+        "approvals": {"needed": ticket.approvals, "given": len(ticket.agreed)},
         "grant": {"seconds": ticket.lasts, "uses": ticket.uses, "bound": ticket.bound},
         "opened": ticket.opened,
         "until": ticket.until,
@@ -155,7 +155,7 @@ def summary(ticket: Ticket, now: float) -> dict[str, Any]:
 def heard(said: Said) -> dict[str, Any]:
     """What one person said of it."""
     by = {"issuer": said.by[0], "id": said.by[1]}
-    return {"by": by, "verdict": said.verdict, "comment": said.comment, "at": said.at}
+    return {"by": by, "verdict": said.verdict, "comment": said.comment, "at": said.at, "counts": said.counts}
 
 
 def _review(review: Review) -> dict[str, Any]:

@@ -51,6 +51,8 @@ class Said:
     """What the speaker was in, by what they proved then."""
     via: str | None = None
     """Where it was said."""
+    counts: bool = True
+    """Whether it would be believed today: who said it may have lost their role since. Not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,11 @@ class Ticket:
     """What approvers see of it, masked for bystanders: JSON."""
     state: State = "pending"
     said: tuple[Said, ...] = ()
+
+    @property
+    def agreed(self) -> frozenset[Person]:
+        """Whose yes counts; nobody twice, and never the requester."""
+        return frozenset(each.by for each in self.said if each.verdict == "approve" and each.counts) - {self.subject}
 
     def stands(self, now: float) -> State:
         """Its state at this moment, whether somebody wrote down already that it lapsed or not."""
