@@ -106,8 +106,13 @@ class Deploy:
         line = [sys.executable, "-m", "phigate.cli", "deploy", *named, *words, *(["--", *command] if command else [])]
         known = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "addons"), "TERM": "dumb"}
         known |= {"PHIGATE_URL": gateway.url, "PHIGATE_CONSOLE": gateway.console_url}
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
-        self.process = subprocess.Popen(line, env=known | environment, **pipes)
+        self.process = subprocess.Popen(
+            line,
+            env=known | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+        )
 
     def ended(self):
         """Its exit code and what it said."""

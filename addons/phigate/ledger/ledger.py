@@ -60,7 +60,6 @@ class Ledger:
         self._closed = False
         self.approvals = Approvals(engines, self._ask, self._insert)
         self.codes = Codes(engines, self._ask)
-        self.unanswered = Unanswered(engines, self._ask)
         self.unanswered = Unanswered(engines, self._ask, self.approvals)
 
     async def close(self) -> None:
