@@ -94,6 +94,15 @@ async def test_what_nobody_may_answer_nobody_sees(house, answering):
     assert kept(house, "ticket") == []
 
 
+async def test_of_an_edited_rule_nobody_is_asked_and_no_yes_counts(house, answering):
+    one = await opened(house, rule_hash="of another time")
+    officer = caller(house, "privacy")
+    assert await answering.waiting(officer) == []
+    with pytest.raises(No, match="ticket-over"):
+        await answering.answer(one.id, officer, "approve", "")
+    assert (await answering.revoke(one.id, officer, "")).state == "revoked"
+
+
 async def test_the_requester_never_answers_by_any_way(house, answering):
     one = await opened(house)
     for via in ("console", "page", "slack", "mitmproxy"):

@@ -54,6 +54,7 @@ FLOORS = {
 ADDON = re.compile(r"\w+\.addon")
 KNOW_THE_WORLD = {
     *(
+        "policy.hours",
         "policy.load",
         "dialect.reference",
         "policy.reference",
@@ -71,7 +72,9 @@ KNOW_THE_WORLD = {
     "journal.holds",
 }
 """The files below the glue that know a clock, a disk, a network or chance; all others are told."""
-WORLD = {"time", "random", "secrets", "socket", "ssl", "os", "sys", "threading", "asyncio", "subprocess", "httpx"}
+WORLD = {"time", "random", "secrets", "socket", "ssl", "os", "sys", "threading", "asyncio", "subprocess", "httpx"} | {
+    "zoneinfo"
+}
 TOUCHES = re.compile(r"\bopen\(|\.read_(?:bytes|text)\(|\.write_(?:bytes|text)\(|\.now\(|\.today\(|\.utcnow\(")
 
 

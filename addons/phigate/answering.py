@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from phigate.approval.refusals import No
-from phigate.approval.tickets import answered, may_answer, revoked, signed, weighed
+from phigate.approval.tickets import answered, edited, may_answer, revoked, signed, weighed
 from phigate.capture.approvals import grant_record, look_record, review_record, ticket_record
 from phigate.identity import scope as scopes
 from phigate.journal.chain import Unrecordable
@@ -85,7 +85,8 @@ class Answering:
         rules = [rule.name for rule in self._desk.policy.rules if not roles.isdisjoint(rule.approvers)]
         answerable = rules if self.may_review(caller, now) else []
         every = await self._desk.approvals.pending(now, rules=answerable, own=caller.person)
-        return [self._weighed(each) for each in every if self._sees(each, caller, now)]
+        known = [each for each in every if not edited(each, self._desk.policy)]
+        return [self._weighed(each) for each in known if self._sees(each, caller, now)]
 
     async def see(self, ticket: str, caller: Caller) -> Ticket:
         """One ticket with what it holds; that somebody looked is on record first."""

@@ -13,6 +13,7 @@ from phigate.exchange import Refusal, Scope
 from phigate.ledger import LedgerDown
 from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, decide
 from phigate.policy.grants import Grant
+from phigate.policy.hashes import rule_hash
 from phigate.policy.load import load_policy, parse_policy
 from tests.ledger.tickets import ticket, yes
 from tests.stage import RULES, asking, conversing, entered, furnished, policy_in, policy_text, saying
@@ -88,7 +89,8 @@ async def test_a_question_gets_no_wait_and_spends_no_grant(tmp_path):
     assert (passage.exchange.refusal, passage.exchange.decision.wait) == (None, None)
     now, subject = time.time(), passage.exchange.subject
     named = {"rule": "held", "actions": frozenset({"chat"}), "model": "ward-assistant", "bound": False}
-    one = ticket(**named, subject=(subject.issuer, subject.id), opened=now, until=now + 60)
+    named |= {"subject": (subject.issuer, subject.id), "rule_hash": rule_hash(house.policy, "held")}
+    one = ticket(**named, opened=now, until=now + 60)
     await house.approvals.open_ticket(one, now)
     await house.approvals.answer("t-1", yes(now=now), now)
     assert isinstance((await asked(house, asking())).exchange.decision, Permit)
@@ -470,7 +472,8 @@ async def test_a_message_counts_by_the_grant_that_its_connection_was_opened_with
     exchange.actions = frozenset({"chat", "unmask"})
     passage.reasons = PromptFacts(unmask="ward round", digest="aa")
     who = (exchange.subject.issuer, exchange.subject.id)
-    grant = Grant("g", "t", "see", who, exchange.actions, exchange.target, "aa", now - 1, now + 60, 1)
+    live = (now - 1, now + 60, 1, rule_hash(house.policy, "see"))
+    grant = Grant("g", "t", "see", who, exchange.actions, exchange.target, "aa", *live)
     asked = (house.policy, exchange.subject, exchange.actions, exchange.target, passage.reasons)
     exchange.decision = decide(*asked, (grant,), now)
     assert exchange.decision.grants == (grant,)
@@ -490,7 +493,11 @@ async def test_a_message_is_not_let_by_for_a_grant_that_its_connection_did_not_s
     exchange.actions, passage.reasons = frozenset({"chat", "unmask"}), PromptFacts(unmask="ward round")
     passage.content = (True, False)
     for rule in ("see", "slow"):
-        asked = {"subject": (exchange.subject.issuer, exchange.subject.id), "actions": exchange.actions}
+        asked = {
+            "subject": (exchange.subject.issuer, exchange.subject.id),
+            "actions": exchange.actions,
+            "rule_hash": rule_hash(house.policy, rule),
+        }
         one = ticket(id=f"t-{rule}", rule=rule, model=exchange.target, bound=False, opened=now, until=now + 60, **asked)
         await house.approvals.open_ticket(one, now)
         await house.approvals.answer(one.id, yes(now=now), now)

@@ -16,6 +16,8 @@ BLIND = "{name: care, permit: [clinician], to: [chat], models: ['*'], mask: lean
 NOTES = "{name: notes, deny: ['*'], to: [chat], when: {prompt_matches: [secret]}}"
 ASK = "{name: ask, hold: [clinician], to: [chat], models: ['*'], mask: lean, approvers: [officer]}"
 ADA = Subject("https://idp.example", "ada", ("ward",), frozenset({"whatever"}), 0.0)
+NOON = 1_795_694_400.0
+"""Thursday, 2026-11-26T12:00Z."""
 LEAN = policies.policy(CARE).masks["lean"]
 REAL = Verdict("permit", "care", None, LEAN)
 
@@ -31,6 +33,7 @@ def ask(*rules, real=REAL, subject=ADA, texts=(), target=None, readable=True, **
         facts=PromptFacts(texts=texts),
         readable=readable,
         steers=False,
+        now=NOON,
     )
 
 
@@ -80,6 +83,7 @@ def test_a_request_that_needs_no_model_is_asked_about_without_one():
         facts=PromptFacts(),
         readable=True,
         steers=False,
+        now=NOON,
     )
     assert (said["verb"], said["rule"]) == ("permit", "lists")
 

@@ -13,6 +13,7 @@ from phigate.approval.tickets import (
     Asking,
     answered,
     digest_of,
+    edited,
     may_answer,
     opened,
     revoked,
@@ -22,6 +23,7 @@ from phigate.approval.tickets import (
 from phigate.exchange import Subject
 from phigate.ledger.tickets import Review, Said, Step
 from phigate.policy.decide import Hold, PromptFacts, decide
+from phigate.policy.hashes import rule_hash
 from tests.ledger.tickets import ADA, EVE, KAI, NOW, ticket
 from tests.policies import policy
 
@@ -30,6 +32,7 @@ POLICY = policy(f"{{{RULE}, approvals: 1}}")
 TWO = policy(f"{{{RULE}, approvals: 2}}")
 OTHER_ROLES = "roles: {clinician: [ward], researcher: [lab], officer: [board]}\n"
 LED = RULE.replace("approvers: [officer]", "approvers: [researcher]")
+SOMETHING_ELSE = "{name: names, permit: ['*'], to: [list-models], models: ['*']}"
 
 
 def person(who=EVE, *roles):
@@ -82,6 +85,21 @@ REFUSED = [
     ("once it lapsed", ticket(until=NOW), None, (), "ticket-over"),
     ("once it was taken back", ticket(state="revoked"), None, (), "ticket-over"),
 ]
+
+
+def test_a_ticket_and_what_it_gives_are_for_the_rule_as_it_was():
+    was = rule_hash(POLICY, "ask")
+    step = answer(ticket(rule_hash=was))
+    assert (step.event, step.grant.rule_hash) == ("enough", was)
+    for edited_ in (TWO, policy(f"{{{RULE.replace('mask: lean', 'mask: years')}}}"), policy(SOMETHING_ELSE)):
+        assert answer(ticket(rule_hash=was), under=edited_) == "ticket-over"
+        assert edited(ticket(rule_hash=was), edited_)
+    assert not edited(ticket(rule_hash=was), policy(f"{{{RULE}, message: Ask.}}"))
+
+
+def test_of_a_ticket_of_which_nobody_knows_the_rule_a_yes_covers_nothing():
+    grant = answer(ticket()).grant
+    assert not grant.covers("ask", rule_hash(POLICY, "ask"), ADA, grant.actions, grant.model, grant.digest, NOW)
 
 
 @pytest.mark.parametrize(("sentence", "of", "said", "roles", "reason"), REFUSED, ids=[case[0] for case in REFUSED])
@@ -212,6 +230,7 @@ def test_a_ticket_says_what_the_rule_says():
     said = {"id_": "t", "actions": frozenset({"chat"}), "model": "m", "digest": "aa", "exchange": "e", "policy": "p"}
     one = opened(hold, person(ADA), **said, shown={"prompt": "p"}, now=NOW)
     assert (one.rule, one.approvers, one.approvals, one.subject) == ("ask", ("officer",), 2, ADA)
+    assert one.rule_hash == rule_hash(of, "ask")
     assert (one.lasts, one.uses, one.bound, one.until, one.state) == (1800, 3, False, NOW + PENDING, "pending")
     plain = opened(replace(hold, terms=POLICY.rules[0].grant), person(ADA), **said, shown={}, now=NOW)
     assert (plain.lasts, plain.uses, plain.bound) == (LASTS, 1, True)

@@ -59,6 +59,23 @@ async def test_the_same_request_finds_its_ticket_again(book):
     assert (again.id, again.state, fresh) == ("t-1", "approved", False)
 
 
+async def test_of_an_edited_rule_the_request_opens_another_and_the_first_is_over_with_what_it_gave(book):
+    """Also where the first is from a time that did not write down what the rule was."""
+    for number, (was, now_is) in enumerate(((None, "one"), ("one", "two"))):
+        first, then = NOW + 10 * number, NOW + 10 * number + 5
+        one, two = (ticket(id=f"t-{number}-{rule}", digest=f"{number}", rule_hash=rule) for rule in (was, now_is))
+        await book.open_ticket(one, first)
+        await book.answer(one.id, yes(now=first), first)
+        (grant,) = await book.live_grants(ADA, first)
+        assert (grant.ticket, grant.rule_hash) == (one.id, was)
+        assert await book.open_ticket(two, then) == (two, True)
+        assert await book.ticket(two.id) == two
+        assert (await book.ticket(one.id)).state == "expired"
+        assert await book.live_grants(ADA, then) == []
+        assert not await book.spend_grants([grant.id], "ex", then)
+        assert (await book.open_ticket(ticket(id="t-9", digest=f"{number}", rule_hash=now_is), then)) == (two, False)
+
+
 OTHERS = [{"subject": EVE}, {"subject": ("https://other.example", "ada")}, {"digest": "bb"}, {"rule": "see"}]
 
 

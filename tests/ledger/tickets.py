@@ -39,7 +39,7 @@ def ticket(**changes: Any) -> Ticket:
 
 def grant_of(of: Ticket, now: float = NOW) -> Grant:
     named = (f"g-{of.id}", of.id, of.rule, of.subject, of.actions, of.model, of.digest if of.bound else None)
-    return Grant(*named, now, now + of.lasts, of.uses)
+    return Grant(*named, now, now + of.lasts, of.uses, of.rule_hash)
 
 
 def yes(by: tuple[str, str] = EVE, now: float = NOW) -> Callable[[Ticket], Step]:

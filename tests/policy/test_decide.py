@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, conditions, decide, judge
+from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, conditions, decide, judge, moment, timed
 from phigate.policy.grants import Grant
+from phigate.policy.hashes import rule_hash
 from phigate.policy.patterns import Prompt
 from phigate.policy.schema import GrantTerms
 from tests.policies import policy, subject
@@ -40,13 +41,17 @@ NO_SEE = "{name: no-see, deny: [clinician], to: [unmask]}"
 SOS = "{name: sos, break_glass: [clinician], to: [chat], models: ['*'], mask: reveal, review_by: [officer]}"
 NAMES = "{name: names, permit: [clinician], to: [list-models], models: ['*']}"
 
+DAYS, NIGHTS = '{from: "07:00", to: "19:00", zone: UTC}', '{from: "19:00", to: "07:00", zone: UTC}'
+NOON, NIGHT = 43_200.0, 82_800.0
 WHY: dict[str, Any] = {"unmask": "ward round"}
 HELP: dict[str, Any] = {"break_glass": "cardiac arrest"}
 CHAT, UNMASK, LIST = frozenset({"chat"}), frozenset({"chat", "unmask"}), frozenset({"list-models"})
 
 
-def ask(of: Policy, *roles: str, to: frozenset[str] = CHAT, model: str | None = "m", **facts: Any) -> Any:
-    return decide(of, subject(*roles), to, model, PromptFacts(**facts), (), 0.0)
+def ask(
+    of: Policy, *roles: str, to: frozenset[str] = CHAT, model: str | None = "m", now: float = 0.0, **facts: Any
+) -> Any:
+    return decide(of, subject(*roles), to, model, PromptFacts(**facts), (), now)
 
 
 def short(decision: Any) -> str:
@@ -143,6 +148,7 @@ def test_a_hold_carries_who_may_say_yes() -> None:
         approvers=("officer",),
         terms=GrantTerms(uses=1, bind="request"),
         lacking=("ask",),
+        rule_hash=rule_hash(policy(ASK), "ask"),
     )
     assert held.reason == "approval-required"
 
@@ -163,7 +169,7 @@ def test_an_emergency_for_unmask_opens_nothing_of_what_else_is_held() -> None:
     assert short(ask(policy(ASK, SEE, SOS), "clinician", **asked)) == "break_glass sos"
     grant = replace(GRANT, actions=UNMASK)
     given = with_grants(policy(ASK, sees), grant, **asked)
-    assert (given.verb, given.rule, given.grants, given.mask.name) == ("break_glass", "sos", (grant,), "reveal")
+    assert (given.verb, given.rule, given.grant, given.mask.name) == ("break_glass", "sos", "g", "reveal")
 
 
 GRANT = Grant("g", "t", "ask", ("https://idp.example", "someone"), CHAT, "m", None, 10.0, 20.0)
@@ -177,10 +183,13 @@ OTHERS = [
     ("whose time is to come", {"starts": 15.5}),
     ("whose time is over", {"expires": 15.0}),
     ("that is used up", {"uses": 0}),
+    ("of the rule as it was before", {"rule_hash": "another"}),
 ]
 
 
 def with_grants(of: Policy, *grants: Grant, now: float = 15.0, to: frozenset[str] = CHAT, **facts: Any) -> Any:
+    """By grants that were given under this very policy, where they do not say otherwise."""
+    grants = tuple(replace(each, rule_hash=each.rule_hash or rule_hash(of, each.rule)) for each in grants)
     return decide(of, subject("clinician"), to, "m", PromptFacts(**{"digest": "this"} | facts), grants, now)
 
 
@@ -194,7 +203,49 @@ def test_a_hold_with_a_grant_counts_as_a_permit() -> None:
     bound = replace(GRANT, digest="this", uses=1)
     given = with_grants(policy(ASK, STUDY), bound)
     assert (given.verb, given.rules, given.mask.name) == ("permit", ("ask",), "lean")
-    assert (given.grant, given.ticket, given.grants) == ("g", "t", (bound,))
+    assert (given.grant, given.ticket) == ("g", "t")
+    assert given.grants == (replace(bound, rule_hash=rule_hash(policy(ASK), "ask")),)
+
+
+def timed_rule(rule: str, hours: str) -> str:
+    return rule.removesuffix("}") + f", hours: {hours}}}"
+
+
+RAW_NIGHT = CARE.replace("name: care", "name: night")
+HOURS = [
+    ("a permit", [timed_rule(CARE, DAYS)], {}, "permit care", "deny no-rule"),
+    ("a hold over a permit", [CARE, timed_rule(ASK, NIGHTS)], {}, "permit care", "hold ask"),
+    ("a deny", [CARE, timed_rule(NOBODY, NIGHTS)], {}, "permit care", "deny nobody"),
+    ("an emergency", [CARE, timed_rule(SOS, NIGHTS)], HELP, "permit care", "break_glass sos"),
+    ("of two permits", [timed_rule(CARE, DAYS), timed_rule(RAW_NIGHT, NIGHTS)], {}, "permit care", "permit night"),
+]
+
+
+@pytest.mark.parametrize(("what", "rules", "given", "noon", "night"), HOURS, ids=[case[0] for case in HOURS])
+def test_a_rule_applies_in_its_hours_only(
+    what: str, rules: list[str], given: dict[str, Any], noon: str, night: str
+) -> None:
+    of = policy(*rules)
+    assert [short(ask(of, "clinician", now=now, **given)) for now in (NOON, NIGHT)] == [noon, night]
+
+
+def test_what_an_answer_depends_on_of_the_time_is_told() -> None:
+    of = policy(timed_rule(CARE, DAYS), STUDY, timed_rule(ASK.replace("name: ask", "name: late"), DAYS))
+    assert (moment(of, NOON), moment(of, NIGHT), moment(policy(CARE), NOON)) == ((True,), (False,), ())
+    assert timed(of, frozenset({"clinician"}), CHAT, "m") == ("care", "late")
+    assert timed(of, frozenset({"researcher"}), CHAT, "m") == ()
+
+
+def test_a_grant_with_hours_counts_in_them_only_and_nobody_is_asked_for_another_one() -> None:
+    of = policy(ASK.removesuffix("}") + f", grant: {{for: P2D, hours: {NIGHTS}}}}}")
+    lasting = replace(GRANT, starts=0.0, expires=NIGHT + 1)
+    assert isinstance(with_grants(of, lasting, now=NIGHT), Permit)
+    assert with_grants(of, lasting, now=NOON) == Deny(
+        "ask", ("ask",), "outside-hours", "What was approved does not count at this hour."
+    )
+    assert with_grants(of, now=NOON).reason == "approval-required"
+    assert with_grants(of, lasting, now=NIGHT + 1).reason == "approval-required"
+    assert moment(of, NOON) == (False,)
 
 
 def test_each_hold_needs_a_grant_of_its_own() -> None:
@@ -280,7 +331,8 @@ def rules(draw: st.DrawFn, verbs: tuple[str, ...] = ("permit", "hold", "deny", "
             "break_glass": ", mask: reveal, review_by: [officer]",
         }[verb]
         when = draw(st.sampled_from(["", ", when: {prompt_matches: [secret]}"]))
-        made.append(f"{{name: r{number}, {verb}: [{who}], to: [{to}], models: [{model}]{extra}{when}}}")
+        hours = draw(st.sampled_from(["", f", hours: {DAYS}", f", hours: {NIGHTS}"]))
+        made.append(f"{{name: r{number}, {verb}: [{who}], to: [{to}], models: [{model}]{extra}{when}{hours}}}")
     return made
 
 
@@ -292,6 +344,7 @@ QUESTIONS = st.fixed_dictionaries(
         "texts": st.sampled_from([(), ("a secret",), ("hello",)]),
         "unmask": st.sampled_from([None, "why"]),
         "break_glass": st.sampled_from([None, "help"]),
+        "now": st.sampled_from([NOON, NIGHT]),
     }
 )
 
@@ -368,10 +421,10 @@ def test_who_knows_what_a_prompt_says_needs_no_prompt(of: list[str], question: d
     """An answer depends on nothing of a prompt and its emergency header but what `conditions` lists."""
     made, roles = policy(*of), frozenset(question["roles"])
     asked = (made, roles, question["to"], question["model"])
-    found = conditions(*asked)
+    found = conditions(*asked, question["now"])
     known = {each.patterns: Prompt(question["texts"]).matches(each.patterns) for each in found if each.patterns}
     emergency = question["break_glass"] if any(each.emergency for each in found) else None
-    told = judge(*asked, PromptFacts((), question["unmask"], emergency), known.__getitem__)
+    told = judge(*asked, PromptFacts((), question["unmask"], emergency), known.__getitem__, question["now"])
     assert told == put(made, question)
 
 

@@ -372,6 +372,7 @@ def _tried(policy: Policy, passage: flows.Passage, asked: Asked, refused: Refusa
         facts=facts,
         readable=asked.readable,
         steers=steers,
+        now=time.time(),
     )
 
 

@@ -44,13 +44,14 @@ def tried(
     facts: PromptFacts,
     readable: bool,
     steers: bool,
+    now: float,
 ) -> dict[str, Any]:
     """`shadow` of a request's record; `meant` tells which model of a policy is asked for (None: it needs none).
 
     `differs` holds words of policy.verdict.CHANGES; `answer` and `prompt` hold, by such a word, the kinds of
     identifiers that would be masked in another way if any of them is found.
     """
-    return fields(policy.sha256, real, _made(policy, subject, actions, meant, facts, readable, steers))
+    return fields(policy.sha256, real, _made(policy, subject, actions, meant, facts, readable, steers, now))
 
 
 def _made(  # noqa: PLR0917 -- in the order in which they are looked at
@@ -61,6 +62,7 @@ def _made(  # noqa: PLR0917 -- in the order in which they are looked at
     facts: PromptFacts,
     readable: bool,
     steers: bool,
+    now: float,
 ) -> Verdict:
     if subject.issuer not in policy.trusted:
         return UNMET
@@ -68,7 +70,7 @@ def _made(  # noqa: PLR0917 -- in the order in which they are looked at
     if target is not None and not isinstance(target, Target):
         return Verdict("deny", None, target.reason)
     roles, says = policy.roles_of(subject.groups), Prompt(facts.texts).matches
-    decision = judge(policy, roles, actions, target.name if target else None, facts, says)
+    decision = judge(policy, roles, actions, target.name if target else None, facts, says, now)
     return verdict(decision, readable=readable, steers=steers)
 
 

@@ -3,8 +3,8 @@
 - The requester never answers, whatever roles they hold; nobody counts twice.
 - A yes counts as long as who said it might say it again: a role that is lost until the last one takes it along.
 - One no is enough. The last yes that is needed makes the grant, whose time begins there and never again.
-- Whoever answers must hold one of the ticket's roles and one of the rule's as it is today, and as many are needed as
-  the stricter of the two says, and what a yes gives is what both give: an edited policy opens nothing.
+- A ticket, and what a yes to it gives, is for the rule as it was when it was opened: of an edited one it is over. Where
+  nobody wrote down what the rule was, the stricter of ticket and rule holds, and nothing is covered by the yes.
 - A person is an issuer and a subject: whoever comes by two issuers is two people.
 """
 
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from phigate.exchange import Subject
 from phigate.ledger.tickets import Said, Step, Ticket
 from phigate.policy.grants import Grant
+from phigate.policy.hashes import rule_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -103,6 +104,7 @@ def opened(
         opened=now,
         until=now + PENDING,
         shown=shown,
+        rule_hash=hold.rule_hash,
     )
 
 
@@ -112,7 +114,7 @@ def answered(ticket: Ticket, policy: Policy, subject: Subject, said: Said, *, gr
     `grant` is the id for what a last yes gives; the ticket is `weighed`.
     """
     rule = rule_of(ticket, policy)
-    if ticket.stands(said.at) != "pending":
+    if ticket.stands(said.at) != "pending" or edited(ticket, policy):
         return "ticket-over"
     if ticket.subject == said.by:
         return "own-request"
@@ -165,6 +167,11 @@ def may_answer(ticket: Ticket, policy: Policy, roles: Collection[str]) -> bool:
     return rule is not None and not {*roles}.isdisjoint(ticket.approvers) and not {*roles}.isdisjoint(rule.approvers)
 
 
+def edited(ticket: Ticket, policy: Policy) -> bool:
+    """Whether its rule is not what it was when the ticket was opened."""
+    return ticket.rule_hash is not None and ticket.rule_hash != rule_hash(policy, ticket.rule)
+
+
 def rule_of(ticket: Ticket, policy: Policy) -> Rule | None:
     """The rule that holds the request, as it is now; None where it is gone."""
     return next((rule for rule in policy.rules if rule.name == ticket.rule and rule.hold), None)
@@ -191,4 +198,5 @@ def _grant(ticket: Ticket, rule: Rule, id_: str, now: float) -> Grant:
         starts=now,
         expires=now + min(ticket.lasts, lasts),
         uses=min((each for each in (ticket.uses, uses) if each is not None), default=None),
+        rule_hash=ticket.rule_hash,
     )

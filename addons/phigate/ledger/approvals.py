@@ -56,16 +56,21 @@ class Approvals:
     async def open_ticket(self, ticket: Ticket, now: float) -> tuple[Ticket, bool] | None:
         """The ticket of this request, and whether it is new; None where the subject has, or had, too many.
 
-        The same subject, request and rule finds the ticket that is open already.
+        The same subject, request and rule finds the ticket that is open already; where the rule is not what it was,
+        that one is over, and so is what it gave.
         """
         mine = (TICKETS.c.issuer == ticket.subject[0], TICKETS.c.subject == ticket.subject[1])
         same = (*mine, TICKETS.c.digest == ticket.digest, TICKETS.c.rule == ticket.rule, TICKETS.c.state.in_(OPEN))
+        edited = (*same, func.coalesce(TICKETS.c.rule_hash, "") != (ticket.rule_hash or ""))
+        theirs = GRANTS.c.ticket.in_(select(TICKETS.c.id).where(*edited))
         waiting = select(func.count()).select_from(TICKETS).where(*mine, TICKETS.c.state == "pending")
         lately = select(func.count()).select_from(TICKETS).where(*mine, TICKETS.c.opened > now - DAY)
         row = self._upsert(TICKETS).values(**_row(ticket)).on_conflict_do_nothing()
 
         async def work() -> tuple[Ticket, bool] | None:
             async with self._engines.stepping.begin() as connection:
+                await connection.execute(update(GRANTS).where(theirs, GRANTS.c.expires > now).values(expires=now))
+                await connection.execute(update(TICKETS).where(*edited).values(until=now))
                 await connection.execute(_move("lapse").where(*mine, TICKETS.c.until <= now))
                 if not (known := (await connection.execute(select(TICKETS).where(*same))).mappings().first()):
                     for many, most in ((waiting, MOST_PENDING), (lately, MOST_A_DAY)):
@@ -284,6 +289,7 @@ async def _whole(connection: AsyncConnection, row: RowMapping) -> Ticket:
 
 _PLAIN: Final = (
     *("id", "rule", "model", "digest", "exchange", "policy", "approvals", "lasts", "uses", "opened", "until", "state"),
+    "rule_hash",
 )
 
 
@@ -313,11 +319,12 @@ def _granted(grant: Grant) -> Mapping[str, Any]:
         "starts": grant.starts,
         "expires": grant.expires,
         "uses": grant.uses,
+        "rule_hash": grant.rule_hash,
     }
 
 
 def _grant(row: RowMapping) -> Grant:
-    plain = ("id", "ticket", "rule", "model", "digest", "starts", "expires", "uses")
+    plain = ("id", "ticket", "rule", "model", "digest", "starts", "expires", "uses", "rule_hash")
     return Grant(
         subject=(row["issuer"], row["subject"]),
         actions=frozenset(row["actions"].split()),

@@ -83,6 +83,8 @@ class Ticket:
     """What approvers see of it, masked for bystanders: JSON."""
     state: State = "pending"
     said: tuple[Said, ...] = ()
+    rule_hash: str | None = None
+    """Of the rule as it was when it was opened, with all that it names."""
 
     @property
     def agreed(self) -> frozenset[Person]:

@@ -4,10 +4,11 @@ One case is one list item, a sentence and what is expected:
 
     - clinician chats with ward-assistant: permit clinicians-chat masked by minimum-necessary
 
-    case     = who does [MODEL] {extra} : verdict
+    case     = who does [MODEL] {extra} [at TIME] : verdict
     who      = ROLE {and ROLE} | stranger               (a stranger was verified and holds no role)
     does     = one of DOES below: "chats with", "lists models", ...
     extra    = saying "TEXT" | in an emergency          (the latter sends `phi-break-glass`)
+    TIME     = 2026-11-25T03:00+01:00                   (needed where a rule that may decide has hours)
     verdict  = permit|break_glass|hold|deny [RULE or REASON] [masked by MASK] [prompt masked by MASK]
 
 A mapping says the same in detail, with the keys of CASE_KEYS. Words that lead nowhere are faults with their line.
@@ -17,11 +18,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from phigate.exchange import Subject
 from phigate.policy import tree
-from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, decide
+from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, decide, timed
 from phigate.policy.load import PolicyFaults, said
 from phigate.policy.sentences import meant, quoted
 from phigate.policy.targets import Target
@@ -48,7 +50,7 @@ DOES: dict[str, tuple[frozenset[str], bool]] = {
 }
 
 CASE_KEYS = (
-    *("name", "role", "groups", "action", "model", "prompt"),
+    *("name", "role", "groups", "action", "model", "prompt", "at"),
     *("unmask", "break_glass", "justification", "expect", "mask", "prompt_mask"),
 )
 
@@ -58,9 +60,10 @@ _VERDICT = re.compile(
 )
 _SENTENCE = re.compile(
     r"(?P<who>\S+(?: and \S+)*?) (?P<does>" + "|".join(map(re.escape, DOES)) + r")(?: (?P<model>\S+?))??"
-    r"(?: saying \"(?P<prompt>[^\"]*)\")?(?P<emergency> in an emergency)?"
+    r"(?: saying \"(?P<prompt>[^\"]*)\")?(?P<emergency> in an emergency)?(?: at (?P<at>\S+))?"
 )
 _CASE = "stated by a case"
+_AT = "2026-11-25T03:00+01:00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class _Case:
     actions: frozenset[str] = frozenset()
     model: str | None = None
     facts: PromptFacts = field(default_factory=PromptFacts)
+    now: float = 0.0
     expect: dict[str, str] = field(default_factory=dict)
 
 
@@ -102,7 +106,7 @@ def run_cases(policy: Policy, text: str | bytes, where: str) -> list[CaseResult]
 
 def _asked(policy: Policy, case: _Case, where: str) -> CaseResult:
     subject = Subject(policy.issuers[0].issuer, "case", (), case.roles, 0.0)
-    decision = decide(policy, subject, case.actions, case.model, case.facts, (), 0.0)
+    decision = decide(policy, subject, case.actions, case.model, case.facts, (), case.now)
     ok = all(_fits(policy, decision, part, word) for part, word in case.expect.items())
     return CaseResult(f"{where}:{case.line}", case.case, ok, _spoken(case.expect), _spoken(_verdict(decision)))
 
@@ -122,6 +126,15 @@ def _verdict(decision: Permit | Hold | Deny) -> dict[str, str]:
         if decision.prompt:
             words["prompt_mask"] = decision.prompt.name
     return words
+
+
+def _seconds(at: str) -> float | None:
+    """Since the epoch; None where it is no time, or one of no place."""
+    try:
+        read = datetime.fromisoformat(at)
+        return read.timestamp() if read.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _spoken(words: dict[str, str]) -> str:
@@ -171,7 +184,8 @@ class _Reader:
         )
         model = self._model(path, words["model"]) if words["model"] else None
         roles = self._who(path, words["who"].split(" and "))
-        return _Case(sentence, self._parsed.line(path), roles, actions, model, facts, expect)
+        now = self._now(path, words["at"], roles, actions, model)
+        return _Case(sentence, self._parsed.line(path), roles, actions, model, facts, now, expect)
 
     def _detailed(self, path: tree.Path, item: dict[str, Any]) -> _Case:
         for key in item:
@@ -181,15 +195,32 @@ class _Reader:
         headers = {key: self._text(path, item, key) for key in ("unmask", "break_glass", "justification")}
         expect = self._expected(path, item.get("expect", ""))
         expect |= {key: self._mask(path, item[key]) for key in ("mask", "prompt_mask") if key in item}
+        roles, actions = self._roles_of(path, item), self._actions(path, item, model)
+        model = self._model(path, model) if model else None
         return _Case(
             self._text(path, item, "name") or f"case {path[0]}",
             self._parsed.line(path),
-            self._roles_of(path, item),
-            self._actions(path, item, model),
-            self._model(path, model) if model else None,
+            roles,
+            actions,
+            model,
             PromptFacts(texts=self._texts(path, item, "prompt"), **headers),
+            self._now(path, self._text(path, item, "at"), roles, actions, model),
             expect,
         )
+
+    def _now(
+        self, path: tree.Path, at: str | None, roles: frozenset[str], actions: frozenset[str], model: str | None
+    ) -> float:
+        """The time of a case in seconds since the epoch; where nothing depends on it, it may be left out."""
+        if at is None:
+            for rule in timed(self._policy, roles, actions, model):
+                self._say(path, f"needs a time, as in `at {_AT}`: {quoted(rule)} has hours")
+                break
+            return 0.0
+        now = _seconds(at)
+        if now is None:
+            self._say(path, f"{quoted(at)} is no time with its offset, as in `{_AT}`")
+        return now or 0.0
 
     def _roles_of(self, path: tree.Path, item: dict[str, Any]) -> frozenset[str]:
         if ("role" in item) == ("groups" in item):

@@ -4,7 +4,9 @@
 - An exchange has a set of actions: a deny on any of them denies, and each must be permitted or held by itself.
 - `unmask` permits nothing: it changes the mask of an exchange whose other actions are permitted for the same model.
 - Among matching permits the strictest transform wins for each entity; `opaque` needs every one of them to say so.
+- A rule matches only in its hours; what began in them may go on.
 - A hold for which a grant is at hand counts as a permit; every hold that matches needs one of its own.
+- Whoever has a grant that does not count at this hour need not ask for another one: that is denied.
 - A permit by break-glass, and the mask of a granted rule for `unmask`, stand in place of what other rules say; but one
   for `unmask` alone leaves held what else is held.
 """
@@ -15,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from phigate.policy.hashes import rule_hash
+from phigate.policy.hours import times
 from phigate.policy.masks import Mask, strictest
 from phigate.policy.patterns import Prompt, compile_pattern
 from phigate.policy.targets import folded, untagged
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 
     from phigate.exchange import Subject
     from phigate.policy.grants import Grant
+    from phigate.policy.hours import Times
     from phigate.policy.schema import GrantTerms, Policy, Rule
 
 _MEMO = 1024
@@ -36,6 +41,7 @@ _MESSAGES = {
     "reason-missing": "Unmasking needs a reason: phi-unmask: REASON.",
     "justification-missing": "Asking for this needs a reason: phi-justification: TEXT.",
     "approval-required": "Somebody has to approve this first.",
+    "outside-hours": "What was approved does not count at this hour.",
 }
 
 
@@ -101,6 +107,8 @@ class Hold:
     """All rules for which there is no grant, `rule` the first of them."""
     bound: bool = True
     """Whether a yes to any of them is for the very request only."""
+    rule_hash: str | None = None
+    """Of `rule`, as `policy.hashes` has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +136,10 @@ def decide(  # noqa: PLR0917  # the order of the words of the question, the same
 
     def granted(rule: str) -> Grant | None:
         who = (subject.issuer, subject.id)
-        return next((each for each in grants if each.covers(rule, who, actions, model, facts.digest, now)), None)
+        asked = (rule, rule_hash(policy, rule), who, actions, model, facts.digest, now)
+        return next((each for each in grants if each.covers(*asked)), None)
 
-    return judge(policy, subject.roles, actions, model, facts, Prompt(facts.texts).matches, granted)
+    return judge(policy, subject.roles, actions, model, facts, Prompt(facts.texts).matches, now, granted)
 
 
 def judge(  # noqa: PLR0917  # as above
@@ -140,6 +149,7 @@ def judge(  # noqa: PLR0917  # as above
     model: str | None,
     facts: PromptFacts,
     says: Callable[[tuple[Any, ...]], bool],
+    now: float,
     granted: Callable[[str], Grant | None] = lambda _rule: None,
 ) -> Permit | Hold | Deny:
     """The same, where `says` tells whether one of these patterns is found in the prompt; its texts are not looked at.
@@ -147,16 +157,21 @@ def judge(  # noqa: PLR0917  # as above
     For those who know that of a prompt without having it. `granted` finds the grant that stands in for a hold.
     """
     index = _index(policy)
-    matched = [found for found in index.candidates(roles, actions) if found.matches(model, says, facts.break_glass)]
+    matched = [
+        found for found in index.candidates(roles, actions) if found.matches(model, says, facts.break_glass, now)
+    ]
     refused = _refused(matched, actions, model, facts)
     if refused is not None:
         return refused
     emergency = [found for found in matched if found.verb == "break_glass"]
     grants = [(found, granted(found.rule.name)) for found in _holding(matched, emergency, model)]
+    late = next((found.rule for found, grant in grants if grant is not None and not _within(found.granting, now)), None)
+    if late is not None:
+        return Deny(late.name, _names(matched), "outside-hours", _MESSAGES["outside-hours"])
     lacking = [found.rule for found, grant in grants if grant is None]
     if lacking:
         unsaid = lacking[0].justification == "required" and not _stated(facts.justification)
-        return _deny(matched, "justification-missing") if unsaid else _held(lacking, matched)
+        return _deny(matched, "justification-missing") if unsaid else _held(policy, lacking, matched)
     permit = index.permit(emergency or matched)
     if emergency:
         permit = replace(permit, rules=_names(matched), verb="break_glass")
@@ -173,15 +188,27 @@ class Condition:
 
 
 def conditions(
-    policy: Policy, roles: frozenset[str], actions: frozenset[str], model: str | None
+    policy: Policy, roles: frozenset[str], actions: frozenset[str], model: str | None, now: float
 ) -> tuple[Condition, ...]:
     """What of a prompt, and of its headers, the answer of `judge` to this question may depend on."""
-    found = (each for each in _index(policy).candidates(roles, actions) if each.about(model))
+    candidates = _index(policy).candidates(roles, actions)
+    found = (each for each in candidates if each.about(model) and _within(each.hours, now))
     return tuple(
         Condition(each.rule.name, each.patterns, each.verb == "break_glass")
         for each in found
         if each.patterns or each.verb == "break_glass"
     )
+
+
+def moment(policy: Policy, now: float) -> tuple[bool, ...]:
+    """All that answers depend on of the time, apart from that of grants: equal for times at which they are the same."""
+    return tuple(now in each for each in _index(policy).hours)
+
+
+def timed(policy: Policy, roles: frozenset[str], actions: frozenset[str], model: str | None) -> tuple[str, ...]:
+    """The rules by which the answer to this question depends on the time."""
+    candidates = _index(policy).candidates(roles, actions)
+    return tuple(each.rule.name for each in candidates if each.hours is not None and each.about(model))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +220,16 @@ class _Found:
     actions: frozenset[str]
     models: frozenset[str]
     patterns: tuple[Any, ...]
+    hours: Times | None
+    granting: Times | None
+    """When a grant of it counts."""
 
-    def matches(self, model: str | None, says: Callable[[tuple[Any, ...]], bool], break_glass: str | None) -> bool:
+    def matches(
+        self, model: str | None, says: Callable[[tuple[Any, ...]], bool], break_glass: str | None, now: float
+    ) -> bool:
         return (
             bool(self.about(model))
+            and (self.hours is None or now in self.hours)
             and (self.verb != "break_glass" or _stated(break_glass))
             and (not self.patterns or says(self.patterns))
         )
@@ -215,6 +248,10 @@ class _Found:
         ):
             return self.actions
         return self.actions & MODEL_FREE_ACTIONS if model is None else frozenset()
+
+
+def _within(hours: Times | None, now: float) -> bool:
+    return hours is None or now in hours
 
 
 def _refused(matched: list[_Found], actions: frozenset[str], model: str | None, facts: PromptFacts) -> Deny | None:
@@ -247,7 +284,7 @@ def _holding(matched: list[_Found], emergency: list[_Found], model: str | None) 
     return [found for found in holds if not found.about(model) <= opened]
 
 
-def _held(lacking: list[Rule], matched: list[_Found]) -> Hold:
+def _held(policy: Policy, lacking: list[Rule], matched: list[_Found]) -> Hold:
     rule = lacking[0]
     message = rule.message or _MESSAGES["approval-required"]
     return Hold(
@@ -260,6 +297,7 @@ def _held(lacking: list[Rule], matched: list[_Found]) -> Hold:
         terms=rule.grant,
         lacking=tuple(each.name for each in lacking),
         bound=all(each.grant.bind == "request" for each in lacking),
+        rule_hash=rule_hash(policy, rule.name),
     )
 
 
@@ -284,18 +322,21 @@ class _Index:
 
     policy: Policy
     rules: list[_Found] = field(init=False)
+    hours: tuple[Times, ...] = field(init=False)
     _candidates: dict[Any, tuple[_Found, ...]] = field(default_factory=dict)
     _permits: dict[Any, Permit] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rules = [_prepared(rule) for rule in sorted(self.policy.rules, key=lambda rule: rule.name)]
+        every = (hours for found in self.rules for hours in (found.hours, found.granting) if hours is not None)
+        self.hours = tuple(dict.fromkeys(every))
 
     def candidates(self, roles: frozenset[str], actions: frozenset[str]) -> tuple[_Found, ...]:
         return _remembered(self._candidates, (roles, actions), lambda: self._find(roles, actions))
 
     def _find(self, roles: frozenset[str], actions: frozenset[str]) -> tuple[_Found, ...]:
         return tuple(
-            _Found(found.rule, found.verb, found.actions & actions, found.models, found.patterns)
+            replace(found, actions=found.actions & actions)
             for found in self.rules
             if found.actions & actions and _holds(found, roles)
         )
@@ -336,7 +377,7 @@ def _prepared(rule: Rule) -> _Found:
     actions = ACTIONS if "*" in rule.to else frozenset(rule.to)
     models = frozenset[str]() if "*" in rule.models else frozenset(map(untagged, rule.models))
     patterns = tuple(compile_pattern(pattern) for pattern in rule.when.prompt_matches) if rule.when else ()
-    return _Found(rule, rule.verb, actions, models, patterns)
+    return _Found(rule, rule.verb, actions, models, patterns, times(rule.hours), times(rule.grant.hours))
 
 
 def _remembered[K, V](memo: dict[K, V], key: K, make: Callable[[], V]) -> V:

@@ -288,12 +288,12 @@ def _mask(value: Any, read: Callable[[Any], Mapping[str, Transform]]) -> Mask:
     try:
         options = MaskOptions.model_validate({key: stated[key] for key in MaskOptions.model_fields if key in stated})
     except ValidationError as error:
-        found += _again(error)
+        found += again(error)
     entities = {key: item for key, item in stated.items() if key not in MaskOptions.model_fields}
     try:
         transforms = read(entities if isinstance(value, dict) else value)
     except ValidationError as error:
-        found += _again(error)
+        found += again(error)
     if found:
         raise ValidationError.from_exception_data("mask", found, hide_input=True)
     if OTHER not in transforms:
@@ -301,14 +301,14 @@ def _mask(value: Any, read: Callable[[Any], Mapping[str, Transform]]) -> Mask:
     return Mask("mask", transforms, **dict(options))
 
 
-def _again(error: ValidationError) -> list[InitErrorDetails]:
-    """The faults of an inner validation, to be raised by the outer one at their places."""
+def again(error: ValidationError, *, skip: int = 0) -> list[InitErrorDetails]:
+    """The faults of an inner validation, to be raised by the outer one; `skip` steps are left out of their places."""
     return [
         InitErrorDetails(
             type=PydanticCustomError("fault", "{sentence}", {"sentence": each["msg"]})
             if each["type"] == "fault"
             else each["type"],
-            loc=each["loc"],
+            loc=each["loc"][skip:],
             input=each["input"],
             ctx=each.get("ctx", {}),
         )

@@ -91,7 +91,7 @@ def _written(value: Any) -> str:
         return f"[{', '.join(value)}]"
     if isinstance(value, Section):
         stated = ((field.alias or name, getattr(value, name)) for name, field in type(value).model_fields.items())
-        return _pairs((key, _written(item)) for key, item in stated if item is not None)
+        return _pairs((key, _written(item)) for key, item in stated if item not in (None, ()))
     return str(value)
 
 

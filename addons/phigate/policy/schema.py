@@ -84,6 +84,7 @@ from phigate.policy.fields import (
 from phigate.policy.fields import (
     Issuer as IssuerUrl,
 )
+from phigate.policy.hours import Hours, Window
 from phigate.policy.masks import REDACT, REVEAL, Mask, Transform
 from phigate.policy.sentences import fault, sentence
 from phigate.policy.sign_in import SignIn
@@ -201,6 +202,7 @@ class GrantTerms(Section):
         default=None, description="how many requests it lets by"
     )
     bind: Grantable | None = Field(default=None, description="`request`: only the very request that was approved")
+    hours: Hours = Field(default=(), description="it counts in these only; its time goes on outside of them")
 
 
 class Rule(Section):
@@ -218,6 +220,7 @@ class Rule(Section):
         default=(), description="which models; `*` for all; needed except in a `deny`, where nothing means all"
     )
     when: When | None = Field(default=None, description="further conditions")
+    hours: Hours = Field(default=(), description="the rule applies in these only; a `deny` denies nothing outside them")
     purpose: Purpose | None = Field(default=None, description="why, for the record")
     mask: MaskName | None = Field(
         default=None, description="how the answer is masked: one of `masks`, or `reveal`; needed where there is content"
@@ -445,6 +448,6 @@ class Policy(Section):
 
 SECTIONS: tuple[type[Section], ...] = (
     *(Policy, Issuer, Introspection, Saml, Tokens, SignIn, Model),
-    *(Rule, When, GrantTerms, MaskOptions, Route, FieldRule, Capture),
+    *(Rule, When, Window, GrantTerms, MaskOptions, Route, FieldRule, Capture),
 )
 KEYS = frozenset(field.alias or name for section in SECTIONS for name, field in section.model_fields.items())

@@ -102,5 +102,7 @@ BIASES = {"recall": 0.3, "balanced": 0.5, "precision": 0.75}
 UNDECODABLE = ("redact", "permit")
 """What happens to text that looks encoded and cannot be read; strictest first."""
 
-REASONS = frozenset({"no-rule", "denied", "reason-missing", "justification-missing", "approval-required"})
+REASONS = frozenset(
+    {"no-rule", "denied", "reason-missing", "justification-missing", "approval-required", "outside-hours"}
+)
 """The reasons of a decision; no rule may carry one as its name."""

@@ -386,6 +386,7 @@ class _Message:
             facts=facts,
             readable=readable,
             steers=steers,
+            now=time.time(),
         )
 
     def _mask(self) -> None:

@@ -7,6 +7,8 @@ from tests import policies
 CARE = "{name: care, permit: [clinician], to: [chat], models: ['*'], mask: lean}"
 LISTS = "{name: no-lists, deny: ['*'], to: [chat], when: {prompt_matches: ['list all']}}"
 ISSUER = "https://idp.example"
+NOW = 1_795_446_245.0
+"""When it was asked, unless a record says otherwise."""
 _NUMBERS = count()
 
 

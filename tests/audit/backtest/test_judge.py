@@ -6,7 +6,7 @@ from phigate.audit.backtest.judge import EMERGENCY, Heard, Judge, made, patterns
 from phigate.audit.backtest.recorded import request_of
 from phigate.policy.verdict import Verdict
 from tests import policies
-from tests.audit.backtest.recordings import CARE, LISTS, request
+from tests.audit.backtest.recordings import CARE, LISTS, NOW, request
 
 SOS = "{name: sos, break_glass: [clinician], to: [chat], models: ['*'], mask: reveal, review_by: [officer]}"
 OWN = "routes: [{name: triage, match: POST /predict, action: predict, model: m}]\n"
@@ -19,9 +19,9 @@ STRANGER = {"issuer": "https://other.example", "groups": ["ward"]}
 def judged(*rules, of=None, known=None, original=None, **more):
     """The verdicts that are possible, the likely one first."""
     record, judge = of or request(), Judge(policies.policy(*rules, **more))
-    question = judge.question(request_of(record))
+    question = judge.question(request_of(record), NOW)
     assert question.open is None
-    past = Judge(known).question(request_of(record)) if known else None
+    past = Judge(known).question(request_of(record), NOW) if known else None
     heard = Heard(record, question.route, known=past, original=original)
     return [made(judge, question, world, heard) for world in worlds(*heard.world(patterns_of(question)))]
 
@@ -92,7 +92,7 @@ def test_an_old_record_that_names_no_headers_leaves_the_emergency_open():
 
 def test_a_models_name_that_was_masked_cannot_be_asked_about():
     judge = Judge(policies.policy(CARE))
-    assert judge.question(request_of(request(model="ward-[MRN]"))).open == "model-masked"
+    assert judge.question(request_of(request(model="ward-[MRN]")), NOW).open == "model-masked"
 
 
 def test_every_case_comes_once_and_the_likely_first():
@@ -105,8 +105,8 @@ def test_every_case_comes_once_and_the_likely_first():
 
 def test_a_question_is_made_once():
     judge = Judge(policies.policy(CARE, SOS))
-    assert judge.question(request_of(request())) is judge.question(request_of(request()))
-    assert EMERGENCY in judge.question(request_of(request())).keys
-    assert made(judge, judge.question(request_of(request())), {EMERGENCY: False}, Heard({}, None, known=None)) == (
+    assert judge.question(request_of(request()), NOW) is judge.question(request_of(request()), NOW)
+    assert EMERGENCY in judge.question(request_of(request()), NOW).keys
+    assert made(judge, judge.question(request_of(request()), NOW), {EMERGENCY: False}, Heard({}, None, known=None)) == (
         Verdict("permit", "care", None, judge.policy.masks["lean"])
     )

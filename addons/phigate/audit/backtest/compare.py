@@ -126,26 +126,26 @@ class Backtest:
         tally, request = self.tally, recorded.request_of(record)
         tally.exchanges += 1
         place = Place(str(record.get("exchange")), recorded.roles(record), recorded.text(record, "model") or "-")
-        decided = recorded.decided(record)
-        if request is None:
+        decided, now = recorded.decided(record), recorded.at(record)
+        if request is None or now is None:
             tally.unreadable["request"] += 1
             return
         past = self._past.get(recorded.text(record, "policy") or "")
         if decided is None:
             self._apart(record, place, past)
             return
-        new = self._new.question(request)
-        known = past.question(request) if past else None
+        new = self._new.question(request, now)
+        known = past.question(request, now) if past else None
         record["body"] = taken.body
-        heard = Heard(record, new.route, known=known, original=taken.tree)
-        old = self._old.question(request) if self._old else known
+        heard = Heard(record, new.route, known=known, past=past.policy if past else None, original=taken.tree)
+        old = self._old.question(request, now) if self._old else known
         if unknown := new.open or (old.open if self._old and old else None):
             tally.leave_open(unknown, (), place)
             return
         pair = self._compare(list(self._pairs(decided, (past, known), new, old, heard)), heard, place)
         if pair is None or pair.old.verb != "permit" or pair.new.verb != "permit":
             return
-        talk = self._talk(pair, new, old, (past, known), heard) if new.route and new.route.talk else None
+        talk = self._talk(pair, request, new.route, past, heard) if new.route and new.route.talk else None
         under = _Under(pair, place, talk, request, new.route, self._remask(pair))
         self._prompted(under, record, taken.tree)
         if talk or not pair.known or under.names or shifts(pair.old.mask, pair.new.mask):
@@ -182,23 +182,14 @@ class Backtest:
             )
         self._seen(pair, place, side, record, only="masked-otherwise")
 
-    def _talk(
-        self,
-        pair: _Pair,
-        new: Question,
-        old: Question | None,
-        past: tuple[Judge | None, Question | None],
-        heard: Heard,
-    ) -> Talk | None:
+    def _talk(self, pair: _Pair, request: Request, route: Route, past: Judge | None, heard: Heard) -> Talk:
         """The connection that a request opened."""
-        if new.route is None:
-            return None
-        judge, known = past
         return Talk(
-            (self._new, new, pair.new),
-            (self._old, old, pair.old) if self._old is not None and old is not None else None,
-            (judge, known, pair.old) if judge and known and pair.known and self._old is None else None,
-            Spoken(new.route),
+            request,
+            (self._new, pair.new),
+            (self._old, pair.old) if self._old is not None else None,
+            (past, pair.old) if past and pair.known and self._old is None else None,
+            Spoken(route, heard.given),
             heard.world({EMERGENCY: ()})[0],
         )
 

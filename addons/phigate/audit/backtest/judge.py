@@ -3,6 +3,9 @@
 A record holds a prompt as bystanders saw it. What a rule's patterns find in a prompt is known where nothing was masked
 in it, and where the policy that decided at the time is at hand: the record names the rules that matched. Else it is
 unknown, and an answer counts as known only if it is the same whatever the prompt says (`worlds`).
+
+A rule's hours are compared with the time of the record. What somebody said yes to is taken to be at hand under every
+policy that has the same rule.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from phigate.audit.backtest import recorded
 from phigate.dialect import generic
 from phigate.dialect.known import DIALECTS, ROUTES, spoken
-from phigate.policy.decide import PromptFacts, conditions, judge
+from phigate.policy.decide import PromptFacts, conditions, judge, moment
+from phigate.policy.grants import Grant
+from phigate.policy.hashes import rule_hash
 from phigate.policy.patterns import Prompt
 from phigate.policy.targets import Target
 from phigate.policy.verdict import Verdict, verdict
@@ -30,10 +35,14 @@ if TYPE_CHECKING:
 type Key = tuple[str, ...]
 """A condition, the same in every policy: the patterns as they are written."""
 type World = Mapping[Key, bool]
+type Given = Mapping[str, str | None]
+"""Rules that a grant was at hand for, and their hashes (None: nobody knows)."""
 
 EMERGENCY: Final[Key] = ("phi-break-glass", "")
 """Whether the header of break-glass was sent, as a condition of its own."""
 STATED: Final = "on record"
+AT_HAND: Final = Grant(*("on record",) * 3, ("", ""), frozenset(), None, None, 0.0, 0.0)
+NOTHING: Final[Given] = {}
 MOST_OPEN: Final = 6
 """Unknown conditions up to which every case is tried."""
 _MEMO: Final = 65_536
@@ -52,6 +61,8 @@ class Question:
     actions: frozenset[str] = frozenset()
     model: str | None = None
     route: Route | None = None
+    now: float = 0.0
+    """One of the moments at which its answers are these."""
     conditions: tuple[Condition, ...] = ()
     keys: frozenset[Key] = frozenset()
     answers: dict[Any, Permit | Hold | Deny] = field(default_factory=dict)
@@ -63,18 +74,19 @@ class Judge:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self._routes = {route.name: route for route in (*ROUTES, *generic.routes_of(policy.routes))}
-        self._questions: dict[Request, Question] = {}
+        self._questions: dict[tuple[Request, tuple[bool, ...]], Question] = {}
 
-    def question(self, request: Request) -> Question:
-        """Find what is to be answered about a request."""
-        known = self._questions.get(request)
+    def question(self, request: Request, now: float) -> Question:
+        """Find what is to be answered about a request at this time, in seconds since the epoch."""
+        key = request, moment(self.policy, now)
+        known = self._questions.get(key)
         if known is None:
             if len(self._questions) >= _MEMO:
                 self._questions.clear()
-            known = self._questions[request] = self._question(request)
+            known = self._questions[key] = self._question(request, now)
         return known
 
-    def _question(self, request: Request) -> Question:
+    def _question(self, request: Request, now: float) -> Question:
         route = self._routes.get(request.route or "")
         if request.issuer not in self.policy.trusted:
             return Question(Verdict("deny", None, "issuer-unknown"), route=route)
@@ -89,10 +101,10 @@ class Judge:
         if target is not None and not isinstance(target, Target):
             return Question(Verdict("deny", None, target.reason), route=route)
         roles, model = self.policy.roles_of(request.groups), target.name if target else None
-        found = conditions(self.policy, roles, actions, model)
+        found = conditions(self.policy, roles, actions, model, now)
         keys = frozenset(key_of(each) for each in found if each.patterns)
         emergency = {EMERGENCY} if any(each.emergency for each in found) else set()
-        return Question(None, None, roles, actions, model, route, found, keys | emergency)
+        return Question(None, None, roles, actions, model, route, now, found, keys | emergency)
 
     def _target(self, request: Request, route: Route | None) -> Any:
         """The model by its recorded name: the policy's own at the time, or what the caller wrote."""
@@ -107,9 +119,10 @@ class Judge:
             return own
         return targets.resolve(request.model, protocol)
 
-    def answer(self, question: Question, world: World) -> Permit | Hold | Deny:
+    def answer(self, question: Question, world: World, given: Given = NOTHING) -> Permit | Hold | Deny:
         """What the rules say where this holds; `question` is not settled and not open."""
-        held = tuple(world[key] for key in sorted(question.keys))
+        counts = frozenset(name for name, was in given.items() if was in {None, rule_hash(self.policy, name)})
+        held = *(world[key] for key in sorted(question.keys)), counts
         known = question.answers.get(held)
         if known is None:
             emergency = STATED if world.get(EMERGENCY) else None
@@ -117,6 +130,8 @@ class Judge:
             known = question.answers[held] = judge(
                 *(self.policy, question.roles, question.actions, question.model, facts),
                 lambda patterns: world[tuple(each.pattern for each in patterns)],
+                question.now,
+                lambda rule: AT_HAND if rule in counts else None,
             )
         return known
 
@@ -133,20 +148,33 @@ class Content(Protocol):
     def content(self) -> tuple[bool, bool]:
         """Whether all can be read, and whether it decides what the model writes."""
 
+    @property
+    def given(self) -> Given:
+        """What somebody had said yes to."""
+
 
 class Heard:
     """What is known of one request's prompt and headers; `original` is the body before it was masked, if there is one.
 
-    `known` is the question that was answered at the time, where the policy of that time is at hand.
+    `known` is the question that was answered at the time, where the policy of that time, `past`, is at hand.
     """
 
-    def __init__(self, record: Record, route: Route | None, *, known: Question | None, original: Any = None) -> None:
+    def __init__(
+        self,
+        record: Record,
+        route: Route | None,
+        *,
+        known: Question | None,
+        past: Policy | None = None,
+        original: Any = None,
+    ) -> None:
         self._record, self._route = record, route
         self._original = original
         self._prompt: Prompt | None = None
         self._sure = False
         self._evidence = _evidence(record, known) if known is not None else {}
         self._content: tuple[bool, bool] | None = None
+        self.given = _given(record, past)
 
     @property
     def why(self) -> str:
@@ -215,6 +243,14 @@ class Heard:
         return readable, reason == "steering-refused" or bool(dialect.steers(body))
 
 
+def _given(record: Record, past: Policy | None) -> Given:
+    """What a grant was at hand for: of the rules that matched those that hold, as far as anybody knows which."""
+    every = recorded.granted(record)
+    if past is None:
+        return dict.fromkeys(every)
+    return {rule: was for rule in every if (was := rule_hash(past, rule)) is not None}
+
+
 def _evidence(record: Record, known: Question) -> dict[Key, bool]:
     """Which conditions held, by the rules that matched at the time; of one that did not, none of its patterns did."""
     if recorded.decided(record) is None or known.settled is not None or known.open is not None:
@@ -243,7 +279,7 @@ def made(judge: Judge, question: Question, world: World, heard: Content) -> Verd
     """What a policy makes of a request where this holds."""
     if question.settled is not None:
         return question.settled
-    decision = judge.answer(question, world)
+    decision = judge.answer(question, world, heard.given)
     if decision.verb not in {"permit", "break_glass"}:
         return verdict(decision)
     readable, steers = heard.content

@@ -6,6 +6,7 @@ Records are read from files that may have been changed: a field of another shape
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from phigate.dialect import kserve_grpc
@@ -65,6 +66,21 @@ def decided(record: Record) -> Verdict | None:
     if reason in BY_CONTENT:  # before any rule was asked, it was the request's form
         return Verdict("deny", None, reason) if names(decision, "rules") else None
     return Verdict(verb, rule, reason) if reason in _DECIDED else None
+
+
+def at(record: Record) -> float | None:
+    """When it was written, in seconds since the epoch."""
+    try:
+        return datetime.fromisoformat(text(record, "ts") or "").timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def granted(record: Record) -> tuple[str, ...]:
+    """The rules of which somebody may have said yes to the request: all that matched, where a grant was at hand."""
+    decision = part(record, "decision")
+    by_grant = text(decision, "grant") is not None or text(decision, "reason") == "outside-hours"
+    return names(decision, "rules") if by_grant else ()
 
 
 def why(record: Record) -> str:

@@ -20,9 +20,11 @@ from phigate.policy.words import REASONS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from phigate.audit.backtest.judge import Judge, Key, Question, World
-    from phigate.audit.backtest.recorded import Record
+    from phigate.audit.backtest.judge import Given, Judge, Key, Question, World
+    from phigate.audit.backtest.recorded import Record, Request
     from phigate.dialect.routes import Route
+
+    type _Asked = tuple[Judge, Question, Verdict]
 
 GOES_ON, IS_REFUSED = Verdict("permit", "message"), Verdict("deny", "message")
 _OF_RULES = REASONS | {"connection-changed"}
@@ -31,7 +33,8 @@ _OF_RULES = REASONS | {"connection-changed"}
 class Spoken:
     """What is known of a conversation so far; its content passed, as far as this is asked."""
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route, given: Given) -> None:
+        self.given = given
         self._route, self._told, self._masked = route, Told(), False
         self._prompt: Prompt | None = None
         self.content = True, False
@@ -63,9 +66,10 @@ class Talk:
     `past` decided at the time, if it is at hand; `old` is compared with instead of what was recorded.
     """
 
-    new: tuple[Judge, Question, Verdict]
-    old: tuple[Judge, Question, Verdict] | None
-    past: tuple[Judge, Question, Verdict] | None
+    request: Request
+    new: tuple[Judge, Verdict]
+    old: tuple[Judge, Verdict] | None
+    past: tuple[Judge, Verdict] | None
     spoken: Spoken
     emergency: World = field(default_factory=dict)
     """What holds of its headers."""
@@ -76,29 +80,35 @@ class Talk:
         `body` is what is kept of it, `masked` or as it was.
         """
         refused = recorded.text(record, "refused")
+        now = recorded.at(record)
         if refused is not None and refused not in _OF_RULES:
             return []
-        if not self.spoken.hear(record, body, masked=masked):
+        if not self.spoken.hear(record, body, masked=masked) or now is None:
             return "message-unread"
         at_the_time = IS_REFUSED if refused else GOES_ON
-        found = list(self._cases(at_the_time))
+        found = list(self._cases(at_the_time, now))
         return found or "prompt-masked"
 
-    def _cases(self, at_the_time: Verdict) -> Iterator[tuple[Verdict, Verdict]]:
-        sides = [side for side in (self.new, self.old, self.past) if side is not None]
+    def _cases(self, at_the_time: Verdict, now: float) -> Iterator[tuple[Verdict, Verdict]]:
+        new, old, past = (_asked(side, self.request, now) for side in (self.new, self.old, self.past))
+        sides = [side for side in (new, old, past) if side is not None]
         likely, unsure = self.spoken.world(patterns_of(*(question for _, question, _ in sides)))
-        if len(unsure) > MOST_OPEN:
+        if new is None or len(unsure) > MOST_OPEN:
             return
         for case in worlds(likely, unsure):
             world = {**case, **self.emergency}
-            if self.past is not None and self._goes(self.past, world) != at_the_time:
+            if past is not None and self._goes(past, world) != at_the_time:
                 continue  # it was otherwise: the record says so
-            old = self._goes(self.old, world) if self.old is not None else at_the_time
-            yield old, self._goes(self.new, world)
+            yield self._goes(old, world) if old is not None else at_the_time, self._goes(new, world)
 
-    def _goes(self, side: tuple[Judge, Question, Verdict], world: World) -> Verdict:
+    def _goes(self, side: _Asked, world: World) -> Verdict:
         """A message goes on where it is permitted, and seen as the connection is."""
         judge, question, opened = side
         said = made(judge, question, world, self.spoken)
         same = (said.verb, said.mask, said.prompt) == ("permit", opened.mask, opened.prompt)
         return GOES_ON if same else IS_REFUSED
+
+
+def _asked(side: tuple[Judge, Verdict] | None, request: Request, now: float) -> _Asked | None:
+    """What one of them is asked at this time."""
+    return (side[0], side[0].question(request, now), side[1]) if side is not None else None
