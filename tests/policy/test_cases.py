@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,43 @@ def test_all_faults_come_at_once_with_their_lines() -> None:
 def test_the_shipped_policy_answers_as_its_cases_say() -> None:
     results = run_cases(load_policy(SHIPPED), SHIPPED_CASES.read_bytes(), "cases/policy.yaml")
     assert [str(result) for result in results if not result.ok] == []
+
+
+TIMED = policy(
+    "{name: care, permit: [clinician], to: [chat], models: [ward], mask: lean,"
+    ' hours: {days: [mon, tue, wed, thu, fri], from: "07:00", to: "19:00", zone: Europe/Berlin}}',
+    "{name: study, permit: [researcher], to: [chat], models: ['*'], mask: lean}",
+    tail="models: {ward: {names: ['llama3*']}}\n",
+)
+AT = [
+    "clinician chats with ward at 2026-11-25T07:00+01:00: permit care",
+    "clinician chats with ward at 2026-11-25T03:00+01:00: deny no-rule",
+    'clinician chats with ward saying "hello at 7" in an emergency at 2026-11-25T19:00:00+01:00: deny no-rule',
+    "{role: clinician, action: chat, model: ward, at: 2026-11-25T12:00Z, expect: permit care}",
+    "researcher chats with ward: permit study",
+    "clinician lists models: deny no-rule",
+    "clinician chats with ward at 2026-11-28T12:00+01:00: deny",
+]
+NOT_AT = [
+    ("clinician chats with ward: permit", "needs a time, as in `at 2026-11-25T03:00+01:00`: `care` has hours"),
+    ("clinician chats with ward at noon: permit", "`noon` is no time with its offset, as in `2026-11-25T03:00+01:00`"),
+    ("clinician chats with ward at 2026-11-25T03:00: deny", "`2026-11-25T03:00` is no time with its offset"),
+    ("clinician chats with ward at 0001-01-01T00:00+23:00: deny", "is no time with its offset"),
+    ("{role: clinician, action: chat, model: ward, expect: permit}", "needs a time"),
+    ("{role: researcher, action: chat, model: ward, at: [], expect: permit}", "must be a text"),
+]
+
+
+@pytest.mark.parametrize("case", AT)
+def test_a_case_says_at_which_time(case: str) -> None:
+    (result,) = run_cases(TIMED, f"- {case}\n", "c.yaml")
+    assert result.ok
+
+
+@pytest.mark.parametrize(("case", "said"), NOT_AT, ids=[case[0] for case in NOT_AT])
+def test_a_case_without_a_time_is_a_fault_where_it_matters_and_so_is_what_is_no_time(case: str, said: str) -> None:
+    with pytest.raises(PolicyFaults, match=re.escape(said)):
+        run_cases(TIMED, f"- {case}\n", "c.yaml")
 
 
 def test_every_rule_of_the_shipped_policy_has_a_case() -> None:

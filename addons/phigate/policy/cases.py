@@ -63,6 +63,7 @@ _SENTENCE = re.compile(
     r"(?: saying \"(?P<prompt>[^\"]*)\")?(?P<emergency> in an emergency)?(?: at (?P<at>\S+))?"
 )
 _CASE = "stated by a case"
+_FAR = 1e11  # the year 5138: a zone's calendar goes on beyond it
 _AT = "2026-11-25T03:00+01:00"
 
 
@@ -129,12 +130,13 @@ def _verdict(decision: Permit | Hold | Deny) -> dict[str, str]:
 
 
 def _seconds(at: str) -> float | None:
-    """Since the epoch; None where it is no time, or one of no place."""
+    """Since the epoch; None where it is no time from then on, or one of no place."""
     try:
         read = datetime.fromisoformat(at)
-        return read.timestamp() if read.tzinfo is not None else None
+        now = read.timestamp() if read.tzinfo is not None else None
     except (ValueError, OverflowError):
         return None
+    return now if now is not None and 0 <= now < _FAR else None
 
 
 def _spoken(words: dict[str, str]) -> str:

@@ -62,6 +62,83 @@ def test_the_policy_that_decided_changes_nothing():
     assert (tally.exchanges, tally.same, tally.kinds, tally.masks) == (2, 2, {}, {})
 
 
+BY_GRANT = {"verb": "permit", "rule": "ask", "decision": {"rules": ["ask"], "ticket": "t-1", "grant": "g-1"}}
+HOURS = '{days: [mon], from: "15:00", to: "16:00", zone: UTC}'
+TOO_LATE = '{days: [mon], from: "14:00", to: "15:00", zone: UTC}'
+
+
+TOO = ASK.replace("name: ask", "name: too")
+
+
+def timed(rule, hours=TOO_LATE):
+    return f"{rule.removesuffix('}')}, hours: {hours}}}"
+
+
+def lasting(hours):
+    return ASK.replace("mask:", f"grant: {{for: PT1H, hours: {hours}}}, mask:")
+
+
+def granted(*rules, **more):
+    """A request that ran by a grant, or did not because of its hours, under the policy of these rules."""
+    return request(policy=policies.policy(*rules).sha256, **BY_GRANT | more)
+
+
+LATE = {"verb": "deny", "reason": "outside-hours", "decision": {"rules": ["ask"], "ticket": None, "grant": None}}
+GRANTED = [
+    ("the rule as it was", [ASK], [ASK], {}, None),
+    ("a rule that says the same in other words", [ASK], [ASK.replace("mask:", "message: Ask., mask:")], {}, None),
+    ("an edited rule", [ASK], [ASK.replace("lean", "years")], {}, ("newly-held", "permit ask", "hold ask")),
+    ("another hold beside it", [ASK], [ASK, TOO], {}, ("newly-held", "permit ask", "hold too")),
+    ("a rule that permits now", [ASK], [CARE], {}, ("rule-only", "permit ask", "permit care")),
+    ("a rule that is gone", [ASK], [LISTS], {}, ("newly-denied", "permit ask", "deny no-rule")),
+    ("a grant at its hours", [lasting(HOURS)], [lasting(HOURS)], {}, None),
+    ("a grant outside its hours", [lasting(TOO_LATE)], [lasting(TOO_LATE)], LATE, None),
+]
+
+
+@pytest.mark.parametrize(("sentence", "was", "rules", "more", "change"), GRANTED, ids=[case[0] for case in GRANTED])
+def test_what_somebody_said_yes_to_is_at_hand_as_long_as_the_rule_is_what_it_was(sentence, was, rules, more, change):
+    tally = tried(rules, granted(*was, **more), past=[was])
+    assert changed(tally) == ([change] if change else [])
+    assert tally.same == (change is None)
+
+
+def test_where_nobody_knows_what_the_rule_was_its_name_counts():
+    assert tried([ASK.replace("lean", "years")], granted(ASK), past=()).same == 1
+    assert changed(tried([TOO], granted(ASK), past=())) == [("newly-held", "permit ask", "hold too")]
+
+
+def test_two_policies_are_compared_with_what_was_granted():
+    edited = ASK.replace("lean", "years")
+    assert changed(tried([edited], granted(ASK), against=[ASK], past=[[ASK]])) == [
+        ("newly-held", "permit ask", "hold ask")
+    ]
+    assert tried([ASK], granted(ASK), against=[ASK], past=[[ASK]]).same == 1
+
+
+def test_a_request_is_decided_by_the_time_at_which_it_was_asked():
+    rules = [timed(CARE, HOURS), timed(CARE.replace("care", "late"))]
+    at_three, at_two = request(), request(ts="2026-11-23T14:04:05.000000Z", rule="late")
+    assert tried(rules, at_three, at_two, at_three, past=[rules]).same == 3
+    assert changed(tried([rules[0]], at_three, at_two)) == [("newly-denied", "permit late", "deny no-rule")]
+    next_day = request(ts="2026-11-24T15:04:05.000000Z")
+    assert changed(tried(rules, next_day)) == [("newly-denied", "permit care", "deny no-rule")]
+
+
+def test_a_pattern_of_a_rule_that_was_off_then_is_not_asked_about():
+    notes = timed(NOTES)
+    masked_ = request("[PERSON]", findings={"PERSON": 1}, ts="2026-11-23T15:04:05.000000Z")
+    assert tried([CARE, notes], masked_, past=()).same == 1
+    in_its_hours = request("[PERSON]", findings={"PERSON": 1}, ts="2026-11-23T14:04:05.000000Z")
+    assert tried([CARE, notes], in_its_hours, past=()).kinds == {"undecided": 1}
+
+
+@pytest.mark.parametrize("ts", [None, 7, "", "noon", "9999-12-31T23:59:59Z"])
+def test_a_record_of_no_time_is_unreadable(ts):
+    found = tried([timed(CARE)], request(ts=ts))
+    assert found.unreadable == {"request": 1}
+
+
 HELD = request(verb="hold", rule="ask", reason="approval-required")
 DECISIONS = [
     ([CARE, NOTES], request("after the ward-round"), ("newly-denied", "permit care", "deny notes")),

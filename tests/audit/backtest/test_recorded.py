@@ -5,7 +5,7 @@ import pytest
 from phigate.audit.backtest import recorded
 from phigate.dialect.known import ROUTES
 from phigate.policy.verdict import Verdict
-from tests.audit.backtest.recordings import request, said
+from tests.audit.backtest.recordings import NOW, request, said
 
 CHAT = next(route for route in ROUTES if route.name == "openai-chat")
 
@@ -72,3 +72,23 @@ def test_a_body_that_is_too_deep_has_none():
     for _ in range(200):
         deep = [deep]
     assert recorded.prompt_of({"messages": deep}, CHAT, CHAT.name) is None
+
+
+def test_when_it_was_written():
+    assert recorded.at(request()) == NOW
+    assert [recorded.at({"ts": ts}) for ts in (None, 3, "", "soon", "9999-12-31T23:59:59Z")] == [None] * 5
+
+
+@pytest.mark.parametrize(
+    ("decision", "rules"),
+    [
+        ({"grant": "g-1", "rules": ["ask", "see"]}, ("ask", "see")),
+        ({"grant": None, "rules": ["ask"]}, ()),
+        ({"reason": "outside-hours", "rules": ["ask"]}, ("ask",)),
+        ({"grant": 7, "rules": ["ask"]}, ()),
+        ({"grant": "g-1", "rules": "ask"}, ()),
+        (None, ()),
+    ],
+)
+def test_what_somebody_may_have_said_yes_to(decision, rules):
+    assert recorded.granted({"decision": decision}) == rules

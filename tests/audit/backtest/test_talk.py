@@ -42,6 +42,24 @@ def test_a_message_that_would_go_on_now_is_found():
     assert talked([CARE], ("list all", {"refused": "denied"})).kinds == {"newly-permitted": 1}
 
 
+def test_a_message_is_decided_by_the_time_at_which_it_was_said():
+    timed = CARE.replace("mask:", 'hours: {from: "15:00", to: "16:00", zone: UTC}, mask:')
+    later = {"ts": "2026-11-23T16:00:01.000000Z"}
+    assert talked([timed, LISTS], ("Hello", {}), ("Again", later | {"refused": "no-rule"}), past=[]).kinds == {}
+    assert talked([timed, LISTS], ("Hello", {}), ("Again", later)).kinds == {"newly-denied": 1}
+    ((key, _),) = talked([timed, LISTS], ("Hello", {"ts": "then"})).open.items()
+    assert key.why == "message-unread"
+
+
+def test_what_a_connection_was_opened_by_a_yes_for_goes_on():
+    ask = "{name: ask, hold: [clinician], to: [chat], models: ['*'], mask: lean, approvers: [officer]}"
+    by_grant = {"rule": "ask", "decision": {"rules": ["ask"], "grant": "g-1"}}
+    assert talked([ask], ("Hello", {}), past=(), **by_grant).kinds == {}
+    known = policies.policy(ask)
+    by_grant["policy"] = known.sha256
+    assert talked([ask], ("Hello", {}), past=[known], **by_grant).kinds == {}
+
+
 def test_what_a_connection_shows_it_shows_to_its_end():
     raw = "{name: raw, permit: [clinician], to: [chat], models: ['*'], mask: years, when: {prompt_matches: [year]}}"
     assert talked([CARE, raw], ("this year", {})).kinds == {"newly-denied": 1}

@@ -26,6 +26,8 @@ BY_CONTENT = frozenset({"content-unreadable", "steering-refused"})
 """Reasons for which a request is refused that the rules would permit: a rule may say that they do not count."""
 NAMELESS = frozenset({"model-unknown", "model-ambiguous"})
 """Reasons for which nobody was asked, and that another policy may not see; the name itself is not on record."""
+_FAR = 1e11
+"""The year 5138."""
 _DECIDED = (REASONS - {"reason-missing"}) | {None}
 
 
@@ -69,11 +71,12 @@ def decided(record: Record) -> Verdict | None:
 
 
 def at(record: Record) -> float | None:
-    """When it was written, in seconds since the epoch."""
+    """When it was written, in seconds since the epoch; a time that a calendar may end before counts as missing."""
     try:
-        return datetime.fromisoformat(text(record, "ts") or "").timestamp()
+        found = datetime.fromisoformat(text(record, "ts") or "").timestamp()
     except (ValueError, OverflowError):
         return None
+    return found if 0 <= found < _FAR else None
 
 
 def granted(record: Record) -> tuple[str, ...]:
