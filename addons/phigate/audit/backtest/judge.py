@@ -74,11 +74,12 @@ class Judge:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self._routes = {route.name: route for route in (*ROUTES, *generic.routes_of(policy.routes))}
+        self._timed = bool(moment(policy, 0.0))
         self._questions: dict[tuple[Request, tuple[bool, ...]], Question] = {}
 
     def question(self, request: Request, now: float) -> Question:
         """Find what is to be answered about a request at this time, in seconds since the epoch."""
-        key = request, moment(self.policy, now)
+        key = request, moment(self.policy, now) if self._timed else ()
         known = self._questions.get(key)
         if known is None:
             if len(self._questions) >= _MEMO:
