@@ -64,9 +64,9 @@ def places(folder: Path) -> dict[str, str]:
     }
 
 
-def furnished(folder: Path, text: str | None = None) -> House:
+def furnished(folder: Path, text: str | None = None, console: str = "http://127.0.0.1:8090") -> House:
     house = House()
-    here = Addresses("http://127.0.0.1:8080", "http://127.0.0.1:8090")
+    here = Addresses("http://127.0.0.1:8080", console)
     house.furnish(policy=str(policy_in(folder, text)), **places(folder), instance="test", addresses=here)
     return house
 

@@ -190,11 +190,23 @@ class Answering:
 
     async def reviews(self, caller: Caller) -> list[Review]:
         """The uses of break-glass that wait for the caller's review, with what was asked then, masked."""
-        every = await self._desk.approvals.open_reviews() if self.may_review(caller, self._desk.now()) else []
-        mine = [each for each in every if not caller.subject.roles.isdisjoint(each.review_by)]
+        mine = await self.to_review(caller)
         if mine:
             await self._look(caller, "GET /reviews", {"exchanges": [each.exchange for each in mine]})
         return mine
+
+    async def to_review(self, caller: Caller) -> list[Review]:
+        """The same, to be listed, not shown."""
+        every = await self._desk.approvals.open_reviews() if self.may_review(caller, self._desk.now()) else []
+        return [each for each in every if not caller.subject.roles.isdisjoint(each.review_by)]
+
+    async def see_review(self, exchange: str, caller: Caller) -> Review:
+        """One of them with what was asked then; that somebody looked is on record first."""
+        found = next((each for each in await self.to_review(caller) if each.exchange == exchange), None)
+        if found is None:
+            raise No("unknown")
+        await self._look(caller, "GET /reviews/ID", {"exchange": found.exchange})
+        return found
 
     async def sign(self, exchange: str, caller: Caller, verdict: Verdict, comment: str) -> Review:
         """Say whether a use of break-glass was an emergency; the review as it was before.

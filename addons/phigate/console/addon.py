@@ -22,6 +22,7 @@ from phigate.console import deployments, tickets
 from phigate.console.app import build
 from phigate.console.commands import Commands, policy_in_force
 from phigate.console.desk import Desk
+from phigate.console.page import routes as page
 from phigate.console.tokens import routes
 from phigate.console.wire import HEAD, Share, Wire
 from phigate.house import StartFault
@@ -82,6 +83,7 @@ class Console:
             app.include_router(routes(desk))
             app.include_router(tickets.routes(desk))
             app.include_router(deployments.routes(desk))
+            app.include_router(page.routes(desk))
         wire: Any = partial(Wire, Share())  # uvicorn calls it as it would the class
         config = uvicorn.Config(
             app,

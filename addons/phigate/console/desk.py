@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from phigate.approval.tickets import Asking
     from phigate.exchange import Exchange, Refusal
     from phigate.house import House
+    from phigate.identity.id_token import SignIn, Unfit
     from phigate.identity.keyring import SigningKey
     from phigate.identity.proof import Presented
     from phigate.identity.verify import Known
@@ -124,6 +125,17 @@ class Desk:
     @property
     def policy(self) -> Policy:
         return self._house.policy
+
+    async def signed_in(self, id_token: str, wanted: SignIn, now: float) -> str | Unfit | Refused | Unavailable:
+        return await self._house.verifier.signed_in(id_token, wanted, now)
+
+    @property
+    def digests(self) -> tuple[Callable[..., bytes], ...]:
+        """Keyed hashes that all instances share, the one in use first."""
+        return tuple(each.digest for each in self._house.secrets.every)
+
+    def random(self, size: int) -> bytes:
+        return secrets.token_bytes(size)
 
     @property
     def approvals(self) -> Approvals:

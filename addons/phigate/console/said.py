@@ -35,19 +35,19 @@ SAID: Final[Mapping[str, tuple[int, str]]] = {
 """Why nothing came of it: status and sentence."""
 
 
-async def read(request: Request) -> bytes:
-    """A small JSON body, or none; never what is in the address, which others write down. Raises No."""
+async def read(request: Request, kind: re.Pattern[str] = _JSON, most: int = MOST) -> bytes:
+    """A small body of a type, or none; never what is in the address, which others write down. Raises No."""
     raw = bytearray()
     try:
         async with asyncio.timeout(PATIENCE):
             async for piece in request.stream():
                 raw += piece
-                if len(raw) > MOST:
+                if len(raw) > most:
                     raise No("malformed")
     except (TimeoutError, ClientDisconnect):
         raise No("malformed") from None
     types = request.headers.getlist("content-type")
-    plain = len(types) == 1 and _JSON.fullmatch(types[0]) and "content-encoding" not in request.headers
+    plain = len(types) == 1 and kind.fullmatch(types[0]) and "content-encoding" not in request.headers
     if request.url.query or (raw and not plain):
         raise No("malformed")
     return bytes(raw)

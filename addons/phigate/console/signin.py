@@ -85,7 +85,6 @@ SENTENCES: Final[Mapping[str, tuple[int, str]]] = {
     "code-refused": (403, "The sign-in provider did not take its own code, or not from this console."),
     "token-malformed": (502, "What the sign-in provider gave for the code cannot be used here."),
     "not-believed": (403, "The sign-in provider's bearer is not one that this gateway believes."),
-    "not-an-approver": (403, "You are signed in at your provider, but no rule lets you review anything here."),
     "too-many-groups": (403, "You hold too many groups for a browser to keep."),
     "unavailable": (503, "This cannot be settled at the moment."),
     "not-set-up": (404, "Sign-in is not set up: the policy has no section `sign_in`."),
@@ -114,8 +113,8 @@ def read_begun(raw: bytes | None) -> Begun | None:
     return Begun(**orjson.loads(raw)) if raw is not None else None
 
 
-def authorization(begun: Begun, where: Endpoints, sign_in: SignIn, redirect: str) -> str:
-    """The address to sign in at (OIDC Core, 3.1.2.1; PKCE, RFC 7636, 4.3)."""
+def authorization(begun: Begun, where: Endpoints, sign_in: SignIn, redirect: str, *, anew: bool = False) -> str:
+    """The address to sign in at (OIDC Core, 3.1.2.1; PKCE, RFC 7636, 4.3); `anew` is for whoever signed out."""
     asked = {
         "response_type": "code",
         "client_id": begun.client_id,
@@ -128,6 +127,8 @@ def authorization(begun: Begun, where: Endpoints, sign_in: SignIn, redirect: str
     }
     if sign_in.resource is not None:
         asked["resource"] = sign_in.resource
+    if anew:
+        asked["prompt"] = "login"
     parts = urlsplit(where.authorization)  # RFC 6749, 3.1: a query that is there stays
     return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, urlencode(asked)]))))
 

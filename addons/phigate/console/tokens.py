@@ -12,7 +12,7 @@ import asyncio
 import hmac
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 import orjson
 from fastapi import APIRouter, Request, Response
@@ -58,24 +58,29 @@ _PUBLISHED: Final = {"cache-control": "public, max-age=300"}
 _OWN: Final = {"cache-control": "no-store"}
 
 
-class Desk(Protocol):
+class Issuing(Protocol):
+    """What whoever issues a bearer asks of the house."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def console(self) -> str: ...
+    def jti(self) -> str: ...
+    def signing_key(self, now: float) -> SigningKey: ...
+
+
+class Desk(Issuing, Protocol):
     """What the endpoints ask of the house; `longest` and `issuers` are those of the policy in force.
 
     Of its methods those that ask the ledger raise LedgerDown, and `record` JournalDown or Unrecordable.
     """
 
     @property
-    def url(self) -> str: ...
-    @property
-    def console(self) -> str: ...
-    @property
     def longest(self) -> float: ...
     @property
     def issuers(self) -> frozenset[str]: ...
     def leeway(self, issuer: str) -> float: ...
     def now(self) -> float: ...
-    def jti(self) -> str: ...
-    def signing_key(self, now: float) -> SigningKey: ...
     async def verify(
         self, fields: Iterable[tuple[bytes, bytes]], presented: Presented, now: float
     ) -> Subject | Refused | Unavailable: ...
@@ -169,17 +174,14 @@ class _Endpoints:
         terms = grants.settle(asked, subject, desk.longest)
         if isinstance(terms, GrantFault):
             return terms
-        jti = desk.jti()
-        claims = mint.claims_of(subject, terms, issuer=desk.console, audience=desk.url, now=now, jti=jti)
-        if claims is None:
+        minted = issued_to(desk, subject, terms, now)
+        if minted == "expired":
             return GrantFault(asked.refused, "expired", NOT_BELIEVED[asked.kind])
-        key = desk.signing_key(now)
-        bearer = mint.signed(claims, key.kid, key.sign)
-        if bearer is None:
+        if isinstance(minted, str):
             return GrantFault(asked.refused, "too-large", "What it says of its subject is too long to be repeated.")
         if asked.kind == "assertion" and not await self._first(subject, now):
             return GrantFault(asked.refused, "assertion-replayed", NOT_BELIEVED[asked.kind])
-        return _Issued(mint.Minted(bearer, jti, claims["exp"]), terms)
+        return _Issued(minted, terms)
 
     async def _first(self, subject: Subject, now: float) -> bool:
         """Spend an assertion (RFC 7522, 3); it is taken a little longer than it says, so remember it longer still."""
@@ -301,6 +303,19 @@ class _Endpoints:
         """Protected Resource Metadata (RFC 9728), as the gateway's own port says it."""
         document = protected_resource(self._desk.url, self._desk.console)
         return Response(document, media_type="application/json", headers=_PUBLISHED)
+
+
+def issued_to(
+    desk: Issuing, subject: Subject, terms: mint.Terms, now: float
+) -> mint.Minted | Literal["expired", "too-large"]:
+    """Sign a bearer of the gateway's own for somebody who is believed, or say why there is none."""
+    jti = desk.jti()
+    claims = mint.claims_of(subject, terms, issuer=desk.console, audience=desk.url, now=now, jti=jti)
+    if claims is None:
+        return "expired"
+    key = desk.signing_key(now)
+    bearer = mint.signed(claims, key.kid, key.sign)
+    return mint.Minted(bearer, jti, claims["exp"]) if bearer is not None else "too-large"
 
 
 # -- what is revoked ------------------------------------------------------------------------------------------------

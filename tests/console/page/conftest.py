@@ -1,0 +1,11 @@
+import pytest
+
+from tests.console.page.stand import Stand
+
+
+@pytest.fixture
+async def stand(tmp_path):
+    made = Stand(tmp_path)
+    await made.house.look_at_ledger()
+    yield made
+    await made.close()
