@@ -39,6 +39,7 @@ from phigate.policy.load import PolicyFaults, read_file
 from phigate.remote import commands as remote
 from phigate.remote import deploy
 from phigate.terminal import POLICY, PolicyFile, err, fail, out, policy_of, say
+from phigate.webhooks import lacking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +76,8 @@ def check(
                 say(str(result))
     for sentence in advice(loaded):
         say(f"{policy}: warning: {sentence}")
+    for sentence in lacking(loaded):
+        say(f"{policy}: a gateway does not start here: {sentence}")
     say(f"{policy}: {len(loaded.rules)} rules, {run - failed} of {run} cases as expected")
     if loaded.detectors and not _samples_hold(policy.parent / loaded.detectors):
         failed += 1

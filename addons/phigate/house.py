@@ -49,6 +49,7 @@ from phigate.masking.transforms import scope_of
 from phigate.policy.load import PolicyFaults, load_policy, read_file
 from phigate.sources import Sources, Stamp, read_sources, stamp_of
 from phigate.trial import Trial
+from phigate.webhooks import receivers_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -60,7 +61,9 @@ if TYPE_CHECKING:
     from phigate.journal.chain import Kind
     from phigate.ledger import Ledger, Revocation
     from phigate.ledger.approvals import Approvals
+    from phigate.ledger.outbox import Tell
     from phigate.policy.schema import Mask, Policy
+    from phigate.webhooks import Receiver
 
 logger = logging.getLogger(__name__)
 
@@ -194,6 +197,10 @@ class House:
         self.following: asyncio.Task[None] | None = None
         """What looks at the ledger again and again, until `going` is set."""
         self.going = asyncio.Event()
+        self.tell: Tell = lambda _event, _about, _now: ()
+        """What is to be told of an event, to whom; whoever sends it sets it."""
+        self.receivers: Mapping[str, Receiver] = {}
+        """The policy's webhooks."""
         self.count_refused: Callable[[str, str], None] = lambda _address, _reason: None
         """(address, reason) of a credential that was not believed; whoever records them sets it."""
         self.rerun: Callable[[Policy, Sequence[Policy]], Rerun]
@@ -325,11 +332,12 @@ class House:
         `sources` are what it names, if they are read already.
         """
         routes, matches = served(policy, self._policy_path)
+        receivers = receivers_of(policy, self._policy_path)
         self.providers = providers_of(policy)
         if sources is None:
             sources = self.sources if self._has_sources_of(policy) else read_sources(policy)
         self.keep = Keep(policy.capture.bodies, auditor_of(policy))
-        self.sources, self.policy = sources, policy
+        self.sources, self.policy, self.receivers = sources, policy, receivers
         self.policy_since = utc_now()
         self.routes, self._matches = RouteTable(routes), matches
         if hasattr(self, "verifier"):
@@ -377,6 +385,7 @@ class House:
             if self.leaving:
                 raise LedgerDown("the gateway is going away")
             self.ledger = await open_ledger(self._ledger_url)
+            self.ledger.approvals.tell = self.tell
         return await self._look(self.ledger)
 
     async def look_beside(self, ledger: Ledger | None) -> Ledger:

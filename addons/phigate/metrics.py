@@ -13,6 +13,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import Counter as Counted
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
@@ -98,4 +99,8 @@ REVIEWS = Gauge(
     registry=REGISTRY,
 )
 """`open` and `overdue`, as the ledger last told them; none before it did."""
+WEBHOOKS = Counted(
+    "phigate_webhooks", "Notices by webhook and what came of them.", ["webhook", "outcome"], registry=REGISTRY
+)
+WEBHOOKS_WAITING = Gauge("phigate_webhooks_waiting", "Notices that wait to be sent.", ["webhook"], registry=REGISTRY)
 count = TALLY.count

@@ -17,6 +17,7 @@ from phigate.host import lockdown, sockets
 from phigate.ledger import LedgerDown
 from phigate.policy.decide import Hold, Permit
 from phigate.unanswered import Unanswered
+from phigate.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
@@ -28,6 +29,7 @@ class Approval:
     def __init__(self, house: House) -> None:
         self.house = house
         self._looking: asyncio.Task[None] | None = None
+        Webhooks(house)
         house.ticks.append(self._look)
         self.unanswered = Unanswered(house)
 

@@ -13,6 +13,7 @@ from phigate.capture.record import subject_fields
 
 if TYPE_CHECKING:
     from phigate.exchange import Exchange, Subject
+    from phigate.ledger.outbox import Notice
     from phigate.ledger.tickets import Review, Ticket
     from phigate.policy.grants import Grant
 
@@ -118,6 +119,20 @@ def review_record(  # noqa: PLR0917 -- what a record is made of
         "rule": review.rule,
         "decision": verdict,
         "reason": comment or None,
+    }
+
+
+def notice_record(notice: Notice, outcome: str, reason: str | None) -> Fields:
+    """`notice`: a webhook took what it was told, or was tried in vain for so long that nobody tries any more."""
+    return {
+        "webhook": notice.hook,
+        "event": notice.event,
+        "message": notice.id,
+        "ticket": notice.ticket,
+        "exchange": notice.exchange,
+        "tries": notice.tries,
+        "outcome": outcome,
+        "reason": reason,
     }
 
 

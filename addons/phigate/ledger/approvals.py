@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sqlalchemy import and_, false, func, insert, or_, select, update
 
+from phigate.ledger import outbox
 from phigate.ledger.tables import GRANTS, REVIEWS, TICKETS, USES, VERDICTS
 from phigate.ledger.tickets import OPEN, TRANSITIONS, Review, Said, Step, Ticket, before
 from phigate.policy.grants import Grant
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from phigate.ledger.engines import Engines
+    from phigate.ledger.outbox import Tell
     from phigate.ledger.tickets import Event, Person
 
     class Ask(Protocol):
@@ -41,6 +43,13 @@ MOST_LISTED: Final = 200
 _NEVER: Final = 1e11
 
 
+_TOLD: Final[Mapping[Event, str]] = {
+    "enough": "ticket.approved",
+    "reject": "ticket.rejected",
+    "revoke": "ticket.revoked",
+}
+
+
 class _Lost(Exception):  # noqa: N818 -- ends a transaction, and is seen by nobody else
     """A grant has no use left."""
 
@@ -50,6 +59,8 @@ class Approvals:
 
     def __init__(self, engines: Engines, ask: Ask, upsert: Callable[..., Any]) -> None:
         self._engines, self._ask, self._upsert = engines, ask, upsert
+        self.tell: Tell = lambda _event, _about, _now: ()
+        """What is kept in the outbox with what it tells; whoever sends it sets this."""
 
     # -- tickets ----------------------------------------------------------------------------------------------------
 
@@ -77,6 +88,7 @@ class Approvals:
                         if (await connection.execute(many)).scalar_one() >= most:
                             return None
                     if (await connection.execute(row)).rowcount:
+                        await outbox.put(connection, self.tell("ticket.opened", ticket, now))
                         return ticket, True
                     known = (await connection.execute(select(TICKETS).where(*same))).mappings().one()
                 return await _whole(connection, known), False
@@ -134,7 +146,10 @@ class Approvals:
                     return made
                 await self._take(connection, ticket, made, now)
                 row = (await connection.execute(select(TICKETS).where(this))).mappings().one()
-                return await _whole(connection, row), made
+                after = await _whole(connection, row)
+                if made.event is not None and (event := _TOLD.get(made.event)):
+                    await outbox.put(connection, self.tell(event, after, now))
+                return after, made
 
         return await self._ask(work())
 
@@ -221,8 +236,9 @@ class Approvals:
         }
 
         async def work() -> None:
-            async with self._engines.writing.begin() as connection:
+            async with self._engines.stepping.begin() as connection:
                 await connection.execute(insert(REVIEWS).values(**row))
+                await outbox.put(connection, self.tell("break_glass.used", review, review.opened))
 
         await self._ask(work())
 
@@ -251,8 +267,12 @@ class Approvals:
         signing = mine.values(signed=said.at, expires=said.at + KEEP, **row)
 
         async def work() -> bool:
-            async with self._engines.writing.begin() as connection:
-                return bool((await connection.execute(signing)).rowcount)
+            async with self._engines.stepping.begin() as connection:
+                if not (await connection.execute(signing)).rowcount:
+                    return False
+                row = (await connection.execute(select(REVIEWS).where(REVIEWS.c.exchange == exchange))).mappings().one()
+                await outbox.put(connection, self.tell("review.signed", _review(row), said.at))
+                return True
 
         return await self._ask(work())
 

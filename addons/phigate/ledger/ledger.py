@@ -22,6 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from phigate.ledger.approvals import Approvals
 from phigate.ledger.bounded import Bounds
 from phigate.ledger.codes import Codes
+from phigate.ledger.outbox import Outbox
 from phigate.ledger.rows import GatewayKey, Revocation
 from phigate.ledger.spending import Spending
 from phigate.ledger.tables import CODES, COUNTER, GRANTS, KEYS, OUTBOX, REVIEWS, REVOKED, SPENT, TICKETS, USES, VERDICTS
@@ -61,6 +62,7 @@ class Ledger:
         self.approvals = Approvals(engines, self._ask, self._insert)
         self.codes = Codes(engines, self._ask)
         self.unanswered = Unanswered(engines, self._ask, self.approvals)
+        self.outbox = Outbox(engines, self._ask)
 
     async def close(self) -> None:
         """Let the connections go, within SECONDS; whatever is asked afterwards is LedgerDown. Never raises."""

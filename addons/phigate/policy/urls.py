@@ -53,6 +53,27 @@ def credential(value: str) -> str:
     return value
 
 
+def webhook(value: str) -> str:
+    """An address that is told something, or `env:NAME` for it; it may hold a secret, and is never repeated."""
+    if value.startswith("env:"):
+        return credential(value)
+    trusted_webhook(value)
+    if urlsplit(value).hostname in _SLACK:
+        raise fault("is itself a secret, and what the policy says stands in the journal: name it by `env:NAME`")
+    return value
+
+
+def trusted_webhook(url: str) -> None:
+    """Raise the fault of an address that nothing is sent to."""
+    parts = _split(url)
+    secure = parts is not None and (parts.scheme == "https" or (parts.scheme == "http" and _loopback(parts.hostname)))
+    if not secure or "#" in url:
+        raise fault("must be an https URL (http on loopback only), without user name, password and fragment")
+
+
+_SLACK = {"hooks.slack.com", "hooks.slack-gov.com"}
+
+
 def _trusted(url: str) -> None:
     parts = _split(url)
     if parts is None or not re.match(r"https?://", url) or "#" in url:

@@ -108,6 +108,7 @@ ROWS: list[tuple[chain.Kind, Any]] = [
         "break-glass",
         {"exchange": "broken-glass", "subject": ADA, "reason": "unconscious patient", "review_by": ["privacy-officer"]},
     ),
+    ("notice", {"webhook": "pager", "event": "break_glass.used", "exchange": "broken-glass", "outcome": "sent"}),
     ("review", {"exchange": "broken-glass", "subject": EVE, "decision": "approve", "reason": "justified"}),
     (
         "deployment",

@@ -40,6 +40,7 @@ KINDS: Final = {
     "break-glass": Told("iam", "admin"),
     "review": Told("iam", "info"),
     "deployment": Told("configuration", "change"),
+    "notice": Told("iam", "info"),
     "opened": Told("database", "info"),
     "closed": Told("database", "info"),
     "recovered": Told("database", "change"),

@@ -129,6 +129,7 @@ KINDS: Final = {
     "break-glass": Kind(ALERT, (OVERRIDE,), "E", "break-glass"),
     "review": Kind(ALERT, (ATTEST,), "R", "a review of break-glass"),
     "deployment": Kind(ALERT, (SOFTWARE_CONFIGURATION,), "E", "a model was deployed beside the gateway"),
+    "notice": Kind(ALERT, (), "E", "a webhook that was told, or never will be"),
     "opened": Kind(APPLICATION, (RECORDING_STARTED,), "E", "a file of the journal was opened"),
     "closed": Kind(APPLICATION, (RECORDING_STOPPED,), "E", "a file of the journal was closed"),
     "recovered": Kind(APPLICATION, (RECORDING_STARTED,), "E", "the journal was put in order after a fault"),

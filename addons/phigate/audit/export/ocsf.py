@@ -64,6 +64,7 @@ KINDS: Final = {
     "break-glass": Told(ENTITY, _OTHER, _HIGH, "Break-Glass"),
     "review": Told(ENTITY, 2, _LOW),
     "deployment": Told(ENTITY, 3, _MEDIUM),
+    "notice": Told(ENTITY, _OTHER, _INFORMATIONAL, "Webhook"),
     "opened": Told(ENTITY, 1, _INFORMATIONAL),
     "closed": Told(ENTITY, 3, _INFORMATIONAL),
     "recovered": Told(ENTITY, 3, _LOW),
