@@ -80,6 +80,7 @@ async def test_what_is_due_is_sent_signed_and_put_on_record(gateway, receiver):
     await ticking(hooks, lambda: len(kept(house)) == 2)
     assert sorted(got.headers["webhook-id"] for got in receiver.got) == ["msg_1", "msg_2"]
     assert all(got.headers["webhook-signature"].startswith("v1,") for got in receiver.got)
+    await hooks._sending["pager"]
     assert await house.ledger.outbox.waiting() == {}
     record = min(kept(house), key=lambda each: each["message"])
     named = ("webhook", "event", "message", "ticket", "tries", "outcome", "reason")
@@ -218,3 +219,20 @@ def test_a_gateway_does_not_start_without_it(tmp_path, receiver, monkeypatch):
     monkeypatch.delenv("PAGER_SECRET")
     with pytest.raises(Exception, match="the environment variable `PAGER_SECRET` is not set"):
         furnished(tmp_path, policy_text(tail=f"webhooks: [{pager(receiver)}]\n"))
+
+
+async def test_what_is_said_back_goes_to_its_own_address_unsigned(tmp_path, receiver, monkeypatch):
+    monkeypatch.setenv("SIGN", "8f742231b10e8888abcd99yyyzzz85a5")
+    house = furnished(tmp_path, policy_text(tail=TEAM))
+    hooks = Webhooks(house)
+    await house.look_at_ledger()
+    said = Notice("msg_r", "slack:T12", "slack.reply", '{"text":"ok"}', time.time(), to=f"{receiver.url}/actions/x")
+    await house.ledger.outbox.put([said])
+    await ticking(hooks, lambda: kept(house))
+    ((got,), (record,)) = receiver.got, kept(house)
+    assert (got.path, got.said) == ("/actions/x", {"text": "ok"})
+    assert not [name for name in got.headers if name.startswith("webhook-")]
+    assert receiver.url not in json.dumps(record)
+    await hooks.leave()
+    await house.close_ledger()
+    house.journal.close("test over")

@@ -60,6 +60,8 @@ class Receiver:
     url: str = field(repr=False)
     keys: tuple[bytes, ...] = field(repr=False)
     """What its messages are signed with; none for Slack's."""
+    signing: str | None = field(default=None, repr=False)
+    """What a Slack workspace signs with. It is told nothing but answers, each at an address of its own."""
 
 
 def receivers_of(policy: Policy, path: Path, environ: Mapping[str, str] = os.environ) -> dict[str, Receiver]:
@@ -84,7 +86,8 @@ def _resolved(policy: Policy, environ: Mapping[str, str]) -> tuple[dict[str, Rec
             faults.append(f"webhooks[{hook.name}].{fault}")
     for team in policy.approvers_from:
         try:
-            variable("secret", team.secret, environ)
+            signing = _variable("secret", team.secret, environ)
+            found[answers_to(team.slack)] = Receiver(answers_to(team.slack), "", (), signing)
         except _Lacking as fault:
             faults.append(f"approvers_from[{team.slack}].{fault}")
     return found, faults
@@ -94,8 +97,12 @@ class _Lacking(Exception):  # noqa: N818 -- the operator's fault, told in the op
     """What is wrong with a variable."""
 
 
-def variable(key: str, named: str, environ: Mapping[str, str]) -> str:
-    """What `env:NAME` stands for."""
+def answers_to(team: str) -> str:
+    """As what the people of a Slack workspace receive answers; no webhook is called so."""
+    return f"slack:{team}"
+
+
+def _variable(key: str, named: str, environ: Mapping[str, str]) -> str:
     name = named.removeprefix("env:")
     if not (value := environ.get(name, "").strip()):
         raise _Lacking(f"{key}: the environment variable `{name}` is not set")
@@ -105,7 +112,7 @@ def variable(key: str, named: str, environ: Mapping[str, str]) -> str:
 def _url(hook: Webhook, environ: Mapping[str, str]) -> str:
     if not hook.url.startswith("env:"):
         return hook.url
-    url = variable("url", hook.url, environ)
+    url = _variable("url", hook.url, environ)
     try:
         trusted_webhook(url)
     except PydanticCustomError as fault:
@@ -116,7 +123,7 @@ def _url(hook: Webhook, environ: Mapping[str, str]) -> str:
 def _keys(hook: Webhook, environ: Mapping[str, str]) -> tuple[bytes, ...]:
     if hook.secret is None:
         return ()
-    text = variable("secret", hook.secret, environ)
+    text = _variable("secret", hook.secret, environ)
     try:
         return keys_of(text)
     except ValueError as fault:
@@ -173,7 +180,7 @@ class Webhooks:
         now, body = time.time(), notice.body.encode()
         signed = headers(receiver.keys, notice.id, int(now), body) if receiver.keys else {}
         try:
-            outcome = await post(self._of(), receiver.url, body, signed)
+            outcome = await post(self._of(), notice.to or receiver.url, body, signed)
         except asyncio.CancelledError:
             with contextlib.suppress(LedgerDown):  # else it is sent once the claim is over
                 await outbox.again(notice, now)
@@ -189,7 +196,9 @@ class Webhooks:
             await outbox.drop(notice)
             return
         self._failing[name] = (self._failing.get(name, (time.monotonic(), ""))[0], outcome.fault)
-        due = pace.again(notice.created, notice.tries, now, random.random(), outcome.wait)  # noqa: S311 -- no secret
+        within = pace.ANSWERS if notice.to else pace.GIVE_UP
+        chance = random.random()  # noqa: S311 -- no secret
+        due = pace.again(notice.created, notice.tries, now, chance, outcome.wait, within)
         if due is None:
             self._note(notice, "given-up", outcome.fault)
             await outbox.drop(notice)

@@ -2,7 +2,7 @@
 
 from itertools import count
 
-from phigate.telling.pace import DELAYS, GIVE_UP, MOST_ASKED, again
+from phigate.telling.pace import ANSWERS, DELAYS, GIVE_UP, MOST_ASKED, again
 
 
 def test_each_time_later_and_in_three_days_no_more():
@@ -29,3 +29,8 @@ def test_a_receiver_is_left_alone_as_it_asks_but_not_for_good():
 
 def test_what_would_come_after_three_days_does_not():
     assert again(0.0, 2, GIVE_UP - 1, 0.0) is None
+
+
+def test_what_is_said_back_in_slack_is_of_no_use_after_half_an_hour():
+    assert again(0.0, 1, 1000.0, 0.0, within=ANSWERS) == 1005.0
+    assert again(0.0, 2, ANSWERS, 0.0, within=ANSWERS) is None

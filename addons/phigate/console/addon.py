@@ -18,7 +18,7 @@ from mitmproxy import ctx
 from mitmproxy.log import ALERT
 
 from phigate import metrics
-from phigate.console import deployments, tickets
+from phigate.console import deployments, slack, tickets
 from phigate.console.app import build
 from phigate.console.commands import Commands, policy_in_force
 from phigate.console.desk import Desk
@@ -84,6 +84,7 @@ class Console:
             app.include_router(tickets.routes(desk))
             app.include_router(deployments.routes(desk))
             app.include_router(page.routes(desk))
+            app.include_router(slack.routes(desk))
         wire: Any = partial(Wire, Share())  # uvicorn calls it as it would the class
         config = uvicorn.Config(
             app,

@@ -16,6 +16,7 @@ from phigate.identity.outcome import Refused, Unavailable
 from phigate.identity.saml import Asserted, SamlRefused, check_assertion
 from phigate.ledger import LedgerDown
 from phigate.policy.decide import Hold, Permit, PromptFacts, decide
+from phigate.webhooks import answers_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from phigate.ledger import GatewayKey, Revocation
     from phigate.ledger.approvals import Approvals
     from phigate.ledger.codes import Codes
+    from phigate.ledger.outbox import Notice
     from phigate.policy.schema import Policy
 
 
@@ -194,6 +196,17 @@ class Desk:
         if self._house.ledger is None:
             raise LedgerDown("the ledger is not open")
         return await self._house.ledger.keys(now)
+
+    def signing(self, team: str) -> str | None:
+        """What a Slack workspace of the policy signs with."""
+        receiver = self._house.receivers.get(answers_to(team))
+        return receiver.signing if receiver else None
+
+    async def put(self, notices: Iterable[Notice]) -> None:
+        """Keep what is to be told until it is; raises LedgerDown."""
+        if self._house.ledger is None:
+            raise LedgerDown("the ledger is not open")
+        await self._house.ledger.outbox.put(notices)
 
     async def record(self, kind: Kind, fields: Mapping[str, Any]) -> None:
         await self._house.record(kind, fields)

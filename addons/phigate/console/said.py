@@ -30,6 +30,7 @@ SAID: Final[Mapping[str, tuple[int, str]]] = {
     "already-said": (409, "You have answered this already."),
     "own-request": (403, "Nobody answers what they asked for themselves."),
     "not-an-approver": (403, "No rule lets you answer this."),
+    "signature-refused": (403, "This is not known to be Slack's."),
     "unavailable": (503, "This cannot be settled at the moment."),
 }
 """Why nothing came of it: status and sentence."""

@@ -32,7 +32,7 @@ FORMATS: Final = frozenset({"standard", "slack"})
 Event = Annotated[str, one_of("event", EVENTS), Says("event")]
 Format = Annotated[str, one_of("format", FORMATS), Says("`standard` or `slack`")]
 WebhookUrl = Annotated[Text, AfterValidator(urls.webhook), Says("https URL (http on loopback), or `env:NAME`")]
-Team = Annotated[str, like(r"[TE][A-Z0-9]{2,31}", "is not the id of a Slack workspace, as in `T024BE7LD`"), Says("id")]
+Team = Annotated[str, like(r"T[A-Z0-9]{2,31}", "is not the id of a Slack workspace, as in `T024BE7LD`"), Says("id")]
 Member = Annotated[str, like(r"[UW][A-Z0-9]{2,31}", "is not the id of a Slack member, as in `U024BE7LH`"), Says("id")]
 
 
