@@ -66,7 +66,7 @@ async def test_a_record_that_cannot_be_kept_is_written_later(house, looking, mon
 
 
 async def test_a_ledger_that_fails_after_the_record_makes_no_second_one(house, looking, monkeypatch):
-    async def failing(_lapse):
+    async def failing(*_said):
         raise unanswered.LedgerDown("gone")
 
     await lapsed(house)

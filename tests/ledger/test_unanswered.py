@@ -6,6 +6,7 @@ import pytest
 
 from phigate.ledger import LedgerDown, open_ledger
 from phigate.ledger.ledger import SKEW
+from phigate.ledger.outbox import Notice, id_of
 from phigate.ledger.tickets import Review, Said, Step
 from phigate.ledger.unanswered import LEASE, MOST, Waiting
 from tests.ledger.tickets import ADA, EVE, NOW, grant_of, no, ticket, yes
@@ -33,7 +34,7 @@ async def test_a_ticket_that_nobody_answered_is_told_once(ledger):
     assert await ledger.unanswered.lapsed(OVER - 1) == []
     (lapse,) = await ledger.unanswered.lapsed(OVER)
     assert (lapse.ticket.id, lapse.ticket.state, lapse.grant) == ("t-1", "expired", None)
-    await ledger.unanswered.told(lapse)
+    await ledger.unanswered.told(lapse, NOW)
     assert await ledger.unanswered.lapsed(OVER + 2 * LEASE) == []
 
 
@@ -65,7 +66,7 @@ async def test_of_a_yes_it_is_told_that_what_it_gave_is_over(ledger):
     await ledger.sweep(end + SKEW + 1)
     (lapse,) = await ledger.unanswered.lapsed(end + SKEW + 1)
     assert (lapse.grant, lapse.ticket.state) == ("g-t-1", "expired")
-    await ledger.unanswered.told(lapse)
+    await ledger.unanswered.told(lapse, NOW)
     assert await ledger.sweep(end + SKEW + 1) == 1
 
 
@@ -106,3 +107,52 @@ async def test_a_database_that_is_gone_is_said_so(ledger):
     for asked in (ledger.unanswered.lapsed(NOW), ledger.unanswered.waiting(NOW)):
         with pytest.raises(LedgerDown):
             await asked
+
+
+# -- webhooks -------------------------------------------------------------------------------------------------------
+
+
+def telling(gateways):
+    for each in gateways:
+        each.approvals.tell = lambda event, about, now: [
+            Notice(id_of(event, getattr(about, "id", about.exchange)), "pager", event, "", now)
+        ]
+
+
+async def heard(ledger):
+    return [each.event for each in await ledger.outbox.claim("pager", OVER + 10_000, 50)]
+
+
+async def test_webhooks_hear_of_what_nobody_answered_and_not_of_what_a_yes_gave(two):
+    telling(two)
+    await two[0].approvals.open_ticket(ticket(), NOW)
+    (lapse,) = await two[0].unanswered.lapsed(OVER)
+    await two[0].unanswered.told(lapse, OVER)
+    await two[1].unanswered.told(lapse, OVER)
+    await two[0].approvals.open_ticket(ticket(id="t-2"), OVER)
+    await two[0].approvals.answer("t-2", yes(now=OVER), OVER)
+    for late in await two[1].unanswered.lapsed(OVER + 7200):
+        await two[1].unanswered.told(late, OVER)
+    told = ["ticket.approved", "ticket.expired", "ticket.opened", "ticket.opened"]
+    assert sorted(await heard(two[0])) == told
+
+
+async def test_webhooks_hear_once_of_each_late_review_by_whichever_gateway(two):
+    telling(two)
+    for number in range(3):
+        await two[0].approvals.open_review(Review(f"ex-{number}", "sos", ADA, ("officer",), NOW, {}, due=NOW + 60))
+    await two[0].approvals.sign_review("ex-2", Said(EVE, "approve", "", NOW))
+    await two[0].unanswered.remind(NOW + 59)
+    await asyncio.gather(*(each.unanswered.remind(NOW + 60) for each in (*two, *two)))
+    await two[1].unanswered.remind(NOW + 120)
+    told = ["break_glass.used"] * 3 + ["review.overdue"] * 2 + ["review.signed"]
+    assert sorted(await heard(two[1])) == told
+
+
+async def test_more_late_reviews_than_are_told_at_once_are_told_next(two):
+    telling(two)
+    for number in range(MOST + 3):
+        await two[0].approvals.open_review(Review(f"ex-{number}", "sos", ADA, ("officer",), NOW, {}, due=NOW))
+    for each in (two[0], two[1], two[0]):
+        await each.unanswered.remind(NOW)
+    assert (await two[0].outbox.waiting())["pager"] == 2 * (MOST + 3)

@@ -91,8 +91,8 @@ def held(gateway, bearer, why):
 
 def press(gateway, member, action, ticket):
     """A button in Slack, as Slack says that it was pressed."""
-    said = {"type": "block_actions", "team": {"id": "T12"}, "user": {"id": member}}
-    said["actions"] = [{"action_id": action, "value": ticket}]
+    pressed = [{"action_id": action, "value": ticket}]
+    said = {"type": "block_actions", "team": {"id": "T12"}, "user": {"id": member}, "actions": pressed}
     body, at = urlencode({"payload": json.dumps(said)}).encode(), str(int(time.time()))
     mac = hmac.new(SIGNING.encode(), f"v0:{at}:".encode() + body, "sha256").hexdigest()
     headers = {"x-slack-request-timestamp": at, "x-slack-signature": f"v0={mac}"}

@@ -71,6 +71,7 @@ def _fields(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         ("Approvals", f"{needs['given']} of {needs['needed']}" if needs else None),
         ("Gives", _gives(data["grant"]) if "grant" in data else None),
         ("Until", data.get("until")),
+        ("Review due", data.get("due")),
     ):
         if value:
             yield _plain(f"{label}: {value}", FIELD)

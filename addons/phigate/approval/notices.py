@@ -93,6 +93,7 @@ def _review(review: Review) -> dict[str, Any]:
         "model": review.shown.get("model"),
         "review_by": list(review.review_by),
         "opened": _time(review.opened),
+        "due": _time(review.due) if review.due is not None else None,
         "said": [_said(review.signed)] if review.signed else [],
     }
 

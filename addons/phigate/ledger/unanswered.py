@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import and_, func, or_, select, update
 
+from phigate.ledger import outbox
 from phigate.ledger.tables import GRANTS, REVIEWS, TICKETS
 from phigate.ledger.tickets import TRANSITIONS, before
 
 if TYPE_CHECKING:
     from phigate.ledger.approvals import Approvals, Ask
     from phigate.ledger.engines import Engines
-    from phigate.ledger.tickets import Ticket
+    from phigate.ledger.tickets import Review, Ticket
 
 LEASE: Final = 60.0
 """Seconds that somebody has to tell what they claimed."""
@@ -50,6 +51,8 @@ class Unanswered:
 
     def __init__(self, engines: Engines, ask: Ask, approvals: Approvals) -> None:
         self._engines, self._ask, self._approvals = engines, ask, approvals
+        self._reminded: set[str] = set()
+        """Late reviews of which webhooks have heard, as far as this gateway knows."""
 
     # -- tickets ----------------------------------------------------------------------------------------------------
 
@@ -80,13 +83,15 @@ class Unanswered:
         ticket = await self._approvals.ticket(name)
         return None if ticket is None else Lapse(ticket, await self._ask(work()))
 
-    async def told(self, lapse: Lapse) -> None:
-        """Keep that this was told; nobody is given it again."""
+    async def told(self, lapse: Lapse, now: float) -> None:
+        """Keep that this was told; nobody is given it again. Webhooks hear of what nobody answered, with it."""
         done = update(TICKETS).where(TICKETS.c.id == lapse.ticket.id).values(telling=None)
 
         async def work() -> None:
-            async with self._engines.writing.begin() as connection:
+            async with self._engines.stepping.begin() as connection:
                 await connection.execute(done)
+                if lapse.grant is None:
+                    await outbox.put(connection, self._approvals.tell("ticket.expired", lapse.ticket, now))
 
         await self._ask(work())
 
@@ -103,3 +108,24 @@ class Unanswered:
                 return Waiting(*(await connection.execute(wanted)).one())
 
         return await self._ask(work())
+
+    async def remind(self, now: float) -> None:
+        """Let webhooks hear of late reviews: of each once, by whichever gateway comes first."""
+        late = select(REVIEWS.c.exchange).where(REVIEWS.c.signed.is_(None), REVIEWS.c.due <= now)
+
+        async def work() -> list[str]:
+            async with self._engines.reading.connect() as connection:
+                return list((await connection.execute(late.order_by(REVIEWS.c.due))).scalars())
+
+        names = await self._ask(work())
+        self._reminded &= set(names)
+        for name in [each for each in names if each not in self._reminded][:MOST]:
+            review = await self._approvals.review(name)
+            if review is not None and review.signed is None:
+                await self._ask(self._remind(review, now))
+            self._reminded.add(name)
+
+    async def _remind(self, review: Review, now: float) -> None:
+        async with self._engines.stepping.begin() as connection:
+            notices = self._approvals.tell("review.overdue", review, now)
+            await outbox.put_once(connection, f"review.overdue {review.exchange}", notices, now)
