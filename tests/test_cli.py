@@ -96,6 +96,16 @@ def test_a_name_is_printed_as_it_stands(tmp_path):
     assert f"{policy}: 1 rules" in phigate("check", policy).stdout
 
 
+def test_what_a_gateway_would_lack_here_is_told(tmp_path, monkeypatch):
+    monkeypatch.delenv("PAGER_SECRET", raising=False)
+    hook = "webhooks: [{name: pager, url: 'https://x.example', secret: env:PAGER_SECRET}]"
+    policy = file_of(tmp_path / "policy.yaml", GOOD.replace("rules:", f"{hook}\nrules:"))
+    done = phigate("check", policy)
+    lacks = "webhooks[pager].secret: the environment variable `PAGER_SECRET` is not set"
+    assert f"{policy}: a gateway does not start here: {lacks}\n" in done.stdout
+    assert done.exit_code == 0
+
+
 def test_the_detectors_that_a_policy_names_are_checked_with_their_samples(tmp_path):
     policy = file_of(tmp_path / "policy.yaml", GOOD.replace("rules:", "detectors: own.yaml\nrules:"))
     own = file_of(tmp_path / "own.yaml", OWN)

@@ -36,6 +36,7 @@ from phigate.masking.operators import samples
 from phigate.policy.advice import advice
 from phigate.policy.cases import run_cases
 from phigate.policy.load import PolicyFaults, read_file
+from phigate.policy.notify import hints
 from phigate.remote import commands as remote
 from phigate.remote import deploy
 from phigate.terminal import POLICY, PolicyFile, err, fail, out, policy_of, say
@@ -74,7 +75,7 @@ def check(
             if not result.ok:
                 failed += 1
                 say(str(result))
-    for sentence in advice(loaded):
+    for sentence in (*advice(loaded), *hints(loaded)):
         say(f"{policy}: warning: {sentence}")
     for sentence in lacking(loaded):
         say(f"{policy}: a gateway does not start here: {sentence}")

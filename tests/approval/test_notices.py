@@ -54,7 +54,15 @@ def test_of_what_people_wrote_nothing_goes_out_unless_it_is_asked_for(about, for
 def test_a_use_of_break_glass_is_told_with_who_reviews_it():
     ((notice, body),) = told(USED, "break_glass.used")
     assert (notice.ticket, notice.exchange, body["data"]["review_by"]) == (None, "ex-1", ["officer"])
-    assert body["data"]["link"] == "https://console.example/reviews"
+    assert body["data"]["link"] == "https://console.example/reviews/ex-1"
+
+
+def test_where_people_can_sign_in_the_link_leads_to_their_page():
+    sign_in = "sign_in: {issuer: https://idp.example, client_id: desk}\n"
+    made = policy(tail=f"webhooks: [{PAGER % ''}]\n{sign_in}")
+    for about, place in ((ASKED, "desk/tickets/t-1"), (USED, "desk/reviews/ex-1")):
+        (notice,) = notices.of(made, CONSOLE, "ticket.opened", about, NOW)
+        assert json.loads(notice.body)["data"]["link"] == f"{CONSOLE}/{place}"
 
 
 def test_each_webhook_hears_of_its_events_only():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from phigate.policy.notify import EVENTS
+from phigate.policy.notify import EVENTS, hints
 from tests import policies
 from tests.policies import policy
 
@@ -61,3 +61,11 @@ def test_a_fault_is_told_in_words(tail, fault):
     (said,) = [each for each in policies.faults(policies.text(tail=tail)) if fault in each]
     assert "u:p" not in said
     assert "AAAA" not in said
+
+
+def test_it_is_said_of_whoever_presses_for_nothing():
+    ask = "{name: ask, hold: [clinician], to: [chat], models: ['*'], mask: lean, approvers: [officer]}"
+    assert list(hints(policy(ask, tail=teams(team())))) == []
+    lab = team(person=KAI.replace("privacy", "lab"))
+    said = ["approvers_from[T12].people.U12: has no role that approves anything"]
+    assert list(hints(policy(ask, tail=teams(lab)))) == said

@@ -29,9 +29,10 @@ _WRITTEN: Final = ("justification", "unmask", "reason")
 
 def of(policy: Policy, console: str | None, event: str, about: Ticket | Review, now: float) -> Iterator[Notice]:
     """What each of the policy's webhooks is told of an event that came about now; `console` is its public address."""
+    base = f"{console}/desk" if console and policy.sign_in else console
     for hook in policy.webhooks:
         if event in hook.events:
-            data = told(hook, console, about, now)
+            data = told(hook, base, about, now)
             buttons = bool(policy.approvers_from) and event == "ticket.opened"
             message = (
                 blocks.message(event, data, buttons=buttons)
@@ -50,11 +51,11 @@ def of(policy: Policy, console: str | None, event: str, about: Ticket | Review, 
             )
 
 
-def told(hook: Webhook, console: str | None, about: Ticket | Review, now: float) -> dict[str, Any]:
-    """The event's `data`."""
+def told(hook: Webhook, base: str | None, about: Ticket | Review, now: float) -> dict[str, Any]:
+    """The event's `data`; `base` is where tickets are looked at."""
     data = _ticket(about, now) if isinstance(about, Ticket) else _review(about)
-    if console is not None:
-        data["link"] = f"{console}/tickets/{about.id}" if isinstance(about, Ticket) else f"{console}/reviews"
+    if base is not None:
+        data["link"] = f"{base}/tickets/{about.id}" if isinstance(about, Ticket) else f"{base}/reviews/{about.exchange}"
     call = about.shown.get("call") or {}
     data["call"] = {name: call.get(name) for name in ("route", "method")}
     if hook.prompt:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator  # noqa: TC003  # as in schema.py
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
 
@@ -15,6 +15,9 @@ from phigate.policy import urls
 from phigate.policy.fields import Credential, Many, Name, Says, Section, Some, Text, Yes, like, one_of
 from phigate.policy.sentences import meant, quoted
 from phigate.policy.tree import Path  # noqa: TC001  # as in schema.py
+
+if TYPE_CHECKING:
+    from phigate.policy.schema import Policy
 
 EVENTS: Final = (
     "ticket.opened",
@@ -85,6 +88,15 @@ def faults(policy: dict[str, Any]) -> Iterator[tuple[Path, str]]:
             issuer = person.get("issuer") if isinstance(person, dict) else None
             if isinstance(issuer, str) and issuer and issuer not in issuers:
                 yield (*path, "people", member, "issuer"), f"unknown issuer {quoted(issuer)}{meant(issuer, issuers)}"
+
+
+def hints(policy: Policy) -> Iterator[str]:
+    """Sentences about people who can press what they like in Slack: no rule names a role that they have there."""
+    named = {role for rule in policy.rules for role in rule.approvers}
+    for team in policy.approvers_from:
+        for member, person in team.people.items():
+            if policy.roles_of(person.groups).isdisjoint(named):
+                yield f"approvers_from[{team.slack}].people.{member}: has no role that approves anything"
 
 
 def _items(policy: dict[str, Any], section: str) -> Iterator[tuple[Path, dict[str, Any]]]:
