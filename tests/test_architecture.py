@@ -29,6 +29,7 @@ FLOORS = {
     "answering": GLUE,
     "flows": GLUE,
     "approvals": GLUE,
+    "holding": GLUE,
     "house": GLUE,
     "sources": GLUE,
     "trial": GLUE,

@@ -87,7 +87,8 @@ async def hold(  # noqa: PLR0917 -- what every part of it needs
         now=now,
     )
     try:
-        found = await house.approvals.open_ticket(wanted, now)
+        async with house.holding.turn():
+            found = await house.approvals.open_ticket(wanted, now)
         if found is None:
             return replies.TOO_MANY
         ticket, fresh = found
@@ -112,7 +113,9 @@ async def use(house: House, exchange: Exchange, permit: Permit, shown: dict[str,
     try:
         if permit.grants:
             names = [each.id for each in permit.grants]
-            if not await house.approvals.spend_grants(names, exchange.id, now):
+            async with house.holding.turn():
+                spent = await house.approvals.spend_grants(names, exchange.id, now)
+            if not spent:
                 return replies.SPENT
         if permit.verb == "break_glass":
             await _emergency(house, exchange, permit, shown, now)

@@ -167,6 +167,17 @@ def enter(flow: http.HTTPFlow) -> Passage:
     return passage
 
 
+def enter_again(flow: http.HTTPFlow, passage: Passage) -> Passage:
+    """Begin anew with a request that nobody answered, as if it had just been read; who asked stays known."""
+    was = passage.exchange
+    kept = {name: getattr(was, name) for name in ("id", "started", "client_ip", "agent", "method", "path", "session")}
+    fields = {name.lower(): value for name, value in flow.request.data.headers.fields}
+    exchange = Exchange(**kept, subject=was.subject, ticket=was.ticket)
+    fresh = _passages[flow] = Passage(exchange, fields, closing=passage.closing, shadow=passage.shadow)
+    withhold(flow, fresh)
+    return fresh
+
+
 def passage_of(flow: http.HTTPFlow) -> Passage | None:
     return _passages.get(flow)
 

@@ -30,6 +30,7 @@ from phigate.dialect import generic, kserve_grpc
 from phigate.dialect.known import PROTOCOLS, ROUTES
 from phigate.dialect.routes import RouteTable
 from phigate.gate.seals import Seal
+from phigate.holding import Holding
 from phigate.host.addresses import Addresses
 from phigate.identity.follow import Follow
 from phigate.identity.keyring import Keyring, KeyringFault, open_keyring
@@ -189,6 +190,10 @@ class House:
         self.under_way: set[str] = set()
         self.contacted: dict[str, Any] = {}
         """Exchanges whose upstream was asked and that are not over, and their flows."""
+        self.holding = Holding(self)
+        """Requests that wait for their yes."""
+        self.again: list[Callable[[Any], Awaitable[None] | None]] = []
+        """What decides about a flow anew, from the start: a step of each room, in the order of the chain."""
         self.addresses = Addresses()
         self.follow = Follow()
         self.trial: Trial | None = None
@@ -211,7 +216,7 @@ class House:
         """What is waited for once no more connection is served, before the journal closes."""
         self.remarks: list[Callable[[], Mapping[str, str]]] = []
         """What readiness says beside whether everything is there, by whom it is about; none of it may raise."""
-        self.ticks: list[Callable[[], None]] = [self.reload_if_changed, self._note_again]
+        self.ticks: list[Callable[[], None]] = [self.reload_if_changed, self._note_again, self.holding.tick]
         """What is done once a second; none of it may raise."""
         self._policy_path = Path()
         self._ledger_url = ""
@@ -275,7 +280,7 @@ class House:
         self._open_ledger(ledger, Path(keys))
         self._open_anchors(anchors)
         self._open_journal(Path(journal), space, Path(keys))
-        self.journal.gather_for(lambda: len(self.under_way))
+        self.journal.gather_for(lambda: len(self.under_way) - len(self.holding))
         self._note_policy()
         for opener in self.openers:
             opener()

@@ -50,6 +50,7 @@ MOST_OPEN_IN_ALL = 1000
 class Access:
     def __init__(self, house: House) -> None:
         self.house = house
+        house.again.append(self.request)
 
     async def request(self, flow: HTTPFlow) -> None:
         passage = flows.passage_of(flow)

@@ -1,6 +1,7 @@
 """Or must someone say yes first? Glue: a held decision to its ticket, a granted one to its use.
 
-A hold is answered at once and never waits; the same request, sent again after the yes, passes (Access finds the grant).
+A hold is answered at once, and the same request, sent again after the yes, passes (Access finds the grant); or it waits
+with its connection open, where the rule says `wait`, and is then decided again from the start, as if it had just come.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING
 from mitmproxy import ctx
 
 from phigate import approvals, flows
-from phigate.host import lockdown, sockets
+from phigate.approval.waiting import preferred
+from phigate.holding import Held
+from phigate.host import callers, lockdown, sockets
 from phigate.ledger import LedgerDown
 from phigate.policy.decide import Hold, Permit
 from phigate.unanswered import Unanswered
@@ -35,17 +38,38 @@ class Approval:
 
     async def request(self, flow: HTTPFlow) -> None:
         passage = flows.passage_of(flow)
-        if passage is None or passage.exchange.refusal is not None:
+        if passage is None or passage.exchange.refusal is not None or not approvals.asks(passage.exchange.decision):
             return
-        exchange, decision = passage.exchange, passage.exchange.decision
-        if not approvals.asks(decision):
-            return
-        shown = approvals.told(self.house, exchange, passage.reasons, passage.model_shown, passage.prompt_shown)
-        if isinstance(decision, Hold):
-            digest = passage.reasons.digest
-            exchange.refusal = await approvals.hold(self.house, exchange, decision, digest, shown, time.time())
-        else:
-            exchange.refusal = await approvals.use(self.house, exchange, decision, shown, time.time())
+        content = flow.request.data.content or b""
+        most = preferred(passage.fields.get(b"prefer", b""))
+        held = Held(len(content), lambda: callers.gone(ctx.master, flow), lambda: self._show(flow), most=most)
+        while await self._settle(flow, held):
+            for again in self.house.again:
+                result = again(flow)
+                if result is not None:
+                    await result
+
+    async def _settle(self, flow: HTTPFlow, held: Held) -> bool:
+        """Hold a request, or spend what lets it through; whether it waited and is to be decided again."""
+        passage = flows.passage_of(flow)
+        if passage is None or passage.exchange.refusal is not None or not approvals.asks(passage.exchange.decision):
+            return False
+        house, exchange, decision = self.house, passage.exchange, passage.exchange.decision
+        shown = approvals.told(house, exchange, passage.reasons, passage.model_shown, passage.prompt_shown)
+        if not isinstance(decision, Hold):
+            exchange.refusal = held.left() or await approvals.use(house, exchange, decision, shown, time.time())
+            exchange.refusal = exchange.refusal or held.left()
+            return False
+        refusal = await approvals.hold(house, exchange, decision, passage.reasons.digest, shown, time.time())
+        exchange.request, passage.onward_body = None, b""  # both are made again
+        masked = passage.model_shown, passage.prompt_shown
+        exchange.refusal = await house.holding.wait(held, exchange, masked, refusal)
+        return exchange.refusal is None
+
+    def _show(self, flow: HTTPFlow) -> None:
+        """Let those who look on see that it waits."""
+        if passage := flows.passage_of(flow):
+            self.house.observers.show(passage, flow)
 
     # -- what was taken back ----------------------------------------------------------------------------------------
 

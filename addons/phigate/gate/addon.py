@@ -54,6 +54,7 @@ class Refuse:
         self._metadata: bytes | None = None
         """What anybody may know of this resource (RFC 9728)."""
         self._watch: asyncio.Task[None] | None = None
+        house.again.append(self.again)
 
     # -- the gateway's own life -------------------------------------------------------------------------------------
 
@@ -166,7 +167,16 @@ class Refuse:
         flow.request.stream = False
         if not flow.live or flow.is_replay:
             passage.exchange.refusal = NOT_LIVE
-        elif not self.house.ready or self.house.leaving:
+        else:
+            self._begin(flow, passage)
+
+    def again(self, flow: HTTPFlow) -> None:
+        """A request that waited begins anew."""
+        if passage := flows.passage_of(flow):
+            self._begin(flow, flows.enter_again(flow, passage))
+
+    def _begin(self, flow: HTTPFlow, passage: flows.Passage) -> None:
+        if not self.house.ready or self.house.leaving:
             passage.exchange.refusal = NOT_READY
         else:
             self._read_head(flow, passage)

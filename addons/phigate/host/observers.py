@@ -16,6 +16,7 @@ from wsproto.frame_protocol import Opcode
 from phigate.dialect.known import dialect_of
 from phigate.host import drawn
 from phigate.host.recorded import KEY, metadata
+from phigate.policy.decide import Hold
 
 if TYPE_CHECKING:
     from mitmproxy.master import Master
@@ -180,7 +181,9 @@ def caption(passage: Passage) -> str:
         else "nobody"
     )
     refusal = exchange.refusal
-    said = f"{refusal.decision} {refusal.reason}" if refusal else f"permit {getattr(exchange.decision, 'rule', '')}"
+    decision = exchange.decision
+    verb = "hold" if isinstance(decision, Hold) else "permit"  # while it waits
+    said = f"{refusal.decision} {refusal.reason}" if refusal else f"{verb} {getattr(decision, 'rule', '')}"
     found = exchange.found_in + exchange.found_out
     counts = ", ".join(f"{entity} {count}" for entity, count in sorted(found.items())) or "nothing found"
     return f"{who} | {said} | {counts}"

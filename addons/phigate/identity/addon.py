@@ -19,8 +19,11 @@ from phigate.dialect.known import dialect_of
 from phigate.exchange import Subject
 from phigate.gate import handshake
 from phigate.host import lockdown, logs, sockets
+from phigate.identity.bearer import extract_from
+from phigate.identity.outcome import Refused
 from phigate.identity.proof import Presented
 from phigate.identity.replies import REVOKED, UNKNOWN, outlived, over, refusal_of, session_of
+from phigate.identity.verify import Known
 from phigate.ledger import LedgerDown, LedgerFault
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
 
     from phigate.house import House
+    from phigate.identity.outcome import Unavailable
     from phigate.ledger import Ledger
 
 logger = logging.getLogger(__name__)
@@ -42,6 +46,7 @@ class Identity:
         self.house = house
         self._told: str | None = None
         house.ticks.append(self._end)
+        house.again.append(self.again)
 
     def running(self) -> None:
         self.house.following = asyncio.create_task(self._follow())
@@ -55,13 +60,31 @@ class Identity:
         passage = flows.passage_of(flow)
         if passage is None or passage.exchange.refusal is not None:
             return
+        fields, own = _shown(flow, passage), own_field(passage.exchange.dialect)
+        outcome = await self.house.verifier.verify(fields, self._presented(flow, passage), time.time(), own)
+        self._settle(passage, outcome)
+
+    async def again(self, flow: HTTPFlow) -> None:
+        """Whether the bearer of a request that waited is still believed; what proved it was used up at first."""
+        passage = flows.passage_of(flow)
+        if passage is None or passage.exchange.refusal is not None:
+            return
+        found = extract_from(_shown(flow, passage), own_field(passage.exchange.dialect))
+        if isinstance(found, Refused):
+            self._settle(passage, found)
+            return
+        now, verifier = time.time(), self.house.verifier
+        known = verifier.cached(found.bearer, now) or await verifier.believe(found.bearer, now)
+        if not isinstance(known, Known):
+            self._settle(passage, known)
+            return
+        self._settle(passage, known.subject)
+        outcome = over(known.subject, self.house.follow)
+        if outcome is not None:
+            passage.exchange.refusal = REVOKED if outcome == "revoked" else UNKNOWN
+
+    def _settle(self, passage: flows.Passage, outcome: Subject | Refused | Unavailable) -> None:
         exchange, house = passage.exchange, self.house
-        now = time.time()
-        fields, own = flow.request.data.headers.fields, own_field(passage.exchange.dialect)
-        if passage.route is not None and passage.route.talk:
-            shown = handshake.bearers_among(passage.protocols)
-            fields = (*fields, *((b"authorization", b"Bearer " + each.encode()) for each in shown))
-        outcome = await house.verifier.verify(fields, self._presented(flow, passage), now, own)
         if isinstance(outcome, Subject):
             exchange.subject = outcome
             exchange.session = session_of(outcome, passage.fields.get(b"phi-session", b""))
@@ -201,6 +224,15 @@ class Identity:
             late = outlived(subject, now, endless=not passage.route.has_body)
             return "interrupted" if late else None
         return outcome
+
+
+def _shown(flow: HTTPFlow, passage: flows.Passage) -> tuple[tuple[bytes, bytes], ...]:
+    """The header fields in which a bearer may be, those of a WebSocket's subprotocols among them."""
+    fields: tuple[tuple[bytes, bytes], ...] = flow.request.data.headers.fields
+    if passage.route is None or not passage.route.talk:
+        return fields
+    shown = handshake.bearers_among(passage.protocols)
+    return (*fields, *((b"authorization", b"Bearer " + each.encode()) for each in shown))
 
 
 def own_field(dialect: str | None) -> str | None:

@@ -15,7 +15,7 @@ from sqlalchemy import and_, false, func, insert, or_, select, update
 
 from phigate.ledger import outbox
 from phigate.ledger.tables import GRANTS, REVIEWS, TICKETS, USES, VERDICTS
-from phigate.ledger.tickets import OPEN, TRANSITIONS, Review, Said, Step, Ticket, before
+from phigate.ledger.tickets import OPEN, TRANSITIONS, Review, Said, Step, Ticket, before, stands
 from phigate.policy.grants import Grant
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from phigate.ledger.engines import Engines
     from phigate.ledger.outbox import Tell
-    from phigate.ledger.tickets import Event, Person
+    from phigate.ledger.tickets import Event, Person, State
 
     class Ask(Protocol):
         async def __call__[T](self, work: Coroutine[Any, Any, T]) -> T: ...
@@ -218,6 +218,28 @@ class Approvals:
                 return set((await connection.execute(out)).scalars())
 
         return await self._ask(work())
+
+    async def news(
+        self, tickets: Iterable[str], subjects: Iterable[Person], now: float
+    ) -> tuple[dict[str, State], list[Grant]]:
+        """How these tickets stand, and the grants of these subjects that are live now and for more than one request.
+
+        A ticket that is not there is not in the answer.
+        """
+        names = set(tickets)
+        standing = select(TICKETS.c.id, TICKETS.c.state, TICKETS.c.until).where(TICKETS.c.id.in_(names))
+        people = frozenset(subjects)
+        ids = {subject for _, subject in people}
+        given = select(GRANTS).where(GRANTS.c.subject.in_(ids), GRANTS.c.digest.is_(None), *_live(now))
+
+        async def work() -> tuple[dict[str, State], list[Grant]]:
+            async with self._engines.reading.connect() as connection:
+                rows = (await connection.execute(standing)).all()
+                grants = [_grant(row) for row in (await connection.execute(given)).mappings()] if ids else []
+                return {id_: stands(state, until, now) for id_, state, until in rows}, grants
+
+        states, grants = await self._ask(work())
+        return states, [each for each in grants if each.subject in people]
 
     # -- reviews ----------------------------------------------------------------------------------------------------
 

@@ -39,6 +39,11 @@ def before(event: Event) -> tuple[State, ...]:
     return tuple(state for state, each in TRANSITIONS if each == event)
 
 
+def stands(state: State, until: float, now: float) -> State:
+    """A ticket's state at this moment, whether somebody wrote down already that it lapsed or not."""
+    return TRANSITIONS[state, "lapse"] if state in before("lapse") and until <= now else state
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What one person said of a ticket, or of a use of break-glass."""
@@ -93,7 +98,7 @@ class Ticket:
 
     def stands(self, now: float) -> State:
         """Its state at this moment, whether somebody wrote down already that it lapsed or not."""
-        return TRANSITIONS[self.state, "lapse"] if self.state in before("lapse") and self.until <= now else self.state
+        return stands(self.state, self.until, now)
 
 
 @dataclass(frozen=True, slots=True)

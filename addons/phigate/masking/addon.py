@@ -51,6 +51,7 @@ UNSYNCED_SECONDS = 0.2
 class Masking:
     def __init__(self, house: House) -> None:
         self.house = house
+        house.again.append(self.request)
 
     async def request(self, flow: HTTPFlow) -> None:
         passage = flows.passage_of(flow)

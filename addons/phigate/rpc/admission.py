@@ -27,6 +27,7 @@ from phigate.dialect import protobuf
 from phigate.dialect.protobuf import WireError
 from phigate.exchange import Exchange, Refusal, Subject
 from phigate.gate import headers
+from phigate.holding import Held
 from phigate.identity import scope
 from phigate.identity.bearer import Credential, extract_from
 from phigate.identity.proof import Presented
@@ -59,6 +60,9 @@ LARGE: Final = 4 * 1024
 TOO_LARGE: Final = Refusal(413, "too-large", "The request is larger than this gateway records.")
 UNRECORDED: Final = Refusal(503, "not-recorded", "The gateway could not record this exchange.", retry_after=1)
 SHARED: Final = Refusal(415, "content-unreadable", "Tensors in shared memory do not pass this gateway.")
+TELL: Final = 0.5
+"""Seconds before a call's deadline at which it is told that it waited in vain."""
+NOT_READY: Final = Refusal(503, "not-ready", "The gateway is starting or going away.", retry_after=1)
 NOWHERE: Final = Refusal(404, "route-unknown", "No model server is named for this call.")
 REPEATED: Final = frozenset({b"authorization", b"content-type", b"grpc-encoding", b"grpc-timeout", b"te", b"host"})
 """Fields that two copies of make ambiguous."""
@@ -78,6 +82,10 @@ class Caller:
     subject: Subject | None = None
     bearer: str = field(default="", repr=False)
     session: str | None = None
+    ends: float | None = None
+    """When the call's deadline is, by the loop's clock."""
+    gone: bool = False
+    """The call is over: nobody waits for what is still to be settled of it."""
 
     @property
     def agent(self) -> str:
@@ -171,13 +179,25 @@ class Admission:
         else:
             work.settle(data)
         if exchange.refusal is None:
-            exchange.refusal = await work.approved(data)
+            exchange.refusal = await self._approved(work, caller, data)
         if exchange.refusal is None and caller.subject is not None and caller.subject.uses is not None:
             exchange.refusal = await self._spend(caller.subject)
         await self.record(exchange, work.shown, data, work.model_shown)
         if exchange.refusal is not None:
             return exchange.refusal
         return work.admitted()
+
+    async def _approved(self, work: _Message, caller: Caller, data: bytes) -> Refusal | None:
+        """Whether it needs nobody's yes, or has it; where its rule says `wait`, that is waited for."""
+        now = asyncio.get_running_loop().time()
+        most = max(caller.ends - TELL - now, 0.0) if caller.ends is not None else None
+        held = Held(len(data), lambda: caller.gone, most=most)
+        refusal = await work.approved(data, held)
+        while work.waited and refusal is None:
+            refusal = NOT_READY if self.house.leaving else await self.still(caller)
+            if refusal is None:
+                refusal = await work.approved(data, held)
+        return refusal
 
     async def refuse(self, exchange: Exchange, refusal: Refusal) -> Refusal:
         """Record a call of somebody known that is refused before anything of it was read."""
@@ -238,22 +258,34 @@ class _Message:
         self._facts = PromptFacts()
         self._grants: tuple[Grant, ...] = ()
         self._digest: str | None = None
+        self.waited = False
+        """It waited for a yes, and is to be decided about again."""
 
-    async def approved(self, data: bytes) -> Refusal | None:
-        """Whether nobody else has to say yes, or somebody did: of a hold, a use of break-glass, a grant."""
+    async def approved(self, data: bytes, held: Held) -> Refusal | None:
+        """Whether nobody else has to say yes, or somebody did: of a hold, a use of break-glass, a grant.
+
+        None where it waited as well: see `waited`.
+        """
         house, exchange = self._house, self._exchange
-        if isinstance(exchange.decision, Hold):
+        if self.waited:  # its model may stand elsewhere now
+            self._grants = ()
+            await asyncio.to_thread(self.settle, data)
+        if exchange.refusal is None and isinstance(exchange.decision, Hold):
             try:
                 await self._by_grant(data)
             except LedgerDown:
                 return HOLD_DOWN
+        self.waited = False
         decision, now = exchange.decision, time.time()
         if exchange.refusal is not None or not approvals.asks(decision):
             return exchange.refusal
         shown = approvals.told(house, exchange, self._facts, self.model_shown, self.shown)
         if isinstance(decision, Hold):
-            return await approvals.hold(house, exchange, decision, self._facts.digest or "", shown, now)
-        return await approvals.use(house, exchange, decision, shown, now)
+            refusal = await approvals.hold(house, exchange, decision, self._facts.digest or "", shown, now)
+            waiting = await house.holding.wait(held, exchange, (self.model_shown, self.shown), refusal)
+            self.waited = waiting is None
+            return waiting
+        return held.left() or await approvals.use(house, exchange, decision, shown, now)
 
     async def _by_grant(self, data: bytes) -> None:
         """Decide again with what the subject was granted, as the ledger knows it at this moment."""
@@ -267,7 +299,8 @@ class _Message:
         await asyncio.to_thread(self.settle, data)
 
     def settle(self, data: bytes) -> None:
-        exchange = self._exchange
+        exchange, self._policy = self._exchange, self._house.policy
+        exchange.identifiers_in, exchange.revealed_in = set(), set()  # as it is masked now, not as it was before
         exchange.refusal = self._read(data) or self._find() or self._beyond() or self._decide()
         self._mask()
 

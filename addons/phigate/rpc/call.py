@@ -29,7 +29,7 @@ from phigate.identity.replies import REVOKED, UNKNOWN, outlived, over
 from phigate.journal.chain import Unrecordable
 from phigate.journal.writer import JournalDown
 from phigate.rpc import framing
-from phigate.rpc.admission import LARGE, UNRECORDED, Admission, Admitted
+from phigate.rpc.admission import LARGE, NOT_READY, UNRECORDED, Admission, Admitted
 from phigate.rpc.answers import Answers, Masked, Opaque, described, error_text
 from phigate.rpc.framing import FrameError, Frames
 from phigate.rpc.link import LaneBroken
@@ -63,7 +63,6 @@ SMALL: Final = 1024
 UNSYNCED_SECONDS: Final = 0.2
 """How long a released message of a stream may lie unsynced before the stream ends."""
 
-NOT_READY: Final = Refusal(503, "not-ready", "The gateway is starting or going away.", retry_after=1)
 BROKE: Final = Refusal(503, "not-decided", "The gateway could not decide this request.")
 UNREACHABLE: Final = Refusal(503, "upstream-unreachable", "The model server cannot be reached.")
 UPSTREAM_BROKE: Final = Refusal(503, "upstream-broke", "The model server broke its answer off.")
@@ -241,7 +240,7 @@ class Call:
         if isinstance(caller, Refusal):
             await self._answer_refused(None, caller)
             return
-        self._caller = caller
+        self._caller, caller.ends = caller, self._ends
         refusal = await admission.identify(caller)
         method = kserve.METHODS.get(path)
         exchange = self._exchange = admission.exchange(caller, method)
@@ -506,6 +505,8 @@ class Call:
         try:
             admitted = await asyncio.shield(settling)
         except asyncio.CancelledError:
+            caller.gone = True
+            self._house.holding.look()
             late = await settling
             if isinstance(late, Admitted):
                 self._begin(late)
