@@ -65,6 +65,16 @@ def test_a_held_exchange_that_runs_is_one_and_counted_once(db):
     assert db.execute("SELECT count(*) FROM identifier").fetchone() == (1,)
 
 
+def test_what_the_model_got_of_a_held_prompt_is_known_once_it_runs(db):
+    waits = request("ex-1", verb="hold") | {"identifiers": ["MRN:1", "MRN:2"], "revealed": []}
+    runs = request("ex-1") | {"identifiers": ["MRN:1", "MRN:2"], "revealed": ["MRN:2"]}
+    seen = "SELECT value, side, revealed FROM identifier ORDER BY value"
+    take(db, [("hold", waits)])
+    assert db.execute(seen).fetchall() == [("MRN:1", "in", 0), ("MRN:2", "in", 0)]
+    take(db, [("request", runs)])
+    assert db.execute(seen).fetchall() == [("MRN:1", "in", 0), ("MRN:2", "in", 1)]
+
+
 def test_what_a_caller_says_on_an_open_connection_is_a_prompt(db):
     said = {
         "exchange": "ex-1",

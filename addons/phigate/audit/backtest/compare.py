@@ -101,8 +101,10 @@ class Backtest:
     def add(self, record: dict[str, Any]) -> None:
         """Look at one record; those of other kinds than an exchange's pass unseen."""
         kind = record["kind"]
-        if kind in {"request", "hold"}:
+        if kind == "request":
             self._ask(record, self._kept.take(record))
+        elif kind == "hold":  # its request follows, and is decided about
+            self._kept.take(record)
         elif kind == "response":
             self._answered(record)
         elif kind == "part":

@@ -32,7 +32,7 @@ class Shadowed:
     def add(self, record: Record) -> None:
         """Look at one record; requests that no policy on trial was asked about pass unseen."""
         kind = record["kind"]
-        if kind in {"request", "hold"} and isinstance(record.get("shadow"), dict):
+        if kind == "request" and isinstance(record.get("shadow"), dict):
             self._asked(record, record["shadow"])
         elif kind == "response":
             shadow, place = self._live.pop(str(record.get("exchange")), (None, None))

@@ -31,6 +31,7 @@ _READ: Final = f"SELECT id, {', '.join(COLUMNS)} FROM exchange WHERE exchange = 
 _PLACE: Final = "INSERT OR REPLACE INTO place VALUES(?, ?, ?, ?, ?, ?)"
 _FOUND: Final = "INSERT OR REPLACE INTO found VALUES(?, ?, ?, ?)"
 _IDENTIFIER: Final = "INSERT INTO identifier VALUES(?, ?, ?, ?)"
+_SHOWN: Final = "UPDATE identifier SET revealed = 1 WHERE exchange_id = ? AND value = ? AND side = 'in'"
 _EVENT: Final = (
     "INSERT INTO event(kind, ts, at, subject, issuer, instance, fields, file_id, offset, length)"
     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -53,6 +54,7 @@ class _Waiting:
     place: list[tuple[Any, ...]] = field(default_factory=list)
     found: list[tuple[Any, ...]] = field(default_factory=list)
     identifier: list[tuple[Any, ...]] = field(default_factory=list)
+    shown: list[tuple[Any, ...]] = field(default_factory=list)
     event: list[tuple[Any, ...]] = field(default_factory=list)
 
 
@@ -98,6 +100,8 @@ class Intake:
         row.over = record["kind"] == "request" and values["verb"] not in ("permit", "break_glass")
         if not held:
             self._side(row.id, record, "in")
+        else:  # whether the model got it is known only now
+            self._waiting.shown.extend((row.id, value) for value, shown in rows.identifiers(record) if shown)
 
     def _answer(self, row: _Row, record: Record) -> None:
         row.values |= rows.answered(record)
@@ -128,6 +132,7 @@ class Intake:
         self._db.executemany(_PLACE, waiting.place)
         self._db.executemany(_FOUND, waiting.found)
         self._db.executemany(_IDENTIFIER, waiting.identifier)
+        self._db.executemany(_SHOWN, waiting.shown)
         self._db.executemany(_EVENT, waiting.event)
 
     def _due(self, *, everything: bool) -> Iterator[tuple[Any, ...]]:
