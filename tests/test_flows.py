@@ -22,6 +22,23 @@ def test_entering_starts_an_exchange_of_its_own():
     assert (one.refusal, one.decision, one.recorded) == (None, None, False)
 
 
+def test_what_begins_anew_is_withheld_and_remembers_who_asked_and_nothing_that_was_made_of_it():
+    flow = asking()
+    was = entered(flow, "clinician")
+    was.exchange.ticket, was.exchange.decision, was.prompt_shown = "t-1", "permit", "shown"
+    was.exchange.found_in["PERSON"] = 1
+    was.exchange.revealed_in.add("x")
+    flows.release_request(flow, was)
+    again = flows.enter_again(flow, was)
+    assert flows.passage_of(flow) is again is not was
+    exchange = again.exchange
+    kept = (exchange.id, exchange.started, exchange.subject, exchange.session, exchange.ticket)
+    assert kept == (was.exchange.id, was.exchange.started, was.exchange.subject, "se-1", "t-1")
+    assert (exchange.decision, exchange.found_in, exchange.revealed_in, again.prompt_shown) == (None, {}, set(), None)
+    assert flow.response is flows.NOT_YET
+    assert not flows.may_go(flow)
+
+
 def test_fields_are_told_by_lower_case_name_and_of_two_the_last():
     flow = asking()
     flow.request.headers.add("X-Twice", "a")

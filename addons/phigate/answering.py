@@ -49,6 +49,7 @@ class Desk(Protocol):
     def now(self) -> float: ...
     def may_review(self, subject: Subject, now: float) -> bool: ...
     def revoked(self, subject: Subject) -> bool: ...
+    def said(self) -> None: ...
     async def record(self, kind: Kind, fields: Mapping[str, Any]) -> None: ...
 
 
@@ -106,6 +107,7 @@ class Answering:
         after, made = await self._taken(found, caller, step, now)
         known = self._weighed(after)
         await self._on_record(known, made, caller)
+        desk.said()
         return known
 
     async def could(self, ticket: str, caller: Caller) -> Ticket:
@@ -144,6 +146,7 @@ class Answering:
             return revoked(of, desk.policy, caller.subject, now) if own or self.may_review(caller, now) else _NO_RULE
 
         after, _ = await self._taken(found, caller, step, now)
+        desk.said()
         await self._record(after, caller, "revoke", comment=comment)
         return after
 

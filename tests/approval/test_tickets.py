@@ -190,11 +190,21 @@ def test_however_people_answer_a_grant_has_enough_of_them_behind_it(answers, und
         (EVE, ("officer",), "approved", Step(None, "revoke")),
         (ADA, ("clinician",), "pending", Step(None, "revoke")),
         (KAI, ("clinician",), "pending", "not-an-approver"),
-        (EVE, ("officer",), "used", "ticket-over"),
+        (EVE, ("officer",), "used", Step(ends=True)),
+        (ADA, ("clinician",), "used", Step(ends=True)),
+        (KAI, ("clinician",), "used", "not-an-approver"),
+        (EVE, ("officer",), "rejected", "ticket-over"),
+        (EVE, ("officer",), "expired", "ticket-over"),
     ],
 )
 def test_it_is_taken_back_by_approvers_and_by_the_requester(who, roles, state, made):
     assert revoked(ticket(state=state), POLICY, person(who, *roles), NOW) == made
+
+
+def test_what_runs_by_a_yes_whose_time_is_over_can_still_be_ended():
+    said = (Said(KAI, "approve", "", NOW),)
+    over = ticket(state="approved", until=NOW - 1, said=said)
+    assert revoked(over, POLICY, person(EVE, "officer"), NOW) == Step(ends=True)
 
 
 def test_who_may_answer():

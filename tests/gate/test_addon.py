@@ -97,6 +97,25 @@ def test_nothing_is_decided_for(house, sentence, change, reason):
     assert (refusal.status, refusal.reason) == (503, reason)
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"), [({}, None), ({"leaving": True}, "not-ready"), ({"ready": False}, "not-ready")], ids=str
+)
+def test_a_request_that_waited_begins_anew(house, change, reason):
+    flow = asking(phi_unmask="why")
+    room = Refuse(house)
+    room.requestheaders(flow)
+    was = flows.passage_of(flow)
+    was.exchange.decision, was.fields[b"phi-unmask"], was.route = "any", b"other", None
+    for name, value in change.items():
+        setattr(house, name, value)
+    room.again(flow)
+    passage = flows.passage_of(flow)
+    assert (passage.exchange.id, passage.exchange.decision) == (was.exchange.id, None)
+    assert passage.fields[b"phi-unmask"] == b"why"
+    assert (passage.exchange.refusal and passage.exchange.refusal.reason) == reason
+    assert (passage.exchange.route == "openai-chat") is (reason is None)
+
+
 def test_an_exchange_is_under_way_from_its_request_on(house):
     flow = asking()
     refuse = Refuse(house)

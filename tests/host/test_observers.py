@@ -12,9 +12,11 @@ from phigate.exchange import Refusal, Subject
 from phigate.flows import Message
 from phigate.host.observers import Observers, _name, caption, paint
 from phigate.masking.addon import Masking
+from phigate.policy.decide import Hold
 from tests.stage import answered, asking, bearer, entered, meet, mitmproxy, permitted, released
 from tests.traffic import CANARY_TEXT, CHAT, chat, completion, leaks
 
+HOLDS = Hold("see", ("see",), "Wait.")
 HELD = Refusal(403, "approval-required", "Wait.", decision="hold", rule="see")
 
 
@@ -202,6 +204,7 @@ CAPTIONS = [
     ("nobody", {}, "nobody | permit  | nothing found"),
     ("who has no role", {"subject": subject()}, "ada (no role) | permit  | nothing found"),
     ("roles in order", {"subject": subject("b", "a")}, "ada (a, b) | permit  | nothing found"),
+    ("that it waits", {"decision": HOLDS}, "nobody | hold see | nothing found"),
     ("a refusal by verb and reason", {"refusal": HELD}, "nobody | hold approval-required | nothing found"),
 ]
 

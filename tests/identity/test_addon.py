@@ -76,6 +76,71 @@ async def test_a_flow_that_never_entered_is_left_alone(house):
     await Identity(house).request(asking(said=bearer(*WARD)))
 
 
+async def identified_again(house, flow, route="openai-chat"):
+    room = Identity(house)
+    passage = entered(flow, route=route)
+    await room.request(flow)
+    passage.exchange.subject = None
+    await room.again(flow)
+    return passage.exchange
+
+
+async def test_who_waited_is_the_same_by_the_same_bearer(house):
+    exchange = await identified_again(house, asking(said=bearer(*WARD), phi_session="x"))
+    assert (exchange.refusal, exchange.subject.id, exchange.subject.roles) == (None, "ada", {"clinician"})
+    assert exchange.session == session_of(exchange.subject, b"x")
+
+
+async def test_who_waited_is_not_asked_for_what_proved_the_bearer_at_first(house, monkeypatch):
+    """A proof (RFC 9449) is good once."""
+    proven = []
+
+    async def verify(_fields, presented, _now, _own):
+        proven.append(presented)
+        return (await house.verifier.believe(said, time.time())).subject
+
+    said = bearer(*WARD)
+    monkeypatch.setattr(house.verifier, "verify", verify)
+    exchange = await identified_again(house, asking(said=said))
+    assert (exchange.refusal, exchange.subject.id, len(proven)) == (None, "ada", 1)
+
+
+async def test_who_waited_and_is_out_by_now_is_refused(house, monkeypatch):
+    flow = asking(said=bearer(*WARD))
+    exchange = await identified_again(house, flow)
+    issued = exchange.subject.issued
+    house.follow.revoked.add([Revocation(ISSUER, "ada", None, issued, time.time() + 900, "eve", "left")])
+    assert (await identified_again_only(house, flow)).refusal.detail == "revoked"
+    monkeypatch.setattr(type(house.follow), "current", False)
+    assert (await identified_again_only(house, flow)).refusal.status == 401
+
+
+async def identified_again_only(house, flow):
+    passage = entered(flow)
+    await Identity(house).again(flow)
+    return passage.exchange
+
+
+NOT_AGAIN = [
+    ("no bearer", None, "bearer-missing"),
+    ("one that has ended meanwhile", {"exp": 1.0}, "bearer-refused"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "claims", "reason"), NOT_AGAIN, ids=[case[0] for case in NOT_AGAIN])
+async def test_who_waited_with(house, sentence, claims, reason):
+    flow = asking(said=None if claims is None else bearer(*WARD, **claims))
+    assert (await identified_again_only(house, flow)).refusal.reason == reason
+
+
+async def test_a_refusal_that_came_before_stays_when_asked_again(house):
+    flow = asking(said=bearer(*WARD))
+    exchange = entered(flow).exchange
+    exchange.refusal = Refusal(503, "not-ready", "No.")
+    await Identity(house).again(flow)
+    assert (exchange.refusal.reason, exchange.subject) == ("not-ready", None)
+
+
 async def test_what_was_stated_in_the_request_names_the_session(house):
     said = bearer(*WARD)
     stated = await identified(house, asking(said=said, phi_session="round"))

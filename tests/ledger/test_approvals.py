@@ -202,6 +202,30 @@ async def test_what_is_taken_back_counts_no_more(two):
     assert await two[0].taken_back([grant.id, "g-unknown"]) == {grant.id}
 
 
+async def test_whoever_waits_hears_how_tickets_stand_and_of_grants_for_more_than_one_request(two):
+    book, other = two
+    for name, digest in (("t-1", "aa"), ("t-2", "bb"), ("t-3", "cc")):
+        await book.open_ticket(ticket(id=name, digest=digest, bound=name != "t-2"), NOW)
+    asked = ["t-1", "t-2", "t-3", "t-9"]
+    assert await other.news(asked, [ADA], NOW) == (dict.fromkeys(asked[:3], "pending"), [])
+    await book.answer("t-1", yes(), NOW)
+    await book.answer("t-2", yes(), NOW)
+    await book.answer("t-3", no(), NOW)
+    states, grants = await other.news(asked, [ADA], NOW)
+    assert states == {"t-1": "approved", "t-2": "approved", "t-3": "rejected"}
+    assert [each.ticket for each in grants] == ["t-2"]
+    assert (await other.news(asked, [("https://other.example", ADA[1])], NOW))[1] == []
+    assert await other.news(["t-1"], [], NOW + 1e6) == ({"t-1": "expired"}, [])
+
+
+async def test_what_is_used_up_stays_so_and_what_runs_by_it_can_be_ended(two):
+    grant = await approved(two[0])
+    assert await two[0].spend_grants([grant.id], "ex-2", NOW)
+    assert await two[1].taken_back([grant.id]) == set()
+    after, _ = await two[0].answer("t-1", lambda _of: Step(ends=True), NOW)
+    assert (after.state, await two[1].taken_back([grant.id])) == ("used", {grant.id})
+
+
 # -- reviews --------------------------------------------------------------------------------------------------------
 
 REVIEW = Review("ex-1", "sos", ADA, ("officer",), NOW, {"reason": "[PERSON]"})

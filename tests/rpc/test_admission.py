@@ -1,6 +1,8 @@
 """One message of a call against a real policy: what goes on in its place, what is recorded, what is refused."""
 
+import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +16,7 @@ from phigate.journal.writer import JournalDown
 from phigate.ledger import LedgerDown
 from phigate.ledger.tickets import Said, Step
 from phigate.policy.load import parse_policy
+from phigate.rpc import admission as admission_module
 from phigate.rpc.admission import Admission, Admitted, address_of
 from phigate.rpc.upstream import Address
 from tests import stage
@@ -34,6 +37,10 @@ RULES = (
     "{name: blind, permit: [researcher], to: [predict], models: ['*'], prompt: lean, mask: years}",
     "{name: lists, permit: [clinician], to: [list-models], models: ['*']}",
     "{name: asks, hold: [officer], to: [predict], models: ['*'], approvers: [officer], mask: lean}",
+    (
+        "{name: waits, hold: [researcher], to: [predict], models: ['*'], approvers: [officer], wait: PT1M, mask: lean,"
+        " when: {prompt_matches: ['in a while']}}"
+    ),
     "{name: no-bulk, deny: ['*'], to: [predict], when: {prompt_matches: ['(?i)list all patients']}, message: Ask us.}",
 )
 
@@ -354,6 +361,111 @@ async def test_a_held_message_has_its_ticket_and_passes_once_after_the_yes(house
     assert record["decision"]["grant"] == f"g-{record['decision']['ticket']}"
     spent, _ = await asked(house, infer(), "privacy")
     assert spent.reason == "approval-required"
+
+
+LATER = "How is Mrs. Jane Roe, MRN 12345678, in a while?"
+
+
+class Waiting:
+    """A message that waits for its yes."""
+
+    def __init__(self, house, admission, caller, method=INFER):
+        self.house, self.admission, self.caller = house, admission, caller
+        self.exchange = admission.exchange(caller, method)
+        data = infer(LATER).SerializeToString()
+        self.task = asyncio.create_task(admission.admit(self.exchange, caller, method, data))
+
+    async def ticket(self, *but):
+        await stage.until(lambda: len(self.house.holding) and self.exchange.ticket not in {None, *but})
+        return self.exchange.ticket
+
+    async def answered(self, event="enough"):
+        name, now = await self.ticket(), time.time()
+
+        def step(of):
+            if event == "reject":
+                return Step(Said((ISSUER, "eve"), "reject", "", now), "reject")
+            return Step(Said((ISSUER, "eve"), "approve", "", now), "enough", grant_of(of, now))
+
+        await self.house.approvals.answer(name, step, now)
+        self.house.holding.ask()
+        return name
+
+    async def over(self):
+        return await asyncio.wait_for(self.task, 5)
+
+
+async def waits(house, who, **more):
+    admission = Admission(house, DEFAULT)
+    caller = admission.caller("10.0.0.9", head(bearer("lab", who=who), **more))
+    assert await admission.identify(caller) is None
+    return Waiting(house, admission, caller)
+
+
+async def test_a_message_waits_for_its_yes_and_goes_on_as_the_rules_have_it(house, recorded, shared):
+    asked = await waits(house, "wait-1")
+    ticket = await asked.answered()
+    admitted = await asked.over()
+    assert isinstance(admitted, Admitted)
+    assert b"12345678" not in admitted.message
+    (record,) = recorded()
+    assert (record["decision"]["ticket"], record["decision"]["grant"]) == (ticket, f"g-{ticket}")
+    assert (record["revealed"], len(record["identifiers"]) > 0) == ([], True)
+    (hold,) = [line for line in records(shared[1]) if line["kind"] == "hold"]
+    assert (hold["exchange"], hold["decision"]["ticket"]) == (asked.exchange.id, ticket)
+    assert "12345678" not in str(hold)
+
+
+async def test_a_message_that_waits_hears_of_a_no(house, recorded):
+    asked = await waits(house, "wait-2")
+    ticket = await asked.answered("reject")
+    refused = await asked.over()
+    assert (refused.status, refused.reason, refused.extra["ticket"]) == (403, "rejected", ticket)
+    assert recorded()[0]["decision"]["reason"] == "rejected"
+
+
+async def test_where_a_model_stands_elsewhere_by_now_it_waits_for_another_yes(house, monkeypatch):
+    asked = await waits(house, "wait-4")
+    ticket = await asked.ticket()
+    elsewhere = Address("grpc", "127.0.0.1", 8002)
+    monkeypatch.setattr(admission_module, "address_of", lambda _url: elsewhere)
+    target = replace(house.policy.resolve("ward"), grpc="grpc://127.0.0.1:8002")
+    monkeypatch.setattr(type(house.policy), "resolve", lambda *_: target)
+    await asked.answered()
+    assert await asked.ticket(ticket) != ticket
+    assert not asked.task.done()
+    await asked.answered("reject")
+    assert (await asked.over()).reason == "rejected"
+
+
+async def test_for_a_call_that_is_over_nothing_is_spent(house, recorded):
+    asked = await waits(house, "wait-5")
+    await asked.ticket()
+    asked.caller.gone = True
+    await asked.answered()
+    assert (await asked.over()).reason == "client-left"
+    assert len(await house.approvals.live_grants((ISSUER, "wait-5"), time.time())) == 1
+    assert recorded()[0]["decision"]["verb"] != "permit"
+
+
+async def test_before_a_calls_deadline_it_is_told_its_ticket(house, monkeypatch):
+    asked = await waits(house, "wait-6")
+    asked.caller.ends = asyncio.get_running_loop().time() + admission_module.TELL + 0.1
+    refused = await asked.over()
+    assert (refused.reason, refused.extra["ticket"]) == ("approval-required", asked.exchange.ticket)
+
+
+@pytest.mark.parametrize("change", ["leaving", "out"])
+async def test_what_holds_by_now_is_asked_again(house, monkeypatch, change):
+    asked = await waits(house, f"wait-{change}")
+    await asked.ticket()
+    if change == "leaving":
+        monkeypatch.setattr(house, "leaving", True)
+    else:
+        monkeypatch.setattr(house.follow.revoked, "covers", lambda _subject: True)
+    await asked.answered()
+    refused = await asked.over()
+    assert (refused.status, refused.reason) == ((503, "not-ready") if change == "leaving" else (401, "bearer-refused"))
 
 
 async def test_a_held_message_is_not_settled_without_a_ledger(house):

@@ -16,6 +16,7 @@ from phigate.capture.keep import Keep
 from phigate.capture.seal import Auditor
 from phigate.dialect import kserve_grpc as kserve
 from phigate.identity.replies import ANSWERS_FOR, ENDLESS_FOR
+from phigate.ledger.tickets import Step
 from phigate.rpc import call as module
 from phigate.rpc.admission import Admission
 from phigate.rpc.call import Calls
@@ -23,6 +24,7 @@ from phigate.rpc.framing import frame
 from phigate.rpc.link import WINDOW, LaneBroken
 from phigate.rpc.upstream import Address, Upstreams
 from tests import stage
+from tests.ledger.tickets import yes
 from tests.rpc.test_admission import RULES, infer
 from tests.rpc.test_answers import answer, texts_of
 from tests.rpc.wire import answered, asked, connected, head, served
@@ -411,6 +413,44 @@ async def test_a_deadline_ends_the_call_and_the_model_is_told_of_it(world):
     assert told.status == 4
     assert int(world.heads[0][b"grpc-timeout"][:-1]) <= 300
     await until(lambda: world.broken)
+
+
+async def test_a_caller_that_leaves_while_it_waits_for_a_yes_ends_its_wait(world):
+    for leave in (lambda lane: lane.reset(), None):
+        more = {} if leave else {"grpc_timeout": "700m"}
+        lane = world.client.begin(head(INFER, **authorized("lab"), **more))
+        await lane.send(frame(infer("How is she in a while?").SerializeToString()), end=True)
+        await until(lambda: len(world.house.holding))
+        if leave:
+            leave(lane)
+        await until(lambda: not len(world.house.holding))
+        await until(lambda: world.records("request"))
+    await until(lambda: len(world.records("request")) == 2)
+    reasons = [line["decision"]["reason"] for line in world.records("request")]
+    assert (reasons, world.heads) == (["client-left", "approval-required"], [])
+
+
+async def test_what_runs_by_a_grant_ends_when_that_is_taken_back(world):
+    world.says = streams(answer("word "), stays=True)
+    asked = await world.ask(infer(), path=STREAM, **authorized("privacy"))
+    assert asked.status == 7
+    name, now = world.records("request")[0]["decision"]["ticket"], time.time()
+    await world.house.approvals.answer(name, yes(now=now), now)
+    lane = world.client.begin(head(STREAM, **authorized("privacy")))
+    other = world.client.begin(head(STREAM, **authorized()))
+    for each in (lane, other):
+        await each.send(frame(infer().SerializeToString()))
+    await until(lambda: len(world.asked) == 2)
+    world.calls.tick()
+    await world.calls._looking
+    await world.house.approvals.answer(name, lambda _of: Step(ends=True), now)
+    world.calls.tick()
+    told = await answered(lane)
+    assert (told.status, told.message) == (7, "grant-revoked: What was approved has been taken back.")
+    assert world.outcomes() == ["revoked"]
+    assert other.broken is None
+    other.reset()
+    await until(lambda: len(world.outcomes()) == 2)
 
 
 async def test_whoever_is_out_gets_nothing_more(world, monkeypatch):

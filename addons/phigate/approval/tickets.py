@@ -130,11 +130,16 @@ def answered(ticket: Ticket, policy: Policy, subject: Subject, said: Said, *, gr
 
 
 def revoked(ticket: Ticket, policy: Policy, subject: Subject, now: float) -> Step | str:
-    """Taking back a request, or the yes to it: by whoever might have said yes, and by the requester."""
-    if ticket.stands(now) not in {"pending", "approved"}:
+    """Taking back a request, or the yes to it: by whoever might have said yes, and by the requester.
+
+    What runs by a yes that is used up, or over, ends by it as well.
+    """
+    state, given = ticket.stands(now), any(each.verdict == "approve" for each in ticket.said)
+    if state not in {"pending", "approved", "used"} and not (state == "expired" and given):
         return "ticket-over"
-    own = ticket.subject == (subject.issuer, subject.id)
-    return Step(None, "revoke") if own or may_answer(ticket, policy, subject.roles) else "not-an-approver"
+    if ticket.subject != (subject.issuer, subject.id) and not may_answer(ticket, policy, subject.roles):
+        return "not-an-approver"
+    return Step(None, "revoke") if state in {"pending", "approved"} else Step(ends=True)
 
 
 def weighed(ticket: Ticket, policy: Policy, still: Callable[[Subject], bool]) -> Ticket:

@@ -184,6 +184,10 @@ class Desk:
     def revoked(self, subject: Subject) -> bool:
         return self._house.follow.revoked.covers(subject)
 
+    def said(self) -> None:
+        """Somebody answered: whoever waits for that hears of it now."""
+        self._house.holding.ask()
+
     async def spend(self, kind: str, key: str, expires: float, now: float) -> bool:
         return await self._house.spend(kind, key, expires, now)
 

@@ -168,7 +168,7 @@ class Approvals:
                 raise ValueError("no such step")
         if made.grant is not None:
             await connection.execute(insert(GRANTS).values(**_granted(made.grant)))
-        if made.event == "revoke":
+        if made.event == "revoke" or made.ends:
             await connection.execute(update(GRANTS).where(GRANTS.c.ticket == ticket.id).values(revoked=now))
 
     # -- grants -----------------------------------------------------------------------------------------------------

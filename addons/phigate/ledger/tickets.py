@@ -108,6 +108,8 @@ class Step:
     said: Said | None = None
     event: Event | None = None
     grant: Grant | None = None
+    ends: bool = False
+    """Whatever runs by its grant ends, though nothing can be taken back of the ticket itself any more."""
 
 
 @dataclass(frozen=True, slots=True)

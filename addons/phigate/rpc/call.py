@@ -19,6 +19,7 @@ from h2.errors import ErrorCodes
 
 from phigate import metrics
 from phigate.access import replies
+from phigate.approval.replies import TAKEN_BACK
 from phigate.capture.record import Seconds, response_record
 from phigate.dialect import kserve_grpc as kserve
 from phigate.dialect import protobuf
@@ -28,6 +29,7 @@ from phigate.host import logs
 from phigate.identity.replies import REVOKED, UNKNOWN, outlived, over
 from phigate.journal.chain import Unrecordable
 from phigate.journal.writer import JournalDown
+from phigate.ledger import LedgerDown
 from phigate.rpc import framing
 from phigate.rpc.admission import LARGE, NOT_READY, UNRECORDED, Admission, Admitted
 from phigate.rpc.answers import Answers, Masked, Opaque, described, error_text
@@ -130,6 +132,7 @@ class Calls:
         self.house, self.admission, self.upstreams, self.limit = house, admission, upstreams, limit
         self.held = 0
         self._calls: set[Call] = set()
+        self._looking: asyncio.Task[None] | None = None
 
     async def answer(self, lane: Lane, address: str) -> None:
         """Answer one stream of a peer; whatever breaks ends it."""
@@ -147,10 +150,20 @@ class Calls:
             await asyncio.sleep(0.01)
 
     def tick(self) -> None:
-        """End the calls of those whose bearer was, or may have been, taken back, or is long over."""
+        """End the calls whose bearer or grant was taken back, or may have been, or whose bearer is long over."""
         now = time.time()
         for call in list(self._calls):
             call.look(now)
+        running = {call: names for call in self._calls if (names := call.grants)}
+        if running and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.get_running_loop().create_task(self._end(running))
+
+    async def _end(self, running: dict[Call, set[str]]) -> None:
+        with contextlib.suppress(LedgerDown):  # then nobody is believed, and every call ends
+            out = await self.house.approvals.taken_back({name for names in running.values() for name in names})
+            for call, names in running.items():
+                if out & names & call.grants:  # what was answered meanwhile is over
+                    call.cut(TAKEN_BACK)
 
 
 class Call:
@@ -190,7 +203,7 @@ class Call:
             cut = self._cut
             outcome: Outcome = "interrupted" if self._house.leaving else "client-left"
             if cut is not None:
-                outcome = "revoked" if cut is REVOKED else "interrupted"
+                outcome = "interrupted" if cut is UNKNOWN else "revoked"
             await self._stop(cut, outcome)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the call ends with nothing more let through
             logger.error("a call was broken off (%s)", logs.place(error, error.__traceback__))
@@ -219,8 +232,18 @@ class Call:
         outcome = over(subject, self._house.follow)
         if outcome is None and outlived(subject, now, endless=not self._lane.ended):
             outcome = "revoked"
-        if outcome is not None and self._lane.task is not None:
-            self._cut = REVOKED if outcome == "revoked" else UNKNOWN
+        if outcome is not None:
+            self.cut(REVOKED if outcome == "revoked" else UNKNOWN)
+
+    @property
+    def grants(self) -> set[str]:
+        """Those by which it is under way."""
+        return {grant.id for under in self._under.values() for grant in under.admitted.permit.grants}
+
+    def cut(self, refusal: Refusal) -> None:
+        """End it where it is, once."""
+        if self._cut is None and self._lane.task is not None:
+            self._cut = refusal
             self._lane.task.cancel()
 
     async def _run(self) -> None:
