@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -461,6 +462,67 @@ async def test_the_connections_of_one_subject_are_bounded(house, monkeypatch):
     assert room._crowded(replace(subject, id="bob")) is None
     monkeypatch.setattr(addon, "MOST_OPEN_IN_ALL", 1)
     assert room._crowded(replace(subject, id="bob")).status == 429
+
+
+# -- hours ----------------------------------------------------------------------------------------------------------
+
+DAYTIME = 'hours: {from: "07:00", to: "19:00", zone: Europe/Berlin}'
+NOON, NIGHT = (datetime.fromisoformat(f"2026-11-25T{hour}:00:00+01:00").timestamp() for hour in (12, 23))
+
+
+def daytime(tmp_path, monkeypatch, *rules):
+    """A house of these rules, and a way to say what time it is there."""
+    house = furnished(tmp_path, policy_text(*rules))
+    clock = SimpleNamespace(time=lambda: NOON)
+    monkeypatch.setattr(addon, "time", clock)
+
+    def at(now):
+        clock.time = lambda: now
+
+    return house, at
+
+
+async def test_a_request_and_each_message_are_decided_by_their_own_time(tmp_path, monkeypatch):
+    care = f"{{name: care, permit: [clinician], to: [chat], models: ['*'], mask: lean, {DAYTIME}}}"
+    house, at = daytime(tmp_path, monkeypatch, care)
+    assert (await asked(house, asking())).exchange.refusal is None
+    flow, passage = conversing(house)
+    subject, actions = passage.exchange.subject, passage.exchange.actions
+    passage.exchange.decision = decide(house.policy, subject, actions, "ward-assistant", passage.reasons, (), NOON)
+    said = []
+    for now in (NOON, NIGHT):
+        at(now)
+        from_caller = saying(flow, ask("How is she?"))
+        await Access(house).websocket_message(flow)
+        said.append(from_caller.refusal and from_caller.refusal.reason)
+    assert said == [None, "no-rule"]
+    from_model = saying(flow, {"type": "response.done"}, caller=False)
+    await Access(house).websocket_message(flow)
+    assert from_model.refusal is None
+    assert (await asked(house, asking())).exchange.refusal.reason == "no-rule"
+    house.journal.close("test over")
+
+
+async def test_what_was_approved_for_other_hours_is_told_so_and_asks_nobody(tmp_path, monkeypatch):
+    held = "{name: held, hold: [clinician], to: [chat], models: ['*'], approvers: [officer], mask: lean,"
+    house, at = daytime(tmp_path, monkeypatch, f"{held} grant: {{for: P2D, {DAYTIME}}}}}")
+    await house.look_at_ledger()
+    passage = await asked(house, asking())
+    person = (passage.exchange.subject.issuer, passage.exchange.subject.id)
+    named = {"rule": "held", "subject": person, "actions": frozenset({"chat"}), "model": "ward-assistant"}
+    one = ticket(**named, bound=False, uses=None, lasts=2 * 86400.0, opened=NOON, until=NOON + 60)
+    one = replace(one, rule_hash=rule_hash(house.policy, "held"))
+    await house.approvals.open_ticket(one, NOON)
+    await house.approvals.answer(one.id, yes(now=NOON), NOON)
+    assert isinstance((await asked(house, asking())).exchange.decision, Permit)
+    at(NIGHT)
+    exchange = (await asked(house, asking())).exchange
+    assert (exchange.refusal.status, exchange.refusal.reason, exchange.refusal.rule) == (403, "outside-hours", "held")
+    assert exchange.refusal.message == "What was approved does not count at this hour."
+    at(NOON + 86400)
+    assert isinstance((await asked(house, asking())).exchange.decision, Permit)
+    await house.close_ledger()
+    house.journal.close("test over")
 
 
 # -- what somebody said yes to ---------------------------------------------------------------------------------------

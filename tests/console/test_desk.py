@@ -5,6 +5,7 @@ import hashlib
 import json
 import time
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -51,6 +52,15 @@ def test_it_speaks_of_the_policy_in_force(desk):
     assert desk.issuers == {ISSUER, saml_peer.ISSUER, CONSOLE}
     assert abs(desk.now() - time.time()) < 5
     assert len({desk.jti() for _ in range(100)}) == 100
+
+
+def test_somebody_may_review_at_the_hours_at_which_a_rule_lets_them(tmp_path):
+    reviews = "{name: reviews, permit: [officer], to: [review], models: ['*'],"
+    house = furnished(tmp_path, policy_text(f'{reviews} hours: {{from: "07:00", to: "19:00", zone: Europe/Berlin}}}}'))
+    made = Desk(house, "https://ai.phigate.example", CONSOLE, lambda *_said: None)
+    noon, night = (datetime.fromisoformat(f"2026-11-25T{hour}:00:00+01:00").timestamp() for hour in (12, 23))
+    assert [made.may_review(subject("officer"), now) for now in (noon, night)] == [True, False]
+    house.journal.close("test over")
 
 
 def test_an_issuers_clock_may_be_ahead_by_what_the_policy_allows(desk):

@@ -468,6 +468,20 @@ async def test_what_holds_by_now_is_asked_again(house, monkeypatch, change):
     assert (refused.status, refused.reason) == ((503, "not-ready") if change == "leaving" else (401, "bearer-refused"))
 
 
+async def test_a_policy_on_trial_is_asked_before_any_grant_as_the_real_one_was(house, recorded, monkeypatch):
+    monkeypatch.setattr(house, "trial", SimpleNamespace(policy=house.policy))
+    _, exchange = await asked(house, infer(), "privacy")
+    now = time.time()
+
+    def yes(of):
+        return Step(Said((ISSUER, "eve"), "approve", "", now), "enough", grant_of(of, now))
+
+    await house.approvals.answer(exchange.ticket, yes, now)
+    assert isinstance((await asked(house, infer(), "privacy"))[0], Admitted)
+    record = recorded()[-1]
+    assert (record["decision"]["verb"], record["shadow"]["verb"], record["shadow"]["differs"]) == ("permit", "hold", [])
+
+
 async def test_a_held_message_is_not_settled_without_a_ledger(house):
     await house.close_ledger()
     refused, _ = await asked(house, infer(), "privacy")

@@ -397,7 +397,7 @@ class _Message:
         message = self._infer
         readable = message is None or kserve.readable(message)
         steers = message is not None and bool(kserve.steers(message))
-        if (trial := self._house.trial) is not None:
+        if (trial := self._house.trial) is not None and exchange.shadow is None:  # before any grant, as over HTTP
             policy = trial.policy
             exchange.shadow = guarded(lambda: self._tried(policy, facts, readable=readable, steers=steers))
         if isinstance(decision, Deny):
