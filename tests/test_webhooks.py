@@ -221,6 +221,18 @@ def test_a_gateway_does_not_start_without_it(tmp_path, receiver, monkeypatch):
         furnished(tmp_path, policy_text(tail=f"webhooks: [{pager(receiver)}]\n"))
 
 
+async def test_a_changed_policy_that_names_what_is_not_there_is_not_put_in_force(gateway, receiver, tmp_path):
+    house, _ = gateway
+    before = dict(house.receivers)
+    text = (tmp_path / "policy.yaml").read_text()
+    (tmp_path / "policy.yaml").write_text(text.replace("env:PAGER_SECRET", "env:NOT_THERE"))
+    house.reload_if_changed()
+    assert house.receivers == before
+    (tmp_path / "policy.yaml").write_text(text.replace("name: slow", "name: other"))
+    house.reload_if_changed()
+    assert set(house.receivers) == {"pager", "other"}
+
+
 async def test_what_is_said_back_goes_to_its_own_address_unsigned(tmp_path, receiver, monkeypatch):
     monkeypatch.setenv("SIGN", "8f742231b10e8888abcd99yyyzzz85a5")
     house = furnished(tmp_path, policy_text(tail=TEAM))

@@ -51,6 +51,15 @@ def test_of_what_people_wrote_nothing_goes_out_unless_it_is_asked_for(about, for
         assert word in notice.body or (word == "[MRN]" and form and about.__class__ is Review), word
 
 
+def test_what_is_deployed_from_where_is_told():
+    deployed = {"deployment": {"version": "7", "digest": "ab12"}, "context": {"commit": "c0ffee"}}
+    ((_, body),) = told(replace(ASKED, shown=SHOWN | deployed))
+    assert {name: body["data"][name] for name in deployed} == deployed
+    ((notice, _),) = told(replace(ASKED, shown=SHOWN | deployed), hook="{name: pager, url: env:U, format: slack}")
+    assert "Deploys: version 7, digest ab12" in notice.body
+    assert "From: commit c0ffee" in notice.body
+
+
 def test_a_use_of_break_glass_is_told_with_who_reviews_it():
     ((notice, body),) = told(USED, "break_glass.used")
     assert (notice.ticket, notice.exchange, body["data"]["review_by"]) == (None, "ex-1", ["officer"])

@@ -68,6 +68,8 @@ def _fields(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         ("What", ", ".join(data.get("action", ()))),
         ("Model", data.get("model")),
         ("Call", " ".join(filter(None, (call.get("method"), call.get("target") or call.get("route"))))),
+        ("Deploys", _pairs(data.get("deployment"))),
+        ("From", _pairs(data.get("context"))),
         ("Approvals", f"{needs['given']} of {needs['needed']}" if needs else None),
         ("Gives", _gives(data["grant"]) if "grant" in data else None),
         ("Until", data.get("until")),
@@ -75,6 +77,10 @@ def _fields(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     ):
         if value:
             yield _plain(f"{label}: {value}", FIELD)
+
+
+def _pairs(said: Mapping[str, Any] | None) -> str:
+    return ", ".join(f"{name} {value}" for name, value in (said or {}).items())
 
 
 def _gives(grant: Mapping[str, Any]) -> str:

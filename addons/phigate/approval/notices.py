@@ -56,6 +56,7 @@ def told(hook: Webhook, base: str | None, about: Ticket | Review, now: float) ->
     data = _ticket(about, now) if isinstance(about, Ticket) else _review(about)
     if base is not None:
         data["link"] = f"{base}/tickets/{about.id}" if isinstance(about, Ticket) else f"{base}/reviews/{about.exchange}"
+    data |= {name: dict(about.shown[name]) for name in ("deployment", "context") if about.shown.get(name)}
     call = about.shown.get("call") or {}
     data["call"] = {name: call.get(name) for name in ("route", "method")}
     if hook.prompt:
