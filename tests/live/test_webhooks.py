@@ -143,7 +143,8 @@ def test_approvers_are_told_and_their_yes_in_slack_lets_the_request_pass(pair, m
     assert genuine(opened)
     data = opened.said["data"]
     assert (data["rule"], data["asked_by"]["id"]) == ("see-identifiers", "dr.okafor")
-    assert (data["link"], "prompt" in data) == (f"{one.console_url}/tickets/{ticket}", False)
+    assert (data["link"], "prompt" in data) == (f"{one.console_url}/desk/tickets/{ticket}", False)
+    assert httpx.get(data["link"], trust_env=False).status_code < 400  # it is there, and asks who somebody is
     channel.wait(lambda _got: in_channel(channel, "Somebody asks for approval", ticket))
     (asked,) = in_channel(channel, "Somebody asks for approval", ticket)
     assert "ward round for" in asked.body.decode()
