@@ -378,3 +378,85 @@ def test_a_life_in_which_everybody_says_yes_has_its_one_use(sqlite_url, taken_ba
             getattr(life, name)()
     assert (len(life.grants()), sum(map(len, life.uses.values()))) == (1, 0 if taken_back else 1)
     life.teardown()
+
+
+# -- at the same moment ---------------------------------------------------------------------------------------------
+
+ROUNDS = 500 if THOROUGH else 5
+OFFICER = ("privacy",)
+
+
+@pytest.fixture
+async def pair(ledger_url):  # noqa: F811 -- the fixture
+    """Two gateways with connections of their own, whose policy asks for two yeses."""
+    ledgers = [await open_ledger(ledger_url) for _ in range(2)]
+    world = World()
+    yield [Gateway(each, world) for each in ledgers]
+    for each in ledgers:
+        await each.close()
+
+
+async def held(gate, number):
+    """A ticket of one more request of ada's."""
+    gate.world.now += 3600  # nobody may have many waiting, or open many in a day
+    return await gate.ask("ada", ("ward",), f"request-{number}", number)
+
+
+async def given(pair, number):
+    name = await held(pair[0], number)
+    for who in ("eve", "kai"):
+        assert await pair[0].answer(name, who, OFFICER, "approve") in {"pending", "approved"}
+    return name
+
+
+def gate_of(pair, at):
+    return pair[at % 2]
+
+
+async def test_of_all_who_spend_the_last_use_at_once_one_does(pair):
+    for number in range(ROUNDS):
+        await given(pair, number)
+        asking = (gate_of(pair, at).ask("ada", ("ward",), f"request-{number}", 10_000 * number + at) for at in range(6))
+        assert sum(isinstance(each, list) for each in await asyncio.gather(*asking)) == 1
+
+
+async def test_of_all_who_say_the_last_yes_at_once_one_makes_the_grant(pair):
+    for number in range(ROUNDS):
+        name = await held(pair[0], number)
+        assert await pair[1].answer(name, "eve", OFFICER, "approve") == "pending"
+        saying = (gate_of(pair, at).answer(name, f"officer-{at}", OFFICER, "approve") for at in range(6))
+        came = await asyncio.gather(*saying)
+        assert sorted(came) == ["approved"] + ["ticket-over"] * 5
+    made = [fields["ticket"] for gate in pair for _, fields in gate.grants]
+    assert len(made) == len(set(made)) == ROUNDS
+
+
+@pytest.mark.parametrize("against", ["revoke", "reject"])
+async def test_a_yes_against_somebody_who_ends_it_leaves_no_grant_or_one_that_was_taken_back(pair, against):
+    for number in range(ROUNDS):
+        name = await held(pair[0], number)
+        assert await pair[1].answer(name, "eve", OFFICER, "approve") == "pending"
+        yes, ended = await asyncio.gather(
+            pair[0].answer(name, "kai", OFFICER, "approve"), pair[1].answer(name, "zoe", OFFICER, against)
+        )
+        live = await pair[0].approvals.live_grants((ISSUER, "ada"), pair[0].now())
+        state = (await pair[0].approvals.ticket(name)).state
+        if against == "revoke":
+            assert (ended, state, live) == ("revoked", "revoked", [])
+            assert yes in {"approved", "ticket-over"}
+        else:
+            assert {yes, ended} in ({"approved", "ticket-over"}, {"rejected", "ticket-over"})
+            assert (len(live), state) == ((1, "approved") if yes == "approved" else (0, "rejected"))
+            await pair[0].answer(name, "zoe", OFFICER, "revoke")
+
+
+async def test_a_use_against_somebody_who_takes_it_back_waits_for_nobody_in_a_ring(pair):
+    """Each locks the ticket before its grant: one after the other, and neither is told that the ledger is down."""
+    for number in range(ROUNDS):
+        name = await given(pair, number)
+        used, ended = await asyncio.gather(
+            pair[0].ask("ada", ("ward",), f"request-{number}", 10_000 * number),
+            pair[1].answer(name, "zoe", OFFICER, "revoke"),
+        )
+        assert (isinstance(used, list), ended) in {(True, "ticket-over"), (False, "revoked"), (True, "revoked")}
+        assert await pair[0].approvals.live_grants((ISSUER, "ada"), pair[0].now()) == []

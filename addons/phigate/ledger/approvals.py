@@ -187,10 +187,14 @@ class Approvals:
     async def spend_grants(self, ids: Iterable[str], exchange: str, now: float) -> bool:
         """Take one use of each of these grants, or of none; False where one of them does not count any more."""
         names = sorted(set(ids))  # in one order everywhere: two gateways would else wait for each other
+        # The ticket before its grant, as `answer` does: whoever takes it back would else wait for us, and we for them.
+        theirs = TICKETS.c.id.in_(select(GRANTS.c.ticket).where(GRANTS.c.id.in_(names)))
+        lock = select(TICKETS.c.id).where(theirs).order_by(TICKETS.c.id).with_for_update()
 
         async def work() -> bool:
             try:
                 async with self._engines.stepping.begin() as connection:
+                    await connection.execute(lock)
                     for name in names:
                         await self._use(connection, name, exchange, now)
             except _Lost:
