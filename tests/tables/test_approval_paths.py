@@ -261,7 +261,7 @@ class Life(RuleBasedStateMachine):
         async def tell(gate):
             found = await gate.ledger.unanswered.lapsed(self.world.now)
             for each in found:
-                await gate.ledger.unanswered.told(each)
+                await gate.ledger.unanswered.told(each, self.world.now)
             return [each.ticket.id for each in found]
 
         self.expired += [name for names in self.at_once(*map(tell, self.gateways)) for name in names]
