@@ -162,9 +162,9 @@ async def test_a_code_ends_with_the_bearer_that_it_was_given_for(house, desk, co
 @pytest.mark.parametrize(
     "entry",
     [
-        Revocation(ISSUER, "eve", None, time.time() + 9, time.time() + 9000, "eve", "lost"),
-        Revocation(ISSUER, None, "j-eve", 0, time.time() + 9000, "eve", "lost"),
-        Revocation("https://first.example", None, "j-first", 0, time.time() + 9000, "eve", "lost"),
+        Revocation(ISSUER, "eve", None, 9e9, 9e9, "eve", "lost"),
+        Revocation(ISSUER, None, "j-eve", 0, 9e9, "eve", "lost"),
+        Revocation("https://first.example", None, "j-first", 0, 9e9, "eve", "lost"),
     ],
     ids=["the person", "the bearer", "a bearer that it was exchanged for"],
 )

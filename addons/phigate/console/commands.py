@@ -80,7 +80,7 @@ class Commands:
         try:
             lines = await work()
         except No as no:
-            lines = [WORDS.get(no.reason) or SAID[no.reason][1]]
+            lines = [WORDS.get(no.reason) or SAID.get(no.reason, (0, no.reason))[1]]
         except (LedgerDown, JournalDown, Unrecordable):
             lines = [WORDS["unavailable"]]
         for line in lines:

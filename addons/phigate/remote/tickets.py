@@ -21,6 +21,7 @@ from typer.core import TyperGroup
 from phigate.audit.questions.show import plain
 from phigate.remote import view
 from phigate.remote.client import REFUSED, USAGE, ConsoleUrl, Fault, TokenFile, as_json, opened
+from phigate.streams import leaving_quietly
 from phigate.terminal import err, fail, out, say
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def sign(
 def _asking(console: str, token_file: Any) -> Iterator[Console]:
     """The console; a fault ends the command with its sentence and code."""
     try:
-        with opened(console, token_file) as here:
+        with leaving_quietly(), opened(console, token_file) as here:
             yield here
     except Fault as fault:
         raise fail(plain(fault.sentence).plain, fault.exits) from None
