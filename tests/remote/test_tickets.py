@@ -48,6 +48,26 @@ def test_nothing_that_waits_is_told_beside_the_list(console, tickets):
     assert (done.exit_code, done.stdout, done.stderr) == (0, "", "nothing waits for you\n")
 
 
+def test_what_is_new_is_told_once_until_somebody_stops_it(console, tickets, monkeypatch):
+    down = (503, refusal("unavailable", "This cannot be settled at the moment."))
+    other = (200, {"tickets": [TICKET, TICKET | {"ticket": "t-2"}]})
+    turns = [other, down, down, (200, {"tickets": [TICKET]}), down]
+
+    def slept(seconds):
+        assert seconds == 3.0
+        if not turns:
+            raise KeyboardInterrupt
+        console.answers["GET", "/tickets"] = turns.pop(0)
+
+    monkeypatch.setattr("phigate.remote.tickets.time.sleep", slept)
+    done = tickets("--watch")
+    assert done.exit_code == 130
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["t-1", "t-2"]
+    assert done.stderr == "This cannot be settled at the moment. (unavailable)\n" * 2
+    turns.append((401, refusal("bearer-refused", "The bearer is not believed.")))
+    assert tickets("--watch").exit_code == 1
+
+
 def test_one_is_shown(tickets):
     done = tickets("show", "t-1")
     assert done.exit_code == 0

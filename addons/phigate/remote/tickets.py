@@ -12,7 +12,7 @@ import sys
 import time
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 from urllib.parse import quote
 
 import typer
@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 
 from phigate.audit.questions.show import plain
 from phigate.remote import view
-from phigate.remote.client import REFUSED, USAGE, ConsoleUrl, Fault, TokenFile, as_json, opened
+from phigate.remote.client import REFUSED, UNREACHABLE, USAGE, ConsoleUrl, Fault, TokenFile, as_json, opened
 from phigate.streams import leaving_quietly
 from phigate.terminal import err, fail, out, say
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from phigate.remote.client import Console
 
 MOST_COMMENT: Final = 1000
+EVERY: Final = 3.0
+"""Seconds."""
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
 
@@ -62,9 +64,17 @@ class Verdict(StrEnum):
 
 
 @tickets.command("list")
-def list_tickets(console: ConsoleUrl, token_file: TokenFile = None, *, json: Json = False) -> None:
+def list_tickets(
+    console: ConsoleUrl,
+    token_file: TokenFile = None,
+    *,
+    json: Json = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on: a line for each that is new, until Ctrl-C.")] = False,
+) -> None:
     """List what waits for your answer, and what you asked for yourself; without the prompts."""
     with _asking(console, token_file) as here:
+        if watch:
+            _watch(here)
         found = here.get("/tickets")
         waiting = found.get("tickets") or []
         if json:
@@ -168,6 +178,27 @@ def sign(
     with _asking(console, token_file) as here:
         done = here.post(_path(exchange, verdict.value, kind="reviews"), said)
         _print(done) if json else say(f"signed: {verdict.value}")
+
+
+def _watch(here: Console) -> NoReturn:
+    """Print each ticket once; a console that does not answer is asked again, one that says no ends it."""
+    seen: set[object] = set()
+    gone = False
+    while True:
+        try:
+            found = here.get("/tickets").get("tickets") or []
+            gone = False
+        except Fault as fault:
+            if fault.exits != UNREACHABLE:
+                raise
+            if not gone:
+                say(plain(fault.sentence).plain, err)
+            found, gone = [], True
+        new = [each for each in found if each.get("ticket") not in seen]
+        sys.stdout.writelines(f"{line}\n" for line in view.tickets_lines(new))
+        sys.stdout.flush()
+        seen |= {each.get("ticket") for each in found}
+        time.sleep(EVERY)
 
 
 @contextmanager
