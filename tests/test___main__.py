@@ -28,10 +28,11 @@ def run(*words):
     return done.returncode, done.stdout, set(done.stderr.split())
 
 
-def test_what_asks_a_gateway_waits_for_no_house():
-    code, said, loaded = run("tickets", "approve", "--help")
+@pytest.mark.parametrize("words", [["tickets", "approve"], ["deploy"]])
+def test_what_asks_a_gateway_waits_for_no_house(words):
+    code, said, loaded = run(*words, "--help")
     assert code == 0
-    assert "Usage: phigate tickets approve" in said
+    assert f"Usage: phigate {' '.join(words)}" in said
     assert loaded & HEAVY == set()
 
 

@@ -38,7 +38,6 @@ from phigate.policy.cases import run_cases
 from phigate.policy.load import PolicyFaults, read_file
 from phigate.policy.notify import hints
 from phigate.remote import commands as remote
-from phigate.remote import deploy
 from phigate.terminal import POLICY, PolicyFile, err, fail, out, policy_of, say
 from phigate.webhooks import lacking
 
@@ -281,10 +280,6 @@ def _post(url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
 for command in (text.scan, text.mask, text.evaluate, conformance):
     app.command()(command)
 
-
-# -- pipelines ------------------------------------------------------------------------------------------------------
-
-app.command(name="deploy", context_settings={"allow_interspersed_args": False})(deploy.deploy)
 
 # -- the journal ----------------------------------------------------------------------------------------------------
 
