@@ -21,5 +21,5 @@ def add_to(whole: typer.Typer) -> None:
 
 
 add_to(app)
-NAMES = frozenset(each.name for each in (*app.registered_groups, *app.registered_commands))
+NAMES = frozenset({*(each.name for each in app.registered_groups), *(each.name for each in app.registered_commands)})
 """The words after `phigate` that are theirs."""
