@@ -23,7 +23,7 @@ def phigate(*words, stdin=b""):
 
 def process(*words, stdin=b"", **environment):
     """The same in a process of its own, whose streams are real ones."""
-    command = [sys.executable, "-m", "phigate.cli", *map(str, words)]
+    command = [sys.executable, "-m", "phigate", *map(str, words)]
     environment = {"PYTHONPATH": str(ROOT / "addons"), **environment}
     return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=60, env=environment)
 

@@ -36,10 +36,9 @@ def test_what_asks_a_gateway_waits_for_no_house(words):
     assert loaded & HEAVY == set()
 
 
-@pytest.mark.parametrize(("words", "starts"), [(["--version"], f"phigate {__version__}"), (["check", "--help"], "")])
-def test_all_else_is_there_as_well(words, starts):
-    code, said, loaded = run(*words)
-    assert (code, said.startswith(starts)) == (0, True)
+def test_all_else_is_there_as_well():
+    code, said, loaded = run("--version")
+    assert (code, said) == (0, f"phigate {__version__}\n")
     assert loaded >= HEAVY
 
 
