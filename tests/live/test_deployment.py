@@ -1,18 +1,20 @@
 """Deployments from pipelines: a job's own identity, `phigate deploy` as a process of its own, two people's yes."""
 
 import contextlib
+import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 
 import httpx
 import pytest
+import yaml
 
 from issuer import SampleIssuer
 from model_server import Answer
-from people import policy_for
 from phigate.house import ROOT
 from pipeline import COMMIT, GitHubJob, github, gitlab, minted
 from processes import Gateway
@@ -20,53 +22,48 @@ from tests.traffic import records
 
 pytestmark = pytest.mark.live
 
-DIGEST = "sha256:" + "8e" * 32
-BODY = {"model": "ward-assistant", "from": "llama3", "files": {"model.gguf": DIGEST}, "system": "Be brief."}
+BODY = {
+    "model": "ward-assistant",
+    "from": "ward-assistant",
+    "files": {"model.gguf": f"sha256:{'8e' * 32}"},
+    "system": "Be brief.",
+}
 STEPS = [{"status": "reading model metadata"}, {"status": "writing manifest"}, {"status": "success"}]
 MADE = Answer([json.dumps(step).encode() + b"\n" for step in STEPS], headers={"content-type": "application/x-ndjson"})
-ISSUERS = """
-  - issuer: {github}
-    audience: phigate
-    algorithms: [RS256]
-    keys: discover
-    groups_from: repository
-    groups_as: text
-    required_claims: {{repository_owner_id: "65123", environment: production}}
-    context_from: {{commit: sha, pipeline: run_id, attempt: run_attempt, workflow: workflow_ref, actor: actor}}
-  - issuer: {gitlab}
-    audience: phigate
-    algorithms: [RS256]
-    keys: discover
-    groups_from: project_path
-    groups_as: text
-    required_claims: {{namespace_id: "72", ref_protected: "true"}}
-    context_from: {{commit: sha, pipeline: pipeline_id, job: job_id, actor: user_login}}
-"""
+AUDIENCE = "https://phigate.hospital.example"
+DOCS = ROOT / "docs"
 
 
 @pytest.fixture(scope="module")
 def ci():
-    with SampleIssuer() as running:
+    with SampleIssuer(audience=AUDIENCE) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def lab():
-    with SampleIssuer() as running:
+    with SampleIssuer(audience=AUDIENCE) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def rules(issuer, ci, lab, tmp_path_factory):
-    """The default policy, whose deployments are a pipeline's as well; it even holds the role of the approvers."""
-    policy = policy_for(issuer.url, tmp_path_factory.mktemp("deployment"))
-    text, held, groups = policy.read_text(), "    hold: [ml-operator]\n", "    groups_from: groups"
-    assert (text.count(held), text.count(groups), text.count("\nroles:\n")) == (1, 1, 1)
-    at = text.index("\n", text.index(groups))
-    text = text[:at] + ISSUERS.format(github=ci.url, gitlab=lab.url).rstrip() + text[at:]
-    text = text.replace(held, "    hold: [ml-operator, deployer]\n")
-    text = text.replace("  ml-operator: [ml-platform]\n", "  ml-operator: [ml-platform, hospital-ai/triage]\n")
-    policy.write_text(text.replace("\nroles:\n", "\nroles:\n  deployer: [hospital-ai/triage]\n"))
+    """The policy of docs/deploy.md; here the pipeline even holds the role of the approvers."""
+    (text,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "deploy.md").read_text(), re.DOTALL)
+    known = (
+        "https://idp.hospital.example",
+        "https://token.actions.githubusercontent.com",
+        "https://gitlab.hospital.example",
+    )
+    changes = [
+        *zip(known, (issuer.url, ci.url, lab.url), strict=True),
+        ("[ml-platform]", "[ml-platform, hospital-ai/triage]"),
+    ]
+    for old, new in changes:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    policy = tmp_path_factory.mktemp("deployment") / "policy.yaml"
+    policy.write_text(text)
     return policy
 
 
@@ -95,39 +92,45 @@ def at_console(gateway, method, path, bearer, **more):
 
 
 class Deploy:
-    """`phigate deploy` of one job, under way."""
+    """A step of a job that runs `phigate deploy`, under way."""
 
-    def __init__(self, gateway, folder, *words, environment, command=(), body=BODY):
-        named = ["--model", "ward-assistant", "--version", "2.1.0", "--digest", DIGEST, "--timeout", "60"]
-        if body is not None:
-            file = folder / "body.json"
-            file.write_text(json.dumps(body))
-            named += ["--call", "POST /api/create", "--body", str(file)]
-        line = [sys.executable, "-m", "phigate.cli", "deploy", *named, *words, *(["--", *command] if command else [])]
-        known = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "addons"), "TERM": "dumb"}
-        known |= {"PHIGATE_URL": gateway.url, "PHIGATE_CONSOLE": gateway.console_url}
-        self.process = subprocess.Popen(
-            line,
-            env=known | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-        )
+    def __init__(self, gateway, folder, environment, script):
+        phigate = folder / "phigate"
+        phigate.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m phigate "$@"\n')
+        phigate.chmod(0o700)
+        known = {"PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT / "addons"), "TERM": "dumb"}
+        here = {"PHIGATE_URL": gateway.url, "PHIGATE_CONSOLE": gateway.console_url}
+        to, none, line = subprocess.PIPE, subprocess.DEVNULL, ["bash", "-e", "-c", f"exec 2>&1; {script}"]
+        self.process = subprocess.Popen(line, env=known | environment | here, cwd=folder, stdout=to, stdin=none)
+        self.said = ""
+
+    def until(self, words):
+        """The line of what it says that holds these words."""
+        assert self.process.stdout is not None
+        for raw in self.process.stdout:
+            self.said += raw.decode()
+            if words.encode() in raw:
+                return raw.decode()
+        raise AssertionError(self.said)
 
     def ended(self):
         """Its exit code and what it said."""
-        out, err = self.process.communicate(timeout=60)
-        return self.process.returncode, out.decode(), err.decode()
+        rest, _ = self.process.communicate(timeout=60)
+        return self.process.returncode, self.said + rest.decode()
 
 
 @pytest.fixture
 def deploy(gateway, tmp_path):
     with contextlib.ExitStack() as stack:
 
-        def deploy(*words, **more):
+        def deploy(environment, script, **files):
             folder = tmp_path / f"job-{time.monotonic_ns()}"
             folder.mkdir()
-            made = Deploy(gateway, folder, *words, **more)
+            for name, content in files.items():
+                file = folder / name.replace("_", ".")
+                file.write_text(content)
+                file.chmod(0o700)
+            made = Deploy(gateway, folder, environment, script)
             stack.callback(made.process.communicate)
             stack.callback(made.process.kill)
             return made
@@ -142,17 +145,10 @@ def job(ci):
         yield running
 
 
-def ticket_of(gateway, operator, run, seconds=30.0):
-    """The ticket of a run, once it waits."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        with contextlib.suppress(httpx.HTTPError):
-            for each in at_console(gateway, "GET", "/tickets", operator).json()["tickets"]:
-                shown = at_console(gateway, "GET", f"/tickets/{each['ticket']}", operator).json()["shown"]
-                if shown["context"]["pipeline"] == run:
-                    return each["ticket"], shown
-        time.sleep(0.1)
-    raise AssertionError("no ticket of this run")
+def asked(gateway, running, operator):
+    """The ticket that a job waits for, and what approvers see of it."""
+    ticket = running.until("ticket t-").split()[1]
+    return ticket, at_console(gateway, "GET", f"/tickets/{ticket}", operator).json()["shown"]
 
 
 def approve(gateway, ticket, operators, verdict="approve", comment="as planned"):
@@ -162,17 +158,40 @@ def approve(gateway, ticket, operators, verdict="approve", comment="as planned")
     return said.json()["state"]
 
 
-def fetching(job):
-    return {**job.environment, "PHIGATE_AUDIENCE": "phigate"}
+def in_github(job):
+    """The environment and the script of the workflow's last step, as the job that runs it has them."""
+    document = yaml.safe_load((DOCS / "deploy" / "github.yaml").read_text())
+    made = document["jobs"]["deploy"]
+    assert document["permissions"] == {}
+    assert made["permissions"] == {"contents": "read", "id-token": "write"}
+    used = [step["uses"] for step in made["steps"] if "uses" in step]
+    assert len(used) == 2
+    assert all(re.fullmatch(r"actions/[a-z-]+@v[0-9]+[.][0-9]+[.][0-9]+", each) for each in used)
+    step = made["steps"][-1]
+    assert step["env"] == {"VERSION": "${{ inputs.version }}"}
+    return {**made["env"], **job.environment, "VERSION": "2.1.0"}, step["run"]
+
+
+def in_gitlab(bearer):
+    """The same of a job of GitLab's, whose bearer is a variable."""
+    (made,) = yaml.safe_load((DOCS / "deploy" / "gitlab.yaml").read_text()).values()
+    (name,) = made["id_tokens"]
+    assert made["id_tokens"][name] == {"aud": AUDIENCE}
+    return {**made["variables"], name: bearer, "CI_COMMIT_TAG": "v2.1.0"}, "\n".join(made["script"])
+
+
+FILE = json.dumps(BODY)
+DIGEST = f"sha256:{hashlib.sha256(FILE.encode()).hexdigest()}"
 
 
 def test_the_whole_walk(gateway, model, issuer, operators, deploy, job):
-    running = deploy(environment=fetching(job))
+    environment, script = in_github(job)
+    running = deploy(environment, script, model_json=FILE)
     run = job.claims["run_id"]
-    ticket, shown = ticket_of(gateway, operators[0], run)
-    assert shown["context"]["commit"] == COMMIT
+    ticket, shown = asked(gateway, running, operators[0])
+    assert (shown["context"]["commit"], shown["context"]["pipeline"]) == (COMMIT, run)
     assert shown["deployment"] == {"version": "2.1.0", "digest": DIGEST}
-    assert shown["prompt"]["from"] == "llama3"
+    assert shown["prompt"]["from"] == "ward-assistant"
     # One person with two groups is one, the requester is none.
     twice = issuer.mint("priya.raman", groups=["ml-platform", "privacy"])
     assert approve(gateway, ticket, operators[:1]) == "pending"
@@ -183,20 +202,20 @@ def test_the_whole_walk(gateway, model, issuer, operators, deploy, job):
     assert approve(gateway, ticket, operators[1:]) == "approved"
     # Another body is another request, even now.
     other = BODY | {"system": "Say what you like."}
-    bearer = {"authorization": f"Bearer {job.bearer()}", "phi-ask": "ticket"}
+    bearer = {"authorization": f"Bearer {job.bearer()}", "phi-ask": "ticket", "phi-justification": "to see"}
     with httpx.Client(base_url=gateway.url, headers=bearer, trust_env=False) as client:
         held = client.post("/api/create", json=other).json()
         assert (held["code"], held["ticket"] == ticket) == ("approval-required", False)
-        code, out, err = running.ended()
-        assert (code, out) == (0, ""), err
-        assert [step["status"] for step in STEPS] == [line for line in err.splitlines() if line in str(STEPS)]
-        assert "approve by noor.haddad: as planned" in err
+        code, said = running.ended()
+        assert code == 0, said
+        assert [step["status"] for step in STEPS] == [line for line in said.splitlines() if line in str(STEPS)]
+        assert "approve by noor.haddad: as planned" in said
         # And the same one has run: it needs another yes.
         again = client.post("/api/create", json=BODY).json()
         assert (again["code"], again["ticket"] == ticket) == ("approval-required", False)
     (sent,) = model.requests
     assert (sent.target, json.loads(sent.body)) == ("/api/create", BODY)
-    assert job.secret not in err
+    assert job.secret not in said
     tied(gateway, ticket, run)
 
 
@@ -228,58 +247,54 @@ def tied(gateway, ticket, run):
 def test_two_pipelines_at_once_and_a_no(gateway, model, operators, deploy, ci, job):
     """They come by one subject; each waits for its own yes."""
     with GitHubJob(ci, github(commit="0" * 40, run="77")) as second:
-        one, two = deploy(environment=fetching(job)), deploy(environment=fetching(second))
-        first, _ = ticket_of(gateway, operators[0], job.claims["run_id"])
-        other, shown = ticket_of(gateway, operators[0], "77")
+        one, two = (deploy(*in_github(each), model_json=FILE) for each in (job, second))
+        first, _ = asked(gateway, one, operators[0])
+        other, shown = asked(gateway, two, operators[0])
         assert (first != other, shown["context"]["commit"]) == (True, "0" * 40)
         assert approve(gateway, first, operators) == "approved"
         assert one.ended()[0] == 0
         assert two.process.poll() is None
         assert approve(gateway, other, operators[:1], "reject", "not on Fridays") == "rejected"
-        code, _, err = two.ended()
-    assert (code, "not on Fridays" in err) == (120, True)
+        code, said = two.ended()
+    assert (code, "not on Fridays" in said) == (120, True)
     assert len(model.requests) == 1
 
 
 def test_a_command_makes_the_approved_call_once(gateway, model, operators, deploy, job):
-    script = 'curl -sS -o /dev/null -w "%{http_code} " -H "authorization: Bearer $PHIGATE_TOKEN"'
-    script += ' --json "$BODY" "$PHIGATE_URL/api/create"'
-    environment = fetching(job) | {"BODY": json.dumps(BODY)}
-    running = deploy(environment=environment, command=["sh", "-c", f"for _ in 1 2; do {script}; done; exit 7"])
-    ticket, _ = ticket_of(gateway, operators[0], job.claims["run_id"])
+    environment, script = in_github(job)
+    call = 'curl -sS -o /dev/null -w "%{http_code} " -H "authorization: Bearer $PHIGATE_TOKEN"'
+    call += ' -H "phi-justification: release" --json @model.json "$PHIGATE_URL/api/create"'
+    command = f'#!/bin/sh\n{call}\n{call} -H "phi-ask: ticket"\nexit 7\n'
+    running = deploy(environment, f"{script.rstrip()} -- ./run.sh", model_json=FILE, run_sh=command)
+    ticket, _ = asked(gateway, running, operators[0])
     approve(gateway, ticket, operators)
-    code, out, err = running.ended()
-    assert (code, out, len(model.requests)) == (7, "200 403 ", 1), err
+    code, said = running.ended()
+    assert (code, len(model.requests)) == (7, 1), said
+    assert "200 403 " in said
 
 
-def test_a_statement_waits_over_a_restart_and_how_it_ended_is_on_record(model, rules, lab, operators, tmp_path):
-    folder = tmp_path / "job"
-    folder.mkdir()
-    with Gateway(model.url, rules, tmp_path / "gateway") as gateway:
-        environment = {"PHIGATE_TOKEN": minted(lab, gitlab())}
-        shell = ["sh", "-c", 'echo "deployed by $PHIGATE_TICKET"; exit 3']
-        running = Deploy(gateway, folder, environment=environment, command=shell, body=None)
-        try:
-            ticket, shown = ticket_of(gateway, operators[0], "1519139981")
-            assert shown["context"] == {
-                "commit": COMMIT,
-                "pipeline": "1519139981",
-                "job": "8222997048",
-                "actor": "priya-raman",
-            }
-            gateway.stop()
-            time.sleep(1.5)
-            gateway.start()
-            approve(gateway, ticket, operators)
-            code, out, err = running.ended()
-        finally:
-            running.process.kill()
-            running.process.wait()
-        assert (code, out) == (3, f"deployed by {ticket}\n"), err
-        made = [each for each in records(gateway.journal) if each["kind"] == "deployment"]
-    (grant,) = [each for each in records(gateway.journal) if each["kind"] == "grant"]
+def test_a_statement_waits_over_a_restart_and_how_it_ended_is_on_record(gateway, lab, operators, deploy):
+    environment, script = in_gitlab(minted(lab, gitlab()))
+    command = '#!/bin/sh\necho "$1 is deployed by $PHIGATE_TICKET"\nexit 3\n'
+    running = deploy(environment, script, model_gguf="GGUF", deploy_sh=command)
+    ticket, shown = asked(gateway, running, operators[0])
+    assert shown["context"] == {
+        "commit": COMMIT,
+        "pipeline": "1519139981",
+        "job": "8222997048",
+        "actor": "priya-raman",
+    }
+    gateway.stop()
+    running.until("the gateway does not answer")
+    gateway.start()
+    approve(gateway, ticket, operators)
+    code, said = running.ended()
+    assert (code, f"model.gguf is deployed by {ticket}\n" in said) == (3, True), said
+    kept = records(gateway.journal)
+    made = [each for each in kept if each["kind"] == "deployment"]
+    (grant,) = [each for each in kept if each["kind"] == "grant" and each["ticket"] == ticket]
     assert [each.get("outcome") for each in made] == [None, "failed"]
     assert (made[0]["decision"]["ticket"], made[0]["decision"]["grant"]) == (ticket, grant["grant"])
     assert made[0]["subject"]["context"]["commit"] == COMMIT
     assert made[0]["deployment"] == made[1]["deployment"]
-    assert (made[1]["deployment"]["version"], made[1]["code"]) == ("2.1.0", 3)
+    assert (made[1]["deployment"]["version"], made[1]["code"]) == ("v2.1.0", 3)

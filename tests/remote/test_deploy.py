@@ -163,7 +163,12 @@ def test_what_cannot_be_asked_so_ends_with_two(console, words, said):
 @pytest.mark.parametrize(("text", "late"), [("PT1S", 1), ("PT0H0M1S", 1), ("1", 1)])
 def test_a_timeout_is_a_duration_or_seconds(console, monkeypatch, text, late):
     ends = []
-    monkeypatch.setattr("phigate.remote.deploy.Patience", lambda end: ends.append(end) or waiting.Patience(0))
+
+    def patient(end):
+        ends.append(end)
+        return waiting.Patience(0)
+
+    monkeypatch.setattr("phigate.remote.deploy.Patience", patient)
     monkeypatch.setattr("time.monotonic", lambda: 0.0)
     answering(console, stated=GO, ended=(200, {}))
     deploy(console, "--", "true", timeout=text)
@@ -176,6 +181,7 @@ def test_who_is_told_to_leave_takes_the_request_back(console):
     environment = {"PYTHONPATH": str(ROOT / "addons"), "PATH": os.environ["PATH"], TOKEN: "mine", "TERM": "dumb"}
     line = [sys.executable, "-P", "-m", "phigate", "deploy", *named, "--", "true"]
     with subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
+        assert process.stderr is not None
         while b"of 2 said yes" not in process.stderr.readline():
             pass
         process.send_signal(signal.SIGTERM)

@@ -36,8 +36,9 @@ def test_a_signal_is_passed_on(number):
     script = f"import sys; from phigate.remote.running import run; sys.exit(run(['sh', '-c', {trap!r}], {{}}))"
     environment = {"PYTHONPATH": str(ROOT / "addons"), "PATH": os.environ["PATH"]}
     command = [sys.executable, "-P", "-c", script]
-    pipes = {"stdout": subprocess.PIPE, "stdin": subprocess.DEVNULL}
-    with subprocess.Popen(command, env=environment, **pipes) as process:
+    pipe, none = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, env=environment, stdout=pipe, stdin=none) as process:
+        assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(number)
         assert process.stdout.read() == b"caught\n"
