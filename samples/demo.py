@@ -18,7 +18,7 @@ import ward
 from issuer import SampleIssuer
 from model_server import MODELS, ModelServer
 from patients import ASHDOWN
-from people import DEFAULT_ISSUER, PEOPLE, QUESTION, policy_for
+from people import APPROVER, DEFAULT_ISSUER, PEOPLE, QUESTION, policy_for
 from processes import ROOT, Gateway, NotReady, free
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def instructions(gateway: Gateway, issuer: SampleIssuer) -> str:
         "Phigate is ready. Stop it with Ctrl-C.",
         "",
         f"  gateway  {base}",
-        f"  console  {gateway.console_url}/metrics",
+        f"  console  {gateway.console_url}/desk   # what waits for somebody's yes",
+        f"           {gateway.console_url}/metrics",
         f"  journal  {gateway.journal}",
         f"           {PHIGATE} sessions",
         f"           {PHIGATE} show EXCHANGE   # the id in the header phi-exchange",
@@ -67,6 +68,12 @@ def instructions(gateway: Gateway, issuer: SampleIssuer) -> str:
             "",
         ]
     lines += [
+        "# Somebody says yes first: this asks to see what is hidden, and is held.",
+        f"export BEARER=$(curl -s '{issuer.url}/mint?person={PEOPLE[0].login}')",
+        f"curl -sSi {base}/chat/completions -H \"Authorization: Bearer $BEARER\" -H 'phi-unmask: ward round' \\",
+        f"  -H 'Content-Type: application/json' -w '\\n' -d '{body}'",
+        f"# Sign in at {gateway.console_url}/desk as {APPROVER}, a privacy officer, say yes, and paste it again.",
+        "",
         "The same from the openai client (pip install openai), streamed, as whoever the BEARER is now:",
         "",
         "import os, openai",

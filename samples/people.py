@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 DEFAULT_ISSUER: Final = "http://127.0.0.1:8091"
 """What rules/policy.yaml names."""
 
+APPROVER: Final = "kai.holm"
+"""Who says yes to what others ask."""
+
 QUESTION: Final = f"Patient: {patients.ASHDOWN.name}, MRN {patients.ASHDOWN.mrn}. How is she today?"
 
 

@@ -12,7 +12,7 @@ from demo import instructions
 from issuer import PEOPLE as KNOWN
 from issuer import SampleIssuer
 from patients import ASHDOWN, identifiers_in
-from people import DEFAULT_ISSUER, PEOPLE, policy_for
+from people import APPROVER, DEFAULT_ISSUER, PEOPLE, policy_for
 from processes import ROOT, Gateway
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ def test_the_lines_to_paste_are_shell_and_python(tmp_path: Path) -> None:
         said = instructions(Gateway("http://127.0.0.1:9", tmp_path / "policy.yaml", tmp_path), issuer)
     shell, _, snippet = said.partition("import os, openai")
     commands = [line for line in shell.splitlines() if line.startswith(("#", "export", "curl", "  -H"))]
-    assert sum(line.startswith("curl") for line in commands) == len(PEOPLE)
+    assert sum(line.startswith("curl") for line in commands) == len(PEOPLE) + 1
     parsed = subprocess.run(["bash", "-n"], input="\n".join(commands), text=True, capture_output=True, check=False)
     assert (parsed.returncode, parsed.stderr) == (0, "")
     compile("import os, openai" + snippet, "snippet", "exec")
 
 
 def test_the_people_are_known_to_the_issuer() -> None:
-    assert {person.login for person in PEOPLE} == set(KNOWN)
+    assert {APPROVER, *(person.login for person in PEOPLE)} == set(KNOWN)
 
 
 def test_the_sample_policy_believes_another_issuer_and_is_else_the_default(tmp_path: Path) -> None:

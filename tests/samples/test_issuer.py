@@ -27,7 +27,7 @@ def test_discovery_names_the_issuer_and_its_keys() -> None:
 
 
 @pytest.mark.parametrize("person", PEOPLE)
-def test_each_of_the_four_people_gets_a_bearer(person: str) -> None:
+def test_each_of_the_people_gets_a_bearer(person: str) -> None:
     with SampleIssuer() as issuer:
         bearer = get(f"{issuer.url}/mint?person={person}").text
         said = jwt.decode(bearer, {"keys": issuer.published}, algorithms=["RS256"], audience="phigate")
