@@ -10,9 +10,10 @@ import pytest
 
 from model_server import Answer
 from people import policy_for
-from processes import Gateway
+from processes import Gateway, free_port
 from tests import browser
 from tests.browser import Browser
+from tests.peers.oidc_provider import Client, OidcProvider
 from tests.traffic import CHAT, chat, completion, records
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(not browser.FOUND, reason=browser.MISSING)]
@@ -243,3 +244,32 @@ def test_tab_reaches_everything_and_shows_where_it_is(gate, page, bearers):
         assert wanted in names
     assert any(name.startswith("Yes, let dr.okafor") for name in names)
     assert {style for _, style in reached[: names.index("No") + 1]} == {"solid"}
+
+
+def test_a_certified_provider_signs_people_in_or_not(page, model, tmp_path):
+    """npm's oidc-provider, at its own pages; it has to be told by `resource` for whom its bearers are."""
+    console = free_port()
+    people = {"kai.holm": Client("secret-of-the-officer", ("privacy",))}
+    ours = {"phigate-console": Client("", redirect=f"http://127.0.0.1:{console}/desk/callback")}
+    with OidcProvider(clients=people | ours) as provider:
+        policy = policy_for(provider.url, tmp_path)
+        client = "  client_id: phigate-console\n"
+        assert client in policy.read_text()
+        policy.write_text(policy.read_text().replace(client, f"{client}  resource: 'urn:bearer:RS256'\n"))
+        with Gateway(model.url, policy, tmp_path / "gateway", console=console) as gateway:
+            page.go(f"{gateway.console_url}/desk")
+            page.click("Sign in")
+            page.shows("Sign-in")
+            page.click("[ Cancel ]")
+            page.shows("did not sign in, or are not let in")
+            page.click("Sign in again")
+            page.shows("Sign-in")
+            page.write("input[name=login]", "kai.holm")
+            page.write("input[name=password]", "whatever")
+            page.click("Sign-in")
+            page.shows("Authorize")
+            page.click("Continue")
+            page.shows("Signed in as kai.holm")
+            page.complaints.clear()  # the provider's pages ask for letters from elsewhere
+            (said,) = kept(gateway, "token")
+            assert (said["grant"], said["subject"]["roles"]) == ("sign-in", ["privacy-officer"])

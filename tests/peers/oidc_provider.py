@@ -53,6 +53,8 @@ GATEWAY = "gateway"
 class Client:
     secret: str
     groups: tuple[str, ...] = ()
+    redirect: str | None = None
+    """Where people who sign in by it are taken back to."""
 
 
 CLIENTS = {

@@ -23,6 +23,7 @@ from phigate.console.app import build
 from phigate.console.commands import Commands, policy_in_force
 from phigate.console.desk import Desk
 from phigate.console.page import routes as page
+from phigate.console.provider import Provider
 from phigate.console.tokens import routes
 from phigate.console.wire import HEAD, Share, Wire
 from phigate.house import StartFault
@@ -83,8 +84,10 @@ class Console:
             app.include_router(routes(desk))
             app.include_router(tickets.routes(desk))
             app.include_router(deployments.routes(desk))
-            app.include_router(page.routes(desk))
             app.include_router(slack.routes(desk))
+            provider = Provider()
+            self.house.partings.append(provider.close)
+            app.include_router(page.routes(desk, provider))
         wire: Any = partial(Wire, Share())  # uvicorn calls it as it would the class
         config = uvicorn.Config(
             app,

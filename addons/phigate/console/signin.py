@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 HOME: Final = "/desk"
 CALLBACK: Final = f"{HOME}/callback"
+BEGUN: Final = "phi-begun-"
 LASTS: Final = 600.0
 """Seconds that somebody may take at their issuer."""
 _PLACE: Final = re.compile(rf"{HOME}(?:/(?:tickets|reviews)/[A-Za-z0-9-]{{1,64}})?", re.ASCII)
@@ -105,7 +106,7 @@ def place_of(said: str | None) -> str:
 
 def cookie_of(state: str) -> str:
     """The name that a sign-in is kept by: several may be under way in one browser."""
-    return f"phi-begun-{sha256(state.encode()).hexdigest()[:16]}"
+    return f"{BEGUN}{sha256(state.encode()).hexdigest()[:16]}"
 
 
 def read_begun(raw: bytes | None) -> Begun | None:

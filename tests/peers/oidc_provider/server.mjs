@@ -3,6 +3,9 @@
 // `clients` are {id: {secret, groups}}; each gets bearers for itself (RFC 6749, 4.4), its id as `sub`. The `resource`
 // (RFC 8707) that is asked for chooses the bearer's form: `urn:bearer:ALG`, `urn:bearer:opaque`, `urn:bearer:elsewhere`
 // (a JWT for somebody else). With a DPoP proof beside the request it is bound to the proof's key (RFC 9449).
+//
+// A client with a `redirect` is a public one that people sign in by (code flow, PKCE): as any of `clients`, with any
+// password, at the provider's own pages.
 
 import { generateKeyPairSync } from 'node:crypto';
 
@@ -39,7 +42,14 @@ function resource(name) {
 
 const provider = new Provider(`http://127.0.0.1:${port}`, {
   jwks: { keys },
-  clients: Object.entries(clients).map(([id, { secret }]) => ({
+  clients: Object.entries(clients).map(([id, { secret, redirect }]) => (redirect ? {
+    client_id: id,
+    application_type: 'native',
+    grant_types: ['authorization_code'],
+    redirect_uris: [redirect],
+    response_types: ['code'],
+    token_endpoint_auth_method: 'none',
+  } : {
     client_id: id,
     client_secret: secret,
     grant_types: ['client_credentials'],
@@ -47,10 +57,10 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     response_types: [],
     token_endpoint_auth_method: 'client_secret_basic',
   })),
-  scopes: ['chat'],
+  scopes: ['openid', 'chat'],
   ttl: { ClientCredentials: LIFETIME },
   features: {
-    devInteractions: { enabled: false },
+    devInteractions: { enabled: Object.values(clients).some(({ redirect }) => redirect) },
     clientCredentials: { enabled: true },
     dPoP: { enabled: true },
     introspection: { enabled: true, allowedPolicy: (ctx, client) => client.clientId === 'gateway' },
@@ -58,7 +68,9 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     resourceIndicators: { enabled: true, getResourceServerInfo: (ctx, name) => resource(name) },
   },
   // The introspection of a bearer that a client got for itself has no `sub` of its own.
-  extraTokenClaims: (ctx, token) => ({ sub: token.clientId, groups: clients[token.clientId].groups }),
+  extraTokenClaims: (ctx, token) => (token.accountId
+    ? { groups: clients[token.accountId].groups }
+    : { sub: token.clientId, groups: clients[token.clientId].groups }),
 });
 provider.on('server_error', (ctx, error) => console.error(error));
 

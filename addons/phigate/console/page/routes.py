@@ -23,7 +23,6 @@ from phigate.console.page import session, words
 from phigate.console.page.guard import HEADERS, one_line, read_fields
 from phigate.console.page.render import page, style
 from phigate.console.page.session import Session
-from phigate.console.provider import Provider
 from phigate.console.said import ip_of, read
 from phigate.console.signin import CALLBACK, HOME, NotBack, place_of
 from phigate.identity.grants import GrantFault, read_form
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from phigate.answering import Caller, Verdict
+    from phigate.console.provider import Provider
     from phigate.ledger.tickets import Ticket
 
 MOST_FORM: Final = 16 * 1024
@@ -70,9 +70,9 @@ class _Away(Exception):  # noqa: N818 -- an answer, not an error
         self.response = response
 
 
-def routes(desk: Desk, provider: Provider | None = None) -> APIRouter:
+def routes(desk: Desk, provider: Provider) -> APIRouter:
     """The endpoints."""
-    router, here = APIRouter(), _Endpoints(desk, provider or Provider())
+    router, here = APIRouter(), _Endpoints(desk, provider)
     for method, path, endpoint in (
         ("GET", "/", here.home),
         ("GET", HOME, here.listed),
@@ -194,7 +194,7 @@ class _Endpoints:
         if isinstance(begun, NotBack):
             return self._not_back(begun)
         url, cookie = begun
-        return self._to(url, [cookie], base="")
+        return self._to(url, [*self._session.abandoned(request.cookies), cookie], base="")
 
     async def enter(self, request: Request) -> Response:
         query = request.scope["query_string"]

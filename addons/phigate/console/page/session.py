@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from phigate.policy.schema import Policy
 
 COOKIE: Final = "phi-session"
+MOST_BEGUN: Final = 8
+"""Sign-ins under way in one browser."""
 REVIEW: Final = Scope(frozenset(), frozenset({"review"}))
 
 
@@ -134,6 +136,12 @@ class Session:
         # `Strict` would keep it from the way back, which begins at the issuer.
         cookie = self.place.set(name, kept, same_site="Lax", lasts=int(LASTS))
         return signin.authorization(begun, where, rule, desk.console + CALLBACK, anew=anew), cookie
+
+    def abandoned(self, cookies: Mapping[str, str]) -> list[str]:
+        """What drops the sign-ins under way where they are many: a browser sends all of them with each request."""
+        begun = [name for name in cookies if name.startswith(self.place.cookie(signin.BEGUN))]
+        short = [name.removeprefix(self.place.cookie("")) for name in begun]
+        return [self.forgotten(name, "Lax") for name in short] if len(short) >= MOST_BEGUN else []
 
     # -- and back ---------------------------------------------------------------------------------------------------
 
