@@ -21,7 +21,7 @@ from phigate.dialect import openai
 from phigate.dialect.codecs import JSON
 from phigate.dialect.known import dialect_of
 from phigate.exchange import Exchange, Refusal
-from phigate.gate import replies
+from phigate.gate import headers, replies
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -159,7 +159,7 @@ def enter(flow: http.HTTPFlow) -> Passage:
         started=time.time(),
         client_ip=peer[0] if peer else "",
         agent=fields.get(b"user-agent", b"")[:200].decode("utf-8", "replace"),
-        method=flow.request.method,
+        method=headers.shown(flow.request.data.method),
         path=flow.request.data.path.decode("ascii", "replace"),
     )
     passage = Passage(exchange, fields, closing=b"close" in fields.get(b"connection", b"").lower())

@@ -16,6 +16,8 @@ def fault(method=b"POST", target=b"/v1/chat/completions", version=b"HTTP/1.1", a
 def test_an_honest_head_is_read():
     assert fault() is None
     assert fault(version=b"HTTP/2.0", authority=b"gateway", fields=()) is None
+    assert fault(version=b"HTTP/1.0", fields=()) is None
+    assert fault(fields=((b"host", b"[::1]:8080"), (b"transfer-encoding", b"Chunked"))) is None
     assert fault(method=b"DELETE", target=b"/mcp") is None
     assert fault(method=b"PUT", target=b"/models/ward/2.0/set-default") is None
 
@@ -40,6 +42,13 @@ def test_an_honest_head_is_read():
         ("control bytes in the target", {"target": b"/v1/mo\x01dels"}, 404),
         ("a long target", {"target": b"/" + b"a" * 600}, 404),
         ("two hosts", {"fields": (HOST, HOST)}, 400),
+        ("no host", {"fields": ()}, 400),
+        ("a host that is empty", {"fields": ((b"Host", b""),)}, 400),
+        ("a host with a path", {"fields": ((b"Host", b"gateway/v1"),)}, 400),
+        ("a host with a user", {"fields": ((b"Host", b"me@gateway"),)}, 400),
+        ("two hosts in one", {"fields": ((b"Host", b"gateway, gateway"),)}, 400),
+        ("a host of HTTP/2 with a user", {"version": b"HTTP/2.0", "authority": b"me@gateway", "fields": ()}, 400),
+        ("compressed chunks", {"fields": (HOST, (b"Transfer-Encoding", b"gzip, chunked"))}, 400),
         ("two bearers", {"fields": (HOST, (b"Authorization", b"a"), (b"authorization", b"b"))}, 400),
         ("two lengths", {"fields": (HOST, (b"Content-Length", b"1"), (b"Content-Length", b"1"))}, 400),
         ("a bare carriage return in a value", {"fields": (HOST, (b"x", b"a\rb"))}, 400),
@@ -108,3 +117,9 @@ def test_only_plain_words_of_the_fields_that_a_dialect_passes_go_on():
 )
 def test_reasons(stated, expected):
     assert headers.reason_text(stated.encode()) == expected
+
+
+def test_a_method_that_nobody_knows_is_not_shown():
+    assert headers.shown(b"POST") == "POST"
+    assert headers.shown(b"PATCH") == "PATCH"
+    assert headers.shown(b"QUARTERMAINE") == "?"

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from phigate.host import crashes
-from tests.stage import connected, listening
+from tests.stage import connected, listening, until
 from tests.traffic import CANARY_TEXT
 
 
@@ -46,3 +46,32 @@ async def test_any_other_message_closes_nothing(seams, context, caplog):
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.read(), 0.1)
         writer.close()
+
+
+async def cancelled_while_it_waits(context, installed):
+    """What a client gets whose connection is closed while what it sent waits for its turn, or TimeoutError."""
+    if installed:
+        crashes.install()
+    async with listening(context) as port:
+        reader, writer = await connected(port, context)
+        (handler,) = context.master.addons.get("proxyserver").connections.values()
+        lock, socket = handler._server_event_lock, handler.transports[handler.client].writer
+        async with lock:
+            writer.write(b"GET / HTTP/1.1\r\n")
+            await until(lambda: lock._waiters)
+            handler.transports[handler.client].handler.cancel("over")
+            await asyncio.sleep(0)
+        try:
+            return await asyncio.wait_for(reader.read(), 0.5)
+        finally:
+            writer.close()
+            socket.close()
+
+
+async def test_mitmproxy_alone_forgets_a_connection_that_is_cancelled_while_it_waits(seams, context):
+    with pytest.raises(TimeoutError):
+        await cancelled_while_it_waits(context, installed=False)
+
+
+async def test_such_a_connection_is_closed(seams, context):
+    assert await cancelled_while_it_waits(context, installed=True) == b""

@@ -19,7 +19,7 @@ from phigate.exchange import Refusal
 from phigate.gate import answers, handshake, headers, replies
 from phigate.gate.metadata import protected_resource
 from phigate.gate.sentinel import Sentinel
-from phigate.host import crashes, lockdown, logs, offline, pages, sockets, thrift
+from phigate.host import crashes, framing, lockdown, logs, offline, pages, sockets, thrift
 from phigate.host.addresses import METADATA, AddressFault, addresses
 from phigate.host.dispatch import Dispatch
 from phigate.host.drain import Drain
@@ -87,6 +87,7 @@ class Refuse:
             self.house.furnished = True
             return
         pages.install()
+        framing.install()
         crashes.install()
         thrift.install()
         sockets.install()
@@ -313,12 +314,14 @@ class Release:
         dialect = spoken(route)
         if passage.target_url is not None:
             request.data.scheme, request.data.host, request.data.port = passage.target_url
+        authority = _authority(request.data.host, request.data.port, request.data.scheme)
         request.data.method = route.method.encode()
         request.data.trailers = None
+        request.data.authority = authority.encode("idna") if request.is_http2 else b""
         content = passage.onward_body if route.has_body else b""
         size = [(b"content-length", b"%d" % len(content))] if route.has_body else []
         fields = headers.onward(
-            _authority(request.data.host, request.data.port, request.data.scheme),
+            authority,
             exchange_id=passage.exchange.id,
             accept=_accepted(route, streaming=passage.exchange.streaming),
             credential=_credential(dialect.credential, passage.credential),

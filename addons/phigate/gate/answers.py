@@ -27,6 +27,8 @@ def plan(
     """
     if not encodings.known(headers.get("content-encoding", "")):
         return None
+    if headers.get("transfer-encoding", "chunked").strip().lower() != "chunked":  # mitmproxy decodes no other coding
+        return None
     media = headers.get("content-type", "").partition(";")[0].strip().lower()
     if 400 <= status <= 599:
         return "error"

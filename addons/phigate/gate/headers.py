@@ -16,6 +16,7 @@ Field = tuple[bytes, bytes]
 Fields = list[Field]
 
 METHODS = frozenset({b"DELETE", b"GET", b"POST", b"PUT"})
+_KNOWN = METHODS | {b"CONNECT", b"HEAD", b"OPTIONS", b"PATCH", b"TRACE"}
 VERSIONS = frozenset({b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0"})
 ONCE = frozenset(
     {b"host", b"authorization", b"content-type", b"content-length", b"content-encoding", b"transfer-encoding"}
@@ -28,6 +29,7 @@ _PATH = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,511}(?:\?[A-Za-z0-9._=&:
 _PLAIN = re.compile(rb"[\x21-\x7e]{1,256}\Z")
 _SEGMENT_TRICK = re.compile(rb"//|/\.{1,2}(/|\Z)|%2f|%5c|%2e|%00|;", re.IGNORECASE)
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\Z")
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
 _MAX_FIELDS = 100
 _MAX_BYTES = 48 * 1024
 
@@ -42,7 +44,16 @@ def head_fault(
         return 405, "method-not-allowed"
     if (authority and version != b"HTTP/2.0") or not _PATH.match(target) or _tricks(target):
         return 404, "route-unknown"
-    return _fields_fault(list(fields))
+    fields = list(fields)
+    return _fields_fault(fields) or _host_fault(version, authority, fields)
+
+
+def _host_fault(version: bytes, authority: bytes, fields: Fields) -> tuple[int, str] | None:
+    """One name of a host and nothing else (RFC 9112, 3.2; RFC 9113, 8.3.1); what it names is nobody's business."""
+    named = [value for name, value in fields if name.lower() == b"host"] + [authority] * (authority != b"")
+    if not named and version != b"HTTP/1.0":
+        return 400, "malformed"
+    return None if all(map(_HOST.match, named)) else (400, "malformed")
 
 
 def _tricks(target: bytes) -> bool:
@@ -58,8 +69,15 @@ def _fields_fault(fields: Fields) -> tuple[int, str] | None:
         lower = name.lower()
         if not _VALUE.match(value) or (lower in ONCE and lower in seen):
             return 400, "malformed"
+        if lower == b"transfer-encoding" and value.strip().lower() != b"chunked":  # mitmproxy decodes no other coding
+            return 400, "malformed"
         seen.add(lower)
     return None
+
+
+def shown(method: bytes) -> str:
+    """A method as records may hold it: one that nobody knows may be a word about somebody."""
+    return method.decode() if method in _KNOWN else "?"
 
 
 def body_fault(kinds: Mapping[bytes, bytes], readable: Collection[str]) -> tuple[int, str] | None:

@@ -1,19 +1,24 @@
-"""When mitmproxy's own layers crash, the connection ends: they would leave its client waiting for ever.
+"""When mitmproxy's own layers crash, or a connection ends at a bad moment, it ends: its client would wait for ever.
 
-`ConnectionHandler.server_event` logs such a crash and goes on without the layer. Its `log` is the one seam that
-sees it.
+`ConnectionHandler.server_event` logs a crash and goes on without the layer. Its `log` is the one seam that sees it.
+A connection that is closed while what it read waits for its turn is forgotten with its socket open: nobody is told.
 """
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 from typing import TYPE_CHECKING, Any
 
+from mitmproxy.connection import ConnectionState
+from mitmproxy.proxy import events
 from mitmproxy.proxy.server import ConnectionHandler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+
+    from mitmproxy.connection import Connection
 
 _CRASHED = ("mitmproxy has crashed", "connection handler has crashed")
 
@@ -32,5 +37,28 @@ def cutting(log: Callable[..., None]) -> Callable[..., None]:
     return logged
 
 
+def closing(handle: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """`ConnectionHandler.handle_connection`, closing what it leaves open."""
+
+    @functools.wraps(handle)
+    async def handled(handler: ConnectionHandler, connection: Connection) -> None:
+        try:
+            await handle(handler, connection)
+        except asyncio.CancelledError:
+            if left := handler.transports.get(connection):
+                connection.state = ConnectionState.CLOSED
+                try:
+                    await handler.server_event(events.ConnectionClosed(connection))
+                finally:
+                    handler.transports.pop(connection, None)
+                    if left.writer is not None:
+                        left.writer.close()
+            raise
+
+    return handled
+
+
 def install() -> None:
     ConnectionHandler.log = cutting(ConnectionHandler.log)  # type: ignore[method-assign]  # the only seam there is
+    handle = closing(ConnectionHandler.handle_connection)
+    ConnectionHandler.handle_connection = handle  # type: ignore[method-assign,assignment]  # as above

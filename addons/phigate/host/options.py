@@ -16,7 +16,7 @@ FORCED: Mapping[str, Any] = {
     "websocket": True,  # without it a 101 that we asked for is refused; the layer is ours (host/sockets.py)
     "stream_large_bodies": None,  # passes bodies on before they are decided
     "store_streamed_bodies": False,
-    "keep_host_header": False,
+    "keep_host_header": True,  # else all Host fields of a request are one before the gateway counts them
     "anticache": False,
     "http3": False,
     "onboarding": False,

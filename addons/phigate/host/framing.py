@@ -1,0 +1,156 @@
+"""The bytes of HTTP/1 that mitmproxy reads generously (RFC 9112): what can be read in two ways is no message.
+
+mitmproxy takes a bare line feed for the end of a line, any white space for the one space of a request line, strips
+control bytes from the ends of values, reads chunks with extensions, and buffers a head without an end. Whoever stands
+in front of the gateway, or behind it, may read all of that otherwise, and then one caller's bytes become part of
+another's request. A broken chunk ends mitmproxy's connection without a word, and trailers crash its layer.
+
+So a head is read only if its bytes have the one form that RFC 9112 tells senders to write, and chunks only bare. A
+caller gets our own page; an upstream's answer that is none becomes mitmproxy's protocol error, and with it our 502.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import h11
+from mitmproxy.connection import ConnectionState
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
+from mitmproxy.proxy.layers.http._events import ErrorCode, ResponseProtocolError
+
+from phigate.host import pages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    type Commands = Generator[commands.Command, Any, None]
+    type Reading = Callable[[Any, events.Event], Commands]
+
+MOST_HEAD: Final = 64 * 1024
+"""Bytes of one head; the fields in it have a bound of their own (gate/headers.py)."""
+_TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_FIELDS: Final = rb"(?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n"
+REQUEST: Final = re.compile(rb"[A-Z][A-Z_-]{0,31} [!-~\x80-\xff]+ HTTP/[01]\.\d\r\n" + _FIELDS)
+"""Methods in capitals: mitmproxy tunnels by `connect` and never ends a request that says so."""
+ANSWER: Final = re.compile(rb"HTTP/1\.[01] [1-9]\d\d(?: [\t\x20-\x7e\x80-\xff]*+)?\r\n" + _FIELDS)
+_END: Final = re.compile(rb"\A\r?\n|\n\r?\n")
+"""Where mitmproxy takes a head to end."""
+_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,8}\r\n")
+_LONGEST_LINE: Final = 10
+
+
+def may_end(layer: Any, event: events.DataReceived) -> bool:
+    """Whether a head may be over with these bytes, or too long; else nobody looks, since they may come one by one."""
+    return b"\n" in event.data or not event.data or len(layer.buf) >= MOST_HEAD
+
+
+def head_fault(raw: bytes, form: re.Pattern[bytes]) -> int | None:
+    """The status that says why these first bytes of a connection are no head; None while they may become one."""
+    end = _END.search(raw, 0, MOST_HEAD)
+    if end is None:
+        return 431 if len(raw) >= MOST_HEAD else None
+    return None if form.fullmatch(raw, 0, end.end()) else 400
+
+
+class Chunks:
+    """A chunked body (RFC 9112, 7.1) without extensions and trailers; stands in for h11's reader."""
+
+    def __init__(self) -> None:
+        self._left = 0
+        self._line_end_due = False
+        self._last = False
+
+    def __call__(self, buffer: Any) -> h11.Data | h11.EndOfMessage | None:
+        while not self._left:
+            line = buffer.maybe_extract_next_line()
+            if line is None and len(buffer) > _LONGEST_LINE:
+                raise h11.RemoteProtocolError("no chunk")
+            if line is None:
+                return None
+            if self._line_end_due and line != b"\r\n":
+                raise h11.RemoteProtocolError("more than a chunk")
+            if self._line_end_due and self._last:
+                return h11.EndOfMessage()
+            if self._line_end_due:
+                self._line_end_due = False
+            else:
+                self._begin(line)
+        data = buffer.maybe_extract_at_most(self._left)
+        if data is None:
+            return None
+        self._left -= len(data)
+        return h11.Data(data=bytes(data))
+
+    def _begin(self, line: bytes) -> None:
+        if not _SIZE.fullmatch(line):
+            raise h11.RemoteProtocolError("no size of a chunk")
+        self._left = int(line, 16)
+        self._last, self._line_end_due = not self._left, True
+
+    def read_eof(self) -> h11.EndOfMessage:
+        raise h11.RemoteProtocolError("cut off")
+
+
+def asked_strictly(read_headers: Reading) -> Reading:
+    """`Http1Server.read_headers`, for heads of the one form only."""
+
+    def read(layer: _http1.Http1Server, event: events.Event) -> Commands:
+        over = isinstance(event, events.DataReceived) and may_end(layer, event)
+        if over and (status := head_fault(bytes(layer.buf), REQUEST)):
+            yield from _turn_away(layer, status)
+            yield commands.CloseConnection(layer.conn)
+            layer.state = layer.done
+            return
+        yield from read_headers(layer, event)
+
+    return read
+
+
+def answered_strictly(read_headers: Reading) -> Reading:
+    """`Http1Client.read_headers`, likewise."""
+
+    def read(layer: _http1.Http1Client, event: events.Event) -> Commands:
+        over = isinstance(event, events.DataReceived) and may_end(layer, event)
+        if over and layer.request is not None and head_fault(bytes(layer.buf), ANSWER):
+            assert layer.stream_id is not None
+            yield commands.CloseConnection(layer.conn)
+            broken = ResponseProtocolError(layer.stream_id, "no head of an answer", ErrorCode.GENERIC_SERVER_ERROR)
+            yield ReceiveHttp(broken)
+            layer.state = layer.done
+            return
+        yield from read_headers(layer, event)
+
+    return read
+
+
+def told_why(read_body: Reading) -> Reading:
+    """`Http1Server.read_body`, which only closes the connection where a body is none: with an answer before that."""
+
+    def read(layer: _http1.Http1Server, event: events.Event) -> Commands:
+        for command in read_body(layer, event):
+            if isinstance(command, commands.CloseConnection) and not layer.request_done and layer.response is None:
+                yield from _turn_away(layer, 400)
+                layer.state = layer.done
+            yield command
+
+    return read
+
+
+def _turn_away(layer: _http1.Http1Server, status: int) -> Commands:
+    if layer.conn.state & ConnectionState.CAN_WRITE:
+        yield commands.SendData(layer.conn, pages.make_error_response(status))
+
+
+def install() -> None:
+    """Take the place of mitmproxy's readers; raises AttributeError where this mitmproxy has other seams."""
+    getattr(_http1, "ChunkedReader")  # noqa: B009 -- fails loudly at start when mitmproxy moved it
+    setattr(_http1, "ChunkedReader", Chunks)  # noqa: B010 -- not among the names it exports, for mypy
+    for owner, name, strict in (
+        (_http1.Http1Server, "read_headers", asked_strictly),
+        (_http1.Http1Client, "read_headers", answered_strictly),
+        (_http1.Http1Server, "read_body", told_why),
+    ):
+        setattr(owner, name, strict(getattr(owner, name)))
