@@ -27,7 +27,6 @@ READ = [
     ("a stream asked for", b'{"model":"m","stream":true}', "m", True),
     ("no stream asked for", b'{"model":"m","stream":false}', "m", False),
     ("a stream left open", b'{"model":"m","stream":null}', "m", False),
-    ("of two equal names the last", b'{"model":"a","model":"b"}', "b", False),
 ]
 
 
@@ -85,6 +84,8 @@ REFUSED = [
     ("no UTF-8", b'{"model":"m","x":"\xff"}', 400, "malformed"),
     ("half a surrogate", b'{"model":"m","x":"\\ud800"}', 400, "malformed"),
     ("nested without end", b'{"model":"m","x":' + b"[" * 5000 + b"]" * 5000 + b"}", 400, "malformed"),
+    ("two models", b'{"model":"a","model":"b"}', 400, "malformed"),
+    ("two members, one escaped, far within", b'{"model":"m","x":[{"y":{"z":1,"\\u007a":2}}]}', 400, "malformed"),
     ("a stream that is no yes or no", b'{"model":"m","stream":"yes"}', 400, "malformed"),
     ("a stream that is a number", b'{"model":"m","stream":1}', 400, "malformed"),
     ("no model", b"{}", 400, "model-missing"),
@@ -104,9 +105,9 @@ def test_what_is_no_request_is_refused(sentence, content, status, reason):
 
 
 def test_what_goes_on_is_the_tree_that_was_read():
-    asked = read(CHAT, b'{"model":"m","user":"a","user":"b"}')
+    asked = read(CHAT, b'{"model":"m", "user":"\\u0061:"}')
     assert isinstance(asked, Asked)
-    assert asked.tree == {"model": "m", "user": "b"}
+    assert asked.tree == {"model": "m", "user": "a:"}
 
 
 def test_content_that_is_no_text_is_noticed():

@@ -1,7 +1,13 @@
 """Bodies become trees and bodies again, or are told to be unreadable."""
 
-import pytest
+import json
 
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phigate.dialect import codecs
 from phigate.dialect.codecs import BARE, JSON, LOOSE, NOTHING, TEXT, media_of
 
 
@@ -53,3 +59,33 @@ def test_json_or_text_where_no_media_type_is_said(content, tree, media):
     body, head = LOOSE.write(tree)
     assert body == content
     assert media in {None, head[0][1]}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "content", "expected"),
+    [
+        ("no member", b"[]", False),
+        ("members in members", b'{"a":{"a":1},"b":[{"a":1},{"a":2}]}', False),
+        ("colons and quotes in texts", b'{"a:b":"\\":\\\\","c":":"}', False),
+        ("two members", b'{"a":1,"a":1}', True),
+        ("two members of an object in lists", b'[[[{"a":1,"b":2,"a":3}]]]', True),
+        ("one that is escaped", b'{"\\u0061":1,"a":2}', True),
+        ("one whose value is escaped", b'{"a":"\\u003a","a":"\\u003a"}', True),
+        ("two of no name", b'{"":1,"":2}', True),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_two_members_of_one_name_are_noticed(sentence, content, expected):
+    assert codecs.repeats(content, orjson.loads(content)) is expected
+
+
+JSON_TREES = st.recursive(
+    st.none() | st.booleans() | st.text() | st.integers(-(2**53), 2**53),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(JSON_TREES, st.booleans())
+def test_no_tree_that_was_written_has_two(tree, ascii_only):
+    content = json.dumps(tree, ensure_ascii=ascii_only).encode()
+    assert not codecs.repeats(content, orjson.loads(content))

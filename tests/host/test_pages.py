@@ -38,7 +38,11 @@ class Speaking:
 
 def handled(layer, event):
     """What mitmproxy's own method would be asked to do."""
-    return list(pages.answering(lambda _layer, each: iter([each]))(layer, event))
+
+    def handle(_layer, each):
+        yield each
+
+    return list(pages.answering(handle)(layer, event))
 
 
 def failed(code):
@@ -68,5 +72,8 @@ def test_where_there_is_nothing_to_answer_mitmproxy_goes_on(layer, event):
 
 
 def test_a_broken_protocol_is_not_repeated_to_whoever_broke_it():
-    said = list(pages.ending(lambda _layer, message, code: iter([message, code]))(None, "Invalid header Canary", 1))
+    def close(_layer, message, code):
+        yield from (message, code)
+
+    said = list(pages.ending(close)(None, "Invalid header Canary", 1))
     assert said == ["HTTP/2 protocol error", 1]

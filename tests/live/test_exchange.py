@@ -55,11 +55,9 @@ def test_the_upstream_sees_no_header_of_the_callers(client, model, bearers):
 
 
 def test_what_goes_on_is_the_tree_that_was_checked(client, model):
-    body = (
-        b'{"model":"ward-assistant","model":"ward-assistant", "messages":[{"role":"user","content":"a","content":"b"}]}'
-    )
+    body = b'{"model":"ward-assistant", "messages":[{"role":"user","content":"\\u0062\\/"}]}'
     client.post(CHAT, content=body, headers={"content-type": "application/json"})
-    assert model.requests[0].body == b'{"model":"ward-assistant","messages":[{"role":"user","content":"b"}]}'
+    assert model.requests[0].body == b'{"model":"ward-assistant","messages":[{"role":"user","content":"b/"}]}'
 
 
 def test_a_rule_may_mask_the_prompt_before_the_model_sees_it(gateway, bearers, model):

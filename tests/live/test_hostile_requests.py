@@ -10,12 +10,12 @@ import pytest
 
 from model_server import Answer, ModelServer
 from processes import Gateway
-from tests.live.hostile import framing, wire
+from tests.live.hostile import bodies, fields, frames, framing, targets, wire
 from tests.traffic import CHAT, completion, leaks, records
 
 pytestmark = pytest.mark.live
 
-ROWS = [*framing.ROWS]
+ROWS = framing.ROWS + targets.ROWS + fields.ROWS + bodies.ROWS
 FIELDS = {"host", "user-agent", "accept", "accept-encoding", "x-request-id", "content-type", "content-length"}
 """What the model server's requests have, and nothing else."""
 
@@ -34,16 +34,15 @@ def door(server, policy, tmp_path_factory):
         yield running
 
 
-def onward(server, before, row):
+def onward(server, before, times, body):
     """What a row that passes sent to the model server, and that no other sent anything."""
     new = server.requests[before:]
-    passed = [each for each in row.gets if each == 200]
-    assert len(new) == len(passed)
+    assert len(new) == times
     for request in new:
         assert (request.method, request.target) == ("POST", CHAT)
         assert {name for name, _ in request.headers} == FIELDS
         assert len(request.headers) == len(FIELDS)
-        assert request.body == orjson.dumps(orjson.loads(row.onward))
+        assert request.body == orjson.dumps(orjson.loads(body))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.sentence for row in ROWS])
@@ -53,7 +52,16 @@ def test_a_hostile_request(door, server, bearers, row):
     got, closed = wire.exchange(door.port, row, bearer)
     assert leaks(got) == []
     wire.check(row, got, closed, bearer)
-    onward(server, before, row)
+    onward(server, before, row.gets.count(200), row.onward)
+
+
+@pytest.mark.parametrize("row", frames.ROWS, ids=[row.sentence for row in frames.ROWS])
+def test_a_hostile_request_over_http2(door, server, bearers, row):
+    before = len(server.requests)
+    bearer = bearers["dr.okafor"]
+    got = frames.exchange(door.port, row, bearer)
+    assert leaks(frames.check(row, got, bearer)) == []
+    onward(server, before, row.gets == 200, wire.BODY)
 
 
 def test_nothing_of_them_came_late_or_shows(door, server, bearers):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from phigate.access.replies import fault
+from phigate.dialect.codecs import repeats
 from phigate.dialect.tree import shouts, texts, too_deep
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def read(content: bytes, dialect: Dialect, talk: Talk) -> Said | Refusal:
         tree = orjson.loads(content)
     except ValueError:
         return fault(400, "malformed")
-    if not isinstance(tree, dict) or too_deep(tree):
+    if not isinstance(tree, dict) or too_deep(tree) or repeats(content, tree):
         return fault(400, "malformed")
     if talk.kind_of(tree) is None:
         return fault(400, "message-unknown")

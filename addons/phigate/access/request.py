@@ -1,7 +1,7 @@
 """What a request asks for: its tree, its model, whether it wants a stream; bytes in, values out.
 
-Of duplicate names the last one counts here and is the only one that goes on, since the upstream is sent this tree and
-never the caller's bytes.
+The upstream is sent this tree and never the caller's bytes. Two members of one name are no request all the same:
+whoever looked at the bytes on their way here may have read the other one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from phigate.access.replies import fault
-from phigate.dialect.codecs import media_of
+from phigate.dialect.codecs import Json, media_of, repeats
 from phigate.dialect.managing import fault_of
 from phigate.dialect.tree import shouts, too_deep
 
@@ -52,7 +52,7 @@ def read(
         tree = codec.read(content, head)
     except ValueError:
         return fault(400, "malformed")
-    if not isinstance(tree, dict) or too_deep(tree):
+    if not isinstance(tree, dict) or too_deep(tree) or (isinstance(codec, Json) and repeats(content, tree)):
         return fault(400, "malformed")
     fitting = [each for each in match.routes if each.when is None or each.when in tree]
     if len({each.dialect for each in fitting}) != 1:  # of two, nobody knows which one the server reads

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Head = list[tuple[bytes, bytes]]
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 
 
 class Codec(Protocol):
@@ -25,7 +27,10 @@ class Codec(Protocol):
 
 
 class Json:
-    """JSON (RFC 8259), read strictly: UTF-8, no NaN, bounded depth; of two members of one name the last counts."""
+    """JSON (RFC 8259), read strictly: UTF-8, no NaN, bounded depth; of two members of one name the last counts.
+
+    Where that may not be, as in requests, `repeats` says so.
+    """
 
     media = "application/json"
 
@@ -96,6 +101,27 @@ TEXT = Text()
 NOTHING = Nothing()
 BARE = Bare()
 LOOSE = Loose()
+
+
+def repeats(content: bytes, tree: Any) -> bool:
+    """Whether JSON, of which `tree` was read, has an object with two members of one name, however they are written.
+
+    Parsers differ about what counts then (RFC 8259, 4). Each member has one colon outside of strings.
+    """
+    return _STRING.sub(b"", content).count(b":") != _members(tree)
+
+
+def _members(tree: Any) -> int:
+    count, open_ = 0, [tree]
+    while open_:
+        node = open_.pop()
+        if isinstance(node, dict):
+            count += len(node)
+            node = node.values()
+        elif not isinstance(node, list):
+            continue
+        open_ += [each for each in node if isinstance(each, dict | list)]
+    return count
 
 
 def media_of(head: Mapping[bytes, bytes]) -> tuple[str, str]:

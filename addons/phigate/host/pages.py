@@ -11,14 +11,12 @@ import orjson
 from h2.errors import ErrorCodes
 from mitmproxy import http, version
 from mitmproxy.net.http import http1
-from mitmproxy.proxy.layers.http import (
+from mitmproxy.proxy.layers.http import _http1, _http2, _http3
+from mitmproxy.proxy.layers.http._events import (
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
     ResponseProtocolError,
-    _http1,
-    _http2,
-    _http3,
 )
 
 if TYPE_CHECKING:

@@ -65,9 +65,7 @@ def passes(sentence, raw, onward=BODY, times=1):
     return Row(sentence, raw, (200,) * times, onward)
 
 
-def post(
-    fields=b"", *, line=LINE, body=BODY, host=HOST, bearer=BEARER, kind=KIND, size=None
-):
+def post(fields=b"", *, line=LINE, body=BODY, host=HOST, bearer=BEARER, kind=KIND, size=None):
     """A request that would pass, but for what is said."""
     size = b"Content-Length: %d\r\n" % len(body) if size is None else size
     return line + b"\r\n" + host + bearer + kind + size + fields + b"\r\n" + body
@@ -124,17 +122,16 @@ def check(row, got, closed, bearer):
     assert rest == b"", "half an answer"
     assert closed is not row.waits, "held open" if not closed else "not waited for"
     own, more = found[: len(row.gets)], found[len(row.gets) :]
-    assert [status if status == 200 else (status, code_of(body)) for status, _, body in own] == list(row.gets)
+    told = [status if status == 200 else (status, dict(fields).get("phi-reason")) for status, fields, _ in own]
+    assert told == list(row.gets), told
     assert tuple(status for status, _, _ in more) in row.behind, "more answers than requests"
     assert all(b'"resource"' in body for status, _, body in more if status == 200), "more answers than requests"
-    for status, fields, _ in own:
+    for status, fields, body in own:
         if status != 200:
+            assert not body or json.loads(body)["error"]
             assert not [name for name, _ in fields if not OURS.fullmatch(name)]
             assert ("cache-control", "no-store") in fields
+            assert ("content-type", "application/json") in fields
             assert dict(fields)["phi-decision"] == "deny"
     for word in (b"mitmproxy", bearer.encode(), bearer[-20:].encode()):
         assert word not in got.lower() if word.islower() else word not in got
-
-
-def code_of(body):
-    return json.loads(body)["error"]["code"]

@@ -1,0 +1,117 @@
+"""What a request is about: paths that only look like a route."""
+
+from tests.live.hostile.wire import METHOD, SSN, UNKNOWN, get, post, refused, shut
+from tests.traffic import CHAT
+
+PATH = CHAT.encode()
+
+
+def at(target):
+    return post(line=b"POST " + target + b" HTTP/1.1")
+
+
+TRICKS = [
+    ("dots", b"/v1/x/../chat/completions"),
+    ("dots out of everything", b"/../../../../v1/chat/completions"),
+    ("one dot", b"/v1/./chat/completions"),
+    ("dots at the end", PATH + b"/.."),
+    ("one dot at the end", PATH + b"/."),
+    ("a dot behind the name", PATH + b"."),
+    ("dots behind a segment", b"/v1./chat/completions"),
+    ("encoded dots", b"/v1/x/%2e%2e/chat/completions"),
+    ("encoded dots in capitals", b"/v1/x/%2E%2E/chat/completions"),
+    ("half encoded dots", b"/v1/x/.%2e/chat/completions"),
+    ("dots encoded twice", b"/v1/x/%252e%252e/chat/completions"),
+    ("dots in overlong UTF-8", b"/v1/x/%c0%ae%c0%ae/chat/completions"),
+    ("three dots", b"/v1/.../chat/completions"),
+    ("two slashes", b"/v1//chat/completions"),
+    ("two slashes before", b"/" + PATH),
+    ("another host behind two slashes", b"//model.example" + PATH),
+    ("three slashes", b"//" + PATH),
+    ("a slash at the end", PATH + b"/"),
+    ("two slashes at the end", PATH + b"//"),
+    ("an encoded slash", b"/v1%2fchat/completions"),
+    ("an encoded slash in capitals", b"/v1%2Fchat/completions"),
+    ("a slash encoded twice", b"/v1%252fchat/completions"),
+    ("an overlong slash", b"/v1%c0%afchat/completions"),
+    ("a backslash", b"/v1\\chat\\completions"),
+    ("an encoded backslash", b"/v1%5cchat/completions"),
+    ("a parameter", PATH + b";a=b"),
+    ("a parameter of a segment", b"/v1;x/chat/completions"),
+    ("an encoded parameter", PATH + b"%3Ba=b"),
+    ("a session of Java", PATH + b";jsessionid=" + SSN),
+    ("an encoded letter", b"/v1/ch%61t/completions"),
+    ("a whole encoded name", b"/v1/%63%68%61%74/completions"),
+    ("a NUL, encoded", PATH + b"%00"),
+    ("a NUL and an ending", PATH + b"%00.json"),
+    ("a line break, encoded", PATH + b"%0d%0aX:%20y"),
+    ("a blank, encoded", PATH + b"%20"),
+    ("a tab, encoded", PATH + b"%09"),
+    ("a question mark, encoded", PATH + b"%3fa=b"),
+    ("a number sign, encoded", PATH + b"%23"),
+    ("half an escape", PATH + b"%"),
+    ("an escape of other letters", PATH + b"%zz"),
+    ("an escape of Microsoft's", PATH.replace(b"a", b"%u0061")),
+    ("capitals", PATH.upper()),
+    ("one capital", b"/v1/Chat/completions"),
+    ("an ending", PATH + b".json"),
+    ("a value behind the name", PATH + b"/" + SSN),
+    ("a query", PATH + b"?model=other"),
+    ("an empty query", PATH + b"?"),
+    ("a query with a path", PATH + b"?/v1/models"),
+    ("a query that speaks", PATH + b"?patient=" + SSN),
+    ("a query with a bearer", PATH + b"?access_token=" + SSN),
+    ("two queries", PATH + b"?a=b?c=d"),
+    ("a query with dots", PATH + b"?a=../.."),
+    ("a number sign", PATH + b"#a"),
+    ("a number sign before the path", b"/#" + PATH),
+    ("other letters", "/v1/ch\u0430t/completions".encode()),
+    ("wide letters", "/v1/\uff43hat/completions".encode()),
+    ("other dots", "/v1/x/\u2025/chat/completions".encode()),
+    ("another slash", "/v1\u2215chat/completions".encode()),
+    ("bytes that are no text", b"/v1/chat\xff/completions"),
+    ("a tilde", b"/~" + PATH),
+    ("a colon", PATH + b":stream"),
+    ("quotes", PATH + b"'\""),
+    ("angles", b"/<script>" + SSN),
+    ("braces", b"/${jndi:ldap://x}"),
+    ("an unknown route", b"/v1/" + SSN),
+    ("an unknown route of the server's", b"/v1/files"),
+    ("an administrative route", b"/collective_rpc"),
+    ("a route of a server's metrics", b"/metrics/../v1/models"),
+    ("many segments", b"/a" * 200),
+    ("a path of 600 letters", b"/" + b"a" * 600),
+]
+
+ABSOLUTE = [
+    refused("an absolute target", at(b"http://model.example" + PATH), UNKNOWN),
+    refused("an absolute target of ours", at(b"http://gateway" + PATH), UNKNOWN),
+    refused("an absolute target with a user", at(b"http://me:pass@gateway" + PATH), (400, "malformed")),
+    refused("an absolute target over TLS", at(b"https://gateway" + PATH), UNKNOWN),
+    refused("a target of another scheme", at(b"ftp://gateway:21" + PATH), (400, "malformed")),
+    refused("a target of a file", at(b"file:///etc/passwd"), (400, "malformed")),
+    refused("a target of code", at(b"javascript://gateway:1/" + SSN), (400, "malformed")),
+    refused("an absolute target in capitals", at(b"HTTP://gateway" + PATH), UNKNOWN),
+    refused("an absolute target with a bad port", at(b"http://gateway:99999999" + PATH), (400, "malformed")),
+    refused("an absolute target without a host", at(b"http://" + PATH), (400, "malformed")),
+    refused("a target without a slash", at(PATH[1:]), (400, "malformed")),
+    refused("a target behind a backslash", at(b"\\v1\\chat\\completions")),
+    refused("a target that is a host", at(b"model.example:80"), (400, "malformed")),
+    refused("a target that is a question", at(b"?" + SSN), (400, "malformed")),
+    refused("a target of a star and more", at(b"*" + PATH), (400, "malformed")),
+    shut("a target with a blank", at(b"/v1/chat completions")),
+    shut("a target with a tab", at(b"/v1/chat\tcompletions")),
+    shut("a target with a NUL", at(PATH + b"\0")),
+    shut("a target with DEL", at(PATH + b"\x7f")),
+    refused("a target that is too long", at(b"/" + b"a" * 50_000), UNKNOWN),
+]
+
+METHODS = [
+    refused("writing to nothing in particular", at(b"/"), (400, "malformed")),
+    refused("reading where one writes", get(PATH), METHOD),
+    refused("writing where one reads", post(line=b"POST /v1/models HTTP/1.1"), METHOD),
+    refused("taking away what is listed", get(b"/v1/models", method=b"DELETE"), METHOD),
+    refused("the head of what is listed", get(b"/v1/models", method=b"HEAD"), METHOD),
+]
+
+ROWS = [refused(f"a path with {what}", at(path), UNKNOWN) for what, path in TRICKS] + ABSOLUTE + METHODS
