@@ -187,6 +187,10 @@ async def test_who_asked_sees_what_became_of_it_and_nobody_else_does(house, call
     assert (await call("POST", f"/tickets/{ticket}/reject", EVE, json={"comment": "not on Fridays"})).status_code == 200
     seen = (await call("GET", f"/tickets/{ticket}/state")).json()
     assert (seen["state"], seen["said"][0]["comment"]) == ("rejected", "not on Fridays")
+    assert "page" not in seen
+    house.policy = house.policy.model_copy(update={"sign_in": True})
+    seen = (await call("GET", f"/tickets/{ticket}/state")).json()
+    assert seen["page"] == f"{CONSOLE}/desk/tickets/{ticket}"
     assert "shown" not in seen
     assert kept(house, "look") == []
     for path in (f"/tickets/{ticket}/state", "/tickets/t-0/state", "/tickets/t%00/state"):

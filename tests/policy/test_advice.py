@@ -1,9 +1,12 @@
 """What a policy says that can never come about."""
 
+from pathlib import Path
+
 import pytest
 
 from phigate.policy.advice import advice
-from tests.policies import policy
+from phigate.policy.load import parse_policy
+from tests.policies import policy, text
 
 ASK = "{name: ask, hold: [clinician], to: [chat], models: ['*'], mask: lean, approvers: [officer, researcher]}"
 SOS = "{name: sos, break_glass: [clinician], to: [chat], models: ['*'], mask: reveal, review_by: [officer]}"
@@ -99,3 +102,26 @@ def test_it_is_said_of(sentence, rules, said):
 
 def test_it_names_the_place():
     assert next(advice(policy(SOS))).startswith("rules[sos].review_by: ")
+
+
+RUNS = "    groups_from: groups\n    context_from: {commit: sha}\n"
+SHIP = "{name: ship, hold: [clinician], to: [manage-models], models: ['*'], approvers: [officer]%s}"
+
+
+@pytest.mark.parametrize(
+    ("runs", "grant", "said"),
+    [
+        (RUNS, "", False),
+        (RUNS, ", grant: {uses: 1, bind: request}", False),
+        (RUNS, ", grant: {uses: 1}", True),
+        (RUNS, ", grant: {for: PT1H}", True),
+        ("", ", grant: {for: PT1H}", False),
+    ],
+)
+def test_a_yes_to_one_run_of_a_pipeline_is_one_to_no_other(runs, grant, said):
+    of = text(SHIP % grant, OFFICERS)
+    if runs:
+        of = of.replace("    groups_from: groups\n", runs)
+        assert runs in of
+    made = list(advice(parse_policy(of.encode(), "policy.yaml", Path())))
+    assert [each.startswith("rules[ship].grant: a yes to one run") for each in made] == [True] * said

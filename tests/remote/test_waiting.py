@@ -49,11 +49,19 @@ def waited(console, seconds=5.0):
 
 def test_it_ends_with_what_was_said_and_a_log_tells_each_change_once(console, told):
     noor = {"by": {"id": "noor\x1b[2J"}, "verdict": "approve", "comment": "as planned"}
+    page = {"page": "https://c.example/desk/tickets/t-1"}
     console.answers["GET", STATE] = says(
-        (200, standing()), (200, standing()), (200, standing(given=1)), (200, standing("approved", 2, [noor]))
+        (200, standing() | page),
+        (200, standing() | page),
+        (200, standing(given=1)),
+        (200, standing("approved", 2, [noor])),
     )
     assert waited(console) == Outcome("approved", ("approve by noor\ufffd[2J: as planned",))
-    assert [line.partition(";")[0] for line in told.getvalue().splitlines()] == ["0 of 2 said yes", "1 of 2 said yes"]
+    assert [line.partition(";")[0] for line in told.getvalue().splitlines()] == [
+        "to be approved at https://c.example/desk/tickets/t-1",
+        "0 of 2 said yes",
+        "1 of 2 said yes",
+    ]
 
 
 @pytest.mark.parametrize("state", ["used", "rejected", "revoked", "expired"])

@@ -24,6 +24,7 @@ from phigate.capture.deployments import deployment_record, outcome_record
 from phigate.console import callers
 from phigate.console.callers import believed, guarded
 from phigate.console.said import answer, ip_of, read
+from phigate.console.signin import HOME
 from phigate.console.tickets import heard, summary
 from phigate.exchange import Exchange, Refusal
 from phigate.gate.headers import reason_text
@@ -154,7 +155,9 @@ class _Endpoints:
         ticket = await self._desk.approvals.ticket(name) if _ID.fullmatch(name) else None
         if ticket is None or ticket.subject != (subject.issuer, subject.id):
             raise No("unknown")
-        return answer(summary(ticket, self._desk.now()) | {"said": [heard(each) for each in ticket.said]})
+        page = {"page": f"{self._desk.console}{HOME}/tickets/{ticket.id}"} if self._desk.policy.sign_in else {}
+        said = [heard(each) for each in ticket.said]
+        return answer(summary(ticket, self._desk.now()) | {"said": said, **page})
 
     def _exchange(self, request: Request, subject: Subject, said: Mapping[str, Any], name: str) -> Exchange | Refusal:
         """A statement as what the policy is asked about."""

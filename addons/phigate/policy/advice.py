@@ -28,6 +28,7 @@ def advice(policy: Policy) -> Iterator[str]:
     yield from _unanswered(policy)
     yield from _never_in_time(policy)
     yield from _off(policy)
+    yield from _unbound(policy)
 
 
 def _unanswered(policy: Policy) -> Iterator[str]:
@@ -76,6 +77,18 @@ def _off(policy: Policy) -> Iterator[str]:
             free = [quoted(each.name) for each in policy.rules if each.permit and _opens(each, rule, hours)]
             if free:
                 yield f"{place} nobody is asked: what {', '.join(free)} permits then passes without a yes"
+
+
+def _unbound(policy: Policy) -> Iterator[str]:
+    """Deployments of which a yes to one run is one to whatever another run of that pipeline does."""
+    if not any(issuer.context_from for issuer in policy.issuers):
+        return
+    for rule in policy.rules:
+        if rule.hold and "manage-models" in rule.to and rule.grant.bind != "request":
+            yield (
+                f"rules[{rule.name}].grant: a yes to one run of a pipeline lets by what its other runs do to it; "
+                "`bind: request` would not"
+            )
 
 
 def _opens(permit: Rule, hold: Rule, hours: Times) -> bool:

@@ -97,12 +97,20 @@ def settled[T](patience: Patience, what: Callable[[], T]) -> T:
 
 def wait(console: str, bearers: Bearers, ticket: str, patience: Patience) -> Outcome:
     """How a ticket ends, or `late` once patience has; raises Fault."""
-    outage, began = Outage(), time.monotonic()
+    outage, began, told = Outage(), time.monotonic(), set[str]()
+
+    def tell(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            err.print(plain(text), soft_wrap=True)
+
     with _display() as show:
         while True:
             try:
                 state = asked(console, bearers, lambda here: here.get(f"/tickets/{ticket}/state"))
                 outage.over()
+                if page := state.get("page"):
+                    tell(f"to be approved at {page}")
                 if state.get("state") in ENDS:
                     return Outcome(state["state"], tuple(_said(state)))
                 show(_standing(state, began, patience))

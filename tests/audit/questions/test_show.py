@@ -49,6 +49,15 @@ def test_an_exchange_reads_as_who_what_when_why_and_how_long(said: str) -> None:
     assert said in printed(show.exchange_view(an_exchange_of_two()))
 
 
+def test_a_deployment_reads_as_which_version_and_which_run() -> None:
+    run = {"commit": "9fceb02d", "pipeline": "7"}
+    asked, answer = an_exchange_of_two()
+    asked |= {"deployment": {"version": "2.1", "digest": "9f"}, "subject": asked["subject"] | {"context": run}}
+    text = printed(show.exchange_view([asked, answer]))
+    assert "commit 9fceb02d, pipeline 7" in text
+    assert "2.1 9f" in text
+
+
 CHAT_ANSWER = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "[PERSON] slept well."}}]}
 CALL = {"choices": [{"message": {"role": "assistant", "content": None, "tool_calls": [{"name": "look_up"}]}}]}
 PARTS = {"messages": [{"role": "user", "content": [{"type": "text", "text": "in parts"}]}]}

@@ -149,6 +149,18 @@ def _text(found: object) -> str:
     return ", ".join(map(str, found)) if isinstance(found, list) else str(found)
 
 
+def _named(*names: str) -> Callable[[Record], str]:
+    """The members of an object, by their names."""
+
+    def value(record: Record) -> str:
+        found: object = record
+        for name in names:
+            found = found.get(name) if isinstance(found, dict) else None
+        return _counts(found)
+
+    return value
+
+
 def _counted(name: str) -> Callable[[Record], str]:
     return lambda record: _counts(record.get(name))
 
@@ -175,10 +187,12 @@ _ASKED: tuple[Row, ...] = (
     ("who", _joined(("", _path("subject", "id")), ("of", _path("subject", "issuer")))),
     ("roles", _path("subject", "roles")),
     ("groups", _path("subject", "groups")),
+    ("run", _named("subject", "context")),
     ("session", _path("session")),
     ("from", _joined(("", _path("client", "ip")), ("with", _path("client", "agent")))),
     ("asked to", _joined(("", _path("action")), ("of", _path("model")))),
     ("sent", _joined(("", _path("method")), ("", _path("route")), ("as", _path("dialect")))),
+    ("deploys", _joined(("", _path("deployment", "version")), ("", _path("deployment", "digest")))),
     ("bytes", _path("bytes")),
     ("purpose", _path("purpose")),
     ("decision", _joined(("", _path("decision", "verb")), ("because", _path("decision", "reason")))),
