@@ -5,6 +5,8 @@ import time
 import pytest
 from lxml import html
 
+from phigate.console.page import routes
+from phigate.console.said import SAID
 from phigate.house import read_policy
 from phigate.journal.writer import JournalDown
 from phigate.ledger.tickets import Review
@@ -218,9 +220,10 @@ async def test_whose_sign_in_is_over_goes_to_the_issuer_and_comes_back_to_the_pl
     monkeypatch.setattr(stand.desk, "now", lambda: later)
     answer = await stand.client.get("/desk/tickets/t-1")
     assert answer.headers["location"] == "/desk/sign-in?to=%2Fdesk%2Ftickets%2Ft-1"
-    said = {"token": token, "verdict": "approve"}
+    said = {"token": token, "verdict": "approve", "comment": "a long one <b>"}
     sent = await stand.client.post("/desk/tickets/t-1", data=said, headers=OURS)
     assert (sent.status_code, "Nothing was done" in words(sent)) == (403, True)
+    assert "a long one &lt;b&gt;" in sent.text
     assert 'href="/desk/sign-in?to=%2Fdesk%2Ftickets%2Ft-1"' in sent.text
     assert (await stand.house.approvals.ticket("t-1")).said == ()
 
@@ -272,6 +275,17 @@ async def test_another_instance_goes_on_where_one_began(stand):
     await stand.back(came)
     stand.elsewhere()
     assert "Signed in as eve" in words(await stand.client.get("/desk"))
+
+
+async def test_what_another_site_writes_is_on_no_page(stand):
+    for headers in ELSEWHERE:
+        said = {"comment": "call 555-0100 at once"}
+        assert "555-0100" not in (await stand.client.post("/desk/tickets/t-1", data=said, headers=headers)).text
+
+
+def test_every_reason_has_its_sentence():
+    elsewhere = {"bearer-missing", "bearer-refused", "signature-refused", "unavailable"}
+    assert set(SAID) - elsewhere <= set(routes._SAID)
 
 
 async def test_every_answer_carries_the_headers(stand):

@@ -3,7 +3,8 @@
 - Whoever is not signed in sees nothing but that; whose sign-in is over goes to their issuer, and comes back to where
   they were.
 - A look at a request is on record before it is shown; every change is a POST, and answers with where to look next.
-- No value that was sent is in any answer, but a comment, masked, once it is kept.
+- No value that was sent is in any answer, but a comment: masked, once it is kept, and as it was to whoever sent it from
+  this very page when their sign-in was over.
 """
 
 from __future__ import annotations
@@ -177,9 +178,9 @@ class _Endpoints:
         if not self._session.place.own(request.headers):
             raise No("not-ours")
         fields = read_fields(await read(request, _FORM, MOST_FORM))
-        caller = await self._caller(request)
         if fields is None:
             raise No("malformed")
+        caller = await self._caller(request, fields.get("comment", ""))
         if not self._session.tokens.fits(caller.subject.jti or "", fields.get("token", "")):
             raise No("not-ours")
         return caller, fields
@@ -215,24 +216,25 @@ class _Endpoints:
         sentence = "You are signed out here. At your sign-in provider you may still be signed in."
         return self._said("Signed out", sentence, link=f"{_SIGN_IN}?anew=1", label="Sign in", cookies=[dropped])
 
-    async def _caller(self, request: Request) -> Caller:
-        """Who looks; raises _Away with what they get who are not signed in."""
+    async def _caller(self, request: Request, comment: str = "") -> Caller:
+        """Who looks; raises _Away with what they get who are not signed in: their `comment` back, to be sent again."""
         if self._desk.policy.sign_in is None:
             raise _Away(self._not_back(NotBack("not-set-up")))
         found = await self._session.caller(request.cookies, ip_of(request))
         if isinstance(found, Unavailable):
             raise _Away(self._not_back(NotBack("unavailable")))
         if isinstance(found, Refused):
-            raise _Away(self._signed_out(request, found))
+            raise _Away(self._signed_out(request, found, comment))
         return found
 
-    def _signed_out(self, request: Request, why: Refused) -> Response:
+    def _signed_out(self, request: Request, why: Refused, comment: str) -> Response:
         path = str(request.scope["path"])
         place = place_of(path)
         to = f"{_SIGN_IN}?{urlencode({'to': place})}"
         if request.method != "GET":
             sentence = "Your sign-in was over before this arrived. Nothing was done."
-            return self._said("Not done", sentence, 403, link=to, label="Sign in, and look again")
+            again, written = "Sign in, and look again", comment[:MOST_COMMENT]
+            return self._said("Not done", sentence, 403, link=to, label=again, written=written)
         if self._session.place.from_elsewhere(request.headers):
             return self._said("One moment", "This page is opened from elsewhere.", link=place, then=place)
         if why.reason == "expired":
@@ -270,11 +272,12 @@ class _Endpoints:
         link: str = "",
         label: str = "Go on",
         then: str = "",
+        written: str = "",
         cookies: Iterable[str] = (),
         caller: Caller | None = None,
     ) -> Response:
         who = {"who": caller.subject.id, "token": self._session.tokens.of(caller.subject.jti or "")} if caller else {}
-        told = {"sentence": sentence, "link": link, "label": label, "then": then}
+        told = {"sentence": sentence, "link": link, "label": label, "then": then, "written": written}
         text = page("said", title=title, base=self._session.place.base, **told, **who)
         headers = dict(HEADERS) | ({"retry-after": "5"} if status == 503 else {})
         return _with(Response(text, status, media_type="text/html", headers=headers), cookies)
