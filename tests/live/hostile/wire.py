@@ -86,13 +86,18 @@ def answers_in(raw):
         head, _, rest = raw.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         fields = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
-        status = int(first.split(" ")[1])
-        length = int(dict(fields).get("content-length", "0"))
-        if len(rest) < length:
+        told = dict(fields)
+        if told.get("transfer-encoding") == "chunked":
+            body, mark, rest = rest.partition(b"0\r\n\r\n")
+            whole = bool(mark)
+        else:
+            length = int(told.get("content-length", "0"))
+            body, rest, whole = rest[:length], rest[length:], len(rest) >= length
+        if not whole:
             break
-        if status != 100:
-            found.append((status, fields, rest[:length]))
-        raw = rest[length:]
+        if not first.startswith("HTTP/1.1 100 "):
+            found.append((int(first.split(" ")[1]), fields, body))
+        raw = rest
     return found, raw
 
 
