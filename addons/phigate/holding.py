@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from phigate.house import House
 
 TURNS: Final = 8
-"""Who may be at the ledger at once to open a ticket or to use a grant: in a crowd the others wait for their turn, which
-no bound of the ledger's own counts."""
+"""Who may be at the ledger at once for a ticket or a grant: in a crowd the others wait for their turn, and none of that
+is the time after which the ledger is said to be down."""
 HELD: Final = "approval-required"
 
 

@@ -6,6 +6,7 @@ import queue
 import re
 import socket
 import threading
+import time
 from pathlib import Path
 
 import grpc
@@ -33,6 +34,7 @@ RULES = (
     "{name: blind, permit: [researcher], to: [predict], models: ['*'], prompt: lean, mask: years}",
     "{name: pixels, permit: [operator], to: [predict], models: [pixels], mask: lean, opaque: permit}",
     "{name: asks, hold: [operator], to: [predict], models: [held], approvers: [officer], mask: lean}",
+    "{name: reviews, permit: [officer], to: [review], mask: lean, models: ['*']}",
     "{name: back, permit: [officer], to: [predict], models: ['*'], prompt: lean, mask: lean, restore: true}",
     "{name: no-bulk, deny: ['*'], to: [predict], when: {prompt_matches: ['(?i)list all patients']}, message: Ask us.}",
 )
@@ -254,6 +256,39 @@ def test_shared_memory_does_not_pass(peer, asks):
 def test_compressed_messages_are_refused_with_the_encoding_that_is_taken(peer, asks):
     code, message = refused(asks, "a" * 4000, compression_algorithm="gzip")
     assert (code, message) == ("UNIMPLEMENTED", "encoding-unsupported: Send messages that are not compressed.")
+
+
+def test_a_stream_ends_when_what_it_runs_by_is_taken_back(peer, client, bearers, issuer, front):
+    def streams(requests):
+        for request in requests:
+            for _ in range(10_000):
+                yield answer(request, "word ", final=False)
+                if peer.cancelled.wait(0.01):
+                    return
+
+    def say(done):
+        url = f"{front.console_url}/tickets/{ticket}/{done}"
+        assert httpx.post(url, headers={"authorization": f"Bearer {officer}"}, trust_env=False).status_code == 200
+
+    peer.streams, officer = streams, issuer.mint("kai.holm", groups=["privacy"])
+    talk = Talk(client, as_who(bearers, OPERATOR))
+    talk.ask("a", model="held")
+    with pytest.raises(InferenceServerException, match="approval-required"):
+        talk.next()
+    client.stop_stream()
+    ticket = next(each["ticket"] for each in reversed(records(front.journal)) if each["kind"] == "ticket")
+    say("approve")
+    talk = Talk(client, as_who(bearers, OPERATOR))
+    talk.ask("a", model="held")
+    talk.next()
+    say("revoke")
+    began = time.monotonic()
+    with pytest.raises(InferenceServerException, match="grant-revoked"):
+        list(iter(talk.next, None))
+    assert time.monotonic() - began < 5
+    assert peer.cancelled.wait(5)
+    assert recorded(front, "response", peer.asked[0].id)["outcome"] == "revoked"
+    client.stop_stream()
 
 
 def test_a_deadline_is_kept_and_passed_on(peer, asks, front):

@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 import time
+from typing import Any
 
 import httpx
 import openai
@@ -13,7 +14,7 @@ import pytest
 from model_server import Answer
 from people import policy_for
 from processes import HOST, Gateway
-from tests.traffic import completion, records
+from tests.traffic import completion, events, records
 
 pytestmark = pytest.mark.live
 
@@ -86,10 +87,13 @@ def officer(issuer):
     return issuer.mint("kai.holm", groups=["privacy"])
 
 
-def ask(gateway, bearer, text=QUESTION, **headers):
+def ask(gateway, bearer, text=QUESTION, *, stream=False, **headers):
     with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=bearer, max_retries=0) as client:
         messages = [{"role": "user", "content": text}]
-        made = client.chat.completions.create(model="ward-assistant", messages=messages, extra_headers=headers)
+        asked: Any = {"model": "ward-assistant", "messages": messages, "extra_headers": headers}
+        if stream:
+            return [each.choices[0].delta.content for each in client.chat.completions.create(stream=True, **asked)]
+        made = client.chat.completions.create(**asked)
         return made.choices[0].message.content
 
 
@@ -106,7 +110,7 @@ class Asking(threading.Thread):
         args, headers = self._asked
         try:
             self.answer = ask(*args, **headers)
-        except openai.APIError as error:
+        except (openai.APIError, httpx.HTTPError) as error:
             self.error = error
 
     def over(self, seconds=10):
@@ -258,6 +262,25 @@ def test_a_gateway_that_is_killed_while_holding_loses_no_ticket(pair, model, bea
     at_console(two, "POST", f"/tickets/{ticket}/approve", officer)
     assert again.over().answer
     assert len(model.requests) == 1
+
+
+def test_an_answer_under_way_ends_when_what_it_runs_by_is_taken_back(pair, model, bearers, officer):
+    """Though its one use is spent."""
+    one, two = pair
+    asking = Asking(one, bearers["dr.okafor"], "And now?", stream=True, **WHY)
+    (ticket,) = found(one, officer)
+    hold = on_hold(one, ticket)
+    pieces = [each for piece in events("The patient is well. " * 400) for each in (piece, 0.05)]
+    model.script = Answer.events(pieces)
+    at_console(two, "POST", f"/tickets/{ticket}/approve", officer)
+    model.wait_for(1)
+    assert at_console(two, "POST", f"/tickets/{ticket}/revoke", officer).status_code == 200
+    began = time.monotonic()
+    asking.over(5)
+    assert asking.answer is None
+    assert time.monotonic() - began < 5
+    (response,) = [each for each in kept(one, "response") if each["exchange"] == hold["exchange"]]
+    assert response["outcome"] == "revoked"
 
 
 GRANTED, SINGLE = 192, 8

@@ -95,7 +95,8 @@ class Access:
         )
         passage.reasons = replace(passage.reasons, digest=digest_of(asking, self.house.secrets.digest("ticket")))
         try:
-            grants = await self.house.approvals.live_grants(who, time.time())
+            async with self.house.holding.turn():
+                grants = await self.house.approvals.live_grants(who, time.time())
         except LedgerDown:
             return HOLD_DOWN
         exchange.decision = decision = decide(

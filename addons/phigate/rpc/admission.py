@@ -295,7 +295,8 @@ class _Message:
         who = (exchange.subject.issuer, exchange.subject.id)
         named = (who, "POST", method.path, str(self._address), exchange.actions, exchange.target)
         self._digest = digest_of(Asking(*named, data, exchange.subject.context), self._house.secrets.digest("ticket"))
-        self._grants = tuple(await self._house.approvals.live_grants(who, time.time()))
+        async with self._house.holding.turn():
+            self._grants = tuple(await self._house.approvals.live_grants(who, time.time()))
         await asyncio.to_thread(self.settle, data)
 
     def settle(self, data: bytes) -> None:
