@@ -41,6 +41,13 @@ def test_what_strangers_wrote_stays_text():
     assert any("&lt;!channel&gt; &amp; " in each["text"] for each in texts(message))
 
 
+def test_nothing_invisible_changes_how_it_is_read():
+    message = made(justification="ok \u202edesrever\u202c \x1b[31m", model="a\nApprovals: 9 of 9")
+    said = [each["text"] for each in texts(message)]
+    assert "Why: ok \ufffddesrever\ufffd \ufffd[31m" in said
+    assert "Model: a Approvals: 9 of 9" in said
+
+
 @pytest.mark.parametrize("stuff", ["x", "&", "<", "\u20ac"])
 def test_texts_are_cut_to_what_slack_takes_and_never_within_an_escape(stuff):
     message = made(justification=stuff * 5000, model=stuff * 5000)

@@ -1,7 +1,7 @@
 """A notice as a message of Slack's (Block Kit): the same data, as people read it. Pure.
 
-- What strangers wrote cannot become a link, a mention or a heading: `&`, `<` and `>` are escaped, and it stands in
-  blocks whose text is plain.
+- What strangers wrote cannot become a link, a mention or a heading, nor turn the order of reading: `&`, `<` and `>`
+  are escaped, what is invisible is replaced, and it stands in blocks whose text is plain, a field on one line.
 - Every text is cut to what Slack takes (150 characters of a heading, 2000 of a field, 3000 of a section).
 """
 
@@ -54,8 +54,9 @@ def reply(text: str, *, everybody: bool = False) -> dict[str, Any]:
 
 
 def escaped(text: str) -> str:
-    """A text that Slack shows as it is (Slack: "Formatting text for app surfaces")."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """A text that Slack shows as it is (Slack: "Formatting text for app surfaces"); what is invisible is seen to be."""
+    seen = "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text)
+    return seen.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _fields(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -76,7 +77,7 @@ def _fields(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         ("Review due", data.get("due")),
     ):
         if value:
-            yield _plain(f"{label}: {value}", FIELD)
+            yield _plain(" ".join(f"{label}: {value}".split()), FIELD)
 
 
 def _pairs(said: Mapping[str, Any] | None) -> str:
