@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import os
+import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -16,8 +20,10 @@ from phigate.policy.hashes import rule_hash
 from phigate.policy.patterns import Prompt
 from phigate.policy.schema import GrantTerms
 from tests.policies import policy, subject
+from tests.policy.clocks import MOVES, a_window, shown_in
 
 if TYPE_CHECKING:
+    from phigate.policy.hours import Window
     from phigate.policy.schema import Policy
 
 CARE = "{name: care, permit: [clinician], to: [chat], models: ['*'], mask: lean, purpose: treatment}"
@@ -426,6 +432,46 @@ def test_who_knows_what_a_prompt_says_needs_no_prompt(of: list[str], question: d
     emergency = question["break_glass"] if any(each.emergency for each in found) else None
     told = judge(*asked, PromptFacts((), question["unmask"], emergency), known.__getitem__, question["now"])
     assert told == put(made, question)
+
+
+WINDOWS = st.lists(a_window(), min_size=1, max_size=2)
+
+
+@settings(max_examples=500 if os.environ.get("PHIGATE_THOROUGH") else 30, deadline=None)
+@given(
+    rules(),
+    QUESTIONS,
+    st.lists(st.one_of(st.none(), WINDOWS), min_size=6, max_size=6),
+    st.sampled_from(MOVES),
+    st.integers(0, 60 * 60 - 1),
+)
+def test_at_every_minute_it_is_as_if_rules_outside_of_their_hours_were_not_there(
+    of: list[str], question: dict[str, Any], hours: list[list[Window] | None], day: str, minute: int
+) -> None:
+    """Around changes of clocks, by windows that are counted out on a calendar."""
+    moment = datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(minutes=minute)
+    days = moment.date() - timedelta(days=3), moment.date() + timedelta(days=3)
+    plain = [re.sub(r", hours: \{.*?\}", "", rule) for rule in of]
+    windowed, there = [], []
+    for rule, windows in zip(plain, hours, strict=False):
+        if windows is None:
+            windowed.append(rule)
+            there.append(rule)
+            continue
+        written = ", ".join(written_down(window) for window in windows)
+        windowed.append(f"{rule.removesuffix('}')}, hours: [{written}]}}")
+        shown = [(moment.astimezone(ZoneInfo(window.zone)).replace(tzinfo=None), window) for window in windows]
+        there += [rule] if any(clock in shown_in(window, *days) for clock, window in shown) else []
+    asked = question | {"now": moment.timestamp()}
+    nothing = "{name: zzz, permit: [researcher], to: [revoke], models: ['*']}"
+    found, expected = put(policy(*windowed, nothing), asked), put(policy(*there, nothing), asked)
+    assert (found.verb, found.rule, found.rules) == (expected.verb, expected.rule, expected.rules)
+    assert getattr(found, "mask", None) == getattr(expected, "mask", None)
+
+
+def written_down(window: Window) -> str:
+    days = ", ".join(window.days)
+    return f'{{days: [{days}], from: "{window.from_}", to: "{window.to}", zone: {window.zone}}}'
 
 
 def test_which_headers_were_sent_is_told_by_name() -> None:

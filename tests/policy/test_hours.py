@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from phigate.policy.hours import DAYS, Times, Window, times
+from phigate.policy.hours import Times, Window, times
 from tests.policies import faults, policy, text
+from tests.policy.clocks import MOVES, a_window, shown_in
 
-BERLIN = "Europe/Berlin"
 RULE = "{name: care, permit: [clinician], to: [chat], models: ['*'], mask: lean, hours: HOURS}"
 HOLD = (
     "{name: ask, hold: [clinician], to: [chat], models: ['*'], mask: lean, approvers: [officer],"
@@ -132,40 +132,13 @@ def test_what_is_no_window_is_a_fault_at_its_place(hours: str, fault: str) -> No
 
 # -- against a calendar ---------------------------------------------------------------------------------------------
 
-ZONES = ["UTC", BERLIN, "America/St_Johns", "Asia/Kathmandu", "Australia/Lord_Howe", "Africa/Cairo", "Pacific/Chatham"]
-CLOCKS = st.integers(0, 24 * 60 - 1).map(lambda minute: f"{minute // 60:02}:{minute % 60:02}")
-
-
-@st.composite
-def a_window(draw: st.DrawFn) -> Window:
-    begins = draw(CLOCKS)
-    ends = draw(st.one_of(CLOCKS.filter(lambda clock: clock != begins), st.just("24:00")))
-    days = draw(st.lists(st.sampled_from(DAYS), min_size=1, unique=True))
-    return Window.model_validate({"days": days, "from": begins, "to": ends, "zone": draw(st.sampled_from(ZONES))})
-
-
-def shown_in(window: Window, first: date, last: date) -> set[datetime]:
-    """Every minute that a clock may show within the windows that begin on these days."""
-    found = set()
-    for number in range((last - first).days + 1):
-        day = first + timedelta(days=number)
-        if DAYS[day.weekday()] not in window.days:
-            continue
-        shown = datetime.combine(day, time.fromisoformat(window.from_))
-        while True:
-            found.add(shown)
-            shown += timedelta(minutes=1)
-            if f"{shown:%H:%M}" == window.to.replace("24:00", "00:00"):
-                break
-    return found
-
 
 @settings(max_examples=200 if THOROUGH else 20, deadline=None)
 @given(
     st.lists(a_window(), min_size=1, max_size=3),
-    st.sampled_from(["2026-03-28", "2026-10-24", "2026-04-04", "2026-10-03", "2026-04-23", "2026-11-01", "2026-12-30"]),
+    st.sampled_from(MOVES),
 )
-@example([Window.model_validate({"from": "22:00", "to": "02:30", "zone": BERLIN})], "2026-10-24")
+@example([Window.model_validate({"from": "22:00", "to": "02:30", "zone": "Europe/Berlin"})], "2026-10-24")
 @example([Window.model_validate({"from": "02:15", "to": "02:00", "zone": "Australia/Lord_Howe"})], "2026-10-03")
 def test_minute_by_minute_it_is_open_when_a_clock_there_shows_one_of_its_minutes(
     windows: list[Window], first: str
