@@ -138,7 +138,7 @@ def _shown(ticket: Ticket, who: str, now: float) -> dict[str, Any]:
     """In place of the message once it is over; while others are needed the buttons stay for them."""
     state = ticket.stands(now)
     if state == "pending":
-        given = sum(said.verdict == "approve" for said in ticket.said)
+        given = len(ticket.agreed)
         return blocks.reply(f"Your yes to {ticket.id} counts: {given} of {max(ticket.approvals, given + 1)}.")
     return blocks.reply(f"{ticket.id} was {state} by {who}.", everybody=True)
 
