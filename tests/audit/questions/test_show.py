@@ -10,10 +10,13 @@ from rich.console import Console, RenderableType
 
 from phigate.audit.questions import show
 from phigate.audit.questions.sessions import Summary
-from phigate.capture import record
+from phigate.capture import approvals, record
+from phigate.exchange import Exchange, Subject
+from phigate.ledger.tickets import Review, Said
 from phigate.policy.decide import Permit
 from phigate.policy.schema import Mask, Transform
 from tests.journal.samples import ASKED, POLICY, an_exchange, chained
+from tests.ledger.tickets import ADA, EVE, NOW, grant_of, ticket
 
 PERMIT = Permit("clinicians-chat", ("clinicians-chat",), Mask("m", {"OTHER": Transform("redact")}), purpose="treatment")
 SECONDS = record.Seconds(total=1.25, first=0.5, upstream=1.2, gateway=0.034)
@@ -56,6 +59,42 @@ def test_a_deployment_reads_as_which_version_and_which_run() -> None:
     text = printed(show.exchange_view([asked, answer]))
     assert "commit 9fceb02d, pipeline 7" in text
     assert "2.1 9f" in text
+
+
+def settled(**changes: Any) -> list[dict[str, Any]]:
+    """The life of a ticket and of a use of break-glass, as their records say it; some fields of all are changed."""
+    said = Said(EVE, "approve", "", NOW)
+    of = ticket(said=(said,), shown={"model": "llama3", "deployment": {"version": "2.1", "digest": "9f"}})
+    by = Subject(*EVE, ("privacy",), frozenset({"officer"}), 0.0, context=(("commit", "c0ffee"),))
+    review = Review("ex-1", "sos", ADA, ("officer",), NOW, {}, due=NOW + 60)
+    rows = [
+        ("ticket", approvals.ticket_record(of, by, "192.0.2.7", "approve", comment="seen", via="slack")),
+        ("grant", approvals.grant_record(grant_of(of), of, by, "192.0.2.7")),
+        ("ticket", approvals.lapse_record(of, None)),
+        ("break-glass", approvals.break_glass_record(Exchange("ex-1", NOW, subject=by), review)),
+        ("review", approvals.review_record(review, by, "192.0.2.7", "reject", "none", via="page")),
+    ]
+    return [orjson.loads(line) | changes for line in chained(rows)]  # type: ignore[arg-type]  # as above
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "eve of https://idp.example", "192.0.2.7 by slack", "192.0.2.7 by page", "seen", "approve", "reject", "expire",
+        "asked by    ada of https://idp.example", "given to  ada of https://idp.example",
+        "given by  eve of https://idp.example", "chat, unmask of llama3", "version 2.1, digest 9f", "commit c0ffee",
+        "due        2023-11-14T22:14:20.000Z", "review by  officer",
+    ],
+)  # fmt: skip
+def test_a_yes_or_no_reads_as_who_by_which_way_and_what_of_whose(said: str) -> None:
+    assert said in printed(show.exchange_view(settled()))
+    assert "null" not in printed(show.exchange_view(settled()))
+
+
+@pytest.mark.parametrize("name", ["subject", "client", "by", "for", "asked_by", "deployment", "review_by", "reason"])
+@pytest.mark.parametrize("odd", [None, 5, "text", [1, {"a": None}], {"id": [1], "ip": {}, "context": 7}])
+def test_a_yes_or_no_of_another_shape_is_shown_as_it_is(name: str, odd: object) -> None:
+    assert "exchange" in printed(show.exchange_view(settled(**{name: odd})))
 
 
 CHAT_ANSWER = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "[PERSON] slept well."}}]}
@@ -115,6 +154,10 @@ ROW = {
         pytest.param(show.exchange_view(an_exchange_of_two({HOSTILE: HOSTILE})), id="another body"),
         pytest.param(show.exchange_view(ENVELOPES), id="envelope"),
         pytest.param(show.exchange_view([{"kind": HOSTILE, HOSTILE: HOSTILE, "n": [HOSTILE]}]), id="an unknown kind"),
+        pytest.param(
+            show.exchange_view(settled(by=[{"id": HOSTILE, "issuer": HOSTILE}], deployment={HOSTILE: HOSTILE})),
+            id="yes or no",
+        ),
         pytest.param(show.sessions_table([SESSION]), id="sessions"),
         pytest.param(
             show.exchanges_table([(ROW | dict.fromkeys(("exchange", "ts", "model", "rule"), HOSTILE), {HOSTILE: 1})]),

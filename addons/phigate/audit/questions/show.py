@@ -38,6 +38,7 @@ _SHOWN_AS: dict[int, str] = {
     ord("\r"): "",
 }
 _VERB_STYLES = {"permit": "green", "hold": "yellow", "deny": "red", "break_glass": "bold magenta"}
+_VERB_STYLES |= {"approve": "green", "reject": "red", "revoke": "red", "expire": "yellow"}
 
 
 def plain(text: object, style: str = "") -> Text:
@@ -173,6 +174,29 @@ def _joined(*rows: Row) -> Callable[[Record], str]:
     return value
 
 
+def _people(name: str) -> Callable[[Record], str]:
+    """Whom a list of people, or a single one, names."""
+
+    def value(record: Record) -> str:
+        found = record.get(name)
+        every = [each for each in (found if isinstance(found, list) else [found]) if isinstance(each, dict)]
+        return ", ".join(f"{_text(each.get('id'))} of {_text(each.get('issuer'))}" for each in every)
+
+    return value
+
+
+def _named(*names: str) -> Callable[[Record], str]:
+    """What an object says, as `name value`."""
+
+    def value(record: Record) -> str:
+        found: object = record
+        for name in names:
+            found = found.get(name) if isinstance(found, dict) else None
+        return ", ".join(f"{name} {_text(each)}" for name, each in found.items()) if isinstance(found, dict) else ""
+
+    return value
+
+
 def _timing(record: Record) -> str:
     seconds = record.get("seconds")
     if not isinstance(seconds, dict):
@@ -204,7 +228,35 @@ _ASKED: tuple[Row, ...] = (
     ("policy", _path("policy")),
     ("record", _joined(("", _path("instance")), ("seq", _path("seq")))),
 )
+_SETTLED: tuple[Row, ...] = (
+    ("exchange", _path("exchange")),
+    ("ticket", _path("ticket")),
+    ("grant", _path("grant")),
+    ("who", _joined(("", _path("subject", "id")), ("of", _path("subject", "issuer")))),
+    ("roles", _path("subject", "roles")),
+    ("groups", _path("subject", "groups")),
+    ("context", _named("subject", "context")),
+    ("from", _joined(("", _path("client", "ip")), ("by", _path("client", "via")))),
+    ("decision", _path("decision")),
+    ("reason", _path("reason")),
+    ("asked by", _people("asked_by")),
+    ("given to", _people("for")),
+    ("given by", _people("by")),
+    ("rule", _path("rule")),
+    ("asked to", _joined(("", _path("action")), ("of", _path("model")))),
+    ("deployment", _named("deployment")),
+    ("digest", _path("digest")),
+    ("needs", _path("approvals")),
+    ("uses", _path("uses")),
+    ("since", _path("since")),
+    ("until", _path("until")),
+    ("review by", _path("review_by")),
+    ("due", _path("due")),
+    ("record", _joined(("", _path("instance")), ("seq", _path("seq")))),
+)
+"""Of yes and no: what each of these records has of it."""
 _ROWS: dict[str, tuple[Row, ...]] = {
+    **dict.fromkeys(("ticket", "grant", "break-glass", "review"), _SETTLED),
     "request": _ASKED,
     "hold": _ASKED,
     "message": (
