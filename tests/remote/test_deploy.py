@@ -98,6 +98,12 @@ def test_a_command_gets_what_it_calls_with(console, tmp_path):
     assert len([each for each in asked(console) if each[1] == "/api/create"]) == 1
 
 
+def test_a_bearer_that_is_over_when_the_yes_comes_is_no_failure(console):
+    over = (401, {"error": "The bearer is not believed.", "code": "bearer-refused"})
+    answering(console, called=[ASKED, over], state=YES)
+    assert deploy(console, *CALL).exit_code == 122
+
+
 ENDS = [
     ("rejected", 120, "somebody said no"),
     ("revoked", 120, "taken back"),
@@ -132,6 +138,7 @@ REFUSED = [
     ("a no of the policy", (403, refusal("no-rule", "No rule.")), 120),
     ("a gateway that cannot settle it", (503, refusal("unavailable", "Not now.")), 122),
     ("no gateway", (200, b"<html>"), 122),
+    ("a bearer that is over", (401, refusal("bearer-refused", "The bearer is not believed.")), 122),
 ]
 
 

@@ -40,6 +40,8 @@ LATE: Final = 121
 UNSETTLED: Final = 122
 """The gateway could not be reached, or could not settle it."""
 _TIME: Final = re.compile(r"(?=.)(?:PT(?=.)(?:(\d{1,3})H)?(?:(\d{1,5})M)?(?:(\d{1,6})S)?|(\d{1,6}))", re.ASCII)
+_DECIDED: Final = frozenset({"approval-required", "grant-spent", "no-rule", "denied", "bearer-refused"})
+"""Why a request was not let through, so that it neither succeeded nor failed."""
 _ENDED: Final = {
     "rejected": (NO, "somebody said no"),
     "revoked": (NO, "the request, or the yes to it, was taken back"),
@@ -91,9 +93,16 @@ def deploy(  # noqa: PLR0917 -- options
     except _Left as left:
         raise typer.Exit(128 + left.number) from None
     except Fault as fault:
-        own = {USAGE: USAGE, UNREACHABLE: UNSETTLED}.get(fault.exits, NO)
-        raise fail(plain(fault.sentence).plain, own) from None
+        raise fail(plain(fault.sentence).plain, _code(fault)) from None
     raise typer.Exit(code)
+
+
+def _code(fault: Fault) -> int:
+    if fault.exits == USAGE:
+        return USAGE
+    # Of a bearer that is over nobody said no.
+    unsettled = fault.exits == UNREACHABLE or fault.code in {"bearer-refused", "bearer-missing"}
+    return UNSETTLED if unsettled else NO
 
 
 class _Deployment:
@@ -116,7 +125,7 @@ class _Deployment:
         try:
             settled(self._patience, lambda: calls.send(call, self._bearers.now(), _tell))
         except Fault as fault:
-            if fault.code in {"approval-required", "grant-spent", "no-rule", "denied"} or fault.exits != REFUSED:
+            if fault.code in _DECIDED or fault.exits != REFUSED:
                 raise
             return self._told(FAILED, plain(fault.sentence).plain)
         _tell("done")
