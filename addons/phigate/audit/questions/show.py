@@ -150,18 +150,6 @@ def _text(found: object) -> str:
     return ", ".join(map(str, found)) if isinstance(found, list) else str(found)
 
 
-def _named(*names: str) -> Callable[[Record], str]:
-    """The members of an object, by their names."""
-
-    def value(record: Record) -> str:
-        found: object = record
-        for name in names:
-            found = found.get(name) if isinstance(found, dict) else None
-        return _counts(found)
-
-    return value
-
-
 def _counted(name: str) -> Callable[[Record], str]:
     return lambda record: _counts(record.get(name))
 
