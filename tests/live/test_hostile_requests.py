@@ -9,15 +9,17 @@ import orjson
 import pytest
 
 from model_server import Answer, ModelServer
+from people import policy_for
 from processes import Gateway
-from tests.live.hostile import bodies, fields, frames, framing, targets, wire
+from tests.live.hostile import bodies, fields, forms, frames, framing, targets, wire
 from tests.traffic import CHAT, completion, leaks, records
 
 pytestmark = pytest.mark.live
 
-ROWS = framing.ROWS + targets.ROWS + fields.ROWS + bodies.ROWS
+ROWS = framing.ROWS + targets.ROWS + fields.ROWS + bodies.ROWS + forms.ROWS
 FIELDS = {"host", "user-agent", "accept", "accept-encoding", "x-request-id", "content-type", "content-length"}
 """What the model server's requests have, and nothing else."""
+DICTATION = "{name: dictation, permit: [clinician], to: [transcribe], models: ['*'], opaque: permit, mask: safe-harbor}"
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,10 @@ def server():
 
 
 @pytest.fixture(scope="module")
-def door(server, policy, tmp_path_factory):
+def door(server, issuer, tmp_path_factory):
+    """A gateway whose clinicians may also have speech written down, since that is asked for with forms."""
+    policy = policy_for(issuer.url, tmp_path_factory.mktemp("hostile-policy"))
+    policy.write_text(policy.read_text().replace("\nrules:\n", f"\nrules:\n  - {DICTATION}\n", 1))
     with Gateway(server.url, policy, tmp_path_factory.mktemp("hostile")) as running:
         yield running
 
@@ -39,10 +44,12 @@ def onward(server, before, times, body):
     new = server.requests[before:]
     assert len(new) == times
     for request in new:
-        assert (request.method, request.target) == ("POST", CHAT)
+        assert request.method == "POST"
+        assert request.target == (CHAT if body else forms.TARGET)
         assert {name for name, _ in request.headers} == FIELDS
         assert len(request.headers) == len(FIELDS)
-        assert request.body == orjson.dumps(orjson.loads(body))
+        assert body or b'filename="recording.wav"' in request.body
+        assert not body or request.body == orjson.dumps(orjson.loads(body))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.sentence for row in ROWS])
