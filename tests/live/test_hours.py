@@ -9,6 +9,8 @@ import pytest
 
 from model_server import Answer
 from people import policy_for
+from phigate.audit.backtest.compare import Backtest
+from phigate.policy.load import load_policy
 from processes import Gateway
 from tests.traffic import completion, records
 
@@ -84,6 +86,13 @@ def test_nobody_said_yes_to_what_a_rule_is_now(gateway, rules, issuer, bearers):
     assert ask(gateway, doctor) == ("approval-required", third)
     assert approve(gateway, issuer, third) == "approved"
     assert "12345678" in ask(gateway, doctor)[0]
+    tried = Backtest(load_policy(rules))
+    for record in records(gateway.journal):
+        tried.add(record)
+    ((change, group),) = (
+        tried.tally.changes.items()
+    )  # what ran by the first rule's grant; what ran by this one's is same
+    assert (change.kinds, group.count, tried.tally.same) == (("newly-held",), 1, tried.tally.exchanges - 1)
 
 
 def test_a_yes_counts_at_its_hours_and_a_rule_applies_in_its_own(gateway, rules, issuer, bearers):

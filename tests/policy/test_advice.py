@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from phigate.approval.tickets import LASTS, PENDING
+from phigate.policy import advice as advice_
 from phigate.policy.advice import advice
 from phigate.policy.load import parse_policy
 from tests.policies import policy, text
@@ -98,6 +100,10 @@ def test_it_is_said_of(sentence, rules, said):
     found = list(advice(policy(*rules)))
     assert len(found) == len(said)
     assert all(part in each for part, each in zip(said, found, strict=True))
+
+
+def test_it_reckons_with_the_times_that_tickets_and_grants_have():
+    assert (advice_.WAITS.total_seconds(), advice_.LASTS.total_seconds()) == (PENDING, LASTS)
 
 
 def test_it_names_the_place():

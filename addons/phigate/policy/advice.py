@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 WAITS: Final = timedelta(days=1)
 """How long a ticket waits for its answer."""
+LASTS: Final = timedelta(weeks=1)
+"""How long a yes is good for where its rule names no time."""
 
 
 def advice(policy: Policy) -> Iterator[str]:
@@ -60,7 +62,7 @@ def _never_in_time(policy: Policy) -> Iterator[str]:
             continue
         used = both(week(holds), week(counts))
         answered = either(_reviews(role, reviewing) for role in answering)
-        if not ever(week(holds), answered, used, WAITS, rule.grant.for_ or timedelta(weeks=1)):
+        if not ever(week(holds), answered, used, WAITS, rule.grant.for_ or LASTS):
             yield f"rules[{rule.name}].hours: nobody may `review` in time: every yes is too late, or over too soon"
 
 
