@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -260,6 +261,31 @@ def test_two_pipelines_at_once_and_a_no(gateway, model, operators, deploy, ci, j
     assert len(model.requests) == 1
 
 
+has_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+
+
+@has_curl
+def test_curl_does_it_as_the_page_says(gateway, model, operators, ci):
+    (lines,) = re.findall(r"```sh\n(said=.*?)```", (DOCS / "deploy.md").read_text(), re.DOTALL)
+    said, state, look = lines.replace("HEX", "9f" * 32).splitlines()
+    token = minted(ci, github(run="1001"))
+    known = {"PATH": os.environ["PATH"], "PHIGATE_CONSOLE": gateway.console_url, "PHIGATE_TOKEN": token}
+
+    def run(line, **more):
+        command = ["bash", "-ec", f"{said}\n{line}"]
+        return json.loads(subprocess.run(command, env=known | more, capture_output=True, check=True).stdout)
+
+    held = run(state)
+    assert held["decision"] == "hold"
+    assert run(look, ticket=held["ticket"])["state"] == "pending"
+    approve(gateway, held["ticket"], operators)
+    assert [each["comment"] for each in run(look, ticket=held["ticket"])["said"]] == ["as planned"] * 2
+    assert run(state).keys() == {"decision", "deployment", "receipt"}
+    assert run(state)["decision"] == "hold"
+    assert model.connections == 0
+
+
+@has_curl
 def test_a_command_makes_the_approved_call_once(gateway, model, operators, deploy, job):
     environment, script = in_github(job)
     call = 'curl -sS -o /dev/null -w "%{http_code} " -H "authorization: Bearer $PHIGATE_TOKEN"'
@@ -291,7 +317,7 @@ def test_a_statement_waits_over_a_restart_and_how_it_ended_is_on_record(gateway,
     code, said = running.ended()
     assert (code, f"model.gguf is deployed by {ticket}\n" in said) == (3, True), said
     kept = records(gateway.journal)
-    made = [each for each in kept if each["kind"] == "deployment"]
+    made = [each for each in kept if each["kind"] == "deployment" and each["deployment"]["version"] == "v2.1.0"]
     (grant,) = [each for each in kept if each["kind"] == "grant" and each["ticket"] == ticket]
     assert [each.get("outcome") for each in made] == [None, "failed"]
     assert (made[0]["decision"]["ticket"], made[0]["decision"]["grant"]) == (ticket, grant["grant"])
