@@ -1,6 +1,8 @@
 """Somebody says yes first: unmodified clients, real bearers, two gateways on one ledger, the console."""
 
+import asyncio
 import json
+import time
 
 import httpx
 import openai
@@ -8,7 +10,10 @@ import pytest
 
 from model_server import Answer
 from people import policy_for
+from phigate.ledger import open_ledger
+from phigate.ledger.tickets import Review
 from processes import Gateway
+from tests.ledger.tickets import ADA, ticket
 from tests.traffic import completion, records
 
 pytestmark = pytest.mark.live
@@ -96,6 +101,46 @@ def test_break_glass_passes_at_once_and_is_reviewed(pair, model, bearers, office
     answer = at_console(two, "POST", f"/reviews/{used['exchange']}/approve", officer)
     assert answer.status_code == 200
     assert [record["exchange"] for record in kept(two, "review")] == [used["exchange"]]
+
+
+async def lapse(url):
+    """A ticket and a review that nobody answered in time."""
+    ledger, now = await open_ledger(url), time.time()
+    await ledger.approvals.open_ticket(ticket(opened=now - 60, until=now - 1), now - 60)
+    await ledger.approvals.open_review(Review("ex-1", "sos", ADA, ("officer",), now - 60, {}, due=now - 1))
+    await ledger.close()
+
+
+def test_what_nobody_answered_one_gateway_writes_down_and_each_shows(model, policy, tmp_path):
+    url = f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}"
+    asyncio.run(lapse(url))
+    with (
+        Gateway(model.url, policy, tmp_path / "one", instance="one", ledger=url) as one,
+        Gateway(model.url, policy, tmp_path / "two", instance="two", ledger=url) as two,
+    ):
+        for gateway in (one, two):
+            remark = wait_until(lambda gateway=gateway: readiness(gateway).get("remarks", {}).get("reviews"))
+            assert remark.startswith("1 of 1 open reviews of break-glass are overdue, since ")
+            assert (
+                'phigate_reviews{state="overdue"} 1.0'
+                in httpx.get(f"{gateway.console_url}/metrics", trust_env=False).text
+            )
+        wait_until(lambda: kept(one, "ticket") or kept(two, "ticket"))
+        time.sleep(1)
+        (record,) = [each for gateway in (one, two) for each in kept(gateway, "ticket")]
+        assert (record["decision"], record["ticket"], record["grant"]) == ("expire", "t-1", None)
+
+
+def readiness(gateway):
+    return httpx.get(f"{gateway.console_url}/readyz", trust_env=False).json()
+
+
+def wait_until(told, seconds=20):
+    end = time.monotonic() + seconds
+    while not (found := told()):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    return found
 
 
 def test_what_was_approved_once_runs_once_and_only_as_it_was_asked(model, issuer, bearers, officer, tmp_path):

@@ -30,7 +30,8 @@ from phigate.answering import Answering, Caller
 from phigate.approval.refusals import No
 from phigate.approval.tickets import opened
 from phigate.exchange import Subject
-from phigate.ledger import open_ledger
+from phigate.ledger import engines, open_ledger
+from phigate.ledger.bounded import Bounds
 from phigate.ledger.tickets import TRANSITIONS
 from phigate.policy.decide import Hold, Permit, PromptFacts, decide
 from tests.ledger.conftest import ledger_url, sqlite_url  # noqa: F401 -- fixtures
@@ -331,6 +332,13 @@ class Life(RuleBasedStateMachine):
                     assert held & roles[fields["ticket"]]
                     assert held & {*now.approvers}
                     assert row["at"] > self.world.out.get((each["issuer"], each["id"]), -math.inf)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """How fast the database is on a machine with much else to do is not what is tried here."""
+    monkeypatch.setattr(engines, "_DRIVER", 60.0)
+    monkeypatch.setattr(Bounds.wait, "__defaults__", (60.0,))
 
 
 def run(url, *, examples, steps):
