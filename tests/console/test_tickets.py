@@ -227,13 +227,15 @@ async def test_without_a_ledger_nothing_is_answered(house, call):
 
 async def broken_glass(house, who="ada"):
     shown = {"reason": "cardiac arrest", "prompt": "[PERSON]"}
-    await house.approvals.open_review(Review("ex-1", "sos", (ISSUER, who), ("officer",), time.time(), shown))
+    now = time.time()
+    await house.approvals.open_review(Review("ex-1", "sos", (ISSUER, who), ("officer",), now, shown, due=now + 60))
 
 
 async def test_a_use_of_break_glass_is_reviewed_once_by_somebody_else(house, call):
     await broken_glass(house)
     (one,) = (await call("GET", "/reviews", OFFICER)).json()["reviews"]
     assert (one["exchange"], one["shown"]["reason"]) == ("ex-1", "cardiac arrest")
+    assert one["due"] == one["opened"] + 60
     assert error(await call("POST", "/reviews/ex-1/approve", bearer("lab", who="ben"))) == (403, "not-an-approver")
     answer = await call("POST", "/reviews/ex-1/reject", OFFICER, json={"comment": "no emergency"})
     assert answer.json() == {"exchange": "ex-1", "decision": "reject"}

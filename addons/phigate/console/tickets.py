@@ -166,5 +166,6 @@ def _review(review: Review) -> dict[str, Any]:
         "asked_by": asked,
         "review_by": list(review.review_by),
         "opened": review.opened,
+        "due": review.due,
         "shown": dict(review.shown),
     }
