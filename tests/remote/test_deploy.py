@@ -157,6 +157,8 @@ def test_it_ends_with_a_code_of_its_own(console, sentence, answer, code):
         ([*CALL, "--reason", "für Jane"], "plain ASCII"),
         (["--call", "create"], "not a method and a path"),
         (["--timeout", "soon", "--", "true"], "--timeout"),
+        (["--digest", "latest", "--", "true"], "--digest is HEX"),
+        (["--version", "for Jane Roe", "--", "true"], "--version is a short name"),
         (["--timeout", "PT", "--", "true"], "--timeout"),
         (["--console", "http://c.example", "--", "true"], "not an https address"),
     ],

@@ -67,6 +67,7 @@ def _fetched(audience: str) -> str:
         raise Fault(f"{REQUEST_URL}: not an https address (http on this machine only)", USAGE)
     where = f"{url}{'&' if '?' in url else '?'}audience={quote(audience, safe='')}"
     headers = {"authorization": f"Bearer {secret}", "accept": "application/json", "accept-encoding": "identity"}
+    # Its provider a runner behind a proxy reaches by that only; the gateway is asked without one.
     client = httpx.Client(trust_env=True, timeout=SECONDS, verify=ssl.create_default_context())
     try:
         with client, client.stream("GET", where, headers=headers) as answer:

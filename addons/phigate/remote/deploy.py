@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from phigate.access.deployment import deployment_of
 from phigate.audit.questions.show import plain
 from phigate.remote import call as calls
 from phigate.remote import running
@@ -87,6 +88,7 @@ def deploy(  # noqa: PLR0917 -- options
         stated["justification"] = reason or f"deploy {model} {version}"
         one = _Deployment(console.rstrip("/"), Bearers(token_file, audience), patience, stated)
         made = _call(call, body, url, stated)
+        _known(stated)
         _something(made, command)
         with _leaving():
             code = one.by_call(made, command) if made else one.by_statement(command or [])
@@ -192,6 +194,11 @@ class _Deployment:
     def _told(code: int, sentence: str) -> int:
         _tell(sentence)
         return code
+
+
+def _known(stated: Mapping[str, str]) -> None:
+    if deployment_of(stated["version"], stated["digest"]) is None:
+        raise Fault("--version is a short name without blanks, --digest is HEX or sha256:HEX of a whole digest", USAGE)
 
 
 def _something(call: Call | None, command: list[str] | None) -> None:
