@@ -291,6 +291,16 @@ def test_it_goes_to(house, sentence, url, address, host):
     assert request.headers["host"] == host
 
 
+@pytest.mark.parametrize(("version", "expected"), [("HTTP/2.0", b"127.0.0.1:8000"), ("HTTP/1.1", b"")])
+def test_the_callers_authority_does_not_go_with_it(house, version, expected):
+    flow = asking()
+    flow.request.http_version, flow.request.authority = version, "gateway"
+    passage = permitted(flow, house)
+    passage.exchange.recorded, passage.target_url = True, (b"http", "127.0.0.1", 8000)
+    Release(house).request(flow)
+    assert flow.request.data.authority == expected
+
+
 def test_the_models_own_credential_goes_with_it(house):
     flow = asking(said="the-callers-own")
     passage = permitted(flow, house)
