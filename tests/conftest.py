@@ -51,6 +51,7 @@ SEAMS = [
     (_http1, "ChunkedReader"),
     (_http1.Http1Server, "read_headers"),
     (_http1.Http1Server, "read_body"),
+    (_http1.Http1Server, "wait"),
     (_http1.Http1Client, "read_headers"),
     (ConnectionHandler, "log"),
     (ConnectionHandler, "handle_connection"),

@@ -1,6 +1,7 @@
 """Heads and chunks of one form only; whatever mitmproxy would read generously is no message."""
 
 import asyncio
+import contextlib
 
 import h11
 import pytest
@@ -26,6 +27,9 @@ REPLY = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
         ("line feeds", HEAD.replace(b"\r\n", b"\n"), 400),
         ("one line feed", HEAD.replace(b"\r\nX", b"\nX"), 400),
         ("a folded line", HEAD.replace(b": \ty", b":\r\n y"), 400),
+        ("a line folded by a tab", HEAD.replace(b": \ty", b":\r\n\ty"), 400),
+        ("a line end with something in it", HEAD.replace(b"\r\nX", b"\rX\n"), 400),
+        ("line ends the wrong way round", HEAD.replace(b"\r\nX", b"\n\rX"), 400),
         ("a bare carriage return", HEAD.replace(b"y", b"\r"), 400),
         ("a control byte", HEAD.replace(b"y", b"\x0b"), 400),
         ("a blank before a colon", HEAD.replace(b"Host", b"Host "), 400),
@@ -133,6 +137,15 @@ async def test_who_sends_no_message_is_told_so_and_the_connection_ends(seams, co
     assert b'"code":"malformed"' in got
 
 
+@contextlib.asynccontextmanager
+async def upstream(talk):
+    """Where somebody answers as `talk` does."""
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()
+    await server.wait_closed()
+
+
 async def test_an_upstream_that_sends_no_message_is_mitmproxys_protocol_error(seams, context):
     async def talk(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
@@ -141,12 +154,28 @@ async def test_an_upstream_that_sends_no_message_is_mitmproxys_protocol_error(se
         writer.close()
 
     framing.install()
-    upstream = await asyncio.start_server(talk, "127.0.0.1", 0)
-    where = f"http://127.0.0.1:{upstream.sockets[0].getsockname()[1]}"
-    async with listening(context, where) as port:
+    async with upstream(talk) as where, listening(context, where) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n")
         assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 502 ")
         writer.close()
-    upstream.close()
-    await upstream.wait_closed()
+
+
+async def test_who_sends_without_end_while_an_answer_is_awaited_is_cut_off(seams, context):
+    gone = asyncio.Event()
+
+    async def talk(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.read()
+        gone.set()
+        writer.close()
+
+    framing.install()
+    async with upstream(talk) as where, listening(context, where) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n")
+        writer.write(b"a" * (framing.MOST_WAITING + 300_000))
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        await asyncio.wait_for(gone.wait(), 5)
+        writer.close()

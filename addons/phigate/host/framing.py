@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 MOST_HEAD: Final = 64 * 1024
 """Bytes of one head; the fields in it have a bound of their own (gate/headers.py)."""
-_TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_FIELDS: Final = rb"(?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n"
+MOST_WAITING: Final = 1024 * 1024
+"""Bytes that may come behind a request while it is answered."""
+_FIELDS: Final = rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n"
 REQUEST: Final = re.compile(rb"[A-Z][A-Z_-]{0,31} [!-~\x80-\xff]+ HTTP/[01]\.\d\r\n" + _FIELDS)
 """Methods in capitals: mitmproxy tunnels by `connect` and never ends a request that says so."""
 ANSWER: Final = re.compile(rb"HTTP/1\.[01] [1-9]\d\d(?: [\t\x20-\x7e\x80-\xff]*+)?\r\n" + _FIELDS)
@@ -49,10 +50,11 @@ def may_end(layer: Any, event: events.DataReceived) -> bool:
 
 def head_fault(raw: bytes, form: re.Pattern[bytes]) -> int | None:
     """The status that says why these first bytes of a connection are no head; None while they may become one."""
-    end = _END.search(raw, 0, MOST_HEAD)
-    if end is None:
-        return 431 if len(raw) >= MOST_HEAD else None
-    return None if form.fullmatch(raw, 0, end.end()) else 400
+    if form.match(raw, 0, MOST_HEAD):
+        return None
+    if _END.search(raw, 0, MOST_HEAD):
+        return 400
+    return 431 if len(raw) >= MOST_HEAD else None
 
 
 class Chunks:
@@ -139,6 +141,18 @@ def told_why(read_body: Reading) -> Reading:
     return read
 
 
+def waiting_briefly(wait: Reading) -> Reading:
+    """`Http1Server.wait`, which keeps whatever comes while an answer is awaited: not more than a little."""
+
+    def waits(layer: _http1.Http1Server, event: events.Event) -> Commands:
+        if isinstance(event, events.DataReceived) and len(layer.buf) > MOST_WAITING:
+            yield commands.CloseConnection(layer.conn)  # as if the caller had gone: the exchange ends with it
+            return
+        yield from wait(layer, event)
+
+    return waits
+
+
 def _turn_away(layer: _http1.Http1Server, status: int) -> Commands:
     if layer.conn.state & ConnectionState.CAN_WRITE:
         yield commands.SendData(layer.conn, pages.make_error_response(status))
@@ -152,5 +166,6 @@ def install() -> None:
         (_http1.Http1Server, "read_headers", asked_strictly),
         (_http1.Http1Client, "read_headers", answered_strictly),
         (_http1.Http1Server, "read_body", told_why),
+        (_http1.Http1Server, "wait", waiting_briefly),
     ):
         setattr(owner, name, strict(getattr(owner, name)))
