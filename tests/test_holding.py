@@ -56,11 +56,11 @@ async def house(tmp_path, context, monkeypatch):
 class Asking:
     """A request on its way through the rooms."""
 
-    def __init__(self, house, *groups, text=TEXT, who="ada", **headers):
-        self.house, self._headers = house, headers
+    def __init__(self, house, *groups, text=TEXT, who="ada", **more):
+        self.house = house
         said = bearer(*(groups or ("ward",)), who=who)
         content = chat(messages=[{"role": "user", "content": text}])
-        self.flow = asking(content, said=said, **headers)
+        self.flow = asking(content, said=said, **more)
         self.flow.live = True
         self.task = asyncio.create_task(self._through())
 
@@ -158,6 +158,26 @@ async def test_a_yes_for_a_time_is_one_for_all_that_wait_by_it(house):
     await say(house, await both[1].waits(2))
     for asked in both:
         assert (await asked.over()).refusal is None
+
+
+OPENS = {
+    "method": "GET",
+    "path": "/v1/realtime?model=ward-assistant",
+    "connection": "Upgrade",
+    "upgrade": "websocket",
+    "sec_websocket_key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "sec_websocket_version": "13",
+}
+
+
+async def test_a_websocket_is_opened_after_the_yes(house):
+    asked = Asking(house, **OPENS, **WHY)
+    ticket = await asked.waits()
+    assert not flows.may_go(asked.flow)
+    await say(house, ticket)
+    assert (await asked.over()).refusal is None
+    assert asked.exchange.decision.mask.name == "reveal"
+    assert flows.may_go(asked.flow)
 
 
 NOES = [("reject", (403, "rejected")), ("revoke", (403, "taken-back"))]
