@@ -19,7 +19,7 @@ from phigate.exchange import Refusal
 from phigate.gate import answers, handshake, headers, replies
 from phigate.gate.metadata import protected_resource
 from phigate.gate.sentinel import Sentinel
-from phigate.host import crashes, framing, lockdown, logs, offline, pages, sockets, thrift
+from phigate.host import crashes, framing, lockdown, logs, offline, pages, sockets, thrift, windows
 from phigate.host.addresses import METADATA, AddressFault, addresses
 from phigate.host.dispatch import Dispatch
 from phigate.host.drain import Drain
@@ -88,6 +88,7 @@ class Refuse:
             return
         pages.install()
         framing.install()
+        windows.install()
         crashes.install()
         thrift.install()
         sockets.install()
