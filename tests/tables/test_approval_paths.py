@@ -97,9 +97,6 @@ class Gateway:
         asked = (subject, frozenset({"review"}), None, PromptFacts(), (), now)
         return isinstance(decide(self.policy, *asked), Permit)
 
-    def said(self):
-        """Nobody waits here."""
-
     def revoked(self, subject):
         return subject.issued <= self.world.out.get((subject.issuer, subject.id), -math.inf)
 

@@ -1028,6 +1028,17 @@ WHOSE = [
         },
         rule=Rule(required_claims={"tid": ("t-1",)}),
     ),
+    *rows(
+        "RFC 8725 section 3.10 (do not trust received claims)",
+        "context-invalid",
+        {
+            "a commit in a list": said(sha=["9f"]),
+            "a commit that is no text": said(sha={"9f": 1}),
+            "a commit with a line's end": said(sha="9f\nrun 7"),
+            "a commit of a kilobyte": said(sha="9" * 1024),
+        },
+        rule=Rule(context_from={"commit": "sha"}),
+    ),
 ]
 
 # -- when -------------------------------------------------------------------------------------------------------------
