@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from phigate.audit.questions.show import plain
-from phigate.audit.questions.turns import turns
+from phigate.audit.questions.turns import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -151,7 +151,7 @@ def _asked(held: Document) -> Iterator[Text]:
 def _prompt(held: Document) -> Iterator[Text]:
     if held.get("prompt_left_out"):
         yield plain("\nThe prompt is too long to be shown.", "bold")
-    for who, text in turns(held.get("prompt")):
+    for who, text in whole(held.get("prompt")):
         yield Text.assemble("\n", plain(who, "bold cyan"), "\n", plain(text))
 
 

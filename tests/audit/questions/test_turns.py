@@ -1,6 +1,6 @@
 import pytest
 
-from phigate.audit.questions.turns import pretty, turns
+from phigate.audit.questions.turns import pretty, turns, whole
 
 ASK = {"role": "user", "content": "How is she?"}
 
@@ -44,3 +44,49 @@ def test_what_is_no_text_is_shown_as_it_is():
 def test_any_shape_is_told_in_texts(name, odd):
     assert all(isinstance(who, str) and isinstance(text, str) for who, text in turns({name: odd, "messages": [ASK]}))
     assert all(isinstance(who, str) and isinstance(text, str) for who, text in turns({name: odd}))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"instructions": "MARK", "input": "hello"},
+        {"prompt": "hello", "suffix": "MARK"},
+        {"prompt": "hello", "input": "MARK"},
+        {"system": [{"type": "text", "text": "hello", "more": "MARK"}], "messages": [ASK]},
+        {"system": {"a": "MARK"}, "prompt": "hello"},
+        {"messages": [ASK], "prompt": "MARK"},
+        {"messages": [ASK], "tools": [{"description": "MARK"}]},
+        {"messages": [ASK], "from": "MARK"},
+        {"messages": [ASK | {"images": ["MARK"]}]},
+        {"messages": [ASK | {"text": "MARK"}]},
+        {"messages": [ASK | {"message": {"content": "MARK"}}]},
+        {"messages": [{"content": "MARK", "message": {"content": "hello"}}]},
+        {"messages": [{"role": "user", "content": [{"text": "hello", "type": "image", "source": "MARK"}]}]},
+        {"messages": [{"role": "MARK", "content": "hello"}]},
+        {"message": ASK, "prompt": "MARK"},
+        {"message": ASK, "system": "MARK"},
+        {"role": "MARK", "content": "hello"},
+        {"choices": [ASK], "messages": "MARK"},
+        {"MARK": None, "messages": [ASK]},
+        ["hello", "MARK"],
+        {"prompt": "hello", "instructions": "MARK", "seed": 2**80},
+        {"prompt": "hello", "instructions": "MARK", "name": "\ud800"},
+    ],
+    ids=str,
+)
+def test_who_decides_is_shown_all_of_a_body(body):
+    assert "MARK" in str(whole(body))
+
+
+@pytest.mark.parametrize("body", [None, "text", {"messages": [ASK]}, {"system": "Brief!", "prompt": "How?"}, [1]])
+def test_a_body_that_holds_nothing_beside_its_text_is_told_alike(body):
+    assert whole(body) == turns(body)
+
+
+def test_what_stands_beside_a_text_comes_after_it():
+    assert whole({"model": "m", "messages": [ASK]}) == [
+        ("user", "How is she?"),
+        ("beside that", pretty({"model": "m"})),
+    ]
+    assert whole({"inputs": [1]}) == [("body", pretty({"inputs": [1]}))]
+    assert whole({}) == [("body", "{}")]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from phigate.approval.tickets import _terms, may_answer, rule_of
-from phigate.audit.questions.turns import turns
+from phigate.audit.questions.turns import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -168,7 +168,7 @@ def _seen(  # noqa: PLR0917 -- what tickets and reviews have in common
         opened=moment(opened),
         exchange=exchange,
         due=None,
-        turns=tuple(turns(shown.get("prompt"))),
+        turns=tuple(whole(shown.get("prompt"))),
         left_out=bool(shown.get("prompt_left_out")),
     )
 
