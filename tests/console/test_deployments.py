@@ -11,7 +11,10 @@ from phigate.console import deployments, tickets
 from phigate.console.desk import Desk
 from phigate.exchange import Scope
 from phigate.identity.verify import Verifier
-from tests.stage import bearer, furnished, policy_text
+from phigate.policy.hashes import rule_hash
+from phigate.policy.load import parse_policy
+from tests.ledger.tickets import ticket as ticket_of
+from tests.stage import ISSUER, bearer, furnished, policy_text
 
 CONSOLE = "http://127.0.0.1:8090"
 ROLES = "  context_from: {commit: sha, pipeline: run_id}\n"
@@ -130,6 +133,40 @@ async def test_two_runs_of_one_pipeline_ask_for_themselves(call):
     await approved(call, first)
     assert (await state(call, other)).json()["ticket"] == second
     assert (await state(call)).json()["decision"] == "permit"
+
+
+LONG = (
+    "{name: lasting, hold: [clinician], to: [manage-models], models: [ward], approvers: [officer], grant: {for: PT30M}}"
+)
+
+
+WARD = "models: {ward: {url: 'http://10.0.0.1:1'}, llama3: {url: 'http://10.0.0.1:1'}}\n"
+
+
+async def test_a_yes_to_a_statement_is_for_it_alone_whatever_else_its_rule_gives(house, call):
+    text = policy_text(LONG, HOLD, REVIEWS, tail=WARD)
+    house.put_in_force(parse_policy(text.encode(), "policy.yaml", house.policy.folder))
+    ticket = (await state(call, model="ward")).json()["ticket"]
+    given = (await call("POST", f"/tickets/{ticket}/approve", EVE)).json()["grant"]
+    assert given == {"seconds": 1800.0, "uses": None, "bound": True}
+    (grant,) = await house.approvals.live_grants((ISSUER, "repo:triage"), time.time())
+    assert grant.digest is not None
+    assert (await state(call, model="ward", version="2.1.1")).json()["decision"] == "hold"
+    assert [(await state(call, model="ward")).json()["decision"] for _ in range(2)] == ["permit", "permit"]
+
+
+async def test_what_lets_requests_through_lets_no_statement(house, call):
+    text = policy_text(LONG, HOLD, REVIEWS, tail=WARD)
+    house.put_in_force(parse_policy(text.encode(), "policy.yaml", house.policy.folder))
+    now, who = time.time(), (ISSUER, "repo:triage")
+    asked = {"rule": "lasting", "subject": who, "actions": frozenset({"manage-models"}), "model": "ward"}
+    terms = {"approvers": ("officer",), "opened": now, "until": now + 60, "bound": False}
+    one = ticket_of(**asked, **terms, uses=None, rule_hash=rule_hash(house.policy, "lasting"))
+    await house.approvals.open_ticket(one, now)
+    assert (await call("POST", f"/tickets/{one.id}/approve", EVE)).status_code == 200
+    (grant,) = await house.approvals.live_grants(who, now + 1)
+    assert grant.digest is None
+    assert (await state(call, model="ward")).json()["decision"] == "hold"
 
 
 async def test_another_statement_needs_another_yes(call):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
@@ -29,7 +30,7 @@ from phigate.console.tickets import heard, summary
 from phigate.exchange import Exchange, Refusal
 from phigate.gate.headers import reason_text
 from phigate.identity import scope as scopes
-from phigate.policy.decide import Deny, PromptFacts, decide
+from phigate.policy.decide import Deny, Hold, PromptFacts, decide
 from phigate.policy.schema import Target
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from phigate.exchange import Deployment, Subject
     from phigate.journal.chain import Kind
     from phigate.ledger.approvals import Approvals
-    from phigate.policy.decide import Hold, Permit
+    from phigate.policy.decide import Permit
     from phigate.policy.schema import Policy
 
 DEPLOYING: Final = 24 * 3600
@@ -113,8 +114,11 @@ class _Endpoints:
         )
         facts = PromptFacts(justification=reason, digest=desk.digest_of(asking))
         exchange.stated = facts.stated
-        grants = await desk.approvals.live_grants(who, now)
+        grants = [each for each in await desk.approvals.live_grants(who, now) if each.digest is not None]
         decision = decide(desk.policy, subject, exchange.actions, exchange.target, facts, grants, now)
+        if isinstance(decision, Hold) and decision.terms is not None:
+            # Else a yes to this one would be one to any other, and to requests, for as long as the rule says.
+            decision = replace(decision, terms=decision.terms.model_copy(update={"bind": "request"}), bound=True)
         exchange.decision = decision
         if isinstance(decision, Deny):
             await self._record(exchange)
