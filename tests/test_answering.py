@@ -34,7 +34,7 @@ def answering(house):
     return Answering(Desk(house, "http://127.0.0.1:8080", "http://127.0.0.1:8090", lambda *_said: None))
 
 
-def caller(house, *groups, who="eve", via="slack"):
+def caller(house, *groups, who="eve", via="console"):
     roles = house.policy.roles_of(groups)
     return Caller(Subject(ISSUER, who, groups, roles, time.time() + 60), "192.0.2.1", via)
 
@@ -54,7 +54,7 @@ def kept(house, kind):
 
 async def test_who_said_it_and_by_which_way_is_kept(house, answering):
     one = await opened(house)
-    officer = caller(house, "privacy")
+    officer = caller(house, "privacy", via="slack")
     assert [each.id for each in await answering.waiting(officer)] == [one.id]
     assert (await answering.see(one.id, officer)).shown == one.shown
     after = await answering.answer(one.id, officer, "approve", "seen")
@@ -115,11 +115,19 @@ async def test_the_requester_never_answers_by_any_way(house, answering):
 PAIR = "{name: pair, hold: [researcher], to: [chat], models: ['*'], approvers: [officer], approvals: 2, mask: lean}"
 
 
-async def half(house, answering):
-    """A ticket with one of two yeses, and that who said it says it no more."""
-    house.put_in_force(parse_policy(policy_text(*RULES, REVIEWS, PAIR).encode(), "policy.yaml", house.policy.folder))
+@pytest.fixture(autouse=True)
+def _signing(monkeypatch):
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", "of a test")
+
+
+async def half(house, answering, *, via="console"):
+    """A ticket with one of two yeses."""
+    tail = MEMBER.replace("MEMBER", "eve").replace("GROUP", "privacy")
+    text = policy_text(*RULES, REVIEWS, PAIR, tail=tail)
+    house.put_in_force(parse_policy(text.encode(), "policy.yaml", house.policy.folder))
     one = await opened(house, rule="pair", approvals=2)
-    assert (await answering.answer(one.id, caller(house, "privacy"), "approve", "")).agreed == {(ISSUER, "eve")}
+    eve = caller(house, "privacy", via=via)
+    assert (await answering.answer(one.id, eve, "approve", "")).agreed == {(ISSUER, "eve")}
     return one
 
 
@@ -143,6 +151,37 @@ async def test_a_yes_of_a_role_that_the_policy_gives_no_more_counts_no_more(hous
     house.put_in_force(parse_policy(edited.encode(), "policy.yaml", house.policy.folder))
     after = await answering.answer(one.id, caller(house, "board", who="kai"), "approve", "")
     assert (after.state, after.agreed) == ("pending", {(ISSUER, "kai")})
+
+
+MEMBER = """
+approvers_from:
+  - slack: T024BE7LD
+    secret: env:SLACK_SIGNING_SECRET
+    people:
+      U024BE7LH: {issuer: "https://idp.example", id: MEMBER, groups: [GROUP]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("member", "group", "counts"), [("eve", "privacy", True), ("eve", "lab", False), ("zoe", "privacy", False)]
+)
+async def test_a_yes_from_slack_counts_while_the_policy_says_that_they_may(house, answering, member, group, counts):
+    one = await half(house, answering, via="slack")
+    tail = MEMBER.replace("MEMBER", member).replace("GROUP", group)
+    edited = policy_text(*RULES, REVIEWS, PAIR, tail=tail)
+    house.put_in_force(parse_policy(edited.encode(), "policy.yaml", house.policy.folder))
+    after = await answering.answer(one.id, caller(house, "privacy", who="kai"), "approve", "")
+    assert ((ISSUER, "eve") in after.agreed, after.state) == (counts, "approved" if counts else "pending")
+
+
+async def test_a_yes_of_an_issuer_that_is_believed_no_more_counts_no_more(house, answering):
+    one = await half(house, answering)
+    elsewhere = "https://new.example"
+    edited = policy_text(*RULES, REVIEWS, PAIR).replace(ISSUER, elsewhere)
+    house.put_in_force(parse_policy(edited.encode(), "policy.yaml", house.policy.folder))
+    kai = caller(house, "privacy", who="kai")
+    after = await answering.answer(one.id, replace(kai, subject=replace(kai.subject, issuer=elsewhere)), "approve", "")
+    assert (after.state, after.agreed) == ("pending", {(elsewhere, "kai")})
 
 
 async def test_a_bearer_that_is_not_for_reviews_answers_nothing(house, answering):
@@ -202,4 +241,4 @@ async def test_a_review_is_signed_by_its_role_and_never_by_whom_it_is_about(hous
     with pytest.raises(No, match="already-said"):
         await answering.sign("ex-1", caller(house, "privacy", who="kai"), "approve", "")
     (recorded,) = kept(house, "review")
-    assert (recorded["decision"], recorded["client"]["via"]) == ("reject", "slack")
+    assert (recorded["decision"], recorded["client"]["via"]) == ("reject", "console")

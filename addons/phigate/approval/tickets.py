@@ -145,16 +145,24 @@ def revoked(ticket: Ticket, policy: Policy, subject: Subject, now: float) -> Ste
 def weighed(ticket: Ticket, policy: Policy, still: Callable[[Subject], bool]) -> Ticket:
     """The ticket with what was said of it as it counts now.
 
-    A yes that was said earlier counts while the policy still gives its speaker, by the groups that they had then, a
-    role that may answer, and `still` holds for them: they may review, and were not taken back since they said it.
+    A yes that was said earlier counts while the policy believes its speaker's issuer and gives them, by the groups
+    that they had then, a role that may answer, and `still` holds for them: they may review, and were not taken back
+    since they said it. What groups somebody has in Slack the policy itself says: there it counts what it says today.
     """
+    issuers = {each.issuer for each in policy.issuers} | {each.entity_id for each in policy.saml}
 
     def counts(said: Said) -> bool:
-        roles = policy.roles_of(said.groups)
-        speaker = Subject(*said.by, said.groups, roles, expires=math.inf, issued=said.at)
-        return may_answer(ticket, policy, roles) and still(speaker)
+        groups = _from_slack(said, policy) if said.via == "slack" else said.groups
+        roles = policy.roles_of(groups)
+        speaker = Subject(*said.by, groups, roles, expires=math.inf, issued=said.at)
+        return speaker.issuer in issuers and may_answer(ticket, policy, roles) and still(speaker)
 
     return replace(ticket, said=tuple(replace(each, counts=counts(each)) for each in ticket.said))
+
+
+def _from_slack(said: Said, policy: Policy) -> tuple[str, ...]:
+    people = (person for team in policy.approvers_from for person in team.people.values())
+    return tuple(group for each in people if (each.issuer, each.id) == said.by for group in each.groups)
 
 
 def signed(review: Review, roles: frozenset[str], said: Said) -> str | None:
