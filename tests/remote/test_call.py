@@ -94,6 +94,7 @@ def test_an_empty_answer_is_well(console, call):
             REFUSED,
             "Lost.",
         ),
+        ("a way elsewhere, which is not followed", (307, b"", {"location": "/api/created"}), REFUSED, "elsewhere"),
         ("a line without end", (200, b"x" * (1 << 21)), REFUSED, "without end"),
         ("an answer that breaks off", (200, b'{"status": "a"}\n', {"content-length": "99"}), REFUSED, "broke"),
     ],

@@ -67,7 +67,9 @@ def ask(call: Call, bearer: str) -> str | None:
 def send(call: Call, bearer: str, tell: Callable[[str], None]) -> None:
     """Send it in earnest and tell each step of the answer; raises Fault, UNREACHABLE where it may be sent again."""
     with _sent(call, bearer, {}, ANSWER) as answer:
-        if answer.status_code >= 400:
+        if answer.is_redirect:  # which is not followed: the model is as it was
+            raise Fault(f"{call.url}: sends elsewhere (status {answer.status_code})", REFUSED)
+        if not answer.is_success:
             code, message, _ = _error(_whole(answer))
             again = answer.status_code in {429, 503} and answer.headers.get("x-should-retry") != "false"
             raise Fault(f"{message} ({code})", UNREACHABLE if again else REFUSED, code)
