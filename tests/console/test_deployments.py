@@ -148,11 +148,11 @@ async def test_a_yes_to_a_statement_is_for_it_alone_whatever_else_its_rule_gives
     house.put_in_force(parse_policy(text.encode(), "policy.yaml", house.policy.folder))
     ticket = (await state(call, model="ward")).json()["ticket"]
     given = (await call("POST", f"/tickets/{ticket}/approve", EVE)).json()["grant"]
-    assert given == {"seconds": 1800.0, "uses": None, "bound": True}
+    assert given == {"seconds": 1800.0, "uses": 1, "bound": True}
     (grant,) = await house.approvals.live_grants((ISSUER, "repo:triage"), time.time())
     assert grant.digest is not None
     assert (await state(call, model="ward", version="2.1.1")).json()["decision"] == "hold"
-    assert [(await state(call, model="ward")).json()["decision"] for _ in range(2)] == ["permit", "permit"]
+    assert [(await state(call, model="ward")).json()["decision"] for _ in range(2)] == ["permit", "hold"]
 
 
 async def test_what_lets_requests_through_lets_no_statement(house, call):
@@ -232,3 +232,16 @@ async def test_who_asked_sees_what_became_of_it_and_nobody_else_does(house, call
     assert kept(house, "look") == []
     for path in (f"/tickets/{ticket}/state", "/tickets/t-0/state", "/tickets/t%00/state"):
         assert error(await call("GET", path, EVE)) == (404, "unknown")
+
+
+OPEN = HOLD.replace("approvals: 2", "approvals: 2, grant: {for: PT1H}")
+
+
+async def test_where_a_yes_is_for_a_time_a_statement_still_gets_its_own_and_opens_nothing_else(house, call):
+    edited = house.policy.text.replace(HOLD, OPEN)
+    house.put_in_force(parse_policy(edited.encode(), "policy.yaml", house.policy.folder))
+    await approved(call, (await state(call)).json()["ticket"])
+    who, now = ("https://idp.example", "repo:triage"), time.time()
+    assert [each.digest is not None for each in await house.approvals.live_grants(who, now)] == [True]
+    assert (await state(call, version="2.1.1")).json()["decision"] == "hold"
+    assert (await state(call)).json()["decision"] == "permit"

@@ -118,7 +118,8 @@ class _Endpoints:
         decision = decide(desk.policy, subject, exchange.actions, exchange.target, facts, grants, now)
         if isinstance(decision, Hold) and decision.terms is not None:
             # Else a yes to this one would be one to any other, and to requests, for as long as the rule says.
-            decision = replace(decision, terms=decision.terms.model_copy(update={"bind": "request"}), bound=True)
+            once = decision.terms.model_copy(update={"uses": 1, "bind": "request"})
+            decision = replace(decision, terms=once, bound=True)
         exchange.decision = decision
         if isinstance(decision, Deny):
             await self._record(exchange)
