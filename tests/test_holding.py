@@ -249,6 +249,22 @@ async def test_a_bearer_that_ran_out_meanwhile_is_not_believed(house, monkeypatc
     assert (record["subject"]["id"], record["decision"]["reason"]) == ("ada", "expired")
 
 
+@pytest.mark.parametrize("proof", ["dpop", "mtls"])
+async def test_a_bearer_that_has_to_be_proven_since_is_not_believed_unproven(house, proof):
+    asked = Asking(house, **WHY)
+    ticket = await asked.waits()
+    path = house._policy_path
+    path.write_text(path.read_text().replace("groups_from: groups", f"groups_from: groups\n    proof: {proof}"))
+    house.reload_if_changed()
+    await until(lambda: house.policy.issuers[0].proof == proof)
+    await say(house, ticket)
+    await asked.over()
+    assert asked.refused == (401, "bearer-refused")
+    (record,) = kept(house, "request")
+    assert record["decision"]["reason"] == "proof-missing"
+    assert len(await house.approvals.live_grants((ISSUER, "ada"), time.time())) == 1
+
+
 async def test_whose_bearer_was_taken_back_waits_no_more(house):
     asked = Asking(house, **WHY)
     await asked.waits()

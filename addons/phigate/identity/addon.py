@@ -73,8 +73,7 @@ class Identity:
         if isinstance(found, Refused):
             self._settle(passage, found)
             return
-        now, verifier = time.time(), self.house.verifier
-        known = verifier.cached(found.bearer, now) or await verifier.believe(found.bearer, now)
+        known = await self.house.verifier.still(found.bearer, time.time())
         if not isinstance(known, Known):
             self._settle(passage, known)
             return

@@ -90,6 +90,11 @@ def check_proof(
         return Refused("check-broke")
 
 
+def bound_as(bound: Mapping[str, str], wanted: str) -> bool:
+    """Whether a bearer is bound to what the policy wants proven: one that is not was never proven that way."""
+    return wanted in _WANTED and _WANTED[wanted] <= bound.keys()
+
+
 def thumbprint(jwk: Mapping[str, Any]) -> str:
     """Name a public key by its content: RFC 7638 with SHA-256, base64url, as in `cnf` `jkt`.
 
@@ -112,7 +117,7 @@ def _check(bearer: str, bound: Mapping[str, str], wanted: str, presented: Presen
         return Refused("cnf-invalid")
     if presented.scheme != "bearer" and JKT not in bound:
         return Refused("proof-not-bound")
-    if wanted not in _WANTED or _WANTED[wanted] - bound.keys():
+    if not bound_as(bound, wanted):
         return Refused("proof-missing")
     if X5T in bound:
         refused = _certificate_fault(bound[X5T], presented.certificate)

@@ -19,7 +19,7 @@ from phigate.identity.id_token import check_id_token
 from phigate.identity.introspect import Introspector, opaque
 from phigate.identity.keys import Keys
 from phigate.identity.outcome import Believed, KeysNeeded, Refused, Unavailable
-from phigate.identity.proof import check_proof
+from phigate.identity.proof import bound_as, check_proof
 from phigate.ledger import LedgerDown
 
 if TYPE_CHECKING:
@@ -152,6 +152,13 @@ class Verifier:
             except LedgerDown:
                 return Unavailable(known.subject.issuer, 1, "ledger-unavailable")
         return known.subject
+
+    async def still(self, bearer: str, now: float) -> Known | Refused | Unavailable:
+        """Tell who a bearer proves that was proven before: by the policy of now, which may want more than there was."""
+        known = self.cached(bearer, now) or await self.believe(bearer, now)
+        if isinstance(known, Known) and not bound_as(known.bound, known.wanted):
+            return Refused("proof-missing")
+        return known
 
     def cached(self, bearer: str, now: float) -> Known | None:
         """Find who this bearer was a moment ago, without waiting; None says nothing against it."""

@@ -136,8 +136,7 @@ class Admission:
 
     async def still(self, caller: Caller) -> Refusal | None:
         """Whether a call's bearer is believed as it was when the call began: asked for each of its messages."""
-        now, verifier = time.time(), self.house.verifier
-        known = verifier.cached(caller.bearer, now) or await verifier.believe(caller.bearer, now)
+        known = await self.house.verifier.still(caller.bearer, time.time())
         if not isinstance(known, Known):
             return self._settled(caller, known)
         outcome = over(known.subject, self.house.follow)
