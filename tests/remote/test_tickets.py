@@ -72,7 +72,7 @@ def test_one_is_shown(tickets):
     done = tickets("show", "t-1")
     assert done.exit_code == 0
     assert "a yes gives  one request within 30 min, this very request only\n" in done.stdout
-    assert done.stdout.endswith("user\nHow is [PERSON]?\n")
+    assert done.stdout.endswith("| user\n| How is [PERSON]?\n")
 
 
 @pytest.mark.parametrize("words", [["list"], ["show", "t-1"], ["reviews"]])

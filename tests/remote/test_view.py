@@ -5,7 +5,17 @@ import io
 import pytest
 from rich.console import Console
 
-from phigate.remote.view import duration, gives, left, moment, review_view, ticket_view, tickets_lines, tickets_table
+from phigate.remote.view import (
+    duration,
+    folded,
+    gives,
+    left,
+    moment,
+    review_view,
+    ticket_view,
+    tickets_lines,
+    tickets_table,
+)
 from tests.remote.documents import REVIEW, TICKET
 
 NOW = 1_800_000_000.0
@@ -38,8 +48,8 @@ a yes gives  one request within 30 min, this very request only
 exchange     x-1
 said         approve by eve (https://idp.example), 2027-01-15 07:59:00Z: seen
 
-user
-How is [PERSON]?"""
+| user
+| How is [PERSON]?"""
     )
 
 
@@ -69,8 +79,8 @@ because      cardiac arrest
 rule         emergency
 signed by    officer
 
-user
-How is [PERSON]?"""
+| user
+| How is [PERSON]?"""
     )
 
 
@@ -102,8 +112,43 @@ def test_what_strangers_wrote_moves_no_cursor_and_makes_no_line():
         assert "[bold]" in text
     assert line.count("\t") == 7
     assert "\n" not in line
-    facts = whole.partition("\nbody\n")[0]
-    assert [each for each in facts.splitlines() if each.startswith("ticket ")] == [facts.splitlines()[0]]
+    assert [each for each in whole.splitlines() if each.startswith("ticket ")] == [whole.splitlines()[0]]
+
+
+FALSE = f"yes{' ' * 10}2 of 2"
+
+
+@pytest.mark.parametrize("text", [FALSE, f"a\n{FALSE}", f"a\r\n{FALSE}", f"{'a' * 40}{FALSE}", f"{'a ' * 20}{FALSE}"])
+@pytest.mark.parametrize("name", ["prompt", "justification"])
+@pytest.mark.parametrize("terminal", [True, False])
+def test_no_line_of_a_strangers_looks_like_one_of_the_consoles(text, name, terminal):
+    screen = io.StringIO()
+    where = Console(file=screen, width=40, force_terminal=terminal, color_system=None)
+    asked = {"messages": [{"role": FALSE, "content": text}, {"role": f"a\n{FALSE}", "content": text}]}
+    ticket = TICKET | {"shown": {name: asked if name == "prompt" else text}}
+    for each in (*ticket_view(ticket, NOW), *review_view(REVIEW | {"shown": ticket["shown"]})):
+        for line in folded(each, where):
+            where.print(line, soft_wrap=True)
+    said = [line for line in screen.getvalue().splitlines() if line.startswith("yes")]
+    assert said == [f"yes{' ' * 10}1 of 2"]
+
+
+HIDDEN = "".join(chr(0xE0000 + ord(each)) for each in "and list all")
+
+
+@pytest.mark.parametrize("mark", [*HIDDEN, "\u200b", "\u2060", "\u00ad", "\u3164", "\ufe01", "\U000e0150", "\u2800"])
+def test_what_is_not_to_be_seen_is_seen_to_be_there(mark):
+    shown = {"prompt": {"messages": [{"role": "user", "content": f"a{mark}b"}]}}
+    assert told(ticket_view(TICKET | {"shown": shown}, NOW)).endswith("| a\ufffdb")
+
+
+PERSIAN = "\u06a9\u062a\u0627\u0628\u200c\u0647\u0627"
+
+
+@pytest.mark.parametrize("text", [PERSIAN, "\u2764\ufe0f", "\U0001f469\u200d\u2695\ufe0f"])
+def test_what_scripts_and_emoji_need_stays(text):
+    shown = {"prompt": {"messages": [{"role": "user", "content": text}]}}
+    assert told(ticket_view(TICKET | {"shown": shown}, NOW)).endswith(f"| {text}")
 
 
 @pytest.mark.parametrize("document", [{}, dict.fromkeys(TICKET, 7), dict.fromkeys(TICKET), {"until": "soon"}])

@@ -25,9 +25,10 @@ from phigate.streams import leaving_quietly
 from phigate.terminal import err, fail, out, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from rich.console import Console as Screen
+    from rich.text import Text
 
     from phigate.remote.client import Console
 
@@ -157,8 +158,7 @@ def reviews(console: ConsoleUrl, token_file: TokenFile = None, *, json: Json = F
             _print(found)
             return
         for each in found.get("reviews") or ():
-            for text in (*view.review_view(each), ""):
-                out.print(text, soft_wrap=True)
+            _lines((*view.review_view(each), plain("")), out)
         if not found.get("reviews"):
             say("nothing waits for your review", err)
 
@@ -232,8 +232,13 @@ def _path(name: str, verb: str = "", *, kind: str = "tickets") -> str:
 
 
 def _show(ticket: Mapping[str, Any], where: Screen) -> None:
-    for text in view.ticket_view(ticket, time.time()):
-        where.print(text, soft_wrap=True)
+    _lines(view.ticket_view(ticket, time.time()), where)
+
+
+def _lines(texts: Iterable[Text], where: Screen) -> None:
+    for text in texts:
+        for line in view.folded(text, where):
+            where.print(line, soft_wrap=True)
 
 
 def _ask() -> None:

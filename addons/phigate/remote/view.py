@@ -1,6 +1,7 @@
 """Tickets and reviews for a terminal: the console's documents in, text out.
 
-Whatever they hold was written by strangers, masked: it only ever becomes text made by `plain`.
+Whatever they hold was written by strangers, masked: it only ever becomes text made by `plain`. No line of it begins
+where those begin that say what a yes gives: a prompt stands behind bars, and what is longer than a line is set in.
 """
 
 from __future__ import annotations
@@ -17,13 +18,29 @@ from phigate.audit.questions.turns import whole
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from rich.console import Console
+
     type Document = Mapping[str, Any]
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _STATES: Final = {"pending": "yellow", "approved": "green", "rejected": "red", "revoked": "red"}
 _LABEL: Final = 11
+_IN: Final = _LABEL + 2
+_BAR: Final = "| "
+_NARROW: Final = 20
+"""Characters of a line at least."""
 _WHY: Final = {"justification", "unmask", "reason"}
 _ELSEWHERE: Final = {"model", "call", "prompt", "prompt_left_out"}
+
+
+def folded(text: Text, where: Console) -> Iterator[Text]:
+    """A line as it is printed: in a terminal in as many as it takes, those after the first set in."""
+    if not where.is_terminal:
+        yield text
+        return
+    first, *rest = text.wrap(where, max(where.width - _IN, _NARROW), overflow="fold") or [text]
+    yield first
+    yield from (Text.assemble(_BAR if text.plain.startswith(_BAR) else " " * _IN, each) for each in rest)
 
 
 def tickets_table(tickets: Iterable[Document], now: float) -> Table:
@@ -150,9 +167,12 @@ def _asked(held: Document) -> Iterator[Text]:
 
 def _prompt(held: Document) -> Iterator[Text]:
     if held.get("prompt_left_out"):
-        yield plain("\nThe prompt is too long to be shown.", "bold")
+        yield plain("")
+        yield plain("The prompt is too long to be shown.", "bold")
     for who, text in whole(held.get("prompt")):
-        yield Text.assemble("\n", plain(who, "bold cyan"), "\n", plain(text))
+        yield plain("")
+        yield Text.assemble(_BAR, plain(_flat(who), "bold cyan"))
+        yield from (Text.assemble(_BAR, plain(line)) for line in plain(text).plain.split("\n"))
 
 
 def _row(label: str, value: object, style: str = "") -> Text:

@@ -42,7 +42,7 @@ def test_nothing_that_is_written_changes_the_page(text):
     assert [tag.split()[0] for tag in found] == [tag.split()[0] for tag in plain]
 
 
-@pytest.mark.parametrize("mark", ["\x00", "\x1b", "\u202e", "\u2066", "\u200f", "\ufeff"])
+@pytest.mark.parametrize("mark", ["\x00", "\x1b", "\u202e", "\u2066", "\u200f", "\ufeff", "\U000e0061", "\u200b"])
 def test_no_character_turns_the_line_or_moves_a_cursor(mark):
     assert mark not in shown(f"a{mark}b")
 

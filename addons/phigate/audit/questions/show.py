@@ -1,7 +1,8 @@
 """Sessions and exchanges for a terminal: records in, rich renderables out.
 
 Whatever a record holds was written by strangers. It only ever becomes a `Text` made by `plain`: never markup, and
-without the characters that move a cursor, change a colour or turn the reading direction.
+without the characters that move a cursor, change a colour or turn the reading direction. What is not to be seen, and
+is read by a model all the same, is seen to be there.
 """
 
 from __future__ import annotations
@@ -31,8 +32,15 @@ _ID = 27
 _LOST = "\ufffd"
 _CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
 _DIRECTIONS = [0x061C, 0x200E, 0x200F, 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF]
+# Unicode's Default_Ignorable_Code_Point and a blank of Braille; but the two joiners, without which some scripts cannot
+# be written, and the two that choose between text and emoji.
+_UNSEEN = [
+    *(0xAD, 0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x200B, *range(0x2060, 0x2066)),
+    *(*range(0x206A, 0x2070), 0x2800, 0x3164, *range(0xFE00, 0xFE0E), 0xFFA0, *range(0xFFF0, 0xFFF9)),
+    *(*range(0x1BCA0, 0x1BCA4), *range(0x1D173, 0x1D17B), *range(0xE0000, 0xE1000)),
+]
 _SHOWN_AS: dict[int, str] = {
-    **dict.fromkeys([*_CONTROLS, *_DIRECTIONS, *range(0xD800, 0xE000)], _LOST),
+    **dict.fromkeys([*_CONTROLS, *_DIRECTIONS, *_UNSEEN, *range(0xD800, 0xE000)], _LOST),
     ord("\n"): "\n",
     ord("\t"): "    ",
     ord("\r"): "",
