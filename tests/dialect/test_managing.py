@@ -65,3 +65,8 @@ def test_a_body_may_be_left_out():
 def test_a_list_is_an_object_within():
     assert Listed().read(b"[1]", {}) == {ITEMS: [1]}
     assert Listed().write({ITEMS: [1]}) == (b"[1]", [(b"content-type", b"application/json")])
+
+
+@pytest.mark.parametrize(("content", "expected"), [(b'[{"id":0}]', False), (b'[{"id":0,"id":1}]', True)])
+def test_a_list_that_says_one_name_twice_is_found_out(content, expected):
+    assert Listed().doubles(content, Listed().read(content, {})) is expected

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from phigate.access.replies import fault
-from phigate.dialect.codecs import Json, media_of, repeats
+from phigate.dialect.codecs import Json, media_of
 from phigate.dialect.managing import fault_of
 from phigate.dialect.tree import shouts, too_deep
 
@@ -52,7 +52,7 @@ def read(
         tree = codec.read(content, head)
     except ValueError:
         return fault(400, "malformed")
-    if not isinstance(tree, dict) or too_deep(tree) or (isinstance(codec, Json) and repeats(content, tree)):
+    if not isinstance(tree, dict) or too_deep(tree) or (isinstance(codec, Json) and codec.doubles(content, tree)):
         return fault(400, "malformed")
     fitting = [each for each in match.routes if each.when is None or each.when in tree]
     if len({each.dialect for each in fitting}) != 1:  # of two, nobody knows which one the server reads

@@ -38,6 +38,10 @@ class Json:
     def write(self, tree: Any) -> tuple[bytes, Head]:
         return orjson.dumps(tree), [(b"content-type", b"application/json")]
 
+    def doubles(self, content: bytes, tree: Any) -> bool:
+        """Whether two members of one name stand in what `tree` was read from."""
+        return repeats(content, tree)
+
 
 class Text:
     """Text in UTF-8: a tree that is a string."""

@@ -119,6 +119,9 @@ class Listed(Json):
     def write(self, tree: Any) -> tuple[bytes, list[tuple[bytes, bytes]]]:
         return super().write(tree[ITEMS])
 
+    def doubles(self, content: bytes, tree: Any) -> bool:
+        return super().doubles(content, tree[ITEMS])
+
 
 ITEMS = "items"
 READS: Mapping[str, Codec] = MappingProxyType({"application/json": JSON, "": BARE})

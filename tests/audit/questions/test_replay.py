@@ -90,12 +90,16 @@ def test_exchanges_at_once_are_told_in_the_order_of_their_records(tmp_path):
 def test_what_is_no_turn_stands_apart(tmp_path):
     held = request("ex-1", verb="hold")
     held["decision"] |= {"reason": "approval-required", "ticket": "t-1"}
-    rows = [("hold", held), ("grant", {"exchange": "ex-1", "by": "grace"}), asking("ex-1", FIRST)]
+    rows = [
+        ("hold", held),
+        ("grant", {"exchange": "ex-1", "by": [{"issuer": "https://idp.example", "id": "grace"}]}),
+        asking("ex-1", FIRST),
+    ]
     rows += [("recovered", {"exchange": "ex-1", "outcome": "interrupted", "file": "f"})]
     hold, grant, _, lost = played(tmp_path, *rows)
     assert {"hold r", "because approval-required", "ticket t-1"} <= set(beside(hold))
     assert [(step.side, beside(step)) for step in (grant, lost)] == [
-        ("aside", ["grant: by grace"]),
+        ("aside", ["grant: given by grace of https://idp.example"]),
         ("aside", ["recovered: outcome interrupted"]),
     ]
 
