@@ -99,7 +99,7 @@ def test_what_is_no_turn_stands_apart(tmp_path):
     hold, grant, _, lost = played(tmp_path, *rows)
     assert {"hold r", "because approval-required", "ticket t-1"} <= set(beside(hold))
     assert [(step.side, beside(step)) for step in (grant, lost)] == [
-        ("aside", ["grant: given by grace of https://idp.example"]),
+        ("aside", ["grant: given by grace of https://idp.example, record gw seq 1"]),
         ("aside", ["recovered: outcome interrupted"]),
     ]
 
