@@ -70,6 +70,12 @@ async def test_of_a_yes_it_is_told_that_what_it_gave_is_over(ledger):
     assert await ledger.sweep(end + SKEW + 1) == 1
 
 
+async def test_what_an_edited_rule_ended_is_told_at_once(ledger):
+    await ledger.approvals.open_ticket(ticket(rule_hash="a"), NOW)
+    assert (await ledger.approvals.open_ticket(ticket(id="t-2", rule_hash="b"), NOW + 5))[1]
+    assert names(await ledger.unanswered.lapsed(NOW + 5)) == ["t-1"]
+
+
 ENDS = [
     ("rejected", lambda book: book.answer("t-1", no(), NOW)),
     ("taken back", lambda book: book.answer("t-1", lambda _of: Step(None, "revoke"), NOW)),

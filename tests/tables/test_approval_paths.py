@@ -304,7 +304,7 @@ class Life(RuleBasedStateMachine):
             uses, fields = self.uses.get(row["id"], []), given[row["id"]]
             assert fields["uses"] is None or len(uses) <= fields["uses"], "used more often than given"
             for when, who, what in uses:
-                assert row["starts"] <= when < row["expires"], "used out of its time"
+                assert row["starts"] <= when <= row["expires"], "used out of its time"  # an edit ends it at this moment
                 assert row["revoked"] is None or when <= row["revoked"], "used after it was taken back"
                 assert who == self.tickets[fields["ticket"]], "used by another"
                 assert row["digest"] in {None, what}, "used for another request"

@@ -80,8 +80,9 @@ class Approvals:
 
         async def work() -> tuple[Ticket, bool] | None:
             async with self._engines.stepping.begin() as connection:
+                # The ticket before its grant, as everywhere: see `spend_grants`.
+                await connection.execute(update(TICKETS).where(*edited).values(until=now, telling=now))
                 await connection.execute(update(GRANTS).where(theirs, GRANTS.c.expires > now).values(expires=now))
-                await connection.execute(update(TICKETS).where(*edited).values(until=now))
                 await connection.execute(_move("lapse").where(*mine, TICKETS.c.until <= now))
                 if not (known := (await connection.execute(select(TICKETS).where(*same))).mappings().first()):
                     for many, most in ((waiting, MOST_PENDING), (lately, MOST_A_DAY)):
