@@ -2,7 +2,7 @@
 
 import pytest
 
-from phigate.console.page.guard import HEADERS, Place, Tokens, one_line, read_fields
+from phigate.console.page.guard import HEADERS, Place, Tokens, one_line, read_cookies, read_fields
 from phigate.masking.secrets import Secrets
 
 OUT = Place("https://console.example")
@@ -86,3 +86,29 @@ def test_fields_of_a_form(raw, fields):
 
 def test_a_comment_is_kept_on_one_line():
     assert one_line(" seen\r\n at\tthe \u202ebedside\x00 ") == "seen at the bedside"
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        (["__Host-a=1"], {"__Host-a": "1"}),
+        (["b=2; __Host-a=1;c="], {"__Host-a": "1", "b": "2", "c": ""}),
+        (["b=2", "__Host-a=x.y-z_=="], {"__Host-a": "x.y-z_==", "b": "2"}),
+        (["\xa0__Host-a=1; b=2"], {"b": "2"}),
+        (["\x85__Host-a=1"], {}),
+        (["__Host-a\xa0=1"], {}),
+        (["\t__Host-a=1"], {}),
+        (["__Host-a =1"], {}),
+        (["=__Host-a=1"], {}),
+        (['__Host-a="1"'], {}),
+        (["__Host-a=1\xa0"], {}),
+        (["__Host-a=1; \xa0__Host-a=2"], {"__Host-a": "1"}),
+        (["__Host-a=1; __Host-a=2; b=3"], {"b": "3"}),
+        (["__Host-a=1", "__Host-a=1"], {}),
+        (["$Version=1; __Host-a"], {"$Version": "1"}),
+        ([], {}),
+    ],
+    ids=repr,
+)
+def test_a_cookie_has_the_very_name_that_only_the_page_can_set(fields, found):
+    assert read_cookies(fields) == found

@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Final
@@ -16,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from phigate.identity.strict import to_base64url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 HEADERS: Final[Mapping[str, str]] = {
     "content-security-policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
@@ -34,6 +36,8 @@ MOST_FIELDS: Final = 4
 LONGEST_COOKIE: Final = 4000
 """Characters of a value; browsers keep 4096 bytes of name, value and attributes (RFC 6265, 6.1)."""
 _PURPOSE: Final = "console-form"
+_COOKIE: Final = re.compile(r"([\w!#$%&'*+.^`|~-]+)=([!#-+\--:<-\[\]-~]*)", re.ASCII)
+"""RFC 6265, 4.1.1. Whoever reads a name more freely takes one for `__Host-` that browsers let others set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,14 @@ class Tokens:
 
 def _token(digest: Callable[..., bytes], jti: str) -> str:
     return to_base64url(digest(_PURPOSE, jti)[:24])
+
+
+def read_cookies(fields: Iterable[str]) -> dict[str, str]:
+    """The cookies that a browser sent, none that is said twice."""
+    parts = [part.strip(" ") for field_ in fields for part in field_.split(";")]
+    pairs = [(found[1], found[2]) for part in parts if (found := _COOKIE.fullmatch(part))]
+    many = Counter(name for name, _ in pairs)
+    return {name: value for name, value in pairs if many[name] == 1}
 
 
 def read_fields(raw: bytes) -> dict[str, str] | None:

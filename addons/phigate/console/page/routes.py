@@ -21,7 +21,7 @@ from phigate.approval.refusals import No
 from phigate.approval.tickets import MOST_COMMENT
 from phigate.console import signin
 from phigate.console.page import session, words
-from phigate.console.page.guard import HEADERS, one_line, read_fields
+from phigate.console.page.guard import HEADERS, one_line, read_cookies, read_fields
 from phigate.console.page.render import page, style
 from phigate.console.page.session import Session
 from phigate.console.said import ip_of, read
@@ -195,7 +195,7 @@ class _Endpoints:
         if isinstance(begun, NotBack):
             return self._not_back(begun)
         url, cookie = begun
-        return self._to(url, [*self._session.abandoned(request.cookies), cookie], base="")
+        return self._to(url, [*self._session.abandoned(_cookies(request)), cookie], base="")
 
     async def enter(self, request: Request) -> Response:
         query = request.scope["query_string"]
@@ -203,7 +203,7 @@ class _Endpoints:
         if isinstance(answer, GrantFault):
             return self._not_back(NotBack("answer-malformed"))
         said = {name: values[0] for name, values in answer.items()}
-        entered = await self._session.enter(said, request.cookies, ip_of(request))
+        entered = await self._session.enter(said, _cookies(request), ip_of(request))
         if isinstance(entered, NotBack):
             return self._not_back(entered)
         # The cookie is strict: only a way that begins on this page brings it.
@@ -220,7 +220,7 @@ class _Endpoints:
         """Who looks; raises _Away with what they get who are not signed in: their `comment` back, to be sent again."""
         if self._desk.policy.sign_in is None:
             raise _Away(self._not_back(NotBack("not-set-up")))
-        found = await self._session.caller(request.cookies, ip_of(request))
+        found = await self._session.caller(_cookies(request), ip_of(request))
         if isinstance(found, Unavailable):
             raise _Away(self._not_back(NotBack("unavailable")))
         if isinstance(found, Refused):
@@ -294,6 +294,10 @@ def _verdict(said: dict[str, str]) -> Verdict:
     if verdict is None:
         raise No("malformed")
     return verdict
+
+
+def _cookies(request: Request) -> dict[str, str]:
+    return read_cookies(request.headers.getlist("cookie"))
 
 
 def _name(request: Request) -> str:
