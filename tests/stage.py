@@ -202,7 +202,7 @@ def conversing(house: House, *roles: str) -> tuple[http.HTTPFlow, flows.Passage]
     exchange = passage.exchange
     exchange.model = exchange.target = "ward-assistant"
     assert exchange.subject is not None
-    passage.reasons, passage.decided_by = PromptFacts(), house.policy
+    passage.reasons, passage.decided_by, passage.believed_by = PromptFacts(), house.policy, house.policy
     passage.target = house.policy.resolve(exchange.model)
     exchange.decision = decide(
         house.policy, exchange.subject, exchange.actions, exchange.target, passage.reasons, (), time.time()

@@ -87,6 +87,8 @@ class Passage:
     upstream_status: int = 0
     target: Any = None
     """policy.targets: the model that the request means."""
+    believed_by: Any = None
+    """The policy by which the bearer was believed last."""
     decided_by: Any = None
     """The policy that was asked last."""
     target_url: tuple[bytes, str, int] | None = None

@@ -10,6 +10,7 @@ from phigate.identity import addon
 from phigate.identity.addon import Identity
 from phigate.identity.replies import session_of
 from phigate.ledger import LedgerDown, Revocation
+from phigate.policy.load import parse_policy
 from tests.stage import ISSUER, asking, bearer, conversing, entered, saying, until
 
 WARD = ("ward",)
@@ -272,12 +273,35 @@ async def test_looking_goes_on_after_any_fault_which_is_said_once_and_lets_nobod
 # -- open connections -----------------------------------------------------------------------------------------------
 
 
-def talked(house, change):
+async def talked(house, change):
     flow, passage = conversing(house)
     change(house, passage.exchange)
     message = saying(flow, b"{}")
-    Identity(house).websocket_message(flow)
+    await Identity(house).websocket_message(flow)
     return message
+
+
+EDITS = [
+    ("others hold the role", "clinician: [ward]", "clinician: [night]", None),
+    ("another issuer is believed", f"issuer: {ISSUER}", "issuer: https://other.example", "bearer-refused"),
+    ("it has to be proven", "audience: phigate", "audience: phigate\n    proof: mtls", "bearer-refused"),
+    ("all of that is the same", "version: 1", "version: 1  # edited", None),
+]
+
+
+@pytest.mark.parametrize(("sentence", "was", "now", "reason"), EDITS, ids=[case[0] for case in EDITS])
+async def test_under_a_new_policy_a_connections_bearer_is_believed_anew(house, sentence, was, now, reason):
+    flow, passage = conversing(house)
+    passage.fields[b"authorization"] = b"Bearer " + bearer("ward").encode()
+    message = saying(flow, b"{}")
+    assert was in house.policy.text
+    edited = house.policy.text.replace(was, now)
+    house.put_in_force(parse_policy(edited.encode(), "policy.yaml", house.policy.folder))
+    await Identity(house).websocket_message(flow)
+    assert (message.refusal.reason if message.refusal else None) == reason
+    if reason is None:
+        assert passage.believed_by is house.policy
+        assert passage.exchange.subject.roles == ({"clinician"} if "edited" in now else set())
 
 
 def ends(_house, exchange):
@@ -290,7 +314,7 @@ def is_taken_back(house, _exchange):
 
 @pytest.mark.parametrize(("change", "outcome"), [(ends, "expired"), (is_taken_back, "revoked")])
 async def test_whose_bearer_is_over_says_and_hears_nothing_more(house, change, outcome):
-    message = talked(house, change)
+    message = await talked(house, change)
     assert (message.refusal.reason, message.outcome) == ("bearer-refused", outcome)
 
 

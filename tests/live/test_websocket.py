@@ -663,6 +663,32 @@ def test_a_connection_ends_when_the_policy_no_longer_permits_it(gate, talking, d
     assert kept(gate, wire, "response")[0]["outcome"] == "denied"
 
 
+EDITS = [
+    ("gives its caller no role", "clinician: [ward-staff]", "clinician: [ward-nights]", "no-rule"),
+    ("does not believe its bearer", "audience: phigate", "audience: elsewhere", "bearer-refused"),
+    ("wants its bearer proven", "audience: phigate", "audience: phigate\n    proof: dpop", "bearer-refused"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "was", "now", "reason"), EDITS, ids=[case[0] for case in EDITS])
+def test_a_connection_ends_when_the_policy_now(gate, talking, doctor, sentence, was, now, reason):
+    text = gate.policy.read_text()
+    assert was in text
+    try:
+        with opened(gate, doctor) as wire:
+            until(wire, "session.created")
+            gate.policy.write_text(text.replace(was, now))
+            with contextlib.suppress(ConnectionClosed):
+                for _ in range(80):
+                    wire.send(json.dumps(ask()))
+                    time.sleep(0.05)
+            assert rest(wire)[1:] == (1008, reason)
+    finally:
+        gate.policy.write_text(text)
+        time.sleep(1.5)
+    assert kept(gate, wire, "response")[0]["outcome"] == "denied"
+
+
 def test_when_the_gateway_goes_away_so_do_its_connections(talking, gate, doctor, tmp_path):
     with Gateway(f"http://{HOST}:{talking.port}", gate.policy, tmp_path / "g") as going, opened(going, doctor) as wire:
         until(wire, "session.created")

@@ -60,7 +60,8 @@ class Identity:
         passage = flows.passage_of(flow)
         if passage is None or passage.exchange.refusal is not None:
             return
-        fields, own = _shown(flow, passage), own_field(passage.exchange.dialect)
+        fields, own = _shown(flow.request.data.headers.fields, passage), own_field(passage.exchange.dialect)
+        passage.believed_by = self.house.policy
         outcome = await self.house.verifier.verify(fields, self._presented(flow, passage), time.time(), own)
         self._settle(passage, outcome)
 
@@ -69,11 +70,8 @@ class Identity:
         passage = flows.passage_of(flow)
         if passage is None or passage.exchange.refusal is not None:
             return
-        found = extract_from(_shown(flow, passage), own_field(passage.exchange.dialect))
-        if isinstance(found, Refused):
-            self._settle(passage, found)
-            return
-        known = await self.house.verifier.still(found.bearer, time.time())
+        passage.believed_by = self.house.policy
+        known = await self._still(flow.request.data.headers.fields, passage)
         if not isinstance(known, Known):
             self._settle(passage, known)
             return
@@ -81,6 +79,12 @@ class Identity:
         outcome = over(known.subject, self.house.follow)
         if outcome is not None:
             passage.exchange.refusal = REVOKED if outcome == "revoked" else UNKNOWN
+
+    async def _still(
+        self, fields: tuple[tuple[bytes, bytes], ...], passage: flows.Passage
+    ) -> Known | Refused | Unavailable:
+        found = extract_from(_shown(fields, passage), own_field(passage.exchange.dialect))
+        return found if isinstance(found, Refused) else await self.house.verifier.still(found.bearer, time.time())
 
     def _settle(self, passage: flows.Passage, outcome: Subject | Refused | Unavailable) -> None:
         exchange, house = passage.exchange, self.house
@@ -121,15 +125,24 @@ class Identity:
         if outcome is not None:
             passage.outcome, passage.exchange.refusal = outcome, REVOKED if outcome == "revoked" else UNKNOWN
 
-    def websocket_message(self, flow: HTTPFlow) -> None:
-        """Whoever is out, or whose bearer is over, neither says nor hears anything more on an open connection."""
+    async def websocket_message(self, flow: HTTPFlow) -> None:
+        """Whoever is out, or whose bearer is over, neither says nor hears anything more on an open connection.
+
+        Under a new policy the bearer is believed anew: it may believe others, and give them other roles.
+        """
         passage = flows.passage_of(flow)
         if passage is None or passage.message is None:
             return
-        outcome = self._ended(passage)
+        message, outcome = passage.message, self._ended(passage)
         if outcome is not None:
-            passage.message.outcome = outcome
-            passage.message.refusal = UNKNOWN if outcome == "interrupted" else REVOKED
+            message.outcome = outcome
+            message.refusal = UNKNOWN if outcome == "interrupted" else REVOKED
+        elif passage.believed_by is not (policy := self.house.policy):
+            known = await self._still(tuple(passage.fields.items()), passage)
+            if isinstance(known, Known):
+                passage.exchange.subject, passage.believed_by = known.subject, policy
+            else:
+                message.refusal = message.refusal or refusal_of(known)
 
     # -- the ledger -------------------------------------------------------------------------------------------------
 
@@ -225,9 +238,8 @@ class Identity:
         return outcome
 
 
-def _shown(flow: HTTPFlow, passage: flows.Passage) -> tuple[tuple[bytes, bytes], ...]:
+def _shown(fields: tuple[tuple[bytes, bytes], ...], passage: flows.Passage) -> tuple[tuple[bytes, bytes], ...]:
     """The header fields in which a bearer may be, those of a WebSocket's subprotocols among them."""
-    fields: tuple[tuple[bytes, bytes], ...] = flow.request.data.headers.fields
     if passage.route is None or not passage.route.talk:
         return fields
     shown = handshake.bearers_among(passage.protocols)
