@@ -111,7 +111,8 @@ class Holding:
                 held.ticket = exchange.ticket
                 await self._record(held, exchange, shown)
                 held.begins()
-            ended = await self._over(outcome, held.until)
+            with self._house.meter.aside(exchange.id):
+                ended = await self._over(outcome, held.until)
         except (JournalDown, Unrecordable):
             return replies.UNRECORDED
         finally:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phigate import metrics
+from phigate.access.meter import Meter
 from phigate.capture.keep import Keep
 from phigate.capture.record import policy_record
 from phigate.capture.seal import Auditor, BadKey, public_of
@@ -190,6 +191,8 @@ class House:
         self.under_way: set[str] = set()
         self.contacted: dict[str, Any] = {}
         """Exchanges whose upstream was asked and that are not over, and their flows."""
+        self.meter = Meter()
+        """Who asked for how much."""
         self.holding = Holding(self)
         """Requests that wait for their yes."""
         self.again: list[Callable[[Any], Awaitable[None] | None]] = []

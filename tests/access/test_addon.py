@@ -74,6 +74,43 @@ async def test_a_refusal_names_its_reason(house, sentence, flow, roles, status, 
     assert (refusal.status, refusal.reason) == (status, reason)
 
 
+LIMITED = "limits: [{roles: [clinician], requests: {per: PT1M, most: 2}, at_once: 1}]\n"
+
+
+async def test_what_is_too_much_is_refused_before_it_is_read(tmp_path):
+    house = furnished(tmp_path, policy_text(tail=LIMITED))
+    first = await asked(house, asking())
+    assert first.exchange.refusal is None
+    second = await asked(house, asking(b"{"))
+    refusal = second.exchange.refusal
+    assert (refusal.status, refusal.reason, refusal.retry_after) == (429, "too-many-requests", 1)
+    assert (second.exchange.request, second.exchange.decision) == (None, None)
+    assert (await asked(house, asking(), "researcher")).exchange.refusal is None
+    house.meter.leave(first.exchange.id)
+    third = await asked(house, asking())
+    assert third.exchange.refusal is None
+    house.meter.leave(third.exchange.id)
+    refusal = (await asked(house, asking())).exchange.refusal
+    assert (refusal.status, refusal.reason) == (429, "too-many-requests")
+    assert 50 < refusal.retry_after <= 60
+    house.journal.close("test over")
+
+
+async def test_each_message_of_a_conversation_is_a_request(tmp_path):
+    house = furnished(tmp_path, policy_text(tail=LIMITED))
+    flow, _ = conversing(house)
+    refused = []
+    for _ in range(3):
+        message = saying(flow, {"type": "response.create"})
+        await Access(house).websocket_message(flow)
+        refused.append(message.refusal.reason if message.refusal else None)
+    assert refused == [None, None, "too-many-requests"]
+    answer = saying(flow, {"type": "response.done"}, caller=False)
+    await Access(house).websocket_message(flow)
+    assert answer.refusal is None
+    house.journal.close("test over")
+
+
 async def test_the_emergency_header_alone_neither_opens_nor_closes(house):
     passage = await asked(house, asking(phi_break_glass="code blue"))
     assert passage.reasons.break_glass == "code blue"

@@ -3,6 +3,7 @@
 import pytest
 
 from phigate.access import replies
+from phigate.access.meter import TooMany
 from phigate.gate import headers
 from phigate.policy.decide import Deny
 
@@ -51,3 +52,10 @@ def test_a_denial_says(sentence, decision, message):
     refusal = replies.denied(decision)
     assert (refusal.status, refusal.decision, refusal.message) == (403, "deny", message)
     assert (refusal.reason, refusal.rule) == (decision.reason, decision.rule)
+
+
+@pytest.mark.parametrize(("wait", "told"), [(0.001, 1), (1, 1), (1.2, 2), (59.99, 60)])
+def test_whoever_asks_for_too_much_is_told_when_to_ask_again(wait, told):
+    refusal = replies.too_many(TooMany(at_once=False, wait=wait))
+    assert (refusal.status, refusal.reason, refusal.retry_after) == (429, "too-many-requests", told)
+    assert replies.too_many(TooMany(at_once=True, wait=wait)).message != refusal.message

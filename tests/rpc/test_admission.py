@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from tritonclient.grpc import service_pb2 as pb
 
+from phigate.access.meter import Meter
 from phigate.dialect import kserve_grpc as kserve
 from phigate.exchange import Refusal, Scope, Subject
 from phigate.journal.writer import JournalDown
@@ -487,3 +488,24 @@ async def test_a_held_message_is_not_settled_without_a_ledger(house):
     refused, _ = await asked(house, infer(), "privacy")
     assert (refused.status, refused.reason) == (503, "ledger-unavailable")
     house.going.clear()
+
+
+async def test_a_message_that_is_too_much_is_on_record_and_nothing_of_it_is_read(house, recorded, monkeypatch):
+    tail = "limits: [{roles: [clinician], requests: {per: PT1M, most: 2}, at_once: 1}]\n"
+    limited = parse_policy(stage.policy_text(*RULES, tail=tail).encode(), "p.yaml", Path())
+    monkeypatch.setattr(house, "policy", limited)
+    monkeypatch.setattr(house, "meter", Meter())
+    admission, caller = await called(house, "ward")
+    first, second = (admission.exchange(caller, INFER) for _ in range(2))
+    data = infer().SerializeToString()
+    assert isinstance(await admission.admit(first, caller, INFER, data), Admitted)
+    refused = await admission.admit(second, caller, INFER, data)
+    assert (refused.status, refused.reason, refused.retry_after) == (429, "too-many-requests", 1)
+    assert recorded()[-1]["decision"]["reason"] == "too-many-requests"
+    assert recorded()[-1]["body"] is None
+    house.meter.leave(first.id)
+    denied = admission.exchange(caller, INFER)
+    assert (await admission.admit(denied, caller, INFER, b"\xff")).status == 400
+    assert len(house.meter) == 0
+    late = await admission.admit(admission.exchange(caller, INFER), caller, INFER, data)
+    assert (late.reason, late.retry_after > 50) == ("too-many-requests", True)

@@ -121,3 +121,9 @@ def test_an_answers_head_carries_its_marks():
     assert b"cache-control" not in head
     assert framing.trailers(5, "no\nmodel") == [(b"grpc-status", b"5"), (b"grpc-message", b"no%0Amodel")]
     assert framing.trailers(0) == [(b"grpc-status", b"0")]
+
+
+def test_whoever_asks_for_too_much_is_told_when_to_ask_again():
+    assert framing.status_of(Refusal(429, "too-many-requests", "")) == framing.EXHAUSTED
+    assert (b"grpc-retry-pushback-ms", b"2000") in framing.trailers(framing.EXHAUSTED, "", 2)
+    assert b"grpc-retry-pushback-ms" not in dict(framing.trailers(framing.EXHAUSTED))

@@ -58,13 +58,20 @@ class Access:
             return
         exchange = passage.exchange
         policy = self.house.policy
-        exchange.refusal = self._settle(flow.request, passage)
+        exchange.refusal = self._too_many(exchange) or self._settle(flow.request, passage)
         if exchange.refusal is None and isinstance(exchange.decision, Hold):
             exchange.refusal = await self._by_grant(policy, flow.request, passage)
         if exchange.refusal is None and exchange.question:
             exchange.refusal = _answered(exchange)
         if exchange.refusal is None and exchange.subject is not None and exchange.subject.uses is not None:
             exchange.refusal = await self._spend(exchange.subject, exchange.decision)
+
+    def _too_many(self, exchange: Exchange) -> Refusal | None:
+        """Whether the policy's limits leave room for a request: asked before anything of its body is read."""
+        if exchange.subject is None:
+            raise ValueError("no subject")
+        found = self.house.meter.enter(exchange.id, exchange.subject, self.house.policy.limits, _now())
+        return replies.too_many(found) if found else None
 
     async def _spend(self, subject: Subject, decision: object) -> Refusal | None:
         """A bearer for one exchange is spent by it: by the first that is permitted, on whichever instance."""
@@ -220,7 +227,12 @@ class Access:
         passage = flows.passage_of(flow)
         if passage is None or passage.message is None or passage.message.refusal is not None:
             return
-        message = passage.message
+        message, subject = passage.message, passage.exchange.subject
+        if message.from_client and subject is not None:
+            found = self.house.meter.say(subject, self.house.policy.limits, _now())
+            message.refusal = replies.too_many(found) if found else None
+        if message.refusal is not None:
+            return
         if not message.from_client:
             message.refusal = self._changed(passage)
         elif len(message.raw) + (passage.told.size if passage.told else 0) > LARGE:
@@ -292,6 +304,11 @@ class Access:
             if refused := self._again(passage, actions, target.name, texts):
                 return refused
         return None
+
+
+def _now() -> float:
+    """By a clock that never steps."""
+    return asyncio.get_running_loop().time()
 
 
 def _meant(policy: Policy, route: Route, model: str | None) -> Target | Unknown | Ambiguous:

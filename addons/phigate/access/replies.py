@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from phigate.exchange import Refusal
 
 if TYPE_CHECKING:
+    from phigate.access.meter import TooMany
     from phigate.policy.decide import Deny
 
 MESSAGES = {
@@ -47,6 +49,12 @@ def denied(decision: Deny) -> Refusal:
     """403 with the rule's own message where it has one."""
     message = decision.message or MESSAGES.get(decision.reason, "A rule denies this.")
     return Refusal(403, decision.reason, message, rule=decision.rule)
+
+
+def too_many(found: TooMany) -> Refusal:
+    """429 (RFC 6585, 4), and when it is worth asking again."""
+    message = "Too many requests are under way." if found.at_once else "Too many requests: wait before the next one."
+    return Refusal(429, "too-many-requests", message, retry_after=max(math.ceil(found.wait), 1))
 
 
 BEYOND = Refusal(

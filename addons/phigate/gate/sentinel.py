@@ -77,6 +77,7 @@ class Sentinel:
     def _over(self, flow: HTTPFlow) -> None:
         if passage := flows.passage_of(flow):
             self.house.under_way.discard(passage.exchange.id)
+            self.house.meter.leave(passage.exchange.id)
             self.house.contacted.pop(passage.exchange.id, None)
 
     def websocket_start(self, flow: HTTPFlow) -> None:

@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
-from phigate.policy import checks, notify
+from phigate.policy import checks, limits, notify
 from phigate.policy.fields import (
     ActionOrAll,
     Algorithm,
@@ -85,6 +85,7 @@ from phigate.policy.fields import (
     Issuer as IssuerUrl,
 )
 from phigate.policy.hours import Hours, Window
+from phigate.policy.limits import Limit, Limits, Rate
 from phigate.policy.masks import REDACT, REVEAL, Mask, Transform
 from phigate.policy.notify import SlackPerson, SlackTeam, Teams, Webhook, Webhooks
 from phigate.policy.sentences import fault, sentence
@@ -376,6 +377,7 @@ class Policy(Section):
         default=(), description="JSON members whose meaning is known; at one place `hide` beats `scan` beats `keep`"
     )
     capture: Capture = Field(default_factory=Capture, description="what is remembered")
+    limits: Limits = Field(default=(), description="how much people may ask for (docs/limits.md)")
     webhooks: Webhooks = Field(default=(), description="who is told of approvals (docs/webhooks.md)")
     approvers_from: Teams = Field(default=(), description="who may answer from Slack (docs/webhooks.md)")
 
@@ -384,7 +386,9 @@ class Policy(Section):
     @model_validator(mode="wrap")
     @classmethod
     def _all_faults_at_once(cls, values: Any, handler: ModelWrapValidatorHandler[Policy]) -> Policy:
-        found = [*checks.faults(values), *notify.faults(values)] if isinstance(values, dict) else []
+        found = (
+            [*checks.faults(values), *notify.faults(values), *limits.faults(values)] if isinstance(values, dict) else []
+        )
         try:
             policy = handler(values)
         except ValidationError as error:
@@ -452,6 +456,6 @@ class Policy(Section):
 SECTIONS: tuple[type[Section], ...] = (
     *(Policy, Issuer, Introspection, Saml, Tokens, SignIn, Model),
     *(Rule, When, Window, GrantTerms, MaskOptions, Route, FieldRule, Capture),
-    *(Webhook, SlackTeam, SlackPerson),
+    *(Webhook, SlackTeam, SlackPerson, Limit, Rate),
 )
 KEYS = frozenset(field.alias or name for section in SECTIONS for name, field in section.model_fields.items())

@@ -172,6 +172,20 @@ class Admission:
 
     async def admit(self, exchange: Exchange, caller: Caller, method: Method, data: bytes) -> Admitted | Refusal:
         """Decide about a message and record it; what is admitted is on the disk."""
+        settled: Admitted | Refusal | None = None
+        try:
+            settled = await self._admit(exchange, caller, method, data)
+            return settled
+        finally:
+            if not isinstance(settled, Admitted):
+                self.house.meter.leave(exchange.id)
+
+    async def _admit(self, exchange: Exchange, caller: Caller, method: Method, data: bytes) -> Admitted | Refusal:
+        if caller.subject is None:
+            raise ValueError("no subject")
+        many = self.house.meter.enter(exchange.id, caller.subject, self.house.policy.limits, time.monotonic())
+        if many is not None:
+            return await self.refuse(exchange, replies.too_many(many))
         work = _Message(self.house, exchange, caller, method, self._default)
         if len(data) > LARGE:
             await asyncio.to_thread(work.settle, data)

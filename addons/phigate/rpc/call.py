@@ -555,6 +555,7 @@ class Call:
         if over:
             self._kept.discard(exchange)
             self._house.under_way.discard(exchange)
+            self._house.meter.leave(exchange)
         else:
             self._kept.add(exchange)
             self._house.under_way.add(exchange)
@@ -672,14 +673,16 @@ class Call:
         if exchange is not None and exchange.refusal is None:
             exchange.refusal = refusal
         code, message = framing.refused(refusal)
-        await self._end(code, message, exchange)
+        await self._end(code, message, exchange, refusal.retry_after if refusal.status == 429 else None)
 
-    async def _end(self, code: int, message: str = "", exchange: Exchange | None = None) -> None:
+    async def _end(
+        self, code: int, message: str = "", exchange: Exchange | None = None, pushback: int | None = None
+    ) -> None:
         """The status: after what was sent, or instead of it."""
         if self._over:
             return
         self._over = True
-        trailers = framing.trailers(code, message)
+        trailers = framing.trailers(code, message, pushback)
         if self._headed:
             await self._lane.send_head(trailers, end=True)
             return

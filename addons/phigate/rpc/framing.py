@@ -123,8 +123,11 @@ def head(exchange: Exchange) -> Fields:
     return [(b":status", b"200"), *marks, (b"content-type", CONTENT_TYPE), (b"grpc-accept-encoding", b"identity")]
 
 
-def trailers(code: int, message: str = "") -> Fields:
+def trailers(code: int, message: str = "", pushback: int | None = None) -> Fields:
+    """`pushback` are the seconds after which a client that tries again does so (grpc/proposal A6)."""
     fields = [(b"grpc-status", b"%d" % code)]
+    if pushback is not None:
+        fields.append((b"grpc-retry-pushback-ms", b"%d" % (pushback * 1000)))
     return [*fields, (b"grpc-message", quoted(message))] if message else fields
 
 
