@@ -1,6 +1,7 @@
 """No log record of this process can carry content."""
 
 import logging
+import warnings
 
 import pytest
 
@@ -19,6 +20,7 @@ def lines():
 
     root, handler, factory = logging.getLogger(), Keep(), logging.getLogRecordFactory()
     level = root.level
+    warned = warnings.showwarning
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     logs.install()
@@ -26,6 +28,7 @@ def lines():
     logging.setLogRecordFactory(factory)
     root.removeHandler(handler)
     root.setLevel(level)
+    warnings.showwarning = warned
 
 
 def broken():
@@ -51,6 +54,8 @@ def test_the_text_of_an_exception_is_left_out(lines):
         (f"Client closed connection before completing request headers: {CANARY!r}", ()),
         (f"Received {CANARY} from server, refusing to prevent request smuggling attacks.", ()),
         (f"server connect {CANARY}?", ()),
+        (f"{CANARY} at 127.0.0.1:80 stopped.", ()),
+        (f"reverse proxy to http://127.0.0.1:80/{CANARY} listening at 127.0.0.1:80.", ()),
     ],
     ids=lambda value: value[:20] if isinstance(value, str) else "",
 )
@@ -69,11 +74,23 @@ def test_the_words_of_others_are_withheld(lines, message, args):
         "server connect 127.0.0.1:8000",
         "HTTP(S) proxy listening at *:8080.",
         "reverse proxy to http://127.0.0.1:8000 listening at 127.0.0.1:9000.",
+        "reverse proxy to https://model:8000 listening at *:9000 and [::1]:9000.",
+        "reverse proxy to http://127.0.0.1:8000 at 127.0.0.1:9000 stopped.",
     ],
 )
 def test_addresses_of_hosts_are_not(lines, message):
     logging.getLogger("mitmproxy.proxy.mode_servers").info(message)
     assert lines == [f"mitmproxy.proxy.mode_servers {message}"]
+
+
+def test_a_warning_is_type_and_place(lines, capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = logs._warned
+        warnings.warn(CANARY, RuntimeWarning, stacklevel=1)
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("phigate: RuntimeWarning at host/test_logs.py:")
+    assert "Canary" not in said
 
 
 def test_our_own_words_stay(lines):

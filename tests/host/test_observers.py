@@ -82,6 +82,13 @@ async def test_a_file_of_flows_is_watching(tmp_path, option):
     assert await watching(**{option: str(tmp_path / "flows")})
 
 
+async def test_a_file_of_flows_that_was_opened_before_is_the_owners_alone(tmp_path):
+    file = tmp_path / "flows"
+    file.touch(0o644)
+    assert await watching(save_stream_file=str(file))
+    assert oct(file.stat().st_mode & 0o777) == "0o600"
+
+
 async def test_unwatched_no_shadow_is_painted(house):
     flow = asking()
     passage = permitted(flow, house)
@@ -107,6 +114,11 @@ async def test_a_shadow_of_a_request_shows_the_masked_prompt_and_the_routes_own_
     assert shadow.response is None
     assert shadow.marked == ":hourglass:"
     assert shadow.id != flow.id
+
+
+async def test_a_shadow_shows_no_method_that_nobody_knows(house):
+    flow = asking(method="QUARTERMAINE")
+    assert paint(entered(flow), flow).request.method == "?"
 
 
 async def test_a_shadow_of_an_answer_shows_the_masked_answer(house):

@@ -19,7 +19,7 @@ from phigate.exchange import Refusal
 from phigate.gate import answers, handshake, headers, replies
 from phigate.gate.metadata import protected_resource
 from phigate.gate.sentinel import Sentinel
-from phigate.host import crashes, framing, lockdown, logs, offline, pages, sockets, thrift, windows
+from phigate.host import crashes, framing, kernel, lockdown, logs, offline, pages, sockets, thrift, windows
 from phigate.host.addresses import METADATA, AddressFault, addresses
 from phigate.host.dispatch import Dispatch
 from phigate.host.drain import Drain
@@ -70,7 +70,8 @@ class Refuse:
             except offline.OfflineFault as fault:
                 self._exit(str(fault), offline.UNTOLD)
             except Exception as error:  # noqa: BLE001 -- whatever it is, no port may open
-                self._exit(str(error) if isinstance(error, StartFault) else logs.place(error, error.__traceback__))
+                told = isinstance(error, StartFault | kernel.NotKept)
+                self._exit(str(error) if told else logs.place(error, error.__traceback__))
 
     def _exit(self, text: str, code: int = 1) -> None:
         self.house.ending = code
@@ -86,6 +87,7 @@ class Refuse:
             offline.begin(ctx.master, read_policy, self.house.rerun)  # no gateway: nothing of what follows is opened
             self.house.furnished = True
             return
+        kernel.keep()
         pages.install()
         framing.install()
         windows.install()

@@ -13,7 +13,8 @@ import re
 import sys
 import threading
 import traceback
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -24,7 +25,8 @@ _HARMLESS = re.compile(
     r"""(?x)
     (client\ (connect|disconnect|kill\ connection)
     |server\ (connect|disconnect)\ [\w.:\[\]()\ -]+
-    |[\w\ +()/:.\[\]-]*\ (listening\ at|at)\ [\w.:*\[\]\ ,-]+?(\ stopped)?\.?
+    |(HTTP\(S\)|reverse)\ proxy(\ to\ [\w.:/@\[\]-]+)?\ (listening\ )?at\ [\w.*\[\]:-]+:\d+
+     (\ and\ [\w.*\[\]:-]+:\d+)*(\ stopped)?\.
     |[A-Z][\w\ ]+\ failed\ to\ listen\ on\ [\w.:*-]+\ with\ \[Errno\ \d+\][^\n]{0,200}(\nTry\ specifying[^\n]{0,200})?
     |Loading\ script\ [^\n]{1,400}
     |Web\ server\ listening\ at\ [^\n]{1,200}
@@ -101,11 +103,26 @@ def _unhandled(error: BaseException | None, _tb: TracebackType | None) -> None:
         sys.stderr.write(f"phigate: unhandled {chain(error) if error else 'exception'}\n")
 
 
+def _warned(  # noqa: PLR0917 -- the signature of `warnings.showwarning`
+    message: Warning | str,  # noqa: ARG001 -- left out
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,  # noqa: ARG001 -- nobody asks for another
+    line: str | None = None,  # noqa: ARG001 -- left out
+) -> None:
+    """`warnings.showwarning`, which would print the text and the line of source."""
+    short = "/".join(filename.split("/")[-2:])
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"phigate: {category.__name__} at {short}:{lineno}\n")
+
+
 def install() -> None:
     """From here on every record of this process is made by `record`, and no traceback is printed with its text."""
     logging.setLogRecordFactory(record)
     sys.excepthook = lambda _kind, error, tb: _unhandled(error, tb)
     sys.unraisablehook = lambda what: _unhandled(what.exc_value, what.exc_traceback)
     threading.excepthook = lambda what: _unhandled(what.exc_value, what.exc_traceback)
+    warnings.showwarning = _warned
     for chatty in ("httpx", "httpcore", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -14,7 +14,7 @@ from mitmproxy.websocket import WebSocketData, WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
 from phigate.dialect.known import dialect_of
-from phigate.host import drawn
+from phigate.host import drawn, kernel
 from phigate.host.recorded import KEY, metadata
 from phigate.policy.decide import Hold
 
@@ -41,6 +41,8 @@ class Observers:
         self._savehar = addons.get("savehar")
         self._dumper = addons.get("dumper")
         self._console = addons.get("consoleaddon")
+        if self._save is not None and self._save.stream is not None:
+            kernel.own(self._save.stream.fo)  # opened before anything of ours was loaded
 
     def take_out(self) -> None:
         """Remove from the live chain every built-in addon that is not on the list of those that stay.
@@ -159,7 +161,7 @@ def _request(passage: Passage, flow: http.HTTPFlow) -> http.Request:
     return http.Request(
         data.host,
         data.port,
-        data.method,
+        exchange.method.encode(),  # never a word that nobody knows
         data.scheme,
         b"",
         path,
