@@ -427,7 +427,9 @@ def gate_of(pair, at):
 async def test_of_all_who_spend_the_last_use_at_once_one_does(pair):
     for number in range(ROUNDS):
         await given(pair, number)
-        asking = (gate_of(pair, at).ask("ada", ("ward",), f"request-{number}", 10_000 * number + at) for at in range(6))
+        asking = (
+            gate_of(pair, at).ask("ada", ("ward",), f"request-{number}", 10_000 * (number + 1) + at) for at in range(6)
+        )
         assert sum(isinstance(each, list) for each in await asyncio.gather(*asking)) == 1
 
 
@@ -466,7 +468,7 @@ async def test_a_use_against_somebody_who_takes_it_back_waits_for_nobody_in_a_ri
     for number in range(ROUNDS):
         name = await given(pair, number)
         used, ended = await asyncio.gather(
-            pair[0].ask("ada", ("ward",), f"request-{number}", 10_000 * number),
+            pair[0].ask("ada", ("ward",), f"request-{number}", 10_000 * (number + 1)),
             pair[1].answer(name, "zoe", OFFICER, "revoke"),
         )
         assert (isinstance(used, list), ended) in {(True, "used"), (False, "revoked"), (True, "revoked")}
