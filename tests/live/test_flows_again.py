@@ -73,7 +73,7 @@ def run_again(folder, flows, policy, *more):
 def test_under_the_policy_that_recorded_them_nothing_changes_and_nothing_is_opened(recorded, policy, tmp_path):
     live, _, _ = recorded
     code, output, told = run_again(tmp_path, live, policy)
-    assert (code, told) == (0, [])
+    assert (code, told) == (0, []), output
     assert output == f"6 flows under policy {digest_of(recorded)}: 6 as-recorded\n"
     assert not (tmp_path / "journal").exists()
 

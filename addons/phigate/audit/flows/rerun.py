@@ -84,7 +84,9 @@ class Rerun:
     def _again(self, found: Recorded) -> Tally:
         """What comes of it: the records it was made of, with the bodies that the flow has."""
         tally = Tally()
-        self._backtest.tally, own = tally, {"exchange": f"flow {self.flows}"}  # two flows may claim to be one exchange
+        moment = datetime.fromtimestamp(found.time, UTC).isoformat()
+        # Two flows may claim to be one exchange. A gateway's own flows have no time in their records.
+        self._backtest.tally, own = tally, {"exchange": f"flow {self.flows}", "ts": moment}
         body = _body(found.body)
         whole = {} if found.masked else {ORIGINAL: True}
         self._backtest.add({**found.request, **own, **whole, "kind": "request", "body": body})
