@@ -90,6 +90,31 @@ def test_a_call_that_fails_ends_with_one(console):
     assert (made.exit_code, "no space left" in made.stderr) == (1, True)
 
 
+def test_a_model_server_gives_the_jobs_runner_no_orders(console):
+    steps = b'{"status": "::set-output name=digest::00"}\n{"error": "no space\\n::stop-commands::x"}\n'
+    answering(console, called=[ASKED, (200, steps)], state=YES)
+    made = deploy(console, *CALL)
+    assert made.exit_code == 1
+    assert [each for each in made.stderr.splitlines() if each.lstrip().startswith("::")] == []
+    assert "set-output" in made.stderr
+
+
+@pytest.mark.parametrize("ticket", ["t-1; reboot", "../metrics", "", None, 7, "t-1\n"])
+def test_a_console_that_names_no_ticket_is_none(console, ticket):
+    answering(console, stated=(200, {"decision": "hold", "ticket": ticket}))
+    made = deploy(console, "--", "true")
+    assert (made.exit_code, "not the answer" in made.stderr) == (122, True)
+    assert asked(console) == [("POST", "/deployments")]
+
+
+@pytest.mark.parametrize("odd", [{"state": []}, {"state": "rejected", "said": [7, {}, {"by": 7}, {"by": None}]}])
+def test_a_console_that_says_something_odd_runs_nothing(console, odd, tmp_path):
+    answering(console, stated=HELD, state=(200, odd), revoked=(200, {}))
+    made = deploy(console, "--", "touch", str(tmp_path / "ran"), timeout="0")
+    assert made.exit_code in {120, 121}
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_command_gets_what_it_calls_with(console, tmp_path):
     answering(console, called=ASKED, state=YES)
     told = 'echo "$PHIGATE_URL $PHIGATE_TICKET $PHIGATE_TOKEN"'

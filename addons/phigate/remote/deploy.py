@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from phigate.access.deployment import deployment_of
-from phigate.audit.questions.show import plain
 from phigate.remote import call as calls
 from phigate.remote import running
 from phigate.remote.bearers import Bearers
+from phigate.remote.call import TICKET
 from phigate.remote.client import REFUSED, UNREACHABLE, USAGE, ConsoleUrl, Fault, TokenFile
+from phigate.remote.log import line
 from phigate.remote.waiting import Patience, asked, settled, wait
 from phigate.terminal import err, fail
 
@@ -95,7 +96,7 @@ def deploy(  # noqa: PLR0917 -- options
     except _Left as left:
         raise typer.Exit(128 + left.number) from None
     except Fault as fault:
-        raise fail(plain(fault.sentence).plain, _code(fault)) from None
+        raise fail(line(fault.sentence).plain, _code(fault)) from None
     raise typer.Exit(code)
 
 
@@ -129,7 +130,7 @@ class _Deployment:
         except Fault as fault:
             if fault.code in _DECIDED or fault.exits != REFUSED:
                 raise
-            return self._told(FAILED, plain(fault.sentence).plain)
+            return self._told(FAILED, fault.sentence)
         _tell("done")
         return 0
 
@@ -138,7 +139,9 @@ class _Deployment:
         said = self._state()
         ticket = said.get("ticket")
         if said.get("decision") == "hold":
-            if code := self._waited(str(ticket)):
+            if not isinstance(ticket, str) or not TICKET.fullmatch(ticket):
+                raise Fault(f"{self._console}: not the answer of a gateway's console", UNREACHABLE)
+            if code := self._waited(ticket):
                 return code
             said = self._state()
         if said.get("decision") != "permit":
@@ -236,7 +239,7 @@ def _seconds(text: str) -> float:
 
 
 def _tell(text: str) -> None:
-    err.print(plain(text), soft_wrap=True)
+    err.print(line(text), soft_wrap=True)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from phigate.audit.questions.show import plain
+from phigate.remote import log
 from phigate.remote.client import UNREACHABLE, Console, Fault
 from phigate.terminal import err
 
@@ -102,7 +102,7 @@ def wait(console: str, bearers: Bearers, ticket: str, patience: Patience) -> Out
     def tell(text: str) -> None:
         if text not in told:
             told.add(text)
-            err.print(plain(text), soft_wrap=True)
+            err.print(log.line(text), soft_wrap=True)
 
     with _display() as show:
         while True:
@@ -111,7 +111,7 @@ def wait(console: str, bearers: Bearers, ticket: str, patience: Patience) -> Out
                 outage.over()
                 if page := state.get("page"):
                     tell(f"to be approved at {page}")
-                if state.get("state") in ENDS:
+                if str(state.get("state")) in ENDS:
                     return Outcome(state["state"], tuple(_said(state)))
                 show(_standing(state, began, patience))
             except Fault as fault:
@@ -136,9 +136,9 @@ def _span(seconds: float) -> str:
 def _said(state: dict[str, Any]) -> Iterator[str]:
     every = state.get("said")
     for each in every if isinstance(every, list) else ():
-        by = each.get("by", {}) if isinstance(each, dict) else {}
-        comment = f": {each['comment']}" if each.get("comment") else ""
-        yield plain(f"{each.get('verdict')} by {by.get('id')}{comment}").plain
+        if isinstance(each, dict) and isinstance(by := each.get("by"), dict):
+            comment = f": {each['comment']}" if each.get("comment") else ""
+            yield log.line(f"{each.get('verdict')} by {by.get('id')}{comment}").plain
 
 
 @contextmanager
@@ -146,7 +146,7 @@ def _display() -> Iterator[Callable[[str], None]]:
     """One line that changes on a terminal; in a log a line where something changes, and one a minute."""
     if err.is_terminal:
         with err.status("") as status:
-            yield lambda text: status.update(plain(text))
+            yield lambda text: status.update(log.line(text))
         return
     told: dict[str, float] = {}
 
@@ -155,6 +155,6 @@ def _display() -> Iterator[Callable[[str], None]]:
         if what not in told or now - told[what] >= LINES:
             told.clear()
             told[what] = now
-            err.print(plain(text), soft_wrap=True)
+            err.print(log.line(text), soft_wrap=True)
 
     yield line
