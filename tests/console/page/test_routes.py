@@ -53,6 +53,17 @@ async def test_an_approver_sees_what_waits_and_a_look_at_one_is_on_record(stand)
     assert (look["subject"]["id"], look["client"]["via"], look["about"]["ticket"]) == ("eve", "page", "t-1")
 
 
+async def test_a_list_lays_out_no_prompt(stand, monkeypatch):
+    await stand.waiting()
+    await reviewable(stand)
+    await stand.sign_in()
+    laid_out = []
+    monkeypatch.setattr("phigate.console.page.words.whole", lambda prompt: laid_out.append(prompt) or [])
+    for path, prompts in (("/desk", 0), ("/desk/tickets/t-1", 1)):
+        assert (await stand.client.get(path)).status_code == 200
+        assert len([each for each in laid_out if each is not None]) == prompts
+
+
 async def test_nothing_is_shown_whose_look_cannot_be_recorded(stand, monkeypatch):
     await stand.waiting()
     await stand.sign_in()

@@ -123,14 +123,14 @@ class _Endpoints:
     async def listed(self, request: Request) -> Response:
         """What waits, without what it holds."""
         caller, now = await self._caller(request), self._desk.now()
-        every = [self._asked(each, caller) for each in await self._answering.waiting(caller)]
+        every = [self._asked(words.listed(each), caller) for each in await self._answering.waiting(caller)]
         return self._page(
             "desk",
             "Requests",
             caller,
             others=[each for each in every if not each.own],
             own=[each for each in every if each.own],
-            reviews=[words.reviewed(each) for each in await self._answering.to_review(caller)],
+            reviews=[words.reviewed(words.listed(each)) for each in await self._answering.to_review(caller)],
             at=words.moment(now),
         )
 

@@ -94,6 +94,11 @@ class Asked:
         return max(0, self.needed - self.given)
 
 
+def listed[T: (Ticket, Review)](one: T) -> T:
+    """One of a list, without its prompt: to lay out those of hundreds would keep the traffic waiting."""
+    return replace(one, shown={name: value for name, value in one.shown.items() if name != "prompt"})
+
+
 def asked(ticket: Ticket, policy: Policy, caller: Caller, *, reviews: bool, now: float) -> Asked:
     """A ticket as this caller sees it; `reviews` says whether they may `review` at all."""
     state, rule = ticket.stands(now), rule_of(ticket, policy)
