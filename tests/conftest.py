@@ -10,6 +10,7 @@ from hypothesis import settings
 from mitmproxy import http, version
 from mitmproxy.proxy.layers import websocket
 from mitmproxy.proxy.layers.http import _http1, _http2, _http3
+from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.utils import asyncio_utils, human
 
@@ -47,6 +48,10 @@ SEAMS = [
     (_http3, "format_error"),
     (_http1, "make_error_response"),
     (_http2.Http2Server, "_handle_event"),
+    (_http2.Http2Server, "handle_h2_event"),
+    (BufferedH2Connection, "_receive_frame"),
+    (BufferedH2Connection, "stream_window_updated"),
+    (ConnectionHandler, "drain_writers"),
     (_http2.Http2Connection, "protocol_error"),
     (_http1, "ChunkedReader"),
     (_http1.Http1Server, "read_headers"),

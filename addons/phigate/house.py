@@ -33,6 +33,7 @@ from phigate.dialect.routes import RouteTable
 from phigate.gate.seals import Seal
 from phigate.holding import Holding
 from phigate.host.addresses import Addresses
+from phigate.host.doors import Doors
 from phigate.identity.follow import Follow
 from phigate.identity.keyring import Keyring, KeyringFault, open_keyring
 from phigate.identity.own import Own
@@ -103,6 +104,8 @@ OPTIONS = (
         "",
         "Where checkpoints are kept beyond this host's reach: file:/PATH, syslog+tls://HOST:PORT, https://... (commas)",
     ),
+    ("phi_connections", "16384", "Connections of callers at once; fewer where fewer files may be open."),
+    ("phi_strangers", "512", "Those of them, of one address, on which no bearer was believed yet."),
     ("phi_instance", socket.gethostname() or "phigate", "The name of this gateway in records and metrics."),
 )
 
@@ -193,6 +196,8 @@ class House:
         """Exchanges whose upstream was asked and that are not over, and their flows."""
         self.meter = Meter()
         """Who asked for how much."""
+        self.doors = Doors()
+        """Who is connected, and how long they may be."""
         self.holding = Holding(self)
         """Requests that wait for their yes."""
         self.again: list[Callable[[Any], Awaitable[None] | None]] = []

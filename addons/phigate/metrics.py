@@ -99,6 +99,15 @@ REVIEWS = Gauge(
     registry=REGISTRY,
 )
 """`open` and `overdue`, as the ledger last told them; none before it did."""
+CONNECTIONS = Gauge(
+    "phigate_connections",
+    "Connections of callers, by whether a bearer on them was believed.",
+    ["state"],
+    registry=REGISTRY,
+)
+CONNECTIONS_ENDED = Counted(
+    "phigate_connections_ended", "Connections of callers that the gateway ended, and why.", ["why"], registry=REGISTRY
+)
 WEBHOOKS = Counted(
     "phigate_webhooks", "Notices by webhook and what came of them.", ["webhook", "outcome"], registry=REGISTRY
 )

@@ -19,9 +19,23 @@ from phigate.exchange import Refusal
 from phigate.gate import answers, handshake, headers, replies
 from phigate.gate.metadata import protected_resource
 from phigate.gate.sentinel import Sentinel
-from phigate.host import crashes, framing, kernel, lockdown, logs, offline, pages, sockets, thrift, windows
+from phigate.host import (
+    crashes,
+    framing,
+    kernel,
+    lasting,
+    lockdown,
+    logs,
+    offline,
+    pages,
+    sockets,
+    talk,
+    thrift,
+    windows,
+)
 from phigate.host.addresses import METADATA, AddressFault, addresses
 from phigate.host.dispatch import Dispatch
+from phigate.host.doors import DoorFault, number
 from phigate.host.drain import Drain
 from phigate.host.observers import Observers
 from phigate.house import OPTIONS, House, StartFault, read_policy
@@ -29,6 +43,7 @@ from phigate.policy.decide import Permit
 
 if TYPE_CHECKING:
     from mitmproxy.addonmanager import Loader
+    from mitmproxy.connection import Client
     from mitmproxy.http import HTTPFlow
 
     from phigate.dialect.routes import Route
@@ -53,7 +68,7 @@ class Refuse:
         self._furnished = False
         self._metadata: bytes | None = None
         """What anybody may know of this resource (RFC 9728)."""
-        self._watch: asyncio.Task[None] | None = None
+        self._watches: list[asyncio.Task[None]] = []
         house.again.append(self.again)
 
     # -- the gateway's own life -------------------------------------------------------------------------------------
@@ -94,6 +109,7 @@ class Refuse:
         crashes.install()
         thrift.install()
         sockets.install()
+        talk.install()
         if getattr(ctx.master.addons.get("proxyserver"), "is_running", False) or ctx.master.addons.get("sentinel"):
             raise StartFault("the gateway is loaded once, at start")
         if found := lockdown.settle(ctx.master):
@@ -101,7 +117,8 @@ class Refuse:
         options = ctx.options
         try:
             here = addresses({name: getattr(options, name) for name in ADDRESSED})
-        except AddressFault as fault:
+            room = [number(name, getattr(options, name)) for name in ("phi_connections", "phi_strangers")]
+        except (AddressFault, DoorFault) as fault:
             raise StartFault(str(fault)) from None
         self.house.furnish(
             policy=options.phi_policy,
@@ -115,6 +132,7 @@ class Refuse:
             anchors=options.phi_anchors,
             space=(options.phi_journal_size, options.phi_journal_warn, options.phi_journal_stop),
         )
+        self.house.doors.open(ctx.master, *room)
         self._metadata = protected_resource(here.url, here.console)
         self.house.observers = Observers(ctx.master)
         self.house.observers.take_out()
@@ -122,10 +140,11 @@ class Refuse:
         ctx.master.addons.add(Sentinel(self.house))
         lockdown.lock(ctx.master)
         Dispatch(ctx.master.addons).install()
+        self.house.ticks.append(lambda: lasting.end_late(ctx.master, self.house, time.time()))
 
     async def running(self) -> None:
         self.house.verifier.start()
-        self._watch = asyncio.create_task(self._tick())
+        self._watches = [asyncio.create_task(self._tick()), asyncio.create_task(self.house.doors.watch())]
         thrift.settle()
         self.house.ready = True
         self._say_what_runs()
@@ -158,10 +177,18 @@ class Refuse:
     def done(self) -> None:
         """Removed, reloaded or over: nothing may be forwarded from here on."""
         self.house.ready = False
-        if self._watch is not None:
-            self._watch.cancel()
+        for watch in self._watches:
+            watch.cancel()
         if not ctx.master.should_exit.is_set() and not self.house.leaving:
             lockdown.slam(ctx.master)
+
+    # -- connections ------------------------------------------------------------------------------------------------
+
+    def client_connected(self, client: Client) -> None:
+        self.house.doors.arrived(client)
+
+    def client_disconnected(self, client: Client) -> None:
+        self.house.doors.left(client)
 
     # -- requests ---------------------------------------------------------------------------------------------------
 
@@ -169,6 +196,7 @@ class Refuse:
         passage = flows.enter(flow)
         flows.withhold(flow, passage)
         flow.request.stream = False
+        self.house.doors.asked(flow.client_conn, passage.exchange.id, streams=flow.request.is_http2)
         if not flow.live or flow.is_replay:
             passage.exchange.refusal = NOT_LIVE
         else:
@@ -208,6 +236,7 @@ class Refuse:
     def request(self, flow: HTTPFlow) -> None:
         if passage := flows.passage_of(flow):
             self.house.under_way.add(passage.exchange.id)
+            self.house.doors.whole(flow.client_conn, passage.exchange.id, len(flow.request.data.content or b""))
 
     # -- answers ----------------------------------------------------------------------------------------------------
 
@@ -300,6 +329,8 @@ class Release:
         if passage is None:
             return
         exchange = passage.exchange
+        if exchange.subject is not None:
+            self.house.doors.believe(flow.client_conn)
         if exchange.refusal is not None:
             flows.refuse(flow, passage, exchange.refusal)
         elif isinstance(exchange.decision, Permit) and exchange.recorded and exchange.subject is not None:

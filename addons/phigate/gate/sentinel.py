@@ -78,6 +78,7 @@ class Sentinel:
         if passage := flows.passage_of(flow):
             self.house.under_way.discard(passage.exchange.id)
             self.house.meter.leave(passage.exchange.id)
+            self.house.doors.over(flow.client_conn, passage.exchange.id)
             self.house.contacted.pop(passage.exchange.id, None)
 
     def websocket_start(self, flow: HTTPFlow) -> None:

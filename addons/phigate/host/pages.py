@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _WORDS = {
     400: ("malformed", "The request could not be read."),
+    408: ("too-slow", "The request did not come in time."),
     413: ("too-large", "The request is larger than this gateway takes."),
     431: ("headers-too-large", "The request's headers are too large."),
     502: ("upstream-failed", "The model server could not be reached or broke its protocol."),

@@ -1,0 +1,168 @@
+"""Whom the gateway's port keeps open for how long: mitmproxy's connections, by the rules of `patience.py`.
+
+mitmproxy holds each connection for ten minutes after its last byte, half a head in it or nothing at all, in any number.
+Here each is known from its first moment: bytes are counted where the loop hands them over, requests and answers where
+the gate meets them. Whoever is sent away finds its connection closed; a body that came too slowly is answered first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from phigate import metrics
+from phigate.host import pages, talk, windows
+from phigate.host.patience import Hall, Peer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mitmproxy.connection import Client
+    from mitmproxy.master import Master
+    from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
+
+    from phigate.host.patience import Why
+
+TICK: Final = 0.25
+MOST_A_TICK: Final = 64
+"""Connections that are ended at once: others have their turn between."""
+DESCRIPTORS: Final = 65_536
+"""Open files that the gateway wants, where the system sets it no limit."""
+LEAST: Final = 64
+"""Connections, however few files may be open."""
+
+
+class DoorFault(ValueError):  # noqa: N818 -- the operator's fault, told in the operator's words
+    """An option is no number of connections; the message is the operator's."""
+
+
+def number(option: str, text: str) -> int:
+    """A number of connections; raises DoorFault."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1_000_000):
+        raise DoorFault(f"option `{option}`: must be a number of connections, from 1 to 1000000")
+    return int(text)
+
+
+def descriptors() -> int:
+    """How many files may be open: as many as the system lets this process have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = max(soft, DESCRIPTORS) if hard == resource.RLIM_INFINITY else hard
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def affordable(files: int) -> int:
+    """Connections of callers for which there are files: each may need one to a model server, the rest is ours."""
+    return max(files * 3 // 4 - 128, LEAST)
+
+
+class Doors:
+    """All connections of the gateway's port; knows none until it is opened."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._master: Master | None = None
+        self._hall = Hall(self._end, 0, 0)
+
+    def open(self, master: Master, most: int, most_strangers: int) -> None:
+        """From now on let in so many, and of each address so many strangers."""
+        self._master = master
+        self._hall = Hall(self._end, min(most, affordable(descriptors())), most_strangers)
+        talk.flooded[:] = [lambda: metrics.CONNECTIONS_ENDED.labels("flood").inc()]
+
+    async def watch(self) -> None:
+        """Look, again and again, whose time is over; until cancelled."""
+        while True:
+            await asyncio.sleep(TICK)
+            self._hall.tick(self._clock(), MOST_A_TICK)
+            strangers = self._hall.strangers
+            metrics.CONNECTIONS.labels("strangers").set(strangers)
+            metrics.CONNECTIONS.labels("believed").set(len(self._hall.peers) - strangers)
+
+    # -- coming and going -------------------------------------------------------------------------------------------
+
+    def arrived(self, client: Client) -> None:
+        """Let a caller in, or have mitmproxy close its connection."""
+        handler = self._handler(client.id)
+        if handler is None:
+            return
+        peer = self._hall.arrive(client.id, client.peername[0] if client.peername else "", self._clock())
+        if peer is None:
+            client.error = "no room"
+            metrics.CONNECTIONS_ENDED.labels("crowd").inc()
+        else:
+            self._listen(peer, handler, handler.transports[client])
+
+    def _listen(self, peer: Peer, handler: ConnectionHandler, io: ConnectionIO) -> None:
+        """Count what comes and goes, where the loop hands it over."""
+        reader: Any = io.reader
+        writer: Any = io.writer
+        feed, write, sent = reader.feed_data, writer.write, 0
+
+        def heard(data: bytes) -> None:
+            self._hall.heard(peer, len(data), self._clock())
+            feed(data)
+
+        def written(data: bytes) -> None:
+            nonlocal sent
+            sent += len(data)
+            write(data)
+
+        def waiting() -> int:
+            link = talk.link_of(handler)
+            return int(writer.transport.get_write_buffer_size()) + (windows.waiting(link) if link else 0)
+
+        def taken() -> int:
+            link = talk.link_of(handler)
+            if link is not None and windows.waiting(link):
+                return talk.talk_of(link).moved
+            return sent - int(writer.transport.get_write_buffer_size())
+
+        reader.feed_data, writer.write = heard, written
+        peer.waiting, peer.taken = waiting, taken
+
+    def left(self, client: Client) -> None:
+        self._hall.leave(client.id)
+
+    def believe(self, client: Client) -> None:
+        """Somebody on it showed a bearer that is believed."""
+        self._hall.believe(client.id)
+
+    def _handler(self, name: str) -> ConnectionHandler | None:
+        proxyserver = self._master.addons.get("proxyserver") if self._master else None
+        return proxyserver.connections.get(name) if proxyserver else None
+
+    def _end(self, peer: Peer, why: Why) -> None:
+        """Close a connection, with nothing more sent to whoever takes nothing."""
+        metrics.CONNECTIONS_ENDED.labels(why).inc()
+        handler = self._handler(peer.name)
+        io = handler.transports.get(handler.client) if handler else None
+        if handler is None or io is None or io.writer is None:
+            return
+        writer: Any = io.writer
+        if why == "slow-body" and not peer.streams and not handler.client.tls:
+            writer.write(pages.make_error_response(408))
+        if io.handler is not None:
+            io.handler.cancel("its time is over")
+        if why in {"takes-nothing", "swollen"}:
+            writer.transport.abort()
+        else:
+            writer.close()
+
+    # -- its requests -----------------------------------------------------------------------------------------------
+
+    def asked(self, client: Client, exchange: str, *, streams: bool) -> None:
+        """A request's head was read."""
+        self._hall.asked(client.id, exchange, self._clock(), streams=streams)
+
+    def whole(self, client: Client, exchange: str, size: int) -> None:
+        """All of it is there."""
+        self._hall.whole(client.id, exchange, size)
+
+    def over(self, client: Client, exchange: str) -> None:
+        """Its answer is over."""
+        self._hall.over(client.id, exchange, self._clock())

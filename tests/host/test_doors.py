@@ -1,0 +1,187 @@
+"""mitmproxy's own connections, kept and ended by the rules; a clock of the test's own."""
+
+import asyncio
+import resource
+
+import pytest
+from mitmproxy.test import tflow
+
+from phigate import metrics
+from phigate.host import doors, patience
+from phigate.host.doors import DoorFault, Doors, affordable, number
+from tests.stage import connected, listening, until
+
+HALF = b"POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\n"
+
+
+class Gate:
+    """What the gate tells of connections, as an addon."""
+
+    def __init__(self, own):
+        self.own, self.flows = own, []
+
+    def client_connected(self, client):
+        self.own.arrived(client)
+
+    def client_disconnected(self, client):
+        self.own.left(client)
+
+    def requestheaders(self, flow):
+        self.flows.append(flow)
+        self.own.asked(flow.client_conn, "ex", streams=False)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def ended(why):
+    return metrics.REGISTRY.get_sample_value("phigate_connections_ended_total", {"why": why}) or 0
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def own(clock, context, monkeypatch):
+    monkeypatch.setattr(doors.talk, "flooded", [])
+    made = Doors(clock)
+    made.open(context.master, 3, 2)
+    context.master.addons.add(Gate(made))
+    return made
+
+
+async def closed(reader):
+    return await asyncio.wait_for(reader.read(), 2)
+
+
+async def test_half_a_head_is_closed_when_its_time_is_over_without_a_word(own, clock, context):
+    before = ended("slow-head")
+    async with listening(context) as port:
+        reader, writer = await connected(port, context)
+        writer.write(HALF)
+        await until(lambda: own._hall.peers and next(iter(own._hall.peers.values())).came)
+        clock.now = patience.HEAD
+        own._hall.tick(clock.now, 10)
+        assert await closed(reader) == b""
+        assert ended("slow-head") == before + 1
+        writer.close()
+
+
+async def test_a_slow_body_is_told_so(own, clock, context):
+    async with listening(context) as port:
+        reader, writer = await connected(port, context)
+        writer.write(HALF + b"Content-Length: 10\r\n\r\nabc")
+        await until(lambda: own._hall.peers and next(iter(own._hall.peers.values())).bodies)
+        clock.now = patience.BODY
+        own._hall.tick(clock.now, 10)
+        answer = await closed(reader)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"phi-reason: too-slow" in answer
+        writer.close()
+
+
+async def test_whoever_goes_is_forgotten(own, context):
+    async with listening(context) as port:
+        _, writer = await connected(port, context)
+        assert own._hall.peers
+        writer.close()
+        await until(lambda: not own._hall.peers)
+
+
+async def test_the_stranger_that_came_first_makes_room(own, context):
+    before = ended("crowd")
+    async with listening(context) as port:
+        first, *others = [await connected(port, context) for _ in range(3)]
+        assert await closed(first[0]) == b""
+        assert ended("crowd") == before + 1
+        for _, writer in [first, *others]:
+            writer.close()
+
+
+async def test_where_there_is_no_room_nobody_is_let_in(own, context):
+    async with listening(context) as port:
+        kept = [await connected(port, context) for _ in range(2)]
+        await until(lambda: len(own._hall.peers) == 2)
+        for peer in own._hall.peers.values():
+            peer.under_way.add("ex")
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert await closed(reader) == b""
+        assert len(own._hall.peers) == 2
+        for _, each in [*kept, (reader, writer)]:
+            each.close()
+
+
+async def test_what_a_caller_does_not_take_is_seen_and_ends_it(own, clock, context):
+    async with listening(context) as port:
+        _, writer = await connected(port, context)
+        await until(lambda: own._hall.peers)
+        (peer,) = own._hall.peers.values()
+        (handler,) = context.master.addons.get("proxyserver").connections.values()
+        theirs = handler.transports[handler.client].writer
+        assert (peer.waiting(), peer.taken()) == (0, 0)
+        theirs.write(b"a" * 20_000_000)
+        assert peer.waiting() > 1_000_000
+        assert peer.waiting() + peer.taken() == 20_000_000
+        own.asked(handler.client, "ex", streams=False)
+        own.whole(handler.client, "ex", 0)
+        for clock.now in range(0, 200, 5):
+            own._hall.tick(clock.now, 10)
+        await until(lambda: not context.master.addons.get("proxyserver").connections)
+        writer.close()
+
+
+async def test_it_looks_again_and_again_and_says_how_many_there_are(own, clock, context, monkeypatch):
+    monkeypatch.setattr(doors, "TICK", 0.01)
+    watching = asyncio.create_task(own.watch())
+    async with listening(context) as port:
+        reader, writer = await connected(port, context)
+        await until(lambda: own._hall.peers)
+        (peer,) = own._hall.peers
+        count = lambda state: metrics.REGISTRY.get_sample_value("phigate_connections", {"state": state})  # noqa: E731
+        await until(lambda: count("strangers") == 1)
+        (client,) = [each.client for each in context.master.addons.get("proxyserver").connections.values()]
+        own.believe(client)
+        await until(lambda: (count("strangers"), count("believed")) == (0, 1))
+        own.asked(client, "ex", streams=False)
+        own.over(client, "ex")
+        clock.now = patience.IDLE
+        assert await closed(reader) == b""
+        assert peer not in own._hall.peers
+        writer.close()
+    watching.cancel()
+
+
+def test_before_it_is_opened_it_knows_of_nobody(context):
+    client = tflow.tclient_conn()
+    own = Doors()
+    own.arrived(client)
+    own.asked(client, "ex", streams=False)
+    own.over(client, "ex")
+    assert client.error is None
+
+
+def test_as_many_files_may_be_open_as_the_system_lets(monkeypatch):
+    asked = []
+    monkeypatch.setattr(resource, "setrlimit", lambda _which, limits: asked.append(limits))
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (1024, 4096))
+    doors.descriptors()
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (1024, resource.RLIM_INFINITY))
+    doors.descriptors()
+    assert asked == [(4096, 4096), (65_536, resource.RLIM_INFINITY)]
+
+
+def test_some_files_are_kept_for_model_servers_and_ourselves():
+    assert [affordable(files) for files in (16, 1024, 20_000)] == [64, 640, 14_872]
+
+
+def test_a_number_of_connections():
+    assert number("phi_connections", "16384") == 16384
+    for text in ("", "0", "-1", "1k", "1000001", "٣", "1.5"):
+        with pytest.raises(DoorFault, match="option `phi_connections`: must be a number"):
+            number("phi_connections", text)
