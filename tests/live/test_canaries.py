@@ -8,15 +8,13 @@ server, and the answer of a rule that reveals; all else that the gateway writes,
 import base64
 import contextlib
 import hashlib
-import itertools
 import json
-import os
 import re
 import socket
 import sys
-import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import grpc
 import httpx
@@ -27,15 +25,15 @@ from model_server import CUT, EVENTS, Answer, ModelServer, Raw
 from people import policy_for
 from phigate.conformance import probe, read, tables, wire
 from phigate.conformance.cases import fill
-from phigate.dialect.kserve_grpc import METHODS
 from phigate.dialect.known import ROUTES
+from phigate.dialect.kserve_grpc import METHODS
 from phigate.policy.verdict import CHANGES
 from phigate.policy.words import ACTIONS, ENTITIES
 from processes import HOST, MITMDUMP, Gateway, free_port, settings
 from tests.grpc_peer import Peer
 from tests.grpc_peer import answer as tensors
 from tests.live import realtime
-from tests.live.canaries import KINDS, PHOTO, TEXT, VALUES, files, found, in_pieces
+from tests.live.canaries import KINDS, PHOTO, TEXT, files, found, in_pieces
 from tests.receiver import Receiver
 from tests.traffic import CHAT, chat, completion, events, records
 
@@ -195,7 +193,7 @@ def ask_every_route(client):
 # -- refusals and broken answers ------------------------------------------------------------------------------------
 
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64," + base64.b64encode(PHOTO).decode()}}
-REFUSED = [
+REFUSED: list[tuple[str, int | None, dict[str, Any]]] = [
     ("no bearer", 401, {"who": None}),
     ("a bearer that is none", 401, {"headers": {"authorization": f"Bearer {LINE}"}}),
     ("a password", 401, {"headers": {"authorization": "Basic " + base64.b64encode(CLEAR).decode()}}),
@@ -307,7 +305,11 @@ def call(client, peer):
             return got
 
         abort = (grpc.StatusCode.INTERNAL, LINE)
-        for script in (lambda asked: tensors(asked, TEXT), lambda asked: tensors(asked, TEXT, raw=False), lambda _: abort):
+        for script in (
+            lambda asked: tensors(asked, TEXT),
+            lambda asked: tensors(asked, TEXT, raw=False),
+            lambda _: abort,
+        ):
             peer.says = script
             peer.streams = lambda asked, script=script: (script(each) for each in asked)
             for method in METHODS.values():
@@ -379,8 +381,17 @@ def take_part(client):
             said.append(people.post(f"/tickets/{ticket}/approve", headers=kai, json={"comment": f"Yes, {TEXT}"[:500]}))
         asked = {"headers": doctor | {"phi-unmask": LINE[:200], "phi-justification": LINE[:400]}, "json": chat(TEXT)}
         broke = {"headers": doctor | {"phi-break-glass": LINE[:200]}, "json": chat(TEXT)}
-        revealed = [httpx.post(client.gateway.url + CHAT, trust_env=False, timeout=20, **each) for each in (asked, broke)]
-        for path in ("/reviews", "/tickets?state=approved", "/readyz", "/metrics", "/openapi.json", f"/tickets/{LINE[:30]}"):
+        revealed = [
+            httpx.post(client.gateway.url + CHAT, trust_env=False, timeout=20, **each) for each in (asked, broke)
+        ]
+        for path in (
+            "/reviews",
+            "/tickets?state=approved",
+            "/readyz",
+            "/metrics",
+            "/openapi.json",
+            f"/tickets/{LINE[:30]}",
+        ):
             said += [people.get(path, headers=who) for who in (kai, doctor, {})]
         said.append(people.post("/token", content=CLEAR, headers={"content-type": "application/x-www-form-urlencoded"}))
         said.append(people.post("/token", data={"grant_type": TEXT, "subject_token": TEXT, "assertion": TEXT}))
@@ -428,30 +439,32 @@ def sinks(everybody, hooks, open_policy, environment, tmp_path_factory):
     folder = tmp_path_factory.mktemp("canaries") / "run"
     with ModelServer() as model, Peer() as peer:
         with Watched(model, open_policy, folder, peer=peer) as gateway:
-            import resource
-            def cpu(w, c=[0,0]):
-                f=Path(f"/proc/{gateway.pid}/stat").read_text().rpartition(")")[2].split()
-                g=(int(f[11])+int(f[12]))/100
-                m=time.process_time()
-                print(f"CPU {w}: gateway {g-c[0]:.2f} pytest {m-c[1]:.2f}"); c[:]=[g,m]
+
+            def cpu(w, c=[0, 0]):
+                f = Path(f"/proc/{gateway.pid}/stat").read_text().rpartition(")")[2].split()
+                g = (int(f[11]) + int(f[12])) / 100
+                m = time.process_time()
+                print(f"CPU {w}: gateway {g - c[0]:.2f} pytest {m - c[1]:.2f}")
+                c[:] = [g, m]
+
             client = Client(gateway, model, everybody)
             cpu("start")
             ask_as_the_tables_say(client)
-            cpu('ask_as_the_tables_say(client)')
+            cpu("ask_as_the_tables_say(client)")
             ask_every_route(client)
-            cpu('ask_every_route(client)')
+            cpu("ask_every_route(client)")
             odd = be_refused(client)
-            cpu('odd = be_refused(client)')
+            cpu("odd = be_refused(client)")
             get_broken_answers(client)
-            cpu('get_broken_answers(client)')
+            cpu("get_broken_answers(client)")
             called = call(client, peer)
-            cpu('called = call(client, peer)')
+            cpu("called = call(client, peer)")
             talk(client)
-            cpu('talk(client)')
+            cpu("talk(client)")
             revealed, console = take_part(client)
-            cpu('revealed, console = take_part(client)')
+            cpu("revealed, console = take_part(client)")
             shown = gateway.shown()
-            cpu('shown = gateway.shown()')
+            cpu("shown = gateway.shown()")
             metrics = httpx.get(f"{gateway.console_url}/metrics", trust_env=False).text
             arguments = Path(f"/proc/{gateway.pid}/cmdline").read_bytes() if sys.platform == "linux" else b""
             end = time.monotonic() + 10

@@ -58,7 +58,12 @@ async def test_a_list_lays_out_no_prompt(stand, monkeypatch):
     await reviewable(stand)
     await stand.sign_in()
     laid_out = []
-    monkeypatch.setattr("phigate.console.page.words.whole", lambda prompt: laid_out.append(prompt) or [])
+
+    def whole(prompt):
+        laid_out.append(prompt)
+        return []
+
+    monkeypatch.setattr("phigate.console.page.words.whole", whole)
     for path, prompts in (("/desk", 0), ("/desk/tickets/t-1", 1)):
         assert (await stand.client.get(path)).status_code == 200
         assert len([each for each in laid_out if each is not None]) == prompts
