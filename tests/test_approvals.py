@@ -1,15 +1,20 @@
 """What comes of decisions that need somebody else; tests/approval/test_addon.py walks a request through it."""
 
+import asyncio
+import contextlib
 import re
+import time
 from dataclasses import replace
 
 import pytest
 
 from phigate import approvals
+from phigate.approval import replies
 from phigate.exchange import Exchange, Subject
+from phigate.holding import TURNS
 from phigate.policy.decide import Deny, Hold, Permit, PromptFacts
 from phigate.policy.schema import REVEAL
-from tests.ledger.tickets import grant_of, ticket
+from tests.ledger.tickets import ADA, grant_of, ticket, yes
 
 CALL = Exchange("ex", 0.0, method="POST", path="/sleep?level=1", route="sleep")
 PERMIT = Permit("care", ("care",), REVEAL)
@@ -75,3 +80,18 @@ async def test_whom_a_call_names_an_approver_does_not_see(house, path):
 async def test_nobody_is_not_asked_for(house):
     with pytest.raises(ValueError, match="no subject"):
         await approvals.hold(house, Exchange("ex", 0.0), Hold("ask", ("ask",), "Ask."), "aa", {}, 0.0)
+
+
+async def test_a_grant_that_is_over_when_its_turn_comes_is_not_spent(house):
+    await house.look_at_ledger()
+    now = time.time()
+    await house.approvals.open_ticket(ticket(lasts=0.2, opened=now, until=now + 60), now)
+    await house.approvals.answer("t-1", yes(now=now), now)
+    (grant,) = await house.approvals.live_grants(ADA, now)
+    async with contextlib.AsyncExitStack() as crowd:
+        for _ in range(TURNS):
+            await crowd.enter_async_context(house.holding.turn())
+        using = asyncio.create_task(approvals.use(house, CALL, replace(PERMIT, grants=(grant,)), {}, now))
+        await asyncio.sleep(0.3)
+    assert await using == replies.SPENT
+    await house.close_ledger()

@@ -237,6 +237,33 @@ async def test_a_deny_that_came_meanwhile_counts(house):
     assert len(await house.approvals.live_grants((ISSUER, "ada"), time.time())) == 1
 
 
+CROSSING = [("live_grants", (403, "denied"), "denied", 1), ("spend_grants", (503, "not-decided"), "not-decided", 0)]
+
+
+@pytest.mark.parametrize(("step", "refused", "reason", "left"), CROSSING, ids=[case[0] for case in CROSSING])
+async def test_a_deny_that_comes_while_the_ledger_is_asked_counts_too(house, monkeypatch, step, refused, reason, left):
+    """What was decided by the policy before it lets nothing by, and is on record as decided by that one."""
+    asked = Asking(house, **WHY)
+    ticket = await asked.waits()
+    before, real = house.policy.sha256, getattr(house.approvals, step)
+
+    async def slow(*arguments):
+        found = await real(*arguments)
+        if house.policy.sha256 == before:
+            await changed("{name: none, deny: [clinician], to: [unmask]}")(house)
+        return found
+
+    monkeypatch.setattr(house.approvals, step, slow)
+    await say(house, ticket)
+    await asked.over()
+    assert asked.refused == refused
+    (record,) = kept(house, "request")
+    decided = house.policy.sha256 if step == "live_grants" else before
+    assert (record["decision"]["reason"], record["policy"], record["revealed"]) == (reason, decided, [])
+    monkeypatch.undo()
+    assert len(await house.approvals.live_grants((ISSUER, "ada"), time.time())) == left
+
+
 async def test_a_bearer_that_ran_out_meanwhile_is_not_believed(house, monkeypatch):
     asked = Asking(house, **WHY)
     ticket = await asked.waits()

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import secrets as randomness
@@ -110,11 +111,13 @@ async def hold(  # noqa: PLR0917 -- what every part of it needs
 
 async def use(house: House, exchange: Exchange, permit: Permit, shown: dict[str, Any], now: float) -> Refusal | None:
     """What has to happen before a permit of this kind lets anything through."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     try:
         if permit.grants:
             names = [each.id for each in permit.grants]
-            async with house.holding.turn():
-                spent = await house.approvals.spend_grants(names, exchange.id, now)
+            async with house.holding.turn():  # which may be long in coming
+                spent = await house.approvals.spend_grants(names, exchange.id, now + loop.time() - began)
             if not spent:
                 return replies.SPENT
         if permit.verb == "break_glass":
@@ -123,7 +126,12 @@ async def use(house: House, exchange: Exchange, permit: Permit, shown: dict[str,
         return replies.LEDGER_DOWN
     except (JournalDown, Unrecordable):
         return replies.UNRECORDED
-    return None
+    return replies.OUTDATED if outdated(house, exchange) else None
+
+
+def outdated(house: House, exchange: Exchange) -> bool:
+    """Whether another policy is in force than the one that decided: nothing passes by that one any more."""
+    return exchange.policy is not None and exchange.policy != house.policy.sha256
 
 
 async def _emergency(house: House, exchange: Exchange, permit: Permit, shown: dict[str, Any], now: float) -> None:

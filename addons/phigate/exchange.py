@@ -120,6 +120,8 @@ class Exchange:
     """The caller wants to know what comes of it, and a ticket; it never goes on."""
     decision: Any = None
     """policy.decide: Permit, Hold or Deny."""
+    policy: str | None = None
+    """SHA-256 of the policy that was asked."""
 
     ticket: str | None = None
     """What a held request is answered under."""

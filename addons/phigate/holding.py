@@ -138,7 +138,9 @@ class Holding:
         house, (model, body) = self._house, shown
         agent = house.agent_shown(exchange.agent) if exchange.agent else ""
         fields = hold_record(
-            replace(exchange, target=model, agent=agent), house.policy.sha256, body, held.size, held.ticket
+            replace(exchange, target=model, agent=agent),
+            exchange.policy or house.policy.sha256,
+            *(body, held.size, held.ticket),
         )
         await house.keep.record(house.journal, "hold", fields, side="caller")
 

@@ -439,6 +439,27 @@ async def test_where_a_model_stands_elsewhere_by_now_it_waits_for_another_yes(ho
     assert (await asked.over()).reason == "rejected"
 
 
+async def test_a_deny_that_comes_while_a_use_is_spent_counts_too(house, recorded, monkeypatch):
+    asked, policy = await waits(house, "wait-6"), house.policy
+    await asked.ticket()
+    real = house.approvals.spend_grants
+
+    async def slow(*arguments):
+        found = await real(*arguments)
+        text = policy.text.replace("rules:\n", "rules:\n  - {name: none, deny: ['*'], to: [predict]}\n", 1)
+        house.put_in_force(parse_policy(text.encode(), "policy.yaml", policy.folder))
+        return found
+
+    monkeypatch.setattr(house.approvals, "spend_grants", slow)
+    try:
+        await asked.answered()
+        assert (await asked.over()).reason == "not-decided"
+    finally:
+        house.put_in_force(policy)
+    (record,) = recorded()
+    assert (record["policy"], record["decision"]["verb"], record["revealed"]) == (policy.sha256, "deny", [])
+
+
 async def test_for_a_call_that_is_over_nothing_is_spent(house, recorded):
     asked = await waits(house, "wait-5")
     await asked.ticket()

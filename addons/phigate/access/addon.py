@@ -58,6 +58,7 @@ class Access:
             return
         exchange = passage.exchange
         policy = self.house.policy
+        exchange.policy = policy.sha256
         exchange.refusal = self._too_many(exchange) or self._settle(flow.request, passage)
         if exchange.refusal is None and isinstance(exchange.decision, Hold):
             exchange.refusal = await self._by_grant(policy, flow.request, passage)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from mitmproxy import ctx
 
 from phigate import approvals, flows
+from phigate.approval.replies import OUTDATED
 from phigate.approval.waiting import preferred
 from phigate.holding import Held
 from phigate.host import callers, lockdown, sockets
@@ -50,13 +51,17 @@ class Approval:
                     await result
 
     async def _settle(self, flow: HTTPFlow, held: Held) -> bool:
-        """Hold a request, or spend what lets it through; whether it waited and is to be decided again."""
+        """Hold a request, or spend what lets it through; whether it is to be decided again, from the start."""
         passage = flows.passage_of(flow)
         if passage is None or passage.exchange.refusal is not None or not approvals.asks(passage.exchange.decision):
             return False
         house, exchange, decision = self.house, passage.exchange, passage.exchange.decision
         shown = approvals.told(house, exchange, passage.reasons, passage.model_shown, passage.prompt_shown)
         if not isinstance(decision, Hold):
+            if approvals.outdated(house, exchange):
+                once = exchange.subject is not None and exchange.subject.uses is not None  # its bearer is spent by now
+                exchange.refusal = OUTDATED if once else None
+                return not once
             exchange.refusal = held.left() or await approvals.use(house, exchange, decision, shown, time.time())
             exchange.refusal = exchange.refusal or held.left()
             return False

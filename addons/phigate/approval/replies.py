@@ -17,6 +17,7 @@ WAITING: Final = "Somebody has to approve this first; send the same request agai
 LEDGER_DOWN: Final = Refusal(503, "ledger-unavailable", "Approvals cannot be settled at the moment.", retry_after=1)
 UNRECORDED: Final = Refusal(503, "not-recorded", "The gateway could not record this exchange.", retry_after=1)
 SPENT: Final = Refusal(403, "grant-spent", "What was approved has been used, taken back, or is over.")
+OUTDATED: Final = Refusal(503, "not-decided", "The policy was changed meanwhile: ask again.", retry_after=1)
 TOO_MANY: Final = Refusal(429, "too-many-tickets", "Too many requests of yours wait for approval.", retry_after=60)
 TAKEN_BACK: Final = Refusal(403, "grant-revoked", "What was approved has been taken back.")
 """For what is under way by it."""

@@ -67,7 +67,8 @@ class Capture:
         exchange, house, original = passage.exchange, self.house, flow.request.data.content or b""
         target, exchange.target = exchange.target, passage.model_shown
         try:
-            fields = request_record(exchange, house.policy.sha256, passage.prompt_shown, len(original))
+            policy = exchange.policy or house.policy.sha256
+            fields = request_record(exchange, policy, passage.prompt_shown, len(original))
         finally:
             exchange.target = target
         await house.keep.record(house.journal, "request", fields, side="caller", original=original)

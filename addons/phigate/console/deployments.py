@@ -116,6 +116,7 @@ class _Endpoints:
         exchange.stated = facts.stated
         grants = [each for each in await desk.approvals.live_grants(who, now) if each.digest is not None]
         decision = decide(desk.policy, subject, exchange.actions, exchange.target, facts, grants, now)
+        exchange.policy = desk.policy.sha256
         if isinstance(decision, Hold) and decision.terms is not None:
             # Else a yes to this one would be one to any other, and to requests, for as long as the rule says.
             once = decision.terms.model_copy(update={"uses": 1, "bind": "request"})
@@ -177,7 +178,7 @@ class _Endpoints:
         return _stated(name, self._desk.now(), ip_of(request), subject, target.name, deployment)
 
     async def _record(self, exchange: Exchange) -> None:
-        fields = deployment_record(exchange, self._desk.policy.sha256)
+        fields = deployment_record(exchange, exchange.policy or self._desk.policy.sha256)
         await self._desk.record("deployment", fields | {"model": self._desk.shown(exchange.target or "")})
 
     def _receipt(self, exchange: Exchange, until: int) -> str:

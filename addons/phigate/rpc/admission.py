@@ -245,7 +245,7 @@ class Admission:
         house = self.house
         target, exchange.target = exchange.target, model_shown
         try:
-            fields = request_record(exchange, house.policy.sha256, body, len(data))
+            fields = request_record(exchange, exchange.policy or house.policy.sha256, body, len(data))
         finally:
             exchange.target = target
         await house.keep.record(house.journal, "request", fields, side="caller", original=data)
@@ -272,7 +272,7 @@ class _Message:
         self._grants: tuple[Grant, ...] = ()
         self._digest: str | None = None
         self.waited = False
-        """It waited for a yes, and is to be decided about again."""
+        """It waited for a yes, or the policy changed, and it is to be decided about again."""
 
     async def approved(self, data: bytes, held: Held) -> Refusal | None:
         """Whether nobody else has to say yes, or somebody did: of a hold, a use of break-glass, a grant.
@@ -298,6 +298,9 @@ class _Message:
             waiting = await house.holding.wait(held, exchange, (self.model_shown, self.shown), refusal)
             self.waited = waiting is None
             return waiting
+        self.waited = approvals.outdated(house, exchange)
+        if self.waited:
+            return None
         return held.left() or await approvals.use(house, exchange, decision, shown, now)
 
     async def _by_grant(self, data: bytes) -> None:
@@ -314,6 +317,7 @@ class _Message:
 
     def settle(self, data: bytes) -> None:
         exchange, self._policy = self._exchange, self._house.policy
+        exchange.policy = self._policy.sha256
         exchange.identifiers_in, exchange.revealed_in = set(), set()  # as it is masked now, not as it was before
         exchange.refusal = self._read(data) or self._find() or self._beyond() or self._decide()
         self._mask()
