@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 type Why = Literal["slow-head", "slow-body", "idle", "takes-nothing", "swollen", "crowd", "flood"]
 """Why a connection is ended; a label of metrics."""
 
-HEAD: Final = 10.0
+HEAD: float = 10.0
 """Seconds until a head is whole, from its first byte on; of the first one, and of TLS, from the connection on."""
-BODY: Final = 20.0
+BODY: float = 20.0
 """Seconds that a body may take in any case; one more for each `PACE` bytes of it that came, up to `LONGEST_BODY`."""
 PACE: Final = 1000
 LONGEST_BODY: Final = 300.0

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
+from h2.connection import ConnectionState
 from h2.errors import ErrorCodes
 from h2.events import StreamReset
 from hyperframe.frame import WindowUpdateFrame
-from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy import events
 from mitmproxy.proxy.layers.http import HttpLayer, _http2
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
@@ -108,10 +108,10 @@ def calming(handle: Callable[[Any, events.Event], Commands]) -> Callable[[Any, e
 
     def handled(layer: _http2.Http2Server, event: events.Event) -> Commands:
         yield from handle(layer, event)
-        if isinstance(event, events.DataReceived) and layer.conn.state is not ConnectionState.CLOSED:
-            link = layer.h2_conn
-            if swollen(link) or talk_of(link).too_much(time.monotonic()):
-                yield from _leave(layer)
+        link = layer.h2_conn
+        said = isinstance(event, events.DataReceived) and link.state_machine.state is not ConnectionState.CLOSED
+        if said and (swollen(link) or talk_of(link).too_much(time.monotonic())):
+            yield from _leave(layer)
 
     return handled
 

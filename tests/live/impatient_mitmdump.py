@@ -1,0 +1,13 @@
+"""mitmdump with the real gateway, whose patience with connections is a few seconds."""
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "addons"))
+    from mitmproxy.tools.main import mitmdump
+
+    from phigate.host import patience
+
+    patience.HEAD = patience.BODY = 4.0
+    mitmdump(sys.argv[1:])
