@@ -5,6 +5,7 @@ import resource
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -62,7 +63,7 @@ def test_a_file_that_was_open_already_becomes_the_owners_alone(tmp_path):
     with (tmp_path / "flows").open("ab") as file:
         kernel.own(file)
     assert oct((tmp_path / "flows").stat().st_mode & 0o777) == "0o600"
-    with open("/dev/null", "wb") as device:
+    with Path("/dev/null").open("wb") as device:
         before = kernel.os.fstat(device.fileno()).st_mode
         kernel.own(device)
         assert kernel.os.fstat(device.fileno()).st_mode == before

@@ -34,7 +34,7 @@ def keep() -> None:
 
 
 def own(file: IO[bytes]) -> None:
-    """Make a file that was opened before `keep` its owner's alone; a pipe or a device stays as it is; raises NotKept."""
+    """Make a file that was opened before `keep` its owner's alone, unless it is a pipe or a device; raises NotKept."""
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         try:
             os.fchmod(file.fileno(), 0o600)

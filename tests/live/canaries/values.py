@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections import defaultdict
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 from phigate.conformance import probe
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KINDS = {
     "A": ("Zebulon Quartermaine", "Quartermaine"),
@@ -38,14 +39,20 @@ KINDS = {
 """By the letter of 45 CFR 164.514(b)(2)(i); full-face photographs (Q) are no text, PHOTO stands for them."""
 PHOTO = b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01" + b"a face nobody has, drawn as bytes: canary of a photograph" + b"\xff\xd9"
 
-TEXT = (
-    "Patient: Zebulon Quartermaine, a 97-year-old man, DOB 03/14/1951, lives at 4711 Larkspur Lane, ZIP 62704-9911. "
-    "Phone: 312-555-0147. Fax: 312-555-0199. Email zeb.quarter@example.com. SSN 536-22-8145, MRN 77310042. "
-    "Member ID: XQH448120771. MBI 1EG4-TE5-MK73. Account number 880073315521. Card 4012888888881881. "
-    "Driver's license number D4471920. VIN 1HGCM82633A004352. Serial number SN7741QX9. "
-    "See https://portal.example.org/zq9917 from 203.0.113.77. Fingerprint ID: FP99182774. "
-    "Encounter number 551922037. Stable on furosemide 40 mg."
+_WHO, _END = "Patient: Zebulon Quartermaine", " Stable on furosemide 40 mg."
+_FIRST = f"{_WHO}, a 97-year-old man, DOB 03/14/1951, lives at 4711 Larkspur Lane, ZIP 62704-9911. SSN 536-22-8145."
+_SECOND = (
+    f"{_WHO}. Phone: 312-555-0147. Fax: 312-555-0199. Email zeb.quarter@example.com. MRN 77310042. "
+    "Member ID: XQH448120771. MBI 1EG4-TE5-MK73. Account number 880073315521. SSN 536-22-8145."
 )
+_THIRD = (
+    f"{_WHO}. Card 4012888888881881. Driver's license number D4471920. VIN 1HGCM82633A004352. "
+    "Serial number SN7741QX9. See https://portal.example.org/zq9917 from 203.0.113.77. Fingerprint ID: FP99182774. "
+    "Encounter number 551922037. SSN 536-22-8145."
+)
+PARTS = (_FIRST + _END, _SECOND + _END, _THIRD + _END)
+TEXT = "\n".join(PARTS)
+"""All of them; the parts take turns where there are many requests."""
 VALUES = tuple(value for values in KINDS.values() for value in values) + tuple(probe.IDENTIFIERS.values())
 """With those that the tables of protocols speak of themselves, in arguments of tools and the like."""
 
@@ -71,7 +78,6 @@ def _in_base64(raw: bytes) -> set[bytes]:
 FORMS = [(form.encode(), value) for value in VALUES for form in _forms(value)]
 ENCODED = [(form, value) for value in VALUES for form in _in_base64(value.encode())]
 ENCODED += [(form, "a photograph") for form in _in_base64(PHOTO[20:60])]
-_STRING = re.compile(rb'"((?:[^"\\]|\\.){1,400})"')
 
 
 def found(raw: bytes) -> list[str]:
