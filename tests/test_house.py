@@ -96,6 +96,11 @@ FAULTS = [
     ("a key without an epoch", lambda folder: {"secrets": file_of(folder / "none", f" {KEY}")}, "expected `EPOCH KEY`"),
     ("a key that others may read", lambda folder: {"secrets": file_of(folder / "open", f"1 {KEY}", 0o644)}, "mode 600"),
     ("no key in the environment", lambda _folder: {"secrets": "env:PHIGATE_NO_SUCH_KEY"}, "expected `EPOCH KEY`"),
+    (
+        "no ledger in the environment",
+        lambda _folder: {"ledger": "env:PHIGATE_NO_SUCH_LEDGER"},
+        "option `phi_ledger`: the environment variable `PHIGATE_NO_SUCH_LEDGER` is not set",
+    ),
     ("keys in a file's place", lambda folder: {"secrets": file_of(folder / "f", "") / "key"}, "cannot be read or made"),
 ]
 
@@ -405,6 +410,13 @@ def test_keys_may_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("PHIGATE_KEYS", f"2026 {KEY}\n")
     made = read_secrets("env:PHIGATE_KEYS")
     assert (made.key, made.epoch) == (bytes.fromhex(KEY), "2026")
+
+
+def test_the_ledgers_url_may_come_from_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("PHIGATE_LEDGER", f"sqlite+aiosqlite:///{tmp_path / 'elsewhere.db'}")
+    made = start(tmp_path, ledger="env:PHIGATE_LEDGER")
+    assert (tmp_path / "elsewhere.db").is_file()
+    made.journal.close("test over")
 
 
 def test_nobody_sees_keys_by_accident():

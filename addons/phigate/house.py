@@ -89,7 +89,7 @@ OPTIONS = (
     (
         "phi_ledger",
         f"sqlite+aiosqlite:///{ROOT / 'var' / 'ledger.db'}",
-        "The database that all gateways share (a URL).",
+        "The database that all gateways share: a URL, or env:NAME where it holds a password.",
     ),
     ("phi_keys", str(ROOT / "var" / "keys"), "The folder of the gateway's own signing keys."),
     ("phi_grpc", "", "host:port of the endpoint for gRPC; empty is off."),
@@ -285,7 +285,7 @@ class House:
             raise StartFault(f"{policy}: {os.strerror(error.errno or 0).lower()}") from None
         self._try(shadow)
         self.secrets = read_secrets(secrets)
-        self._open_ledger(ledger, Path(keys))
+        self._open_ledger(ledger_url(ledger), Path(keys))
         self._open_anchors(anchors)
         self._open_journal(Path(journal), space, Path(keys))
         self.journal.gather_for(lambda: len(self.under_way) - len(self.holding))
@@ -615,6 +615,19 @@ def _certificate(path: Path) -> str:
 
 def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
+
+
+def ledger_url(where: str) -> str:
+    """The ledger's URL, or that which an environment variable holds (`env:NAME`); raises StartFault.
+
+    Options stand in the list of processes, which anybody on the machine reads, and mitmweb shows them.
+    """
+    if not where.startswith("env:"):
+        return where
+    name = where.removeprefix("env:")
+    if not (url := os.environ.get(name, "")):
+        raise StartFault(f"option `phi_ledger`: the environment variable `{name}` is not set")
+    return url
 
 
 def read_secrets(where: str) -> Secrets:
