@@ -197,7 +197,7 @@ def test_the_script_imports_makes_a_house_and_lists_the_chain():
 
 # -- tests ----------------------------------------------------------------------------------------------------------
 
-LIKE_NOTHING = {"live", "peers", "samples", "scripts", "tables", "training", "test_architecture.py"}
+LIKE_NOTHING = {"fuzzing", "live", "peers", "samples", "scripts", "tables", "training", "test_architecture.py"}
 """Tests of something else than one source file."""
 
 
