@@ -46,7 +46,12 @@ def fuzz(name: str, seconds: float) -> tuple[int, float, list[str]]:
         words.write_text("".join(f'"{_escaped(word)}"\n' for word in TARGETS[name].words))
         while seconds - took >= 1:
             arguments = [f"-max_total_time={seconds - took:.0f}", f"-max_len={TARGETS[name].longest}", f"-dict={words}"]
-            arguments += [f"-timeout={_TIMEOUT}", f"-rss_limit_mb={_MEMORY}", f"-artifact_prefix={findings}/ended-"]
+            arguments += [
+                f"-timeout={_TIMEOUT}",
+                f"-rss_limit_mb={_MEMORY}",
+                f"-artifact_prefix={findings}/ended-",
+                "-len_control=10",
+            ]
             arguments += [str(work), str(seeds), *([str(CORPUS / name)] if (CORPUS / name).is_dir() else [])]
             more, longer, new, code = child(name, findings, arguments)
             runs, took, found = runs + more, took + longer, found + new

@@ -49,7 +49,7 @@ def policy(data: bytes) -> None:
 
 def policy_files() -> list[bytes]:
     more = (
-        "{name: a, hold: [clinician], to: [unmask], models: ['*'], approvers: [officer], grant: {uses: 1}, mask: reveal}",
+        "{name: a, hold: [clinician], to: [unmask], models: ['*'], approvers: [officer], mask: reveal}",
         "{name: no, deny: ['*'], to: [chat], when: {prompt_matches: ['(?i)all patients']}, message: Ask us.}",
         "{name: er, break_glass: [clinician], to: [chat], models: ['*'], mask: reveal, review_by: [officer]}",
     )
@@ -124,7 +124,7 @@ _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def journal(data: bytes) -> None:
-    """0: a file's bytes; 1: a compressed one's; 2: records' fields, a line each, chained as they should be; 3: notes."""
+    """0: a file's bytes; 1: a compressed one; 2: fields of records, a line each, chained as is right; 3: notes."""
     mode, rest = data[:1], data[1:]
     if mode == b"3":
         _notes(rest)

@@ -137,6 +137,19 @@ async def test_who_sends_no_message_is_told_so_and_the_connection_ends(seams, co
     assert b'"code":"malformed"' in got
 
 
+async def test_who_was_told_to_go_on_is_told_as_well(seams, context):
+    framing.install()
+    async with listening(context) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HEAD.replace(b"X:", b"Transfer-Encoding: chunked\r\nExpect: 100-continue\r\nX:"))
+        assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(CANARY_TEXT.encode())
+        got = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+    assert got.startswith(b"HTTP/1.1 400 ")
+    assert b'"code":"malformed"' in got
+
+
 @contextlib.asynccontextmanager
 async def upstream(talk):
     """Where somebody answers as `talk` does."""

@@ -133,7 +133,8 @@ def told_why(read_body: Reading) -> Reading:
 
     def read(layer: _http1.Http1Server, event: events.Event) -> Commands:
         for command in read_body(layer, event):
-            if isinstance(command, commands.CloseConnection) and not layer.request_done and layer.response is None:
+            told = layer.response is not None and layer.response.status_code != 100  # 100 lets a client send its body
+            if isinstance(command, commands.CloseConnection) and not layer.request_done and not told:
                 yield from _turn_away(layer, 400)
                 layer.state = layer.done
             yield command
