@@ -10,14 +10,14 @@ from phigate.policy.notify import EVENTS
 from tests.ledger.tickets import NOW, ticket
 from tests.policies import policy
 
-HOOK = policy(tail="webhooks: [{name: chat, url: env:U, format: slack, prompt: true}]\n").webhooks[0]
+POLICY = policy(tail="webhooks: [{name: chat, url: env:U, format: slack, prompt: true}]\n")
 EVIL = "<!channel> & <https://evil.example|Approve> *bold*\n"
 
 
 def made(*, buttons=True, console="https://console.example", **shown):
     plain = {"model": "llama3", "call": {"route": "r", "method": "POST", "target": "/x"}, "prompt": "p"}
     about = ticket(subject=("https://idp.example", EVIL), shown=plain | shown)
-    return blocks.message("ticket.opened", told(HOOK, console, about, NOW), buttons=buttons)
+    return blocks.message("ticket.opened", told(POLICY.webhooks[0], POLICY, console, about, NOW), buttons=buttons)
 
 
 def texts(value):

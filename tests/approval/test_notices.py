@@ -36,6 +36,18 @@ def test_a_ticket_is_told_with_who_asks_for_what_and_where_it_is_answered():
     assert data["call"] == {"route": "openai-chat", "method": "POST"}
 
 
+def test_the_hours_of_what_a_yes_gives_are_told():
+    rule = "{name: ask, hold: [clinician], to: [chat], models: ['*'], approvers: [officer], mask: lean, grant: %s}"
+    for grant, hours in (
+        ("{for: PT1H}", None),
+        ("{for: PT1H, hours: {from: '07:00', to: '19:00', zone: UTC}}", "07:00-19:00 UTC"),
+    ):
+        made = policy(rule % grant, tail=f"webhooks: [{PAGER % ''}, {{name: room, url: env:U, format: slack}}]\n")
+        plain, slack = (each.body for each in notices.of(made, CONSOLE, "ticket.opened", ASKED, NOW))
+        assert json.loads(plain)["data"]["grant"]["hours"] == hours
+        assert ("at these hours: 07:00-19:00 UTC" in slack) is (hours is not None)
+
+
 @pytest.mark.parametrize("about", [ASKED, USED], ids=["ticket", "review"])
 @pytest.mark.parametrize("form", ["", ", format: slack"])
 def test_of_what_people_wrote_nothing_goes_out_unless_it_is_asked_for(about, form):

@@ -181,6 +181,9 @@ def test_what_a_yes_gives_is_said_in_words():
         "any number of requests within 30 min, what was asked for, with whatever text"
     )
     assert gives({"seconds": 60, "uses": 3, "bound": True}) == "3 requests within 1 min, this very request only"
+    assert gives({"seconds": 60, "uses": 1, "bound": True, "hours": "07:00-19:00 UTC"}) == (
+        "one request within 1 min, this very request only, at these hours: 07:00-19:00 UTC"
+    )
 
 
 def test_times_are_told_in_utc_and_what_is_over_is_not_said_to_last():

@@ -88,7 +88,8 @@ def _gives(grant: Mapping[str, Any]) -> str:
     uses = grant["uses"]
     often = "as often as they like" if uses is None else "once" if uses == 1 else f"{uses} times"
     what = "this very request" if grant["bound"] else "requests of this kind"
-    return f"{what}, {often}, for {_span(grant['seconds'])}"
+    only = f", at these hours: {grant['hours']}" if grant["hours"] else ""
+    return f"{what}, {often}, for {_span(grant['seconds'])}{only}"
 
 
 def _span(seconds: float) -> str:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from phigate.approval import blocks
+from phigate.approval.tickets import hours_of
 from phigate.ledger.outbox import Notice, id_of
 from phigate.ledger.tickets import Ticket
 
@@ -32,7 +33,7 @@ def of(policy: Policy, console: str | None, event: str, about: Ticket | Review, 
     base = f"{console}/desk" if console and policy.sign_in else console
     for hook in policy.webhooks:
         if event in hook.events:
-            data = told(hook, base, about, now)
+            data = told(hook, policy, base, about, now)
             buttons = bool(policy.approvers_from) and event == "ticket.opened"
             message = (
                 blocks.message(event, data, buttons=buttons)
@@ -51,9 +52,9 @@ def of(policy: Policy, console: str | None, event: str, about: Ticket | Review, 
             )
 
 
-def told(hook: Webhook, base: str | None, about: Ticket | Review, now: float) -> dict[str, Any]:
+def told(hook: Webhook, policy: Policy, base: str | None, about: Ticket | Review, now: float) -> dict[str, Any]:
     """The event's `data`; `base` is where tickets are looked at."""
-    data = _ticket(about, now) if isinstance(about, Ticket) else _review(about)
+    data = _ticket(about, policy, now) if isinstance(about, Ticket) else _review(about)
     if base is not None:
         data["link"] = f"{base}/tickets/{about.id}" if isinstance(about, Ticket) else f"{base}/reviews/{about.exchange}"
     data |= {name: dict(about.shown[name]) for name in ("deployment", "context") if about.shown.get(name)}
@@ -69,7 +70,7 @@ def told(hook: Webhook, base: str | None, about: Ticket | Review, now: float) ->
     return data
 
 
-def _ticket(ticket: Ticket, now: float) -> dict[str, Any]:
+def _ticket(ticket: Ticket, policy: Policy, now: float) -> dict[str, Any]:
     given = {said.by for said in ticket.said if said.verdict == "approve"}
     return {
         "ticket": ticket.id,
@@ -81,7 +82,12 @@ def _ticket(ticket: Ticket, now: float) -> dict[str, Any]:
         "model": ticket.shown.get("model"),
         "approvers": list(ticket.approvers),
         "approvals": {"needed": ticket.approvals, "given": len(given)},
-        "grant": {"seconds": ticket.lasts, "uses": ticket.uses, "bound": ticket.bound},
+        "grant": {
+            "seconds": ticket.lasts,
+            "uses": ticket.uses,
+            "bound": ticket.bound,
+            "hours": hours_of(ticket, policy),
+        },
         "said": [_said(each) for each in ticket.said],
         "until": _time(ticket.until),
     }

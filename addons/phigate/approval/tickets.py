@@ -21,6 +21,7 @@ from phigate.exchange import Subject
 from phigate.ledger.tickets import Said, Step, Ticket
 from phigate.policy.grants import Grant
 from phigate.policy.hashes import rule_hash
+from phigate.policy.hours import times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -188,6 +189,13 @@ def edited(ticket: Ticket, policy: Policy) -> bool:
 def rule_of(ticket: Ticket, policy: Policy) -> Rule | None:
     """The rule that holds the request, as it is now; None where it is gone."""
     return next((rule for rule in policy.rules if rule.name == ticket.rule and rule.hold), None)
+
+
+def hours_of(ticket: Ticket, policy: Policy) -> str | None:
+    """The hours at which a yes counts, in words; None for always."""
+    rule = rule_of(ticket, policy)
+    counts = times(rule.grant.hours) if rule and rule.grant else None
+    return str(counts) if counts else None
 
 
 def _terms(terms: GrantTerms | None) -> tuple[float, int | None, bool]:

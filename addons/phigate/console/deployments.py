@@ -163,7 +163,7 @@ class _Endpoints:
             raise No("unknown")
         page = {"page": f"{self._desk.console}{HOME}/tickets/{ticket.id}"} if self._desk.policy.sign_in else {}
         said = [heard(each) for each in ticket.said]
-        return answer(summary(ticket, self._desk.now()) | {"said": said, **page})
+        return answer(summary(ticket, self._desk.policy, self._desk.now()) | {"said": said, **page})
 
     def _exchange(self, request: Request, subject: Subject, said: Mapping[str, Any], name: str) -> Exchange | Refusal:
         """A statement as what the policy is asked about."""

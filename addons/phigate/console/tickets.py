@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 
 from phigate.answering import Answering, Caller
 from phigate.approval.refusals import No
-from phigate.approval.tickets import MOST_COMMENT
+from phigate.approval.tickets import MOST_COMMENT, hours_of
 from phigate.console import callers, codes
 from phigate.console.callers import believed, guarded
 from phigate.console.codes import Codes
@@ -22,6 +22,7 @@ from phigate.console.said import answer, ip_of, read
 if TYPE_CHECKING:
     from phigate.answering import Verdict
     from phigate.ledger.tickets import Review, Said, Ticket
+    from phigate.policy.schema import Policy
 
 
 class Desk(codes.Desk, callers.Desk, Protocol):
@@ -88,7 +89,7 @@ class _Endpoints:
         return answer(await self._codes.give(_name(request), await self._caller(request)))
 
     def _summary(self, ticket: Ticket) -> dict[str, Any]:
-        return summary(ticket, self._desk.now())
+        return summary(ticket, self._desk.policy, self._desk.now())
 
     # -- reviews ----------------------------------------------------------------------------------------------------
 
@@ -133,7 +134,7 @@ def _name(request: Request) -> str:
     return str(request.path_params["name"])
 
 
-def summary(ticket: Ticket, now: float) -> dict[str, Any]:
+def summary(ticket: Ticket, policy: Policy, now: float) -> dict[str, Any]:
     """A ticket without what it holds."""
     return {
         "ticket": ticket.id,
@@ -146,7 +147,12 @@ def summary(ticket: Ticket, now: float) -> dict[str, Any]:
         "digest": ticket.digest,
         "approvers": list(ticket.approvers),
         "approvals": {"needed": ticket.approvals, "given": len(ticket.agreed)},
-        "grant": {"seconds": ticket.lasts, "uses": ticket.uses, "bound": ticket.bound},
+        "grant": {
+            "seconds": ticket.lasts,
+            "uses": ticket.uses,
+            "bound": ticket.bound,
+            "hours": hours_of(ticket, policy),
+        },
         "opened": ticket.opened,
         "until": ticket.until,
     }

@@ -116,7 +116,8 @@ def gives(grant: object) -> str:
     uses = terms.get("uses")
     times = "any number of requests" if uses is None else "one request" if uses == 1 else f"{uses} requests"
     what = "this very request only" if terms.get("bound") else "what was asked for, with whatever text"
-    return f"{times} within {duration(terms.get('seconds'))}, {what}"
+    only = f", at these hours: {terms['hours']}" if terms.get("hours") else ""
+    return f"{times} within {duration(terms.get('seconds'))}, {what}{only}"
 
 
 def person(who: object) -> str:

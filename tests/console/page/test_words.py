@@ -45,6 +45,11 @@ def test_a_ticket_says_who_asks_for_what_why_and_how_long_it_waits():
         ("grant: {for: PT30M}", {"bound": False, "uses": None}, "requests of this kind, as often as wanted, within 10"),
         ("grant: {for: PT5M}", {"bound": False, "uses": None}, "as often as wanted, within 5 minutes"),
         ("grant: {uses: 3}", {"bound": False, "uses": 5, "lasts": 3 * 86400.0}, "3 times, within 3 days of"),
+        (
+            "grant: {for: PT1H, hours: {days: [mon, tue, wed], from: '07:00', to: '19:00', zone: UTC}}",
+            {"bound": False, "uses": None},
+            "of the last yes, at these hours: mon-wed 07:00-19:00 UTC",
+        ),
     ],
 )
 def test_a_yes_gives_what_ticket_and_rule_both_give(grant, changes, text):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from phigate.approval.tickets import _terms, may_answer, rule_of
+from phigate.approval.tickets import _terms, hours_of, may_answer, rule_of
 from phigate.audit.questions.turns import whole
 
 if TYPE_CHECKING:
@@ -135,7 +135,9 @@ def gives(ticket: Ticket, policy: Policy) -> str:
     uses = min((each for each in (then[1], today[1]) if each is not None), default=None)
     kind = "this very request" if then[2] or today[2] else "requests of this kind"
     many = {None: "as often as wanted", 1: "once"}.get(uses, f"{uses} times")
-    return f"{kind}, {many}, within {lasting(min(then[0], today[0]))} of the last yes"
+    hours = hours_of(ticket, policy)
+    only = f", at these hours: {hours}" if hours else ""
+    return f"{kind}, {many}, within {lasting(min(then[0], today[0]))} of the last yes{only}"
 
 
 def reviewed(review: Review) -> Seen:
