@@ -18,7 +18,7 @@ import ward
 from issuer import SampleIssuer
 from model_server import MODELS, ModelServer
 from patients import ASHDOWN
-from people import APPROVER, DEFAULT_ISSUER, PEOPLE, QUESTION, policy_for
+from people import APPROVER, DEFAULT_ISSUER, OPERATORS, PEOPLE, QUESTION, policy_for
 from processes import ROOT, Gateway, NotReady, free
 
 if TYPE_CHECKING:
@@ -74,6 +74,13 @@ def instructions(gateway: Gateway, issuer: SampleIssuer) -> str:
         f"  -H 'Content-Type: application/json' -w '\\n' -d '{body}'",
         f"# Sign in at {gateway.console_url}/desk as {APPROVER}, a privacy officer, say yes, and paste it again.",
         "",
+        f"# {PEOPLE[2].login} deploys a model: {' and '.join(OPERATORS)} say yes at {gateway.console_url}/desk.",
+        f"""echo '{{"model": "{MODELS[0]}", "from": "{MODELS[0]}", "system": "Be brief."}}' > model.json""",
+        f"PHIGATE_TOKEN=$(curl -s '{issuer.url}/mint?person={PEOPLE[2].login}') \\",
+        f"  PHIGATE_CONSOLE={gateway.console_url} PHIGATE_URL={gateway.url} {PHIGATE} deploy --model {MODELS[0]} \\",
+        "  --version 2.1.0 --digest $(openssl dgst -sha256 -r model.json | cut -c 1-64) \\",
+        "  --call 'POST /api/create' --body model.json",
+        "",
         "The same from the openai client (pip install openai), streamed, as whoever the BEARER is now:",
         "",
         "import os, openai",
@@ -87,14 +94,16 @@ def instructions(gateway: Gateway, issuer: SampleIssuer) -> str:
     return "\n".join(lines)
 
 
-def sample(port: int | None, extra: Sequence[str]) -> int:
+def sample(given: Path | None, port: int | None, extra: Sequence[str]) -> int:
     """Run everything until it is stopped, or a part of it ends."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="phigate-run-")))
         wanted = urlsplit(DEFAULT_ISSUER).port or 0
         issuer = stack.enter_context(SampleIssuer(port=usual(wanted) or 0))
         model = stack.enter_context(ModelServer(port=usual(MODEL_PORT) or 0, delay=PIECE))
-        policy = POLICY if issuer.url == DEFAULT_ISSUER else policy_for(issuer.url, folder)
+        policy = given or (POLICY if issuer.url == DEFAULT_ISSUER else policy_for(issuer.url, folder))
+        if given and issuer.url != DEFAULT_ISSUER:
+            print(f"phigate: {DEFAULT_ISSUER} is taken: the sample issuer is {issuer.url}", file=sys.stderr)
         port, console = port or usual(GATEWAY_PORT), usual(CONSOLE_PORT)
         if not list((VAR / "journal").glob("sample-*")):
             print("phigate: a sample ward asks some questions first, so that there is a journal to look at", flush=True)
@@ -136,18 +145,21 @@ def main() -> int:
     options = argparse.ArgumentParser(prog="scripts/run", description=__doc__)
     options.add_argument("--once", action="store_true", help="one exchange a person, everything checked, and out again")
     options.add_argument("--model", metavar="URL", help="a model server of your own, http(s)://HOST[:PORT]")
-    options.add_argument("--policy", metavar="FILE", type=Path, default=POLICY, help="with --model: your policy")
+    options.add_argument("--policy", metavar="FILE", type=Path, help="your policy instead of rules/policy.yaml")
     options.add_argument("--port", type=int, help=f"the gateway's port, {GATEWAY_PORT} unless taken")
-    options.usage = "scripts/run [--once | --model URL --policy FILE] [--port N] [-- MITMPROXY OPTIONS]"
+    options.usage = "scripts/run [--once | [--model URL] [--policy FILE] [--port N]] [-- MITMPROXY OPTIONS]"
     chosen: Any = options.parse_args(arguments[:at])
     for number in SIGNALS:
         signal.signal(number, stop)
     try:
+        if chosen.once and (chosen.policy or chosen.model):
+            options.error("--once is for the sample server and the default policy")
         if chosen.once:
             return once.run()
         if chosen.model:
-            in_front_of(chosen.model, chosen.policy, chosen.port, arguments[at + 1 :])
-        return sample(chosen.port, arguments[at + 1 :])
+            in_front_of(chosen.model, chosen.policy or POLICY, chosen.port, arguments[at + 1 :])
+        policy = chosen.policy.absolute() if chosen.policy else None
+        return sample(policy, chosen.port, arguments[at + 1 :])
     except NotReady as fault:
         print(f"phigate: {fault}", file=sys.stderr)
         return 1

@@ -39,8 +39,10 @@ PEOPLE: Final[Mapping[str, tuple[str, ...]]] = {
     "priya.raman": ("ml-platform",),
     "lee.castellano": ("visitors",),
     "kai.holm": ("privacy",),
+    "mara.voss": ("ml-platform",),
+    "ines.duarte": ("ml-platform",),
 }
-"""Invented people and their groups: a clinician, a researcher, an operator of models, a visitor, a privacy officer."""
+"""Invented people and their groups: a clinician, a researcher, operators of models, a visitor, a privacy officer."""
 LARGEST: Final = 16 * 1024
 """Bytes of a form."""
 

@@ -19,6 +19,9 @@ DEFAULT_ISSUER: Final = "http://127.0.0.1:8091"
 APPROVER: Final = "kai.holm"
 """Who says yes to what others ask."""
 
+OPERATORS: Final = ("mara.voss", "ines.duarte")
+"""Who says yes to what another operator of models asks."""
+
 QUESTION: Final = f"Patient: {patients.ASHDOWN.name}, MRN {patients.ASHDOWN.mrn}. How is she today?"
 
 

@@ -278,10 +278,20 @@ def one_model(request: Request, model: Model) -> Answer:
     return Answer.json(model_tree(name))
 
 
+def create(request: Request, model: Model) -> Answer:
+    """Ollama's: a model is made from another one, and its progress told line by line."""
+    if parsed(request, model).get("from") not in model.names:
+        return Answer.json({"error": "the model it is made from does not exist"}, 404)
+    told = ("using existing layer", "writing manifest", "success")
+    lines = [json.dumps({"status": each}).encode() + b"\n" for each in told]
+    return Answer(lines, headers={"content-type": "application/x-ndjson"})
+
+
 ROUTES: Final[dict[tuple[str, str], Callable[[Request, Model], Answer]]] = {
     ("POST", "/v1/chat/completions"): chat,
     ("POST", "/v1/completions"): complete,
     ("POST", "/v1/embeddings"): embed,
+    ("POST", "/api/create"): create,
     ("GET", "/v1/models"): list_models,
     ("GET", "/v1/models/*"): one_model,
 }

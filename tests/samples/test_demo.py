@@ -12,7 +12,7 @@ from demo import instructions
 from issuer import PEOPLE as KNOWN
 from issuer import SampleIssuer
 from patients import ASHDOWN, identifiers_in
-from people import APPROVER, DEFAULT_ISSUER, PEOPLE, policy_for
+from people import APPROVER, DEFAULT_ISSUER, OPERATORS, PEOPLE, policy_for
 from processes import ROOT, Gateway
 
 if TYPE_CHECKING:
@@ -23,7 +23,11 @@ def test_the_lines_to_paste_are_shell_and_python(tmp_path: Path) -> None:
     with SampleIssuer() as issuer:
         said = instructions(Gateway("http://127.0.0.1:9", tmp_path / "policy.yaml", tmp_path), issuer)
     shell, _, snippet = said.partition("import os, openai")
-    commands = [line for line in shell.splitlines() if line.startswith(("#", "export", "curl", "  -H"))]
+    commands = [
+        line
+        for line in shell.splitlines()
+        if line.startswith(("#", "export", "curl", "  -H", "  --", "echo", "PHIGATE_", "  PHIGATE_"))
+    ]
     assert sum(line.startswith("curl") for line in commands) == len(PEOPLE) + 1
     parsed = subprocess.run(["bash", "-n"], input="\n".join(commands), text=True, capture_output=True, check=False)
     assert (parsed.returncode, parsed.stderr) == (0, "")
@@ -31,7 +35,7 @@ def test_the_lines_to_paste_are_shell_and_python(tmp_path: Path) -> None:
 
 
 def test_the_people_are_known_to_the_issuer() -> None:
-    assert {APPROVER, *(person.login for person in PEOPLE)} == set(KNOWN)
+    assert {APPROVER, *OPERATORS, *(person.login for person in PEOPLE)} == set(KNOWN)
 
 
 def test_the_sample_policy_believes_another_issuer_and_is_else_the_default(tmp_path: Path) -> None:
@@ -46,6 +50,21 @@ def test_one_exchange_a_person_holds_every_promise() -> None:
     done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=100)
     assert [line for line in done.stdout.splitlines() if line.startswith("NO ")] == []
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_once_takes_no_policy() -> None:
+    command = [sys.executable, str(ROOT / "samples" / "demo.py"), "--once", "--policy", "mine.yaml"]
+    done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("error: --once is for the sample server and the default policy\n")
+
+
+@pytest.mark.live
+def test_a_policy_of_ones_own_is_tried_with_the_sample(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "samples" / "demo.py"), "--policy", str(tmp_path / "mine.yaml")]
+    done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert f"{tmp_path / 'mine.yaml'}" in done.stderr
 
 
 @pytest.mark.parametrize("url", ["model:8000", "ftp://model", "http://", "http://model/v1"])

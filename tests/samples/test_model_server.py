@@ -233,6 +233,12 @@ def test_a_stream_waits_for_an_event(server: ModelServer) -> None:
         assert b"".join(parts) == b"two"
 
 
+def test_a_model_is_made_from_one_that_is_there(server: ModelServer) -> None:
+    made = httpx.post(f"{server.url}/api/create", json={"model": "ward-assistant", "from": "ward-assistant"})
+    assert (made.status_code, made.text.splitlines()[-1]) == (200, '{"status": "success"}')
+    assert httpx.post(f"{server.url}/api/create", json={"model": "ward-assistant", "from": "other"}).status_code == 404
+
+
 def test_waiting_for_what_does_not_come_ends(server: ModelServer) -> None:
     with pytest.raises(TimeoutError, match="0 of 1"):
         server.wait_for(1, seconds=0.01)
