@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from mitmproxy.addons.view import View
@@ -181,6 +182,21 @@ async def test_a_websocket_is_opened_after_the_yes(house):
 
 
 NOES = [("reject", (403, "rejected")), ("revoke", (403, "taken-back"))]
+
+
+async def test_a_yes_by_a_clock_that_is_ahead_lets_it_by_once_it_counts(house):
+    asked = Asking(house, **WHY)
+    ticket = await asked.waits()
+    begins = time.time() + 0.5
+    step = Step(Said((ISSUER, "eve"), "approve", "", begins), "enough")
+    await house.approvals.answer(ticket, lambda of: replace(step, grant=grant_of(of, begins)), begins)
+    house.holding.ask()
+    await asyncio.sleep(0.2)
+    assert not asked.task.done()
+    await asyncio.sleep(0.4)
+    house.holding.ask()
+    await asked.over()
+    assert asked.refused is None
 
 
 @pytest.mark.parametrize(("event", "refused"), NOES)

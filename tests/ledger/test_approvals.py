@@ -215,6 +215,8 @@ async def test_whoever_waits_hears_how_tickets_stand_and_of_grants_for_more_than
     assert states == {"t-1": "approved", "t-2": "approved", "t-3": "rejected"}
     assert [each.ticket for each in grants] == ["t-2"]
     assert (await other.news(asked, [("https://other.example", ADA[1])], NOW))[1] == []
+    behind, _ = await other.news(asked, [ADA], NOW - 0.1)  # by another clock the yes is still to come
+    assert behind == {"t-1": "pending", "t-2": "pending", "t-3": "rejected"}
     assert await other.news(["t-1"], [], NOW + 1e6) == ({"t-1": "expired"}, [])
 
 

@@ -229,9 +229,11 @@ class Approvals:
     ) -> tuple[dict[str, State], list[Grant]]:
         """How these tickets stand, and the grants of these subjects that are live now and for more than one request.
 
-        A ticket that is not there is not in the answer.
+        A ticket that is not there is not in the answer; one whose grant begins later waits until then: the clock of the
+        gateway where the yes was said may be ahead.
         """
         names = set(tickets)
+        later = select(GRANTS.c.ticket).where(GRANTS.c.ticket.in_(names), GRANTS.c.starts > now)
         standing = select(TICKETS.c.id, TICKETS.c.state, TICKETS.c.until).where(TICKETS.c.id.in_(names))
         people = frozenset(subjects)
         ids = {subject for _, subject in people}
@@ -240,8 +242,12 @@ class Approvals:
         async def work() -> tuple[dict[str, State], list[Grant]]:
             async with self._engines.reading.connect() as connection:
                 rows = (await connection.execute(standing)).all()
+                early = set((await connection.execute(later)).scalars())
                 grants = [_grant(row) for row in (await connection.execute(given)).mappings()] if ids else []
-                return {id_: stands(state, until, now) for id_, state, until in rows}, grants
+                states = {id_: stands(state, until, now) for id_, state, until in rows}
+                for id_ in early & states.keys():
+                    states[id_] = "pending" if states[id_] == "approved" else states[id_]
+                return states, grants
 
         states, grants = await self._ask(work())
         return states, [each for each in grants if each.subject in people]
