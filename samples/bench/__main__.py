@@ -1,4 +1,4 @@
-"""`scripts/bench [gateway|holds|identity|journal|masking|streams] [--quick] ...`: one sub-command a benchmark."""
+"""`scripts/bench [gateway|holds|idle|identity|journal|masking|streams] [--quick] ...`: one sub-command a benchmark."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import signal
 import sys
 from typing import NoReturn
 
-from bench import gateway, holds, identity, journal, masking, streams
+from bench import gateway, holds, identity, idle, journal, masking, streams
 from bench.cases import CASES
 from bench.gateway import Plan
 from processes import NotReady
 
-WHICH = ("gateway", "holds", "identity", "journal", "masking", "streams")
+WHICH = ("gateway", "holds", "identity", "idle", "journal", "masking", "streams")
 
 
 def stop(*_: object) -> NoReturn:
@@ -25,7 +25,9 @@ def main() -> None:
     options.add_argument("--records", type=int, default=1_000_000, help="journal: how many it holds")
     options.add_argument("--quick", action="store_true", help="a smoke run: one short round; its figures mean nothing")
     options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--seconds", type=float, help="of each turn in a round; gateway: 2, holds: 4, identity: 0.5")
+    options.add_argument(
+        "--seconds", type=float, help="of each turn in a round; gateway: 2, holds, idle: 4, identity: .5"
+    )
     options.add_argument(
         "--case", action="append", choices=[case.name for case in CASES], help="gateway: only this; repeatable"
     )
@@ -43,6 +45,8 @@ def main() -> None:
             )
         elif chosen.which == "holds":
             holds.run(holds.Plan(1, 0.3, held=4) if chosen.quick else holds.Plan(chosen.rounds, chosen.seconds or 4.0))
+        elif chosen.which == "idle":
+            idle.run(idle.Plan(1, 0.3, 20, 10) if chosen.quick else idle.Plan(chosen.rounds, chosen.seconds or 4.0))
         elif chosen.which == "journal":
             journal.run(
                 journal.Plan(2_000, 1, 1 << 20) if chosen.quick else journal.Plan(chosen.records, chosen.rounds)

@@ -7,7 +7,9 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "addons"))
     from mitmproxy.tools.main import mitmdump
 
-    from phigate.host import patience
+    from phigate.host import patience, talk
 
-    patience.HEAD = patience.BODY = 4.0
+    patience.HEAD = patience.BODY = patience.TAKES_NOTHING = 4.0
+    patience.LOOK = 0.5
+    talk.UNTAKEN = 64 * 1024
     mitmdump(sys.argv[1:])

@@ -241,6 +241,32 @@ def test_a_flood_over_http2_ends_its_connection(door, server, issuer, sentence, 
         assert client.post(CHAT, json=chat()).status_code == 200
 
 
+def endless(told):
+    """A stream of short words that goes on for as long as somebody reads it; what was told of it is counted."""
+    part = b"".join(events("fine and well " * 400, step=200, done=False)[:-1])
+    for _ in range(4000):
+        told.append(len(part))
+        yield part
+
+
+def test_whoever_opens_no_window_does_not_fill_the_gateway(door, server, issuer):
+    told = []
+    server.script = Answer.events(endless(told))
+    body = json.dumps(chat(stream=True)).encode()
+    fields = frames.Block(tuple({**frames.HEAD, b"content-length": b"%d" % len(body)}.items()))
+    row = frames.Row("", (fields, frames.frame(frames.DATA, body, stream=1, flags=frames.END_STREAM)), 200)
+    closed_window = frames.frame(frames.SETTINGS, b"\0\4\0\0\0\0")
+    asked = frames.encoded(row, issuer.mint("stuck", WARD)).removeprefix(frames.PREFACE)
+    before = ended(door).get("takes-nothing", 0)
+    got = over_http2(door.port, closed_window + asked)
+    assert not [kind for kind, *_ in frames.frames_in(got) if kind == frames.DATA]
+    assert ended(door)["takes-nothing"] == before + 1
+    assert 0 < sum(told) < 30_000_000, "read although nobody takes it"
+    server.script = Answer(completion())
+    with as_person(door, issuer.mint("meanwhile", WARD)) as client:
+        assert client.post(CHAT, json=chat()).status_code == 200
+
+
 def test_of_one_address_strangers_make_room_for_each_other_and_for_whoever_is_none(door, issuer):
     with as_person(door, issuer.mint("calm", WARD)) as client, contextlib.ExitStack() as stack:
         assert client.post(CHAT, json=chat()).status_code == 200

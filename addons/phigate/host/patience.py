@@ -27,9 +27,9 @@ LONGEST_BODY: Final = 300.0
 IDLE: Final = 300.0
 """Seconds between an answer and the next request."""
 IDLE_STRANGER: Final = 60.0
-TAKES_NOTHING: Final = 60.0
+TAKES_NOTHING: float = 60.0
 """Seconds after which a caller that does not take what is sent is left."""
-LOOK: Final = 10.0
+LOOK: float = 10.0
 """Seconds between two looks at a connection on which an answer is under way."""
 MOST_BEFORE: Final = 256 * 1024
 """Bytes that may come before a head is read, those of TLS among them."""

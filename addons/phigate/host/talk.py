@@ -41,7 +41,7 @@ RESETS: Final = 100
 """Streams that a caller may take back in a second."""
 HEAD: Final = 64 * 1024
 """Bytes of a head that came in several frames."""
-UNTAKEN: Final = 1024 * 1024
+UNTAKEN: int = 1024 * 1024
 """Bytes that may wait for a caller's window; then nothing more is read for this connection from model servers."""
 PAUSE: Final = 0.05
 """Seconds between two looks whether some of it was taken."""
