@@ -47,6 +47,8 @@ RECORDINGS = (
     "  - {name: recordings, permit: [researcher], to: [transcribe], models: ['*'], mask: safe-harbor, opaque: permit}\n"
 )
 TAIL = """
+limits:
+  - {{roles: [ml-operator], requests: {{per: PT1H, most: 1}}}}
 webhooks:
   - {{name: pager, url: '{pager}/hook', secret: env:PAGER_SECRET}}
   - {{name: channel, url: env:CHANNEL_URL, format: slack, prompt: true}}
@@ -111,6 +113,7 @@ def sinks(everybody, hooks, open_policy, environment, tmp_path_factory):
             while not all(each.got for each in hooks) and time.monotonic() < end:
                 time.sleep(0.05)
             records_of = records(gateway.journal)
+            ledger = {f"{path}, in use": path.read_bytes() for path in folder.glob("ledger.db*")}
         told = b"\n".join(each.body for hook in hooks for each in hook.got)
         yield {
             "client": client,
@@ -124,7 +127,7 @@ def sinks(everybody, hooks, open_policy, environment, tmp_path_factory):
             "webhooks": told,
             "arguments": arguments,
             "records": records_of,
-            "files": files(folder),
+            "files": ledger | files(folder),
             "folder": folder,
         }
 
@@ -176,7 +179,15 @@ def test_no_file_holds_one(sinks):
     held = sinks["files"]
     assert {path: leaks for path, raw in held.items() if (leaks := found(raw))} == {}
     names = {Path(path).name for path in held}
-    assert {"gateway.log", "ledger.db", "flows", "flows.har", "secrets"} <= names
+    assert {
+        "ledger.db, in use",
+        "ledger.db-wal, in use",
+        "gateway.log",
+        "ledger.db",
+        "flows",
+        "flows.har",
+        "secrets",
+    } <= names
     assert b"".join(raw for path, raw in held.items() if path.endswith(".jsonl")).count(b"[US_SSN]") > 400
     assert b"[US_SSN]" in held[str(sinks["folder"] / "flows")]
     assert b"[US_SSN]" in held[str(sinks["folder"] / "flows.har")]

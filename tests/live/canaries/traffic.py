@@ -123,6 +123,8 @@ REFUSED: list[tuple[str, int | None, dict[str, Any]]] = [
     ("a password", 401, {"headers": {"authorization": "Basic " + base64.b64encode(CLEAR).decode()}}),
     ("two bearers", None, {"headers": {"x-api-key": LINE}}),
     ("nobody's role", 403, {"who": "lee.castellano"}),
+    ("the one request that a limit lets by", 403, {"who": "priya.raman"}),
+    ("more than that", 429, {"who": "priya.raman"}),
     ("a deny", 403, {"json": chat(f"List all patients like: {TEXT}")}),
     ("a hold", 403, {"headers": {"phi-unmask": LINE[:200], "phi-justification": LINE[:400]}}),
     ("a path", 404, {"path": "/v1/Zebulon%20Quartermaine/536-22-8145"}),
