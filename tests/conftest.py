@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 from mitmproxy import http, version
 from mitmproxy.proxy.layers import websocket
-from mitmproxy.proxy.layers.http import _http1, _http2, _http3
+from mitmproxy.proxy.layers.http import HttpStream, _http1, _http2, _http3
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.utils import asyncio_utils, human
@@ -58,6 +58,7 @@ SEAMS = [
     (_http1.Http1Server, "read_body"),
     (_http1.Http1Server, "wait"),
     (_http1.Http1Client, "read_headers"),
+    (HttpStream, "state_done"),
     (ConnectionHandler, "log"),
     (ConnectionHandler, "handle_connection"),
     (http.MessageData, "__post_init__"),

@@ -6,6 +6,7 @@ import contextlib
 import h11
 import pytest
 from h11._receivebuffer import ReceiveBuffer
+from mitmproxy import http
 
 from phigate.host import framing
 from phigate.host.framing import ANSWER, MOST_HEAD, REQUEST, Chunks, head_fault
@@ -172,6 +173,34 @@ async def test_an_upstream_that_sends_no_message_is_mitmproxys_protocol_error(se
         writer.write(b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n")
         assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 502 ")
         writer.close()
+
+
+class Refusing:
+    """An answer of ours in place of what the upstream says."""
+
+    def response(self, flow):
+        flow.response = http.Response.make(502, b"")
+
+
+async def test_what_follows_a_switch_that_was_refused_goes_nowhere_and_breaks_nothing(seams, context, caplog):
+    gone = asyncio.Event()
+
+    async def talk(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + CANARY_TEXT.encode())
+        assert await reader.read() == b""
+        gone.set()
+        writer.close()
+
+    framing.install()
+    context.master.addons.add(Refusing())
+    async with upstream(talk) as where, listening(context, where) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n")
+        assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).startswith(b"HTTP/1.1 502 ")
+        await asyncio.wait_for(gone.wait(), 5)
+        writer.close()
+    assert "crashed" not in caplog.text
 
 
 async def test_who_sends_without_end_while_an_answer_is_awaited_is_cut_off(seams, context):

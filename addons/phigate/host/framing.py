@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 import h11
 from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy import commands, events
-from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.proxy.layers.http import HttpStream, _http1
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
-from mitmproxy.proxy.layers.http._events import ErrorCode, ResponseProtocolError
+from mitmproxy.proxy.layers.http._events import ErrorCode, ResponseData, ResponseEndOfMessage, ResponseProtocolError
 
 from phigate.host import pages
 
@@ -154,6 +154,18 @@ def waiting_briefly(wait: Reading) -> Reading:
     return waits
 
 
+def over_for_good(done: Reading) -> Reading:
+    """`HttpStream.state_done`, which breaks at what follows a 101 in whose place the caller got a refusal."""
+
+    def is_over(layer: HttpStream, event: events.Event) -> Commands:
+        if isinstance(event, ResponseData | ResponseEndOfMessage):
+            yield commands.CloseConnection(layer.context.server)
+            return
+        yield from done(layer, event)
+
+    return is_over
+
+
 def _turn_away(layer: _http1.Http1Server, status: int) -> Commands:
     if layer.conn.state & ConnectionState.CAN_WRITE:
         yield commands.SendData(layer.conn, pages.make_error_response(status))
@@ -168,5 +180,6 @@ def install() -> None:
         (_http1.Http1Client, "read_headers", answered_strictly),
         (_http1.Http1Server, "read_body", told_why),
         (_http1.Http1Server, "wait", waiting_briefly),
+        (HttpStream, "state_done", over_for_good),
     ):
         setattr(owner, name, strict(getattr(owner, name)))
