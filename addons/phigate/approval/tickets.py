@@ -87,7 +87,7 @@ def opened(
     now: float,
 ) -> Ticket:
     """The ticket of a held request."""
-    lasts, uses, bound = _terms(hold.terms)
+    lasts, uses, bound = terms_of(hold.terms)
     return Ticket(
         id=id_,
         rule=hold.rule,
@@ -198,7 +198,7 @@ def hours_of(ticket: Ticket, policy: Policy) -> str | None:
     return str(counts) if counts else None
 
 
-def _terms(terms: GrantTerms | None) -> tuple[float, int | None, bool]:
+def terms_of(terms: GrantTerms | None) -> tuple[float, int | None, bool]:
     """How many seconds and uses a rule's yes is good for, and whether for the very request only."""
     if terms is None:
         return LASTS, 1, True
@@ -207,7 +207,7 @@ def _terms(terms: GrantTerms | None) -> tuple[float, int | None, bool]:
 
 def _grant(ticket: Ticket, rule: Rule, id_: str, now: float) -> Grant:
     """What the ticket says, and no more than the rule says now."""
-    lasts, uses, bound = _terms(rule.grant)
+    lasts, uses, bound = terms_of(rule.grant)
     return Grant(
         id=id_,
         ticket=ticket.id,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from phigate.approval.tickets import _terms, hours_of, may_answer, rule_of
+from phigate.approval.tickets import hours_of, may_answer, rule_of, terms_of
 from phigate.audit.questions.turns import whole
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def gives(ticket: Ticket, policy: Policy) -> str:
     """What the last yes that is needed gives."""
     rule = rule_of(ticket, policy)
     then = (ticket.lasts, ticket.uses, ticket.bound)
-    today = _terms(rule.grant) if rule else then
+    today = terms_of(rule.grant) if rule else then
     uses = min((each for each in (then[1], today[1]) if each is not None), default=None)
     kind = "this very request" if then[2] or today[2] else "requests of this kind"
     many = {None: "as often as wanted", 1: "once"}.get(uses, f"{uses} times")
