@@ -8,7 +8,7 @@ from mitmproxy.test import tflow
 
 from phigate import metrics
 from phigate.host import doors, patience
-from phigate.host.doors import DoorFault, Doors, affordable, number
+from phigate.host.doors import DoorFault, Doors, affordable, network, number
 from tests.stage import connected, listening, until
 
 HALF = b"POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\n"
@@ -178,6 +178,20 @@ def test_as_many_files_may_be_open_as_the_system_lets(monkeypatch):
 
 def test_some_files_are_kept_for_model_servers_and_ourselves():
     assert [affordable(files) for files in (16, 1024, 20_000)] == [64, 640, 14_872]
+
+
+NETWORKS = [
+    ("10.0.0.1", "10.0.0.1"),
+    ("::ffff:10.0.0.1", "10.0.0.1"),
+    ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+    ("fe80::1%eth0", "fe80::"),
+    ("", ""),
+]
+
+
+@pytest.mark.parametrize(("address", "whose"), NETWORKS)
+def test_of_ipv6_one_subscriber_has_many_addresses(address, whose):
+    assert network(address) == whose
 
 
 def test_a_number_of_connections():

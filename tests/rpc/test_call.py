@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import time
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from tritonclient.grpc import service_pb2 as pb
 
+from phigate.access.meter import Meter
 from phigate.audit import bodies
 from phigate.audit.sealed import unseal
 from phigate.capture import keep
@@ -17,6 +19,7 @@ from phigate.capture.seal import Auditor
 from phigate.dialect import kserve_grpc as kserve
 from phigate.identity.replies import ANSWERS_FOR, ENDLESS_FOR
 from phigate.ledger.tickets import Step
+from phigate.policy.load import parse_policy
 from phigate.rpc import call as module
 from phigate.rpc.admission import Admission
 from phigate.rpc.call import Calls
@@ -160,6 +163,7 @@ async def world(shared):
             yield made
         await made.calls.over(5)
         assert house.under_way == set()
+        assert len(house.meter) == 0
         assert made.calls.held == 0
         upstreams.close()
 
@@ -364,6 +368,25 @@ async def test_where_one_model_answers_all_of_a_stream_no_other_may_be_asked(wor
     assert (told.status, told.messages) == (13, [])
     assert len(world.asked) == 2
     assert world.outcomes() == ["unmaskable", "unmaskable"]
+
+
+TWO_A_DAY = "limits: [{roles: [clinician], requests: {per: P1D, most: 2}}]\n"
+
+
+async def test_each_message_is_a_request_and_one_too_many_ends_the_call(world, monkeypatch):
+    limited = parse_policy(stage.policy_text(*RULES, tail=TWO_A_DAY).encode(), "p.yaml", Path())
+    monkeypatch.setattr(world.house, "policy", limited)
+    monkeypatch.setattr(world.house, "meter", Meter())
+    world.says = streams(answer("Fine."), stays=True)
+    told = await world.ask(infer(), infer(), infer(), path=STREAM)
+    assert (told.status, len(world.asked) <= 2) == (8, True)
+    told = await world.ask(infer())
+    assert (told.status, told.messages) == (8, [])
+    assert 86_000_000 < int(dict(told.trailers or told.head)[b"grpc-retry-pushback-ms"]) <= 86_400_000
+    reasons = [line["decision"]["reason"] for line in world.records("request")]
+    assert reasons == [None, None, "too-many-requests", "too-many-requests"]
+    assert world.records("request")[-1]["body"] is None
+    assert len(world.house.meter) == 0
 
 
 # -- what may happen meanwhile --------------------------------------------------------------------------------------

@@ -329,8 +329,6 @@ class Release:
         if passage is None:
             return
         exchange = passage.exchange
-        if exchange.subject is not None:
-            self.house.doors.believe(flow.client_conn)
         if exchange.refusal is not None:
             flows.refuse(flow, passage, exchange.refusal)
         elif isinstance(exchange.decision, Permit) and exchange.recorded and exchange.subject is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import resource
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -60,6 +61,15 @@ def affordable(files: int) -> int:
     return max(files * 3 // 4 - 128, LEAST)
 
 
+def network(address: str) -> str:
+    """Whose address it is: of IPv6 one subscriber has 64 bits of them (RFC 6177)."""
+    with contextlib.suppress(ValueError):
+        parsed = ipaddress.ip_address(address)
+        if isinstance(parsed, ipaddress.IPv6Address):
+            return str(parsed.ipv4_mapped or ipaddress.IPv6Address(int(parsed) >> 64 << 64))
+    return address
+
+
 class Doors:
     """All connections of the gateway's port; knows none until it is opened."""
 
@@ -90,7 +100,7 @@ class Doors:
         handler = self._handler(client.id)
         if handler is None:
             return
-        peer = self._hall.arrive(client.id, client.peername[0] if client.peername else "", self._clock())
+        peer = self._hall.arrive(client.id, network(client.peername[0] if client.peername else ""), self._clock())
         if peer is None:
             client.error = "no room"
             metrics.CONNECTIONS_ENDED.labels("crowd").inc()

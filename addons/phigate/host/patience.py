@@ -31,7 +31,7 @@ TAKES_NOTHING: float = 60.0
 """Seconds after which a caller that does not take what is sent is left."""
 LOOK: float = 10.0
 """Seconds between two looks at a connection on which an answer is under way."""
-MOST_BEFORE: Final = 256 * 1024
+MOST_BEFORE: Final = 1024 * 1024
 """Bytes that may come before a head is read, those of TLS among them."""
 MOST_BODIES: Final = 256 * 1024 * 1024
 """Bytes of bodies that are not whole, of all connections together."""

@@ -64,6 +64,8 @@ class Identity:
         passage.believed_by = self.house.policy
         outcome = await self.house.verifier.verify(fields, self._presented(flow, passage), time.time(), own)
         self._settle(passage, outcome)
+        if passage.exchange.subject is not None:
+            self.house.doors.believe(flow.client_conn)
 
     async def again(self, flow: HTTPFlow) -> None:
         """Whether the bearer of a request that waited is still believed; what proved it was used up at first."""
