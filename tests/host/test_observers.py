@@ -121,6 +121,14 @@ async def test_a_shadow_shows_no_method_that_nobody_knows(house):
     assert paint(entered(flow), flow).request.method == "?"
 
 
+async def test_a_shadow_says_nothing_of_a_tls_greeting(house):
+    flow = asking()
+    flow.client_conn.sni, flow.client_conn.alpn_offers = "quartermaine.example", [b"quartermaine"]
+    flow.client_conn.error = "quartermaine"
+    assert "quartermaine" not in repr(paint(entered(flow), flow).get_state())
+    assert flow.client_conn.sni == "quartermaine.example"
+
+
 async def test_a_shadow_of_an_answer_shows_the_masked_answer(house):
     flow = secretly()
     passage = await shown(house, flow)

@@ -19,6 +19,7 @@ from phigate.host.recorded import KEY, metadata
 from phigate.policy.decide import Hold
 
 if TYPE_CHECKING:
+    from mitmproxy.connection import Client
     from mitmproxy.master import Master
 
     from phigate.flows import Message, Passage
@@ -126,7 +127,7 @@ def _record(message: Message) -> dict[str, Any]:
 
 def paint(passage: Passage, flow: http.HTTPFlow) -> http.HTTPFlow:
     """The masked copy of a flow, painted from masked parts alone: no byte of the original is ever in it."""
-    shadow = passage.shadow or http.HTTPFlow(flow.client_conn.copy(), flow.server_conn.copy())
+    shadow = passage.shadow or http.HTTPFlow(_caller(flow.client_conn), flow.server_conn.copy())
     exchange = passage.exchange
     if passage.shadow is None:
         shadow.request = _request(passage, flow)
@@ -150,6 +151,14 @@ def paint(passage: Passage, flow: http.HTTPFlow) -> http.HTTPFlow:
     shadow.comment = caption(passage)
     shadow.marked = ":no_entry:" if exchange.refusal else ":white_check_mark:" if exchange.finished else ":hourglass:"
     return shadow
+
+
+def _caller(client: Client) -> Client:
+    """A caller's connection without what its TLS greeting said, which may be any words, and without certificates."""
+    shown: Client = client.copy()
+    shown.sni, shown.alpn_offers, shown.cipher_list = None, (), ()
+    shown.certificate_list, shown.mitmcert, shown.error = (), None, None
+    return shown
 
 
 def _request(passage: Passage, flow: http.HTTPFlow) -> http.Request:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import ssl
 from collections import Counter
 from typing import Any
 
@@ -176,6 +177,25 @@ RAW = [
 ]
 
 
+def greet(client):
+    """A TLS greeting that names somebody, by the server that it asks for and the protocols that it offers."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1", "quartermaine"])
+    head = f"POST {CHAT} HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {client.bearers['dr.okafor']}\r\n"
+    body = json.dumps(chat(PARTS[0])).encode()
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    name, got = "quartermaine.77310042.example", b""
+    with (
+        socket.create_connection((HOST, client.gateway.port), timeout=5) as sock,
+        context.wrap_socket(sock, server_hostname=name) as wrapped,
+    ):
+        wrapped.sendall(head.encode() + body)
+        while piece := wrapped.recv(65536):
+            got += piece
+    client.keep("a greeting", int(got.split(b" ")[1]), got)
+
+
 def be_refused(client):
     """Statuses that are not what the table says."""
     odd = []
@@ -199,6 +219,7 @@ def be_refused(client):
                 while piece := sock.recv(65536):
                     got += piece
         client.keep("refused: bytes", 0, got)
+    greet(client)
     return odd
 
 
