@@ -5,7 +5,9 @@ import time
 
 import pytest
 from mitmproxy import http
+from mitmproxy.connection import Server
 from mitmproxy.http import Headers
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import tflow
 
 from phigate import flows
@@ -299,6 +301,13 @@ def test_the_callers_authority_does_not_go_with_it(house, version, expected):
     passage.exchange.recorded, passage.target_url = True, (b"http", "127.0.0.1", 8000)
     Release(house).request(flow)
     assert flow.request.data.authority == expected
+
+
+def test_a_model_server_has_the_certificate_of_its_own_address_to_show(house):
+    client, server = tflow.tclient_conn(), Server(address=("model.example", 443))
+    client.sni, server.sni = "quartermaine.example", None
+    Refuse(house).server_connect(ServerConnectionHookData(server, client))
+    assert server.sni == "model.example"
 
 
 def test_the_models_own_credential_goes_with_it(house):

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from mitmproxy.addonmanager import Loader
     from mitmproxy.connection import Client
     from mitmproxy.http import HTTPFlow
+    from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
     from phigate.dialect.routes import Route
 
@@ -183,6 +184,14 @@ class Refuse:
             lockdown.slam(ctx.master)
 
     # -- connections ------------------------------------------------------------------------------------------------
+
+    def server_connect(self, data: ServerConnectionHookData) -> None:
+        """Have a model server show the certificate of its own address.
+
+        mitmproxy would ask for that of the name which the caller's TLS greeting asked us for, and tell that name.
+        """
+        if data.server.address is not None:
+            data.server.sni = data.server.address[0]
 
     def client_connected(self, client: Client) -> None:
         self.house.doors.arrived(client)
