@@ -86,7 +86,8 @@ def json_answer(data: bytes) -> None:
         body, _, _, usage = whole(content, _sight(answer=True), dialect, codec, {})
     except ValueError:
         return
-    orjson.loads(body) if codec.media else body.decode()
+    if body and codec.media:  # some say that they are done by nothing at all
+        orjson.loads(body)
     hold(all(isinstance(count, int) for count in usage.values()), "a count that is none")
 
 
