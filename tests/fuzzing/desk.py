@@ -1,4 +1,4 @@
-"""What arrives at the console: buttons that were pressed in Slack, cookies, forms; and the secrets of webhooks."""
+"""What arrives at the console: who asks for a bearer, buttons of Slack, cookies, forms; and the secrets of webhooks."""
 
 from __future__ import annotations
 
@@ -15,8 +15,59 @@ from phigate.console.page.guard import one_line, read_fields
 from phigate.console.sealed import NONCE, Sealed
 from phigate.console.signin import Begun
 from phigate.console.slack import REPLIES, _Pressed, _pressed
+from phigate.exchange import Scope, Subject
+from phigate.identity import grants
+from phigate.identity import scope as scopes
+from phigate.identity.grants import GrantFault, Terms, TokenRequest
 from phigate.telling.signatures import LEAST, MOST, from_slack, headers, keys_of
 from tests.fuzzing.target import Target, edited, hold
+
+# -- POST /token and /revoke ----------------------------------------------------------------------------------------
+
+GATEWAY = "https://gateway.example"
+BEFORE = Scope(frozenset({"ward-assistant"}), frozenset({"chat", "complete"}))
+
+
+def token(data: bytes) -> None:
+    form = grants.read_form(data)
+    if isinstance(form, GrantFault):
+        _unquoted(form, data)
+        return
+    hold(all(values and all(values) for name, values in form.items() if values), "a parameter without a value")
+    for asked in (grants.read_token_request(form, GATEWAY), grants.read_revocation(form)):
+        if isinstance(asked, GrantFault):
+            _unquoted(asked, data)
+        elif isinstance(asked, TokenRequest):
+            if asked.scope is not None:
+                hold(scopes.read(scopes.written(asked.scope)) == asked.scope, "a scope that is written otherwise")
+            _narrower(asked)
+
+
+def _narrower(asked: TokenRequest) -> None:
+    """What is given is never more than what it is given for."""
+    for before in (None, BEFORE):
+        subject = Subject("https://idp.example", "x", (), frozenset(), 2e9, scope=before)
+        terms = grants.settle(asked, subject, 900.0)
+        if isinstance(terms, Terms):
+            hold(0 < terms.lifetime <= 900, "longer than the policy lets anybody have it")
+            hold(before is None or (terms.scope and scopes.within(terms.scope, before)), "wider than it was")
+
+
+def _unquoted(fault: GrantFault, data: bytes) -> None:
+    hold(400 <= fault.status < 500 and fault.reason and fault.message, "a fault that says nothing")
+    hold(len(data) < 16 or data.decode("latin-1") not in fault.message, "a fault that repeats what was sent")
+
+
+def grants_asked() -> list[bytes]:
+    kind = {"grant_type": grants.EXCHANGE, "subject_token_type": grants.ACCESS_TOKEN, "subject_token": "a.b.c"}
+    more = {"scope": "action:chat model:ward-assistant", "lifetime": "PT5M", "uses": "1", "resource": GATEWAY}
+    saml = {"grant_type": grants.SAML_BEARER, "assertion": "PHNhbWw", "lifetime": "60"}
+    back = [{"token": "a.b.c", "reason": "left"}, {"subject": "ada", "issuer": "https://idp.example"}, {"jti": "j-1"}]
+    forms = [kind, kind | more, saml, *back, kind | {"audience": "elsewhere"}, kind | {"actor_token": "x"}]
+    return [urlencode(form).encode() for form in forms] + [b"a=b&a=c&&=d&e", b"resource=a&resource=b&x=%ff"]
+
+
+# -- Slack ----------------------------------------------------------------------------------------------------------
 
 TEAM = "T0HOSPITAL"
 
@@ -109,6 +160,43 @@ def kept() -> list[bytes]:
     return [b"0" + _kept()[0].encode(), b"1\0\0\0\0", b"1\0\x08\x05a", *(b"2" + each for each in forms)]
 
 
+TOKEN = Target(
+    token,
+    grants_asked,
+    (
+        *(
+            b"grant_type=",
+            b"subject_token=",
+            b"subject_token_type=",
+            b"assertion=",
+            b"scope=",
+            b"action%3Achat",
+            b"model%3A",
+        ),
+        *(
+            b"lifetime=",
+            b"PT1S",
+            b"P1D",
+            b"uses=1",
+            b"resource=",
+            b"audience=",
+            b"jti=",
+            b"subject=",
+            b"issuer=",
+            b"token=",
+        ),
+        *(
+            b"reason=",
+            b"&",
+            b"+",
+            b"%20",
+            b"%00",
+            b"%c3%28",
+            b"urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Ajwt",
+            b"unmask",
+        ),
+    ),
+)
 SLACK = Target(
     slack,
     pressed,

@@ -14,6 +14,7 @@ TARGETS: dict[str, Target] = {
     "proof": identity.PROOF,
     "jwks": identity.JWKS,
     "saml": identity.SAML,
+    "token": desk.TOKEN,
     "http1": wire.HTTP1,
     "grpc": wire.GRPC,
     "websocket": wire.WEBSOCKET,

@@ -21,7 +21,7 @@ from wsproto.events import BytesMessage, CloseConnection, Message, Ping, TextMes
 from phigate import flows
 from phigate.dialect.known import ROUTES
 from phigate.dialect.routes import Match, RouteTable
-from phigate.gate import headers
+from phigate.gate import handshake, headers
 from phigate.host import framing, pages
 from phigate.identity.bearer import extract_from
 from phigate.rpc.framing import (
@@ -198,7 +198,11 @@ def http1(data: bytes) -> None:
     for method, target, version, fields, _ in asked:
         headers.head_fault(method, target, version, b"", fields)
         extract_from(fields, "x-api-key")
-        headers.body_fault({name.lower(): value for name, value in fields}, ["application/json"])
+        kinds = {name.lower(): value for name, value in fields}
+        handshake.asked_fault(version, kinds)
+        handshake.bearers_among(handshake.protocols_of(fields))
+        hold(not handshake.answered(fields, bytes(16), []), "a request that answers a handshake")
+        headers.body_fault(kinds, ["application/json"])
         match = TABLE.find(method.decode("latin-1"), target.decode("latin-1"))
         hold(match is None or match is False or isinstance(match, Match), "a route that is none")
 
@@ -224,7 +228,7 @@ def heads() -> list[bytes]:
         plain + b"Content-Length: 0\r\n\r\nGET /v1/models HTTP/1.1\r\nHost: g\r\n\r\n",
         plain + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         plain + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}",
-        b"GET /v1/realtime?model=m HTTP/1.1\r\nHost: g\r\nUpgrade: websocket\r\nAuthorization: Bearer a.b.c\r\n\r\n",
+        b"GET /v1/realtime?model=m HTTP/1.1\r\nHost: g\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: a\r\n\r\n",
         b"GET / HTTP/1.0\r\n\r\n",
         b"GET http://a/ HTTP/1.1\r\nHost: a\r\nX:\ty \r\n\r\n",
         b"\0HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
