@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import httpx
 from rich.console import Console
 
 from bench.cases import CASES
@@ -110,6 +111,12 @@ def anew(port: int, request: bytes, seconds: float) -> Times:
     return Times(percentile(took, 50), percentile(took, 99))
 
 
+def held(gateway: Gateway) -> int:
+    """How many connections a gateway says that it has."""
+    lines = httpx.get(f"{gateway.console_url}/metrics", trust_env=False).text.splitlines()
+    return sum(int(float(line.split()[-1])) for line in lines if line.startswith("phigate_connections{"))
+
+
 def times_of(turn: Turn) -> Times:
     return Times(turn.p50, turn.p99)
 
@@ -169,5 +176,6 @@ def run(plan: Plan) -> None:
                     four[side] = times_of(take_turn(load, way, CASES[0], 4, turn))
             new.append((one[0], one[1]))
             kept.append((four[0], four[1]))
+        out.print(f"{held(gateways[1]):,} connections were held at the end")
         rows = [row("one at a time, each on a connection of its own", plan, new), row("on 4 connections", plan, kept)]
         out.print(table_of(TITLE, COLUMNS, rows))

@@ -18,6 +18,7 @@ import pytest
 from model_server import Answer, ModelServer
 from people import policy_for
 from processes import HOST, Gateway, settings
+from tests.live import realtime
 from tests.live.hostile import frames, wire
 from tests.traffic import CHAT, as_person, chat, completion, events, leaks, records
 
@@ -29,12 +30,18 @@ limits:
   - {roles: [clinician], requests: {per: PT1M, most: 60}}
   - {roles: [researcher], requests: {per: PT2S, most: 2}}
   - {roles: [auditor], at_once: 2}
+  - {roles: [ml-operator], requests: {per: PT1H, most: 3}}
+
+models:
+  ward-assistant: {url: "@SERVER@"}
+  ward-voice: {url: "@TALKING@"}
 
 rules:
+  - {name: operators-listen, permit: [ml-operator], to: [chat], models: ["*"], mask: safe-harbor}
   - {name: audits, permit: [auditor], to: [chat], models: ["*"], mask: safe-harbor}
 """
 HALF = b"POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\n"
-WARD, LAB, AUDIT = ["ward-staff"], ["research"], ["compliance"]
+WARD, LAB, AUDIT, OPERATE = ["ward-staff"], ["research"], ["compliance"], ["ml-platform"]
 STRANGERS = 40
 CALM = b"\0\0\0\x0b"
 """ENHANCE_YOUR_CALM (RFC 9113, 7)."""
@@ -47,9 +54,16 @@ def server():
 
 
 @pytest.fixture(scope="module")
-def door(server, issuer, tmp_path_factory):
+def talking():
+    with realtime.Model() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def door(server, talking, issuer, tmp_path_factory):
     policy = policy_for(issuer.url, tmp_path_factory.mktemp("limits-policy"))
-    policy.write_text(policy.read_text().replace("\nrules:\n", LIMITS, 1))
+    limits = LIMITS.replace("@SERVER@", server.url).replace("@TALKING@", f"http://{HOST}:{talking.port}")
+    policy.write_text(policy.read_text().replace("\nrules:\n", limits, 1))
     few = settings(phi_strangers=STRANGERS)
     folder = tmp_path_factory.mktemp("limits")
     with Gateway(server.url, policy, folder, program=STAGE, prefix=[sys.executable], extra=few) as running:
@@ -158,6 +172,20 @@ def test_so_many_at_once_and_another_when_one_is_over(door, server, issuer):
         for each in open_:
             assert leaks(each.read()) == []
         assert client.post(CHAT, json=chat()).status_code == 200
+
+
+def test_each_message_on_a_websocket_is_a_request(door, talking, issuer):
+    bearer = issuer.mint("talks", OPERATE)
+    with realtime.opened(door, bearer, "/v1/realtime?model=ward-voice") as open_:
+        realtime.until(open_, "session.created")
+        for _ in range(3):
+            open_.send(json.dumps(realtime.ask()))
+        (error,), code, reason = realtime.rest(open_)
+    assert json.loads(error)["error"]["code"] == "too-many-requests"
+    assert (code, reason) == (1008, "too-many-requests")
+    assert len(talking.seen) == 2
+    with as_person(door, bearer) as client:
+        assert client.post(CHAT, json=chat()).status_code == 429
 
 
 # -- of connections -------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
@@ -11,7 +12,10 @@ from rich.console import Console
 from bench import idle
 from bench.idle import Plan, Times
 from model_server import Answer, ModelServer, Raw
-from processes import free_port
+from processes import Gateway, free_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_row_tells_medians_and_the_ratios_within_each_round() -> None:
@@ -68,6 +72,13 @@ def test_each_request_has_a_connection_of_its_own() -> None:
         server.script = lambda _request: Raw([b"HTTP/1.1 429 Too Many Requests\r\n\r\n"])
         with pytest.raises(SystemExit, match="was not answered"):
             idle.anew(server.port, request, 0.0)
+
+
+def test_it_is_asked_how_many_there_were(tmp_path: Path) -> None:
+    with ModelServer() as server:
+        server.script = Answer(b'# x\nphigate_connections{state="a"} 3.0\nphigate_connections{state="b"} 4.0\ny 5.0\n')
+        gateway = Gateway("http://127.0.0.1:1", tmp_path, tmp_path, console=server.port)
+        assert idle.held(gateway) == 7
 
 
 def test_where_nobody_listens_there_is_nothing_to_measure() -> None:
