@@ -17,6 +17,8 @@ from typing import Any
 
 from tests.fuzzing.target import Wrong
 
+WATCHED = ["phigate", "mitmproxy.proxy.layers.http", "mitmproxy.net.http", "wsproto", "h11"]
+"""Whose branches guide it: ours, and those of the layers that ours stand in."""
 SLOW = 1.0
 """Seconds of CPU that no input of this size may take, slowed down by being watched as it is."""
 
@@ -59,7 +61,7 @@ def place(error: Exception) -> str:
 def main() -> None:
     name, findings, *arguments = sys.argv[1:]
     atheris: Any = import_module("atheris")
-    with atheris.instrument_imports(include=["phigate"]):
+    with atheris.instrument_imports(include=WATCHED):
         target = import_module("tests.fuzzing.targets").TARGETS[name]
     watch = Watch(target, Path(findings))
     for seed in target.seeds():  # what is made at first use is no slow input
