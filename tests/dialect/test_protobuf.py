@@ -34,6 +34,7 @@ SAME = [
     ("fields in another order", b"\x10\x01\x0a\x01a", b"\x0a\x01a\x10\x01"),
     ("numbers one by one are packed", b"\x18\x01\x18\x02", b"\x1a\x02\x01\x02"),
     ("and those that were stay", b"\x1a\x02\x01\x02\x18\x03", b"\x1a\x03\x01\x02\x03"),
+    ("of numbers none at all is nothing", b"\x1a\x00\x0a\x01a", b"\x0a\x01a"),
     ("two halves of a message are one", b"\x22\x03\x0a\x01a\x22\x02\x10\x05", b"\x22\x05\x0a\x01a\x10\x05"),
     ("repeated messages are not", b"\x2a\x03\x0a\x01a\x2a\x02\x10\x05", b"\x2a\x03\x0a\x01a\x2a\x02\x10\x05"),
     ("of a choice the last one counts", b"\x51abcdefgh\x4a\x01x", b"\x4a\x01x"),
@@ -55,6 +56,10 @@ BROKEN = [
     ("a fixed number that is cut", b"\x51abc"),
     ("a broken message in one", b"\x22\x02\x0a\x05"),
 ]
+
+
+def test_a_packed_field_without_numbers_is_no_value():
+    assert read(b"\x1a\x00", SCHEMA) == Node(SCHEMA)
 
 
 @pytest.mark.parametrize(("sentence", "raw", "canonical"), SAME, ids=[case[0] for case in SAME])

@@ -194,7 +194,8 @@ def _take(  # noqa: PLR0917 -- one row's value on its way into a message
             if another.one_of == row.one_of and other != number:
                 node.values.pop(other, None)
     if row.repeated and row.kind in _NUMBERS:
-        node.values.setdefault(number, bytearray()).extend(_packed(row.kind, wire, value))
+        if packed := _packed(row.kind, wire, value):  # none at all is as if the field were not there
+            node.values.setdefault(number, bytearray()).extend(packed)
         return
     if wire != _WIRE[row.kind]:
         raise WireError("not of its kind")
