@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import sys
 import threading
 
@@ -19,6 +20,14 @@ from tests.postgres import postgres_server, postgres_url  # noqa: F401 -- fixtur
 
 settings.register_profile("house", deadline=None)  # how long an example takes is the machine's affair
 settings.load_profile("house")
+
+
+@pytest.fixture(autouse=True)
+def _umask():
+    """A gateway that starts in a test makes files its own for good (host/kernel.py)."""
+    os.umask(0o022)
+    yield
+    os.umask(0o022)
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ async def test_those_who_open_a_new_database_at_once_take_each_step_once(ledger_
     monkeypatch.setattr(opening, "STEPS", (*STEPS, SECOND, THIRD))
     for ledger in await asyncio.gather(*(open_ledger(ledger_url) for _ in range(8))):
         await ledger.close()
-    assert said(caplog) == forward(0, NEXT)
+    assert sorted(said(caplog)) == sorted(forward(0, NEXT))  # whoever took a step may be slow to say so
 
 
 def test_processes_that_open_a_new_database_at_once_all_get_it(ledger_url):
