@@ -89,9 +89,17 @@ async def test_a_slow_body_is_told_so(own, clock, context):
 async def test_whoever_goes_is_forgotten(own, context):
     async with listening(context) as port:
         _, writer = await connected(port, context)
-        assert own._hall.peers
+        (peer,) = own._hall.peers.values()
+        (handler,) = context.master.addons.get("proxyserver").connections.values()
+        io = handler.transports[handler.client]
+        assert "write" in vars(io.writer)
+        assert "feed_data" in vars(io.reader)
         writer.close()
-        await until(lambda: not own._hall.peers)
+        await until(lambda: not own._deaf)
+        assert own._hall.peers == {}
+        assert "write" not in vars(io.writer)
+        assert "feed_data" not in vars(io.reader)
+        assert (peer.waiting(), peer.waiting) == (0, peer.taken)
 
 
 async def test_the_stranger_that_came_first_makes_room(own, context):

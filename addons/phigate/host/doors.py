@@ -77,6 +77,8 @@ class Doors:
         self._clock = clock
         self._master: Master | None = None
         self._hall = Hall(self._end, 0, 0)
+        self._deaf: dict[str, Callable[[], None]] = {}
+        """What takes back that a connection is listened to: each would else hold itself, for the collector to find."""
 
     def open(self, master: Master, most: int, most_strangers: int) -> None:
         """From now on let in so many, and of each address so many strangers."""
@@ -132,11 +134,19 @@ class Doors:
                 return talk.talk_of(link).moved
             return sent - int(writer.transport.get_write_buffer_size())
 
+        def deaf() -> None:
+            del reader.feed_data, writer.write
+            peer.waiting = peer.taken = nothing
+
+        nothing = peer.waiting
         reader.feed_data, writer.write = heard, written
         peer.waiting, peer.taken = waiting, taken
+        self._deaf[peer.name] = deaf
 
     def left(self, client: Client) -> None:
         self._hall.leave(client.id)
+        if (deaf := self._deaf.pop(client.id, None)) is not None:
+            deaf()
 
     def believe(self, client: Client) -> None:
         """Somebody on it showed a bearer that is believed."""
