@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzzing import __main__ as command
 from tests.fuzzing import run
 from tests.fuzzing.target import Target, Wrong, alike, edited, hold
 from tests.fuzzing.targets import TARGETS
@@ -102,3 +103,21 @@ def test_what_is_read_otherwise_in_pieces_is_wrong():
 )
 def test_edits(edits, expected):
     assert edited(b"honest", edits) == expected
+
+
+def test_what_is_kept_is_some_of_what_was_learned_and_every_finding(tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "OURS", tmp_path / "ours")
+    monkeypatch.setattr(command, "CORPUS", tmp_path / "corpus")
+    command.write(tmp_path / "ours" / "json" / "corpus", [bytes([at]) * at for at in range(1, 200)] + [b"x" * 5000])
+    command.write(tmp_path / "corpus" / "json", [b"what it was"])
+    (tmp_path / "corpus" / "json" / "finding-it").write_bytes(b"found")
+    command.keep("json")
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "corpus" / "json").iterdir()}
+    assert kept.pop("finding-it") == b"found"
+    assert 20 < len(kept) <= command.MANY_KEPT
+    assert sum(map(len, kept.values())) <= command.MOST_KEPT
+    assert b"what it was" not in kept.values()
+
+
+def test_words_are_written_as_libfuzzer_reads_them():
+    assert command._escaped(b'a"\\b\r\xff') == "a\\x22\\x5cb\\x0d\\xff"
