@@ -178,6 +178,8 @@ def wanting(*names):
     return made
 
 
+ODD_OUTPUT = b"\x32\x0a\x0a\x01o\x12\x05\x0a\x01p\x18\x01"
+"""An output that is asked for, with a parameter of which a field says more than its name and value."""
 REFUSED = [
     ("no message", b"\xff", (), 400, "malformed"),
     ("no model", infer(model=""), (), 400, "model-missing"),
@@ -191,6 +193,7 @@ REFUSED = [
     ("a name that holds anything", named(name="Ms\nPoe"), (), 400, "malformed"),
     ("a name that is prose", named(name="beds by Poe"), (), 400, "malformed"),
     ("an output's name that does", wanting("for Ms Poe"), (), 400, "malformed"),
+    ("a parameter of an output that says more", infer().SerializeToString() + ODD_OUTPUT, (), 400, "malformed"),
     ("a version that does", named(model_version="for Ms Poe"), (), 400, "malformed"),
     ("an id of a megabyte", named(id="a" * 1_000_000), (), 400, "malformed"),
     ("a field that nobody knows", infer().SerializeToString() + b"\xa2\x06\x01a", (), 415, "content-unreadable"),

@@ -340,7 +340,10 @@ def infer(node: Node) -> Infer:
         raise WireError("too many texts")
     if len({tensor.name for tensor in tensors}) != len(tensors):
         raise WireError("two tensors of one name")
-    return Infer(node, tensors, _parameters(node, PARAMETERS_AT))
+    message = Infer(node, tensors, _parameters(node, PARAMETERS_AT))
+    for _ in message.all_parameters():  # those of the outputs it asks for are read only there
+        pass
+    return message
 
 
 def _tensor(node: Node, raw: bytes | None) -> Tensor:
