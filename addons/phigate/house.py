@@ -379,7 +379,10 @@ class House:
             self.ledger = await open_ledger(url)
             try:
                 self.keyring = open_keyring(folder, self.instance, time.time(), self.policy.tokens.rotate)
-                await self.look_at_ledger()
+                try:
+                    await self.look_at_ledger()
+                except LedgerDown:  # nobody waits for it yet: a machine that starts many things at once is slow
+                    await self.look_at_ledger()
             finally:
                 await self.ledger.close()
                 self.ledger = None

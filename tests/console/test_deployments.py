@@ -148,7 +148,7 @@ async def test_a_yes_to_a_statement_is_for_it_alone_whatever_else_its_rule_gives
     house.put_in_force(parse_policy(text.encode(), "policy.yaml", house.policy.folder))
     ticket = (await state(call, model="ward")).json()["ticket"]
     given = (await call("POST", f"/tickets/{ticket}/approve", EVE)).json()["grant"]
-    assert given == {"seconds": 1800.0, "uses": 1, "bound": True}
+    assert given == {"seconds": 1800.0, "uses": 1, "bound": True, "hours": None}
     (grant,) = await house.approvals.live_grants((ISSUER, "repo:triage"), time.time())
     assert grant.digest is not None
     assert (await state(call, model="ward", version="2.1.1")).json()["decision"] == "hold"
