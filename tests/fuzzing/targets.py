@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.fuzzing import bodies, desk, files, identity, masks, streams, wire
+from tests.fuzzing import bodies, desk, files, identity, masks, streams, upstream, wire
 
 if TYPE_CHECKING:
     from tests.fuzzing.target import Target
@@ -19,6 +19,7 @@ TARGETS: dict[str, Target] = {
     "grpc": wire.GRPC,
     "websocket": wire.WEBSOCKET,
     "json": bodies.JSON,
+    "upstream": upstream.UPSTREAM,
     "answer": bodies.ANSWER,
     "multipart": bodies.MULTIPART,
     "protobuf": bodies.PROTOBUF,

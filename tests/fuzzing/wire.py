@@ -86,17 +86,22 @@ class Connected:
         todo = [event]
         while todo:
             for command in self._layer.handle_event(todo.pop(0)):
-                if isinstance(command, commands.SendData):
-                    self.told += command.data
-                elif isinstance(command, commands.CloseConnection):
-                    self.closed = True
-                    self._client.state = ConnectionState.CLOSED
-                elif isinstance(command, commands.StartHook):
-                    if isinstance(command, HttpRequestHook):
-                        self._answer(command.flow)
-                    todo.append(events.HookCompleted(command))
-                elif not isinstance(command, commands.Log):
-                    hold(False, f"a {type(command).__name__} that nobody asked for")
+                todo += self._met(command)
+
+    def _met(self, command: commands.Command) -> list[events.Event]:
+        """What comes of a command."""
+        if isinstance(command, commands.SendData):
+            self.told += command.data
+        elif isinstance(command, commands.CloseConnection):
+            self.closed = True
+            self._client.state = ConnectionState.CLOSED
+        elif isinstance(command, commands.StartHook):
+            if isinstance(command, HttpRequestHook):
+                self._answer(command.flow)
+            return [events.HookCompleted(command)]
+        elif not isinstance(command, commands.Log):
+            hold(False, f"a {type(command).__name__} that nobody asked for")
+        return []
 
     def _answer(self, flow: http.HTTPFlow) -> None:
         data = flow.request.data
