@@ -59,6 +59,11 @@ def test_what_is_kept_is_small_and_of_a_target():
             assert hashlib.sha256(path.read_bytes()).hexdigest().startswith(path.name)
 
 
+def test_the_page_names_every_target():
+    page = (CORPUS.parents[1] / "docs" / "security-testing.md").read_text(encoding="utf-8")
+    assert [name for name in TARGETS if f"`{name}`" not in page] == []
+
+
 @pytest.mark.parametrize("name", TARGETS)
 def test_no_example_is_longer_than_an_input(name):
     assert max(map(len, TARGETS[name].seeds())) <= TARGETS[name].longest

@@ -8,7 +8,10 @@ import typer.main
 from phigate.cli import app
 from phigate.house import OPTIONS, ROOT
 
-PAGES = [ROOT / "docs" / "threat-model.md", ROOT / "docs" / "hipaa.md", ROOT / "SECURITY.md"]
+PAGES = [
+    *(ROOT / "docs" / f"{name}.md" for name in ("threat-model", "hipaa", "security-testing")),
+    ROOT / "SECURITY.md",
+]
 QUOTED = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)\)")
 COMMANDS = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # a group's
