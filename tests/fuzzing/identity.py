@@ -8,6 +8,8 @@ import json
 from functools import cache
 from typing import Any
 
+from lxml.etree import LxmlError
+
 from phigate.identity.bearer import Credential, extract_from
 from phigate.identity.jwks import MAX_KEYS, JwksFault, KeySet, fits_kid, parse_jwks
 from phigate.identity.outcome import REASONS, Believed, KeysNeeded, Refused
@@ -181,7 +183,7 @@ def saml(data: bytes) -> None:
     elif mode == b"1":
         try:
             raw = saml_peer.sign_by_hand(rest.decode())
-        except (ValueError, AttributeError, SyntaxError):  # no XML, or nothing in it to sign
+        except (ValueError, AttributeError, SyntaxError, TypeError, LxmlError):  # no XML, or nothing in it to sign
             raw = rest
         _said(saml_peer.check(raw), may=True)
     else:

@@ -106,9 +106,7 @@ def exchange(port, row, bearer):
     """All bytes that come back, and whether the gateway closed the connection."""
     got, asked = b"", False
     with socket.create_connection(("127.0.0.1", port), timeout=5) as wire:
-        with contextlib.suppress(
-            ConnectionError
-        ):  # closed before all was sent: what it said can be read
+        with contextlib.suppress(ConnectionError):  # closed before all was sent: what it said can be read
             wire.sendall(row.raw.replace(b"@BEARER@", bearer.encode()))
         try:
             if row.waits:
