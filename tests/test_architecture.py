@@ -219,7 +219,7 @@ def test_a_test_file_has_its_source_file():
 
 # -- every file -----------------------------------------------------------------------------------------------------
 
-MADE = {".git", "var", "dist", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"}
+MADE = {".git", "var", "dist", "corpus", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"}
 FILES = [
     path
     for top in sorted(ROOT.iterdir())

@@ -6,6 +6,7 @@ from functools import cache
 from hashlib import blake2b
 from urllib.parse import urlencode
 
+import httpx
 import orjson
 
 from phigate.approval import blocks
@@ -90,7 +91,7 @@ def slack(data: bytes) -> None:
         return
     if isinstance(found, _Pressed):
         hold(found.action in {blocks.APPROVE, blocks.REJECT}, "a button that nobody made")
-        hold(found.reply is None or found.reply.split("/")[2] in REPLIES, "told to somebody else")
+        hold(found.reply is None or httpx.URL(found.reply).host in REPLIES, "told to somebody else")
     else:
         hold(found is None, "neither pressed nor not")
 
