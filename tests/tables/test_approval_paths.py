@@ -473,3 +473,17 @@ async def test_a_use_against_somebody_who_takes_it_back_waits_for_nobody_in_a_ri
         )
         assert (isinstance(used, list), ended) in {(True, "used"), (False, "revoked"), (True, "revoked")}
         assert await pair[0].approvals.live_grants((ISSUER, "ada"), pair[0].now()) == []
+
+
+async def test_requests_of_one_person_whose_tickets_lapse_wait_for_nobody_in_a_ring(pair):
+    """Each ends all of them, in one order: none is told that the ledger is down."""
+    for number in range(ROUNDS):
+        names = [await pair[0].ask("ada", ("ward",), f"request-{number}-{at}", 100 * number + at) for at in range(12)]
+        for name in (names[7], names[2], names[9]):  # where their rows stand is not the order in which they came
+            assert await pair[1].answer(name, "eve", OFFICER, "approve") == "pending"
+        pair[0].world.now += 86_400
+        more = 100 * number + 20
+        asking = (gate_of(pair, at).ask("ada", ("ward",), f"more-{number}-{at % 2}", more + at) for at in range(8))
+        found = await asyncio.gather(*asking)
+        assert len(set(found)) == 2
+        assert {(await pair[0].approvals.ticket(name)).state for name in names} == {"expired"}

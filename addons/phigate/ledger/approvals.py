@@ -74,13 +74,17 @@ class Approvals:
         same = (*mine, TICKETS.c.digest == ticket.digest, TICKETS.c.rule == ticket.rule, TICKETS.c.state.in_(OPEN))
         edited = (*same, func.coalesce(TICKETS.c.rule_hash, "") != (ticket.rule_hash or ""))
         theirs = GRANTS.c.ticket.in_(select(TICKETS.c.id).where(*edited))
+        ends = or_(and_(*edited), and_(*mine, TICKETS.c.state.in_(OPEN), TICKETS.c.until <= now))
+        lock = select(TICKETS.c.id).where(ends).order_by(TICKETS.c.id).with_for_update()
         waiting = select(func.count()).select_from(TICKETS).where(*mine, TICKETS.c.state == "pending")
         lately = select(func.count()).select_from(TICKETS).where(*mine, TICKETS.c.opened > now - DAY)
         row = self._upsert(TICKETS).values(**_row(ticket)).on_conflict_do_nothing()
 
         async def work() -> tuple[Ticket, bool] | None:
             async with self._engines.stepping.begin() as connection:
-                # The ticket before its grant, as everywhere: see `spend_grants`.
+                # All that end here in one order: two requests of one person would else wait for each other. And the
+                # ticket before its grant, as everywhere: see `spend_grants`.
+                await connection.execute(lock)
                 await connection.execute(update(TICKETS).where(*edited).values(until=now, telling=now))
                 await connection.execute(update(GRANTS).where(theirs, GRANTS.c.expires > now).values(expires=now))
                 await connection.execute(_move("lapse").where(*mine, TICKETS.c.until <= now))
