@@ -71,6 +71,21 @@ def furnished(folder: Path, text: str | None = None, console: str = "http://127.
     return house
 
 
+@contextlib.asynccontextmanager
+async def followed(house: House) -> AsyncIterator[House]:
+    """A house that has looked at its ledger, until both are closed at the end."""
+    await house.look_at_ledger()
+    yield house
+    await house.close_ledger()
+    house.journal.close("test over")
+
+
+def kept(house: House, *kinds: str) -> list[dict[str, Any]]:
+    """The records of these kinds that are on the disk."""
+    records = map(json.loads, house.journal.path.read_bytes().splitlines())
+    return [record for record in records if record["kind"] in kinds]
+
+
 def bearer(*groups: str, who: str = "ada", **changes: Any) -> str:
     """What the issuer gives a person of these groups, for the next fifty minutes."""
     now = time.time()

@@ -1,6 +1,5 @@
 """Yes, no, taken back, signed: by a real policy, ledger and journal, whichever way they come."""
 
-import json
 import time
 from dataclasses import replace
 
@@ -15,18 +14,15 @@ from phigate.ledger import Revocation
 from phigate.ledger.tickets import Review
 from phigate.policy.load import parse_policy
 from tests.ledger.tickets import ticket
-from tests.stage import ISSUER, RULES, furnished, policy_text
+from tests.stage import ISSUER, RULES, followed, furnished, kept, policy_text
 
 REVIEWS = "{name: reviews, permit: [officer, researcher], to: [review], models: ['*']}"
 
 
 @pytest.fixture
 async def house(tmp_path):
-    made = furnished(tmp_path, policy_text(*RULES, REVIEWS))
-    await made.look_at_ledger()
-    yield made
-    await made.close_ledger()
-    made.journal.close("test over")
+    async with followed(furnished(tmp_path, policy_text(*RULES, REVIEWS))) as made:
+        yield made
 
 
 @pytest.fixture
@@ -45,11 +41,6 @@ async def opened(house, **changes):
     one = ticket(**(person | changes))
     await house.approvals.open_ticket(one, now)
     return one
-
-
-def kept(house, kind):
-    lines = house.journal.path.read_bytes().splitlines()
-    return [record for record in map(json.loads, lines) if record["kind"] == kind]
 
 
 async def test_who_said_it_and_by_which_way_is_kept(house, answering):

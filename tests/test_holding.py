@@ -21,7 +21,7 @@ from phigate.ledger import LedgerDown, Revocation
 from phigate.ledger.tickets import Said, Step
 from phigate.masking.addon import Masking
 from tests.ledger.tickets import grant_of
-from tests.stage import ISSUER, asking, bearer, furnished, observed, policy_text, until
+from tests.stage import ISSUER, asking, bearer, followed, furnished, kept, observed, policy_text, until
 from tests.traffic import chat
 
 RULES = (
@@ -44,13 +44,10 @@ WHY = {"phi_unmask": "ward round"}
 @pytest.fixture
 async def house(tmp_path, context, monkeypatch):
     monkeypatch.setattr(callers, "gone", lambda _master, _flow: False)
-    made = observed(furnished(tmp_path, policy_text(*RULES)), context)
-    await made.look_at_ledger()
-    made.ready = True
-    made.rooms = [room(made) for room in (Refuse, Identity, Access, Masking, Approval, Capture, Release)]
-    yield made
-    await made.close_ledger()
-    made.journal.close("test over")
+    async with followed(observed(furnished(tmp_path, policy_text(*RULES)), context)) as made:
+        made.ready = True
+        made.rooms = [room(made) for room in (Refuse, Identity, Access, Masking, Approval, Capture, Release)]
+        yield made
     await made.verifier.close()
 
 
@@ -90,11 +87,6 @@ class Asking:
     def refused(self):
         refusal = self.exchange.refusal
         return (refusal.status, refusal.reason) if refusal else None
-
-
-def kept(house, kind):
-    lines = house.journal.path.read_bytes().splitlines()
-    return [record for record in map(json.loads, lines) if record["kind"] == kind]
 
 
 async def say(house, name, event="enough"):

@@ -1,7 +1,6 @@
 """Late reviews are shown, an expired ticket gets its record: from the house's ticks, with a real ledger and journal."""
 
 import asyncio
-import json
 import time
 
 import pytest
@@ -11,26 +10,18 @@ from phigate.journal.writer import JournalDown
 from phigate.ledger.tickets import Review, Said
 from phigate.unanswered import Unanswered
 from tests.ledger.tickets import ADA, EVE, ticket
-from tests.stage import furnished, until
+from tests.stage import followed, furnished, kept, until
 
 
 @pytest.fixture
 async def house(tmp_path):
-    made = furnished(tmp_path)
-    await made.look_at_ledger()
-    yield made
-    await made.close_ledger()
-    made.journal.close("test over")
+    async with followed(furnished(tmp_path)) as made:
+        yield made
 
 
 @pytest.fixture
 async def looking(house):
     return Unanswered(house)
-
-
-def kept(house):
-    lines = house.journal.path.read_bytes().splitlines()
-    return [record for record in map(json.loads, lines) if record["kind"] == "ticket"]
 
 
 def pass_by(monkeypatch, seconds):
@@ -47,7 +38,7 @@ async def test_a_ticket_that_expires_gets_its_record_once(house, looking):
     await lapsed(house)
     await looking.look(house.ledger)
     await looking.look(house.ledger)
-    (record,) = kept(house)
+    (record,) = kept(house, "ticket")
     assert (record["decision"], record["ticket"], record["grant"], record["subject"]) == ("expire", "t-1", None, None)
     assert (record["rule"], record["asked_by"]["id"], record["exchange"]) == ("ask", "ada", "ex-1")
 
@@ -62,7 +53,7 @@ async def test_a_record_that_cannot_be_kept_is_written_later(house, looking, mon
         await looking.look(house.ledger)
     pass_by(monkeypatch, 120)
     await looking.look(house.ledger)
-    assert [record["ticket"] for record in kept(house)] == ["t-1"]
+    assert [record["ticket"] for record in kept(house, "ticket")] == ["t-1"]
 
 
 async def test_a_ledger_that_fails_after_the_record_makes_no_second_one(house, looking, monkeypatch):
@@ -75,7 +66,7 @@ async def test_a_ledger_that_fails_after_the_record_makes_no_second_one(house, l
         await looking.look(house.ledger)
     pass_by(monkeypatch, 120)
     await looking.look(house.ledger)
-    assert [record["ticket"] for record in kept(house)] == ["t-1"]
+    assert [record["ticket"] for record in kept(house, "ticket")] == ["t-1"]
     assert await house.ledger.unanswered.lapsed(time.time() + 240) == []
 
 

@@ -16,7 +16,7 @@ from phigate.telling import pace
 from phigate.webhooks import Webhooks, lacking, receivers_of
 from tests.policies import policy
 from tests.receiver import Receiver
-from tests.stage import furnished, places, policy_in, policy_text, until
+from tests.stage import furnished, kept, places, policy_in, policy_text, until
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -70,21 +70,16 @@ async def ticking(hooks, condition):
     await until(tick)
 
 
-def kept(house):
-    lines = house.journal.path.read_bytes().splitlines()
-    return [record for record in map(json.loads, lines) if record["kind"] == "notice"]
-
-
 async def test_what_is_due_is_sent_signed_and_put_on_record(gateway, receiver):
     house, hooks = gateway
     await house.ledger.outbox.put([notice(1), notice(2)])
     await ticking(hooks, lambda: len(receiver.got) == 2)
-    await ticking(hooks, lambda: len(kept(house)) == 2)
+    await ticking(hooks, lambda: len(kept(house, "notice")) == 2)
     assert sorted(got.headers["webhook-id"] for got in receiver.got) == ["msg_1", "msg_2"]
     assert all(got.headers["webhook-signature"].startswith("v1,") for got in receiver.got)
     await hooks._sending["pager"]
     assert await house.ledger.outbox.waiting() == {}
-    record = min(kept(house), key=lambda each: each["message"])
+    record = min(kept(house, "notice"), key=lambda each: each["message"])
     named = ("webhook", "event", "message", "ticket", "tries", "outcome", "reason")
     assert [record[name] for name in named] == ["pager", "ticket.opened", "msg_1", "t-1", 1, "sent", None]
 
@@ -114,7 +109,7 @@ async def test_of_two_gateways_one_sends_each(tmp_path, receiver, request, datab
     def tick():
         for _, hooks in houses:
             hooks.tick()
-        return sum(len(kept(house)) for house, _ in houses) == 40
+        return sum(len(kept(house, "notice")) for house, _ in houses) == 40
 
     await until(tick)
     assert sorted(got.headers["webhook-id"] for got in receiver.got) == sorted(f"msg_{at}" for at in range(40))
@@ -130,9 +125,9 @@ async def test_what_was_not_taken_is_sent_again_with_the_same_id(gateway, receiv
     await house.ledger.outbox.put([notice(1)])
     await ticking(hooks, lambda: len(receiver.got) == 2)
     receiver.status = 200
-    await ticking(hooks, lambda: kept(house))
+    await ticking(hooks, lambda: kept(house, "notice"))
     assert {got.headers["webhook-id"] for got in receiver.got} == {"msg_1"}
-    assert [each["tries"] for each in kept(house)] == [len(receiver.got)]
+    assert [each["tries"] for each in kept(house, "notice")] == [len(receiver.got)]
 
 
 async def test_what_is_never_taken_is_given_up_on_record(gateway, receiver, monkeypatch):
@@ -140,8 +135,8 @@ async def test_what_is_never_taken_is_given_up_on_record(gateway, receiver, monk
     house, hooks = gateway
     receiver.status = 410
     await house.ledger.outbox.put([notice(1)])
-    await ticking(hooks, lambda: kept(house))
-    (record,) = kept(house)
+    await ticking(hooks, lambda: kept(house, "notice"))
+    (record,) = kept(house, "notice")
     assert (record["outcome"], record["reason"], record["tries"]) == ("given-up", "status-410", 3)
     assert len(receiver.got) == 3
     assert metrics.REGISTRY.get_sample_value("phigate_webhooks_total", {"webhook": "pager", "outcome": "given-up"})
@@ -156,7 +151,7 @@ async def test_readiness_says_who_takes_nothing_and_why(gateway, receiver, monke
     monkeypatch.setattr(webhooks, "WHILE", 0.0)
     assert hooks.remarks() == {"webhook pager": "has taken nothing for 0 minutes (status-503)"}
     receiver.status = 200
-    await ticking(hooks, lambda: kept(house))
+    await ticking(hooks, lambda: kept(house, "notice"))
     assert hooks.remarks() == {}
 
 
@@ -270,8 +265,8 @@ async def test_what_is_said_back_goes_to_its_own_address_unsigned(tmp_path, rece
     await house.look_at_ledger()
     said = Notice("msg_r", "slack:T12", "slack.reply", '{"text":"ok"}', time.time(), to=f"{receiver.url}/actions/x")
     await house.ledger.outbox.put([said])
-    await ticking(hooks, lambda: kept(house))
-    ((got,), (record,)) = receiver.got, kept(house)
+    await ticking(hooks, lambda: kept(house, "notice"))
+    ((got,), (record,)) = receiver.got, kept(house, "notice")
     assert (got.path, got.said) == ("/actions/x", {"text": "ok"})
     assert not [name for name in got.headers if name.startswith("webhook-")]
     assert receiver.url not in json.dumps(record)

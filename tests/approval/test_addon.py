@@ -18,7 +18,19 @@ from phigate.masking.addon import Masking
 from phigate.policy.decide import Deny, Permit
 from phigate.policy.schema import REVEAL
 from tests.ledger.tickets import grant_of
-from tests.stage import ISSUER, RULES, asking, conversing, entered, furnished, observed, policy_text, released
+from tests.stage import (
+    ISSUER,
+    RULES,
+    asking,
+    conversing,
+    entered,
+    followed,
+    furnished,
+    kept,
+    observed,
+    policy_text,
+    released,
+)
 from tests.traffic import chat
 
 ASK = "{name: ask, hold: [researcher], to: [embed], models: ['*'], approvers: [officer], mask: lean, message: Ask Eve.}"
@@ -27,11 +39,8 @@ SOS = "{name: sos, break_glass: [clinician], to: [chat], models: ['*'], mask: re
 
 @pytest.fixture
 async def house(tmp_path, context):
-    made = observed(furnished(tmp_path, policy_text(*RULES, ASK, SOS)), context)
-    await made.look_at_ledger()
-    yield made
-    await made.close_ledger()
-    made.journal.close("test over")
+    async with followed(observed(furnished(tmp_path, policy_text(*RULES, ASK, SOS)), context)) as made:
+        yield made
 
 
 async def through(house, *roles, text="How is Mrs. Jane Roe, MRN 12345678?", **headers):
@@ -43,11 +52,6 @@ async def through(house, *roles, text="How is Mrs. Jane Roe, MRN 12345678?", **h
     await Approval(house).request(flow)
     await Capture(house).request(flow)
     return flow, passage.exchange
-
-
-def kept(house, kind):
-    lines = house.journal.path.read_bytes().splitlines()
-    return [record for record in map(json.loads, lines) if record["kind"] == kind]
 
 
 async def say_yes(house, name, now=None):

@@ -20,6 +20,7 @@ from tests.stage import (
     conversing,
     entered,
     furnished,
+    kept,
     meet,
     observed,
     permitted,
@@ -29,13 +30,6 @@ from tests.stage import (
     until,
 )
 from tests.traffic import CANARY_TEXT, chat, completion, events, leaks, said
-
-
-def kept(house, *kinds):
-    """The records of these kinds that are on the disk."""
-    records = [json.loads(line) for line in house.journal.path.read_bytes().splitlines()]
-    return [record for record in records if record["kind"] in kinds]
-
 
 # -- requests -------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,6 @@
 """One-time codes: whose they are, for what, how long, how often; real policy, ledger and journal."""
 
 import asyncio
-import json
 import re
 import time
 from dataclasses import replace
@@ -19,7 +18,7 @@ from phigate.journal.writer import JournalDown
 from phigate.ledger import LedgerDown, Revocation
 from phigate.policy.load import parse_policy
 from tests.ledger.tickets import ticket
-from tests.stage import ISSUER, RULES, furnished, policy_text
+from tests.stage import ISSUER, RULES, followed, furnished, kept, policy_text
 
 REVIEWS = "{name: reviews, permit: [officer, researcher], to: [review], models: ['*']}"
 PAIR = "{name: pair, hold: [researcher], to: [chat], models: ['*'], approvers: [officer], approvals: 2, mask: lean}"
@@ -35,11 +34,8 @@ class Clocked(Desk):
 
 @pytest.fixture
 async def house(tmp_path):
-    made = furnished(tmp_path, policy_text(*RULES, REVIEWS, PAIR))
-    await made.look_at_ledger()
-    yield made
-    await made.close_ledger()
-    made.journal.close("test over")
+    async with followed(furnished(tmp_path, policy_text(*RULES, REVIEWS, PAIR))) as made:
+        yield made
 
 
 @pytest.fixture
@@ -69,11 +65,6 @@ async def opened(house, id_="t-1", **changes):
     one = ticket(id=id_, digest=id_, **(person | changes))
     await house.approvals.open_ticket(one, now)
     return one
-
-
-def kept(house, *kinds):
-    lines = house.journal.path.read_bytes().splitlines()
-    return [record for record in map(json.loads, lines) if record["kind"] in kinds]
 
 
 async def refused(codes, name, code, verdict="approve"):

@@ -15,7 +15,7 @@ from phigate.exchange import Subject
 from phigate.ledger import LedgerDown
 from tests import policies
 from tests.ledger.tickets import ticket
-from tests.stage import ISSUER, RULES, furnished, policy_text
+from tests.stage import ISSUER, RULES, followed, furnished, policy_text
 
 REVIEWS = "{name: reviews, permit: [officer], to: [review], models: ['*']}"
 PAIR = "{name: pair, hold: [researcher], to: [chat], models: ['*'], approvers: [officer], approvals: 2, mask: lean}"
@@ -24,11 +24,8 @@ WRONG = ALPHABET[:10]
 
 @pytest.fixture
 async def house(tmp_path):
-    made = furnished(tmp_path, policy_text(*RULES, REVIEWS, PAIR))
-    await made.look_at_ledger()
-    yield made
-    await made.close_ledger()
-    made.journal.close("test over")
+    async with followed(furnished(tmp_path, policy_text(*RULES, REVIEWS, PAIR))) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Deployments that pipelines state over HTTP: real bearers, policy, ledger and journal; no socket."""
 
-import json
 import time
 
 import httpx
@@ -14,7 +13,7 @@ from phigate.identity.verify import Verifier
 from phigate.policy.hashes import rule_hash
 from phigate.policy.load import parse_policy
 from tests.ledger.tickets import ticket as ticket_of
-from tests.stage import ISSUER, bearer, furnished, policy_text
+from tests.stage import ISSUER, bearer, followed, furnished, kept, policy_text
 
 CONSOLE = "http://127.0.0.1:8090"
 ROLES = "  context_from: {commit: sha, pipeline: run_id}\n"
@@ -35,11 +34,10 @@ EVE, KAI = bearer("privacy", who="eve"), bearer("privacy", who="kai")
 @pytest.fixture
 async def house(tmp_path):
     text = policy_text(HOLD, FREE, CLOSED, REVIEWS)
-    made = furnished(tmp_path, text.replace("groups_from: groups\n", "groups_from: groups\n  " + ROLES, 1))
-    await made.look_at_ledger()
-    yield made
-    await made.close_ledger()
-    made.journal.close("test over")
+    async with followed(
+        furnished(tmp_path, text.replace("groups_from: groups\n", "groups_from: groups\n  " + ROLES, 1))
+    ) as made:
+        yield made
 
 
 @pytest.fixture
@@ -54,11 +52,6 @@ def call(house):
         return await client.request(method, path, headers={"authorization": f"Bearer {said}"}, **more)
 
     return call
-
-
-def kept(house, kind):
-    lines = house.journal.path.read_bytes().splitlines()
-    return [record for record in map(json.loads, lines) if record["kind"] == kind]
 
 
 async def state(call, said=PIPELINE, **changes):

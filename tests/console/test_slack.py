@@ -14,7 +14,7 @@ from phigate.console import slack
 from phigate.console.desk import Desk
 from phigate.ledger import LedgerDown, Revocation
 from tests.ledger.tickets import ticket
-from tests.stage import ISSUER, RULES, furnished, policy_text
+from tests.stage import ISSUER, RULES, followed, furnished, kept, policy_text
 
 SECRET, OTHER = "8f742231b10e8888abcd99yyyzzz85a5", "0f742231b10e8888abcd99yyyzzz85a5"
 REVIEWS = "{name: reviews, permit: [officer], to: [review], models: ['*']}"
@@ -35,14 +35,17 @@ REPLY = "https://hooks.slack.com/actions/T12/1/abc"
 async def house(tmp_path, monkeypatch):
     monkeypatch.setenv("SIGN", SECRET)
     monkeypatch.setenv("SIGN_OTHER", OTHER)
-    made = furnished(tmp_path, policy_text(*RULES, REVIEWS, PAIR, tail=TEAMS))
-    await made.look_at_ledger()
-    now = time.time()
-    person = {"subject": (ISSUER, "ada"), "approvers": ("officer",), "rule": "see", "opened": now, "until": now + 60}
-    await made.approvals.open_ticket(ticket(**person), now)
-    yield made
-    await made.close_ledger()
-    made.journal.close("test over")
+    async with followed(furnished(tmp_path, policy_text(*RULES, REVIEWS, PAIR, tail=TEAMS))) as made:
+        now = time.time()
+        person = {
+            "subject": (ISSUER, "ada"),
+            "approvers": ("officer",),
+            "rule": "see",
+            "opened": now,
+            "until": now + 60,
+        }
+        await made.approvals.open_ticket(ticket(**person), now)
+        yield made
 
 
 @pytest.fixture
@@ -82,11 +85,6 @@ def pressed(member="UEVE", action=blocks.APPROVE, value="t-1", **more):
 async def replies(house):
     found = await house.ledger.outbox.claim("slack:T12", time.time() + 1, 50)
     return [(each.to, json.loads(each.body)) for each in found]
-
-
-def kept(house, kind):
-    lines = house.journal.path.read_bytes().splitlines()
-    return [record for record in map(json.loads, lines) if record["kind"] == kind]
 
 
 async def state(house):

@@ -1,6 +1,5 @@
 """Tickets and reviews over HTTP: real bearers, policy, ledger and journal; no socket."""
 
-import json
 import time
 from dataclasses import replace
 
@@ -14,7 +13,7 @@ from phigate.exchange import Scope
 from phigate.journal.writer import JournalDown
 from phigate.ledger.tickets import Review
 from tests.ledger.tickets import ticket
-from tests.stage import ISSUER, RULES, bearer, furnished, policy_text
+from tests.stage import ISSUER, RULES, bearer, followed, furnished, kept, policy_text
 
 CONSOLE = "http://127.0.0.1:8090"
 REVIEWS = "{name: reviews, permit: [officer, researcher], to: [review], models: ['*']}"
@@ -23,11 +22,8 @@ PAIR = "{name: pair, hold: [researcher], to: [chat], models: ['*'], approvers: [
 
 @pytest.fixture
 async def house(tmp_path):
-    made = furnished(tmp_path, policy_text(*RULES, REVIEWS, PAIR))
-    await made.look_at_ledger()
-    yield made
-    await made.close_ledger()
-    made.journal.close("test over")
+    async with followed(furnished(tmp_path, policy_text(*RULES, REVIEWS, PAIR))) as made:
+        yield made
 
 
 @pytest.fixture
@@ -55,11 +51,6 @@ async def waiting(house, **changes):
     one = ticket(**(person | changes))
     await house.approvals.open_ticket(one, now)
     return one
-
-
-def kept(house, kind):
-    lines = house.journal.path.read_bytes().splitlines()
-    return [record for record in map(json.loads, lines) if record["kind"] == kind]
 
 
 def error(answer):
