@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from phigate.approval.refusals import No
 from phigate.approval.tickets import answered, edited, may_answer, revoked, signed, weighed
 from phigate.capture.approvals import grant_record, look_record, review_record, ticket_record
+from phigate.exchange import ID
 from phigate.identity import scope as scopes
 from phigate.journal.chain import Unrecordable
 from phigate.journal.writer import JournalDown
@@ -35,7 +35,6 @@ type Verdict = Literal["approve", "reject"]
 type Via = Literal["console", "page", "slack", "mitmproxy"]
 """Where somebody answered."""
 
-_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _NO_RULE: Final = "not-an-approver"
 
 
@@ -174,7 +173,7 @@ class Answering:
 
     async def _ticket(self, name: str, caller: Caller, now: float) -> Ticket:
         """A ticket by its name, for those who may know of it."""
-        ticket = await self._desk.approvals.ticket(name) if _ID.fullmatch(name) else None
+        ticket = await self._desk.approvals.ticket(name) if ID.fullmatch(name) else None
         if ticket is None or not self._sees(ticket, caller, now):
             raise No("unknown")
         return self._weighed(ticket)
@@ -218,7 +217,7 @@ class Answering:
         """
         desk = self._desk
         said = Said(caller.person, verdict, comment, desk.now(), via=caller.via)
-        review = await desk.approvals.review(exchange) if _ID.fullmatch(exchange) else None
+        review = await desk.approvals.review(exchange) if ID.fullmatch(exchange) else None
         if review is None or not self.may_review(caller, said.at):
             raise No("unknown")
         why = signed(review, caller.subject.roles, said)

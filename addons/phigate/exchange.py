@@ -6,12 +6,16 @@ whatever is not settled does not pass.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+"""What an exchange, a ticket or a deployment may be called; whoever names anything else names none of them."""
 
 
 type Deployment = tuple[str, str]

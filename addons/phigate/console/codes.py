@@ -19,6 +19,7 @@ from phigate.answering import Caller
 from phigate.approval.refusals import No
 from phigate.capture.approvals import look_record
 from phigate.console.guesses import Guesses
+from phigate.exchange import ID
 from phigate.ledger.codes import Code
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ ALPHABET: Final = "34679ACDEFGHJKMNPQRTVWXY"
 LENGTH: Final = 10
 """46 bits; in 30 tries of a while against a thousand codes that are good, one in two billion."""
 _CODE: Final = re.compile(rf"[{ALPHABET}]{{{LENGTH}}}", re.ASCII)
-_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
 
 class Desk(answering.Desk, Protocol):
@@ -71,7 +71,7 @@ class Codes:
         """Say yes or no with a code, which is used up by it; the ticket as it is then."""
         desk, now = self._desk, self._desk.now()
         said = code.replace("-", "").upper()
-        if not _ID.fullmatch(ticket) or not _CODE.fullmatch(said):
+        if not ID.fullmatch(ticket) or not _CODE.fullmatch(said):
             raise No("malformed")
         if not self._guesses.take(ticket, now):
             raise No("too-many-guesses")

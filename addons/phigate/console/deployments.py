@@ -27,7 +27,7 @@ from phigate.console.callers import believed, guarded
 from phigate.console.said import answer, ip_of, read
 from phigate.console.signin import HOME
 from phigate.console.tickets import heard, summary
-from phigate.exchange import Exchange, Refusal
+from phigate.exchange import ID, Exchange, Refusal
 from phigate.gate.headers import reason_text
 from phigate.identity import scope as scopes
 from phigate.policy.decide import Deny, Hold, PromptFacts, decide
@@ -47,7 +47,6 @@ DEPLOYING: Final = 24 * 3600
 _ACTIONS: Final = frozenset({"manage-models"})
 _STATED: Final = frozenset({"model", "version", "digest", "justification"})
 _ENDED: Final = frozenset({"model", "version", "digest", "receipt", "code"})
-_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _RECEIPT: Final = re.compile(r"([0-9]{1,12})\.[0-9a-f]{64}", re.ASCII)
 _MALFORMED: Final = Refusal(
     400,
@@ -140,7 +139,7 @@ class _Endpoints:
         subject = await believed(desk, request)
         said = await _document(request, _ENDED)
         name, code, receipt = request.path_params["name"], said.get("code"), said.get("receipt")
-        found = self._exchange(request, subject, said, name) if _ID.fullmatch(name) else _MALFORMED
+        found = self._exchange(request, subject, said, name) if ID.fullmatch(name) else _MALFORMED
         if isinstance(found, Refusal):
             return _refused(found)
         shape = _RECEIPT.fullmatch(receipt) if isinstance(receipt, str) else None
@@ -158,7 +157,7 @@ class _Endpoints:
     async def look(self, request: Request) -> Response:
         """What became of a ticket, for who asked: without what it holds, and on no record."""
         subject, name = await believed(self._desk, request), request.path_params["name"]
-        ticket = await self._desk.approvals.ticket(name) if _ID.fullmatch(name) else None
+        ticket = await self._desk.approvals.ticket(name) if ID.fullmatch(name) else None
         if ticket is None or ticket.subject != (subject.issuer, subject.id):
             raise No("unknown")
         page = {"page": f"{self._desk.console}{HOME}/tickets/{ticket.id}"} if self._desk.policy.sign_in else {}

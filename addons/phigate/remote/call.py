@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from phigate.audit.questions.show import plain
+from phigate.exchange import ID
 from phigate.identity.fetch import trusted
 from phigate.remote.client import REFUSED, UNREACHABLE, USAGE, Fault
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 FORM: Final = re.compile(r"(POST|PUT|DELETE|GET) (/[!-~]{0,700})")
-TICKET: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 CONNECT: Final = 10.0
 ANSWER: Final = 3600.0
 """Seconds between two pieces of an answer: a model that is fetched or made says nothing for long."""
@@ -59,7 +59,7 @@ def ask(call: Call, bearer: str) -> str | None:
         if code == "nothing-to-ask":
             return None
         ticket = error.get("ticket")
-        if code == "approval-required" and isinstance(ticket, str) and TICKET.fullmatch(ticket):
+        if code == "approval-required" and isinstance(ticket, str) and ID.fullmatch(ticket):
             return ticket
         again = answer.status_code in {429, 502, 503, 504}
     raise Fault(f"{message} ({code})", UNREACHABLE if again else REFUSED, code)

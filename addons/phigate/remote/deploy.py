@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from phigate.access.deployment import deployment_of
+from phigate.exchange import ID
 from phigate.remote import call as calls
 from phigate.remote import running
 from phigate.remote.bearers import Bearers
-from phigate.remote.call import TICKET
 from phigate.remote.client import REFUSED, UNREACHABLE, USAGE, ConsoleUrl, Fault, TokenFile
 from phigate.remote.log import line
 from phigate.remote.waiting import Patience, asked, settled, wait
@@ -139,7 +139,7 @@ class _Deployment:
         said = self._state()
         ticket = said.get("ticket")
         if said.get("decision") == "hold":
-            if not isinstance(ticket, str) or not TICKET.fullmatch(ticket):
+            if not isinstance(ticket, str) or not ID.fullmatch(ticket):
                 raise Fault(f"{self._console}: not the answer of a gateway's console", UNREACHABLE)
             if code := self._waited(ticket):
                 return code

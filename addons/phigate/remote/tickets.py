@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from phigate.audit.questions.show import plain
+from phigate.exchange import ID
 from phigate.remote import view
 from phigate.remote.client import REFUSED, UNREACHABLE, USAGE, ConsoleUrl, Fault, TokenFile, as_json, opened
 from phigate.streams import leaving_quietly
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 MOST_COMMENT: Final = 1000
 EVERY: Final = 3.0
 """Seconds."""
-_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
 
 class _Listing(TyperGroup):
@@ -226,7 +225,7 @@ def _comment(comment: str) -> Mapping[str, str] | None:
 
 
 def _path(name: str, verb: str = "", *, kind: str = "tickets") -> str:
-    if not _ID.fullmatch(name):
+    if not ID.fullmatch(name):
         raise Fault("this is no id", USAGE)
     return f"/{kind}/{quote(name)}" + (f"/{verb}" if verb else "")
 
