@@ -9,7 +9,7 @@ from phigate.cli import app
 from phigate.house import OPTIONS, ROOT
 
 PAGES = [
-    *(ROOT / "docs" / f"{name}.md" for name in ("threat-model", "hipaa", "security-testing")),
+    *(ROOT / "docs" / f"{name}.md" for name in ("threat-model", "hipaa", "security-testing", "faults")),
     ROOT / "SECURITY.md",
 ]
 QUOTED = re.compile(r"`([^`\n]+)`")
@@ -67,3 +67,11 @@ def test_every_technical_safeguard_has_its_row():
     assert [each for each, kind in kinds.items() if kind == "standard"] == ["(a)(1)", "(b)", "(c)(1)", "(d)", "(e)(1)"]
     assert [each for each, kind in kinds.items() if kind == "required"] == ["(a)(2)(i)", "(a)(2)(ii)"]
     assert all(len(row) == 5 for row in rows)
+
+
+def test_every_fault_has_its_test():
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| broken")]
+    cells = [row.strip("| ").split(" | ") for row in rows]
+    assert cells
+    assert [each[0] for each in cells if len(each) != 6 or "::test_" not in each[5]] == []
