@@ -139,6 +139,15 @@ def test_nothing_is_kept_of_who_asked_for_nothing_for_a_period():
     assert len(meter) == 0
 
 
+def test_who_was_refused_after_all_they_asked_for_was_long_ago_is_in_nobodys_way():
+    meter, of = Meter(), limits("{roles: ['*'], requests: {per: PT1M, most: 4}, at_once: 1}")
+    assert enter(meter, ADA, of, 0) is None
+    assert enter(meter, ADA, of, 61) == TooMany(at_once=True, wait=1)
+    assert [enter(meter, who, of, 62) for who in (BEN, LAB)] == [None] * 2
+    (state,) = meter._states
+    assert (ADA.issuer, ADA.id) not in state.windows
+
+
 @given(st.lists(st.floats(0, 30), min_size=1, max_size=200), st.integers(1, 20))
 def test_in_no_stretch_of_time_are_there_more_and_who_waits_is_let_in(gaps, most):
     of = limits(f"{{roles: ['*'], requests: {{per: PT1M, most: {most}}}}}")

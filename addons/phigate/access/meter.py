@@ -105,7 +105,7 @@ class _State:
         """Drop whoever asked for nothing for a period: two for each one that asks, so that they become fewer."""
         for _ in range(2):
             key, window = next(iter(self.windows.items()))
-            if window.parts[-1][1] + self._per > now:
+            if window.parts and window.parts[-1][1] + self._per > now:  # none are left of who was refused since
                 return
             del self.windows[key]
 
