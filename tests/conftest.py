@@ -65,6 +65,7 @@ SEAMS = [
     (_http1, "ChunkedReader"),
     (_http1.Http1Server, "read_headers"),
     (_http1.Http1Server, "read_body"),
+    (_http1.Http1Server, "send"),
     (_http1.Http1Server, "wait"),
     (_http1.Http1Client, "read_headers"),
     (HttpStream, "state_done"),

@@ -8,7 +8,7 @@ import pytest
 from h11._receivebuffer import ReceiveBuffer
 from mitmproxy import http
 
-from phigate.host import framing
+from phigate.host import framing, pages
 from phigate.host.framing import ANSWER, MOST_HEAD, REQUEST, Chunks, head_fault
 from tests.stage import listening
 from tests.traffic import CANARY_TEXT
@@ -149,6 +149,20 @@ async def test_who_was_told_to_go_on_is_told_as_well(seams, context):
         writer.close()
     assert got.startswith(b"HTTP/1.1 400 ")
     assert b'"code":"malformed"' in got
+
+
+async def test_who_was_told_to_go_on_gets_the_page_of_what_fails_afterwards(seams, context):
+    pages.install()
+    framing.install()
+    async with listening(context) as port:  # where nobody answers
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HEAD.replace(b"X:", b"Content-Length: 2\r\nExpect: 100-continue\r\nX:"))
+        assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"{}")
+        got = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+    assert got.startswith(b"HTTP/1.1 502 ")
+    assert got.count(b"HTTP/1.1") == 1
 
 
 @contextlib.asynccontextmanager

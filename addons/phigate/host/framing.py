@@ -133,13 +133,28 @@ def told_why(read_body: Reading) -> Reading:
 
     def read(layer: _http1.Http1Server, event: events.Event) -> Commands:
         for command in read_body(layer, event):
-            told = layer.response is not None and layer.response.status_code != 100  # 100 lets a client send its body
-            if isinstance(command, commands.CloseConnection) and not layer.request_done and not told:
+            if isinstance(command, commands.CloseConnection) and not layer.request_done and _unanswered(layer):
                 yield from _turn_away(layer, 400)
                 layer.state = layer.done
             yield command
 
     return read
+
+
+def told_at_last(send: Reading) -> Reading:
+    """`Http1Server.send`, which writes no page about what fails behind a 100: it takes that for the answer."""
+
+    def sent(layer: _http1.Http1Server, event: events.Event) -> Commands:
+        if isinstance(event, ResponseProtocolError) and _unanswered(layer):
+            layer.response = None
+        yield from send(layer, event)
+
+    return sent
+
+
+def _unanswered(layer: _http1.Http1Server) -> bool:
+    """Whether no answer was begun: 100 only lets a client send its body."""
+    return layer.response is None or layer.response.status_code == 100
 
 
 def waiting_briefly(wait: Reading) -> Reading:
@@ -179,6 +194,7 @@ def install() -> None:
         (_http1.Http1Server, "read_headers", asked_strictly),
         (_http1.Http1Client, "read_headers", answered_strictly),
         (_http1.Http1Server, "read_body", told_why),
+        (_http1.Http1Server, "send", told_at_last),
         (_http1.Http1Server, "wait", waiting_briefly),
         (HttpStream, "state_done", over_for_good),
     ):
