@@ -60,6 +60,7 @@ SEAMS = [
     (_http2.Http2Server, "handle_h2_event"),
     (BufferedH2Connection, "_receive_frame"),
     (BufferedH2Connection, "stream_window_updated"),
+    (BufferedH2Connection, "send_data"),
     (ConnectionHandler, "drain_writers"),
     (_http2.Http2Connection, "protocol_error"),
     (_http1, "ChunkedReader"),

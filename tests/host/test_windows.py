@@ -8,7 +8,7 @@ from mitmproxy.http import Headers, Response
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import _http2
-from mitmproxy.proxy.layers.http._events import ResponseData, ResponseHeaders
+from mitmproxy.proxy.layers.http._events import ResponseData, ResponseEndOfMessage, ResponseHeaders
 
 from phigate.host import windows
 
@@ -16,12 +16,13 @@ MOST = 100_000
 FIELDS = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "gateway")]
 
 
-def server(context, window):
-    """mitmproxy's side of a connection on which a client with such a window asked, and that client."""
+def server(context, window, longest=windows.LONGEST):
+    """mitmproxy's side of a connection on which a client with such a window, and such frames, asked."""
     layer = _http2.Http2Server(Context(Client(peername=("", 0), sockname=("", 0)), context.options))
     client = h2.connection.H2Connection()
     client.initiate_connection()
-    client.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
+    codes = h2.settings.SettingCodes
+    client.update_settings({codes.INITIAL_WINDOW_SIZE: window, codes.MAX_FRAME_SIZE: longest})
     if window:
         client.increment_flow_control_window(window)
     client.send_headers(1, FIELDS, end_stream=True)
@@ -58,6 +59,19 @@ async def test_what_waits_may_wait_up_to_the_bound(seams, context):
     layer = server(context, 0)
     assert not sent(layer, 5, 16_000)
     assert windows.waiting(layer.h2_conn) > 5 * 16_000
+
+
+@pytest.mark.parametrize("size", [0, 1, windows.LONGEST, windows.LONGEST + 1, 1_000_000])
+async def test_however_long_its_frames_may_be_what_waits_for_a_client_is_in_short_pieces(seams, context, size):
+    windows.install()
+    layer = server(context, 0, longest=2**24 - 1)
+    answer = bytes(range(250)) * (size // 250 + 1)
+    list(layer._handle_event(ResponseData(1, answer[:size])))
+    list(layer._handle_event(ResponseEndOfMessage(1)))
+    pieces = layer.h2_conn.stream_buffers.get(1, ())
+    assert b"".join(piece.data for piece in pieces) == answer[:size]
+    assert max((len(piece.data) for piece in pieces), default=0) <= windows.LONGEST
+    assert [piece.end_stream for piece in pieces] == [False] * (len(pieces) - 1) + [True] * (size > 0)
 
 
 async def test_it_stands_in_mitmproxys_way(seams):
