@@ -1,6 +1,7 @@
 """mitmproxy's own connections, kept and ended by the rules; a clock of the test's own."""
 
 import asyncio
+import contextlib
 import resource
 
 import pytest
@@ -99,7 +100,7 @@ async def test_whoever_goes_is_forgotten(own, context):
         assert own._hall.peers == {}
         assert "write" not in vars(io.writer)
         assert "feed_data" not in vars(io.reader)
-        assert (peer.waiting(), peer.waiting) == (0, peer.taken)
+        assert peer.waiting() == 0
 
 
 async def test_the_stranger_that_came_first_makes_room(own, context):
@@ -142,6 +143,62 @@ async def test_what_a_caller_does_not_take_is_seen_and_ends_it(own, clock, conte
             own._hall.tick(clock.now, 10)
         await until(lambda: not context.master.addons.get("proxyserver").connections)
         writer.close()
+
+
+@contextlib.asynccontextmanager
+async def unread(own, context):
+    """A connection with 20 MB on their way to a caller that takes none of them; its peer, and where they wait."""
+    async with listening(context) as port:
+        _, writer = await connected(port, context)
+        await until(lambda: own._hall.peers)
+        (peer,) = own._hall.peers.values()
+        (handler,) = context.master.addons.get("proxyserver").connections.values()
+        io = handler.transports[handler.client]
+        io.writer.write(b"a" * 20_000_000)
+        yield peer, io
+        writer.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def closed_unread(own, context):
+    """Such a connection, which was closed."""
+    async with unread(own, context) as (peer, io):
+        io.handler.cancel("its answer is over")
+        await until(lambda: not own._deaf)
+        yield peer, io
+
+
+async def test_what_was_closed_has_its_place_while_it_takes_what_it_was_sent(own, clock, context):
+    async with closed_unread(own, context) as (peer, io):
+        assert own._hall.peers == {peer.name: peer}
+        for clock.now in range(0, int(patience.TAKES_NOTHING), 5):
+            own._hall.tick(clock.now, 10)
+        assert peer.waiting() == io.writer.transport.get_write_buffer_size() > 0
+
+
+async def test_what_was_closed_and_takes_nothing_is_dropped(own, clock, context):
+    before = ended("takes-nothing")
+    async with closed_unread(own, context) as (_, io):
+        for clock.now in range(0, 200, 5):
+            own._hall.tick(clock.now, 10)
+        assert (own._hall.peers, io.writer.transport.get_write_buffer_size()) == ({}, 0)
+        assert ended("takes-nothing") == before + 1
+
+
+@pytest.mark.parametrize("kind", [unread, closed_unread])
+async def test_whoever_makes_room_keeps_nothing(own, context, kind):
+    async with kind(own, context) as (_, io):
+        own._hall.most = 1
+        assert own._hall.arrive("another", "203.0.113.8", 0.0) is not None
+        assert io.writer.transport.get_write_buffer_size() == 0
+
+
+async def test_what_was_closed_and_took_everything_is_forgotten(own, clock, context):
+    async with closed_unread(own, context) as (_, io):
+        io.writer.transport.abort()  # as if it had
+        clock.now = 2 * patience.LOOK
+        own._hall.tick(clock.now, 10)
+        assert own._hall.peers == {}
 
 
 async def test_it_looks_again_and_again_and_says_how_many_there_are(own, clock, context, monkeypatch):

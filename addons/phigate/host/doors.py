@@ -136,17 +136,18 @@ class Doors:
 
         def deaf() -> None:
             del reader.feed_data, writer.write
-            peer.waiting = peer.taken = nothing
+            unsent = writer.transport.get_write_buffer_size
+            peer.waiting, peer.taken, peer.cut = unsent, lambda: sent - int(unsent()), writer.transport.abort
 
-        nothing = peer.waiting
         reader.feed_data, writer.write = heard, written
         peer.waiting, peer.taken = waiting, taken
         self._deaf[peer.name] = deaf
 
     def left(self, client: Client) -> None:
-        self._hall.leave(client.id)
+        """A caller is gone, or was sent away: what it was sent and does not take is not kept for it without end."""
         if (deaf := self._deaf.pop(client.id, None)) is not None:
             deaf()
+        self._hall.part(client.id, self._clock())
 
     def believe(self, client: Client) -> None:
         """Somebody on it showed a bearer that is believed."""
@@ -159,6 +160,9 @@ class Doors:
     def _end(self, peer: Peer, why: Why) -> None:
         """Close a connection, with nothing more sent to whoever takes nothing."""
         metrics.CONNECTIONS_ENDED.labels(why).inc()
+        if peer.gone:
+            peer.cut()
+            return
         handler = self._handler(peer.name)
         io = handler.transports.get(handler.client) if handler else None
         if handler is None or io is None or io.writer is None:
@@ -168,7 +172,7 @@ class Doors:
             writer.write(pages.make_error_response(408))
         if io.handler is not None:
             io.handler.cancel("its time is over")
-        if why in {"takes-nothing", "swollen"}:
+        if writer.transport.get_write_buffer_size():  # closed, it would wait for all of that to be taken
             writer.transport.abort()
         else:
             writer.close()

@@ -72,6 +72,10 @@ class Peer:
     seen_at: float = 0.0
     turn: int = 0
     """The second in which it is looked at."""
+    gone: bool = False
+    """It is closed, but for what it has not taken."""
+    cut: Callable[[], object] = _nothing
+    """Drops that, once it is gone."""
 
 
 class Hall:
@@ -134,6 +138,21 @@ class Hall:
         self._no_stranger(peer)
         self._release(peer, peer.held)
         self._bodies.pop(peer, None)
+
+    def part(self, name: str, now: float) -> None:
+        """A connection was closed: it has its place until what it was sent is taken, and may not take its time."""
+        peer = self.peers.get(name)
+        if peer is None or not peer.waiting():
+            self.leave(name)
+            return
+        peer.gone = True
+        peer.bodies.clear()
+        peer.under_way.clear()
+        self._bodies.pop(peer, None)
+        self._release(peer, peer.held)
+        if peer.believed:
+            self._idle[peer] = None
+        self._look_at(peer, now + LOOK)
 
     def believe(self, name: str) -> None:
         peer = self.peers.get(name)
@@ -221,6 +240,9 @@ class Hall:
     def _look(self, peer: Peer, now: float) -> bool:
         """End it where its time is over, else say when to look again."""
         stuck = self._stuck(peer, now)
+        if peer.gone and stuck is None:
+            self.leave(peer.name)
+            return False
         why, until = _ends(peer, waits=stuck is not None)
         if stuck is not None and now - stuck >= TAKES_NOTHING:
             why, until = "takes-nothing", now
