@@ -75,3 +75,47 @@ async def test_mitmproxy_alone_forgets_a_connection_that_is_cancelled_while_it_w
 
 async def test_such_a_connection_is_closed(seams, context):
     assert await cancelled_while_it_waits(context, installed=True) == b""
+
+
+async def test_a_connection_that_breaks_elsewhere_is_closed_as_well(seams, context, caplog):
+    crashes.install()
+    async with listening(context) as port:
+        reader, writer = await connected(port, context)
+        (handler,) = context.master.addons.get("proxyserver").connections.values()
+
+        async def broken():
+            raise RuntimeError(CANARY_TEXT)
+
+        handler.drain_writers = broken
+        writer.write(b"GET / HTTP/1.1\r\n")
+        assert await asyncio.wait_for(reader.read(), 2) == b""
+        writer.close()
+
+
+@pytest.mark.parametrize(("size", "kept"), [(20_000_000, False), (100, True)])
+async def test_what_a_model_server_does_not_take_is_dropped_with_its_connection(seams, context, size, kept):
+    """`kept`: what it has taken by then, it gets."""
+    crashes.install()
+    asked, over, got = asyncio.Event(), asyncio.Event(), []
+
+    async def deaf(reader, writer):
+        got.append(await reader.readexactly(1))
+        asked.set()
+        await over.wait()
+        got.append(await reader.read())
+        writer.close()
+
+    server = await asyncio.start_server(deaf, "127.0.0.1", 0)
+    async with server, listening(context, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as port:
+        _, writer = await connected(port, context)
+        (handler,) = context.master.addons.get("proxyserver").connections.values()
+        writer.write(b"POST / HTTP/1.1\r\nhost: gateway\r\ncontent-length: %d\r\n\r\n" % size + b"a" * size)
+        await asyncio.wait_for(asked.wait(), 5)
+        (own,) = [io.writer.transport for to, io in handler.transports.items() if to is not handler.client]
+        assert (own.get_write_buffer_size() == 0) is kept
+        writer.transport.abort()
+        await until(lambda: not handler.transports)
+        assert own.get_write_buffer_size() == 0
+        over.set()
+        await until(lambda: len(got) == 2 or not kept)
+        assert b"".join(got).endswith(b"a" * size) is kept

@@ -1,12 +1,12 @@
 """When mitmproxy's own layers crash, or a connection ends at a bad moment, it ends: its client would wait for ever.
 
 `ConnectionHandler.server_event` logs a crash and goes on without the layer. Its `log` is the one seam that sees it.
-A connection that is closed while what it read waits for its turn is forgotten with its socket open: nobody is told.
+A connection that is closed while what it read waits for its turn, or that breaks elsewhere, is forgotten with its
+socket open: nobody is told. One to a model server that takes nothing more would stay, with what it did not take.
 """
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
 from typing import TYPE_CHECKING, Any
@@ -42,18 +42,21 @@ def closing(handle: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[N
 
     @functools.wraps(handle)
     async def handled(handler: ConnectionHandler, connection: Connection) -> None:
+        own: Any = handler.transports[connection]
         try:
             await handle(handler, connection)
-        except asyncio.CancelledError:
-            if left := handler.transports.get(connection):
+        except BaseException:  # whatever it is, somebody waits for this connection
+            if connection in handler.transports:
                 connection.state = ConnectionState.CLOSED
                 try:
                     await handler.server_event(events.ConnectionClosed(connection))
                 finally:
                     handler.transports.pop(connection, None)
-                    if left.writer is not None:
-                        left.writer.close()
+                    own.writer.close()
             raise
+        finally:
+            if connection is not handler.client and own.writer.transport.get_write_buffer_size():
+                own.writer.transport.abort()
 
     return handled
 
