@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import time
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -357,6 +358,20 @@ async def test_a_roster_is_read_beside_the_loop(house, tmp_path):
     await loading
     assert house.policy.roster == "people.csv"
     assert "roster" in found(house, "so quill varnado did")
+
+
+async def test_what_was_read_before_goes_though_something_that_ended_meanwhile_still_held_it(house, tmp_path):
+    with_roster(house, tmp_path, "Quill Varnado\n")
+    await house._loading
+    ended = [house.sources.detectors]
+    ended.append(ended)  # a circle, as a flow and its connection are
+    before = weakref.ref(house.sources.detectors)
+    for name in ("Odo Prickett-Lahm", "Ansel Threlkeld"):
+        (tmp_path / "people.csv").write_text(f"name\n{name}\n")
+        house.reload_if_changed()
+        await house._loading
+        ended = []
+    assert before() is None
 
 
 def test_it_is_looked_at_once_a_second():

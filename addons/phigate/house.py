@@ -110,6 +110,17 @@ OPTIONS = (
 )
 
 
+def _set_aside() -> None:
+    """Keep the collector from walking what was read, which stays: 100,000 people are 0.02 s of standstill each time.
+
+    All that lives is set aside with it. What was set aside before, and is in nobody's hands any more, goes: else a
+    single exchange that had just ended then would keep its roster for ever.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
 def read_policy(path: Path) -> Policy:
     """A policy that holds beside the dialects that the gateway speaks; raises PolicyFaults."""
     return load_policy(path, _faults)
@@ -478,7 +489,7 @@ class House:
         """Read what takes long in a thread, while the last good policy decides."""
         try:
             self._reloaded(policy, await asyncio.to_thread(read_sources, policy))
-            gc.freeze()  # what was read stays: a collector that walks 100,000 people stops everything for 0.1 s
+            _set_aside()
         except (PolicyFaults, RosterFault, ProviderFault, OSError) as fault:
             self._say_bad(fault)
         finally:
