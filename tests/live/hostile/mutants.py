@@ -21,38 +21,27 @@ CHANCE = "mutants 1"
 
 @dataclass(frozen=True)
 class Mutant:
-    """What the caller sends, and what the model server sends back to it (None: what the exchange has)."""
+    """What the caller sends, and what the model server sends back to it."""
 
     number: int
-    exchange: Exchange
+    name: str
     sent: bytes
-    answer: bytes
+    answer: Any
+    """Bytes of HTTP/1, or `h2.Answer`; of gRPC and WebSockets whether the answer is changed."""
     what: list[str] = field(compare=False, default_factory=list)
     intact: bool = True
     """Whether the request is the exchange's own."""
+    text: bool = True
+    """Whether the prompt's text is as it was: what a caller breaks up is another text, in which a detector may miss."""
+    then: bytes = b""
+    """What follows once the gateway answered."""
 
 
 # -- what changes ---------------------------------------------------------------------------------------------------
 
 BYTES = (
-    b"\0",
-    b"\r",
-    b"\n",
-    b"\r\n",
-    b" ",
-    b"\t",
-    b":",
-    b",",
-    b'"',
-    b"\\",
-    b"{",
-    b"}",
-    b"[",
-    b"]",
-    b"\xff",
-    b"\xe2\x80\x8b",
-    b"0",
-    b";",
+    *(b"\0", b"\r", b"\n", b"\r\n", b" ", b"\t", b":", b",", b'"', b"\\", b"{", b"}", b"[", b"]", b"\xff"),
+    *(b"\xe2\x80\x8b", b"0", b";"),
 )
 
 
@@ -128,21 +117,8 @@ MEMBERS: tuple[tuple[str, Any], ...] = (
     ),
 )
 ODD: tuple[Any, ...] = (
-    None,
-    True,
-    0,
-    -1,
-    1e300,
-    2**63,
-    "",
-    "x",
-    [],
-    {},
-    [None],
-    {"a": "b"},
-    "\u202e",
-    "\0",
-    "data: x\n\n",
+    *(None, True, 0, -1, 1e300, 2**63, "", "x", [], {}, [None], {"a": "b"}),
+    *("\u202e", "\0", "data: x\n\n"),
 )
 
 
@@ -157,7 +133,7 @@ def _places(node: Any, keep: str) -> list[tuple[Any, Any]]:
     return found
 
 
-def _replant(tree: Any, chance: random.Random, keep: str = "") -> Any:
+def replanted(tree: Any, chance: random.Random, keep: str = "") -> Any:
     """A tree with one place changed: another value, gone, renamed, wrapped, or a member more."""
     tree = json.loads(json.dumps(tree))
     places = _places(tree, keep)
@@ -181,7 +157,7 @@ def _replant(tree: Any, chance: random.Random, keep: str = "") -> Any:
     return tree
 
 
-def _written(tree: Any, chance: random.Random) -> bytes:
+def written(tree: Any, chance: random.Random) -> bytes:
     """A tree as JSON, in one of the ways in which clients and servers write it, or in none."""
     kind = chance.randrange(12)
     text = json.dumps(tree, ensure_ascii=kind % 2 == 0, separators=(" ,\n\t", "\r: ") if kind == 0 else None)
@@ -215,14 +191,18 @@ def _head(line: bytes, fields: list[bytes], chance: random.Random) -> bytes:
     return line
 
 
-def request_of(exchange: Exchange, number: int, chance: random.Random, what: list[str]) -> bytes:
-    """A request of this exchange, changed once or more."""
-    tree, body = numbered(exchange, number), None
+def body_of(exchange: Exchange, number: int, chance: random.Random, what: list[str]) -> bytes:
+    """What is asked; half of the time changed."""
+    tree = numbered(exchange, number)
     if chance.random() < 0.5:
         what.append("the request's tree")
-        tree = _replant(tree, chance)
-        body = _written(tree, chance)
-    line, fields, body = asked(exchange, json.dumps(tree).encode() if body is None else body)
+        return written(replanted(tree, chance), chance)
+    return json.dumps(tree).encode()
+
+
+def request_of(exchange: Exchange, number: int, chance: random.Random, what: list[str]) -> bytes:
+    """A request of this exchange, changed once or more."""
+    line, fields, body = asked(exchange, body_of(exchange, number, chance, what))
     if chance.random() < 0.35:
         what.append("the request's head")
         line = _head(line, fields, chance)
@@ -265,8 +245,8 @@ def _events(parts: list[bytes], chance: random.Random, exchange: Exchange) -> li
     return parts
 
 
-def answer_of(exchange: Exchange, chance: random.Random, what: list[str]) -> bytes:
-    """An answer of this exchange, changed once or more; never the text, or a piece of it."""
+def parts_of(exchange: Exchange, chance: random.Random, what: list[str]) -> list[bytes]:
+    """What is answered, part by part; most of the time changed."""
     parts = list(exchange.parts)
     if chance.random() < 0.5:
         what.append("the answer's tree")
@@ -275,7 +255,12 @@ def answer_of(exchange: Exchange, chance: random.Random, what: list[str]) -> byt
     if len(parts) > 1 and chance.random() < 0.3:
         what.append("the answer's events")
         parts = _events(parts, chance, exchange)
-    line, fields, parts = told(exchange, parts)
+    return parts
+
+
+def answer_of(exchange: Exchange, chance: random.Random, what: list[str]) -> bytes:
+    """An answer of this exchange, changed once or more; never the text, or a piece of it."""
+    line, fields, parts = told(exchange, parts_of(exchange, chance, what))
     chunked = chance.random() < 0.5
     if chance.random() < 0.35:
         what.append("the answer's head")
@@ -309,7 +294,7 @@ def _event(part: bytes, chance: random.Random, exchange: Exchange) -> bytes:
         if exchange.holds(part)
         else ""
     )
-    return before + _written(_replant(tree, chance, keep), chance).replace(b"\n\t", b" ").replace(b"\r:", b" :") + after
+    return before + written(replanted(tree, chance, keep), chance).replace(b"\n\t", b" ").replace(b"\r:", b" :") + after
 
 
 def _around(raw: bytes, chance: random.Random, exchange: Exchange) -> bytes:
@@ -336,4 +321,4 @@ def mutant(number: int, seed: str = CHANCE) -> Mutant:
         sent = request_of(exchange, number, chance, what)
     if kind != "request":
         answer = answer_of(exchange, chance, what)
-    return Mutant(number, exchange, sent, answer, what, intact=kind == "answer")
+    return Mutant(number, exchange.name, sent, answer, what, intact=kind == "answer", text=TEXT in sent)
