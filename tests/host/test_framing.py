@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 
 import h11
 import pytest
@@ -45,6 +46,23 @@ REPLY = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 )
 def test_a_requests_head(sentence, raw, expected):
     assert head_fault(raw, REQUEST) == expected
+
+
+@pytest.mark.parametrize("raw", [HEAD, b"\r\n" + HEAD, HEAD.replace(b"\r\n", b"\n"), HEAD.replace(b"y", b"\r")])
+@pytest.mark.parametrize("step", [1, 2, 3, 5])
+def test_a_head_that_comes_in_pieces_is_looked_at_where_it_may_be_over(raw, step):
+    pieces = range(step, len(raw) + step, step)
+    found = [head_fault(raw[:at], REQUEST, len(raw[:at]) - (at - step)) for at in pieces]
+    assert next((fault for fault in found if fault), None) == head_fault(raw, REQUEST)
+
+
+def test_a_head_that_comes_line_by_line_is_read_once():
+    line, head, began = b"a:\r\n", b"GET / HTTP/1.1\r\n", time.process_time()
+    while len(head) < MOST_HEAD:
+        assert head_fault(head, REQUEST, len(line)) is None
+        head += line
+    assert head_fault(head, REQUEST, len(line)) == 431
+    assert time.process_time() - began < 3  # read anew for each line it is eleven
 
 
 @pytest.mark.parametrize(
@@ -109,6 +127,16 @@ def test_other_chunks_break_the_protocol(raw, step):
     with pytest.raises(h11.ProtocolError) as error:
         read(raw, step)
     assert "hello" not in str(error.value)
+
+
+def test_all_chunks_that_are_there_are_one_piece():
+    buffer = ReceiveBuffer()
+    buffer += b"1\r\na\r\n" * 1000 + b"2\r\nb"
+    reader = Chunks()
+    assert [reader(buffer).data, reader(buffer)] == [b"a" * 1000 + b"b", None]
+    buffer += b"c\r\n0\r\n\r\n"
+    assert reader(buffer).data == b"c"
+    assert isinstance(reader(buffer), h11.EndOfMessage)
 
 
 def test_chunks_that_are_cut_off_break_the_protocol():

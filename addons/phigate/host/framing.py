@@ -48,43 +48,55 @@ def may_end(layer: Any, event: events.DataReceived) -> bool:
     return b"\n" in event.data or not event.data or len(layer.buf) >= MOST_HEAD
 
 
-def head_fault(raw: bytes, form: re.Pattern[bytes]) -> int | None:
-    """The status that says why these first bytes of a connection are no head; None while they may become one."""
-    if form.match(raw, 0, MOST_HEAD):
-        return None
-    if _END.search(raw, 0, MOST_HEAD):
-        return 400
-    return 431 if len(raw) >= MOST_HEAD else None
+def head_fault(raw: bytes, form: re.Pattern[bytes], new: int = 0) -> int | None:
+    """The status that says why these first bytes of a connection are no head; None while they may become one.
+
+    `new` of them came last, and before these no head was over; 0 is all. A head that comes line by line is read once.
+    """
+    if not _END.search(raw, max(len(raw) - new - 2, 0) if new else 0, MOST_HEAD):
+        return 431 if len(raw) >= MOST_HEAD else None
+    return None if form.match(raw, 0, MOST_HEAD) else 400
 
 
 class Chunks:
-    """A chunked body (RFC 9112, 7.1) without extensions and trailers; stands in for h11's reader."""
+    """A chunked body (RFC 9112, 7.1) without extensions and trailers; stands in for h11's reader.
+
+    All chunks that are there are one piece of the body: mitmproxy takes longer over a piece than it takes to come.
+    """
 
     def __init__(self) -> None:
         self._left = 0
         self._line_end_due = False
         self._last = False
+        self._over = False
 
     def __call__(self, buffer: Any) -> h11.Data | h11.EndOfMessage | None:
-        while not self._left:
+        pieces = []
+        while not self._over and (self._left or self._begun(buffer)):
+            piece = buffer.maybe_extract_at_most(self._left)
+            if piece is None:
+                break
+            self._left -= len(piece)
+            pieces.append(piece)
+        if pieces:
+            return h11.Data(data=b"".join(pieces))
+        return h11.EndOfMessage() if self._over else None
+
+    def _begun(self, buffer: Any) -> bool:
+        """Whether the next chunk begins here; False where its size is awaited, or it is the last."""
+        while not self._left and not self._over:
             line = buffer.maybe_extract_next_line()
             if line is None and len(buffer) > _LONGEST_LINE:
                 raise h11.RemoteProtocolError("no chunk")
             if line is None:
-                return None
-            if self._line_end_due and line != b"\r\n":
-                raise h11.RemoteProtocolError("more than a chunk")
-            if self._line_end_due and self._last:
-                return h11.EndOfMessage()
-            if self._line_end_due:
-                self._line_end_due = False
-            else:
+                return False
+            if not self._line_end_due:
                 self._begin(line)
-        data = buffer.maybe_extract_at_most(self._left)
-        if data is None:
-            return None
-        self._left -= len(data)
-        return h11.Data(data=bytes(data))
+            elif line != b"\r\n":
+                raise h11.RemoteProtocolError("more than a chunk")
+            else:
+                self._line_end_due, self._over = False, self._last
+        return not self._over
 
     def _begin(self, line: bytes) -> None:
         if not _SIZE.fullmatch(line):
@@ -101,7 +113,7 @@ def asked_strictly(read_headers: Reading) -> Reading:
 
     def read(layer: _http1.Http1Server, event: events.Event) -> Commands:
         over = isinstance(event, events.DataReceived) and may_end(layer, event)
-        if over and (status := head_fault(bytes(layer.buf), REQUEST)):
+        if over and (status := head_fault(bytes(layer.buf), REQUEST, len(event.data))):
             yield from _turn_away(layer, status)
             yield commands.CloseConnection(layer.conn)
             layer.state = layer.done
@@ -116,7 +128,7 @@ def answered_strictly(read_headers: Reading) -> Reading:
 
     def read(layer: _http1.Http1Client, event: events.Event) -> Commands:
         over = isinstance(event, events.DataReceived) and may_end(layer, event)
-        if over and layer.request is not None and head_fault(bytes(layer.buf), ANSWER):
+        if over and layer.request is not None and head_fault(bytes(layer.buf), ANSWER, len(event.data)):
             assert layer.stream_id is not None
             yield commands.CloseConnection(layer.conn)
             broken = ResponseProtocolError(layer.stream_id, "no head of an answer", ErrorCode.GENERIC_SERVER_ERROR)
