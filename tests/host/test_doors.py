@@ -222,6 +222,23 @@ async def test_it_looks_again_and_again_and_says_how_many_there_are(own, clock, 
     watching.cancel()
 
 
+async def test_a_look_that_fails_is_not_the_last_one(own, clock, context, monkeypatch, caplog):
+    monkeypatch.setattr(doors, "TICK", 0.01)
+    async with listening(context) as port:
+        _, writer = await connected(port, context)
+        await until(lambda: own._hall.peers)
+        (peer,) = own._hall.peers.values()
+        waiting, peer.waiting = peer.waiting, None
+        clock.now = patience.HEAD
+        watching = asyncio.create_task(own.watch())
+        await until(lambda: "a look at connections failed (TypeError at host/patience.py" in caplog.text)
+        peer.waiting = waiting
+        clock.now += patience.LOOK + 1
+        await until(lambda: not context.master.addons.get("proxyserver").connections)
+        writer.close()
+    watching.cancel()
+
+
 def test_before_it_is_opened_it_knows_of_nobody(context):
     client = tflow.tclient_conn()
     own = Doors()

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import logging
 import resource
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 from phigate import metrics
-from phigate.host import pages, talk, windows
+from phigate.host import logs, pages, talk, windows
 from phigate.host.patience import Hall, Peer
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
 
     from phigate.host.patience import Why
+
+logger = logging.getLogger(__name__)
 
 TICK: Final = 0.25
 MOST_A_TICK: Final = 64
@@ -90,7 +93,10 @@ class Doors:
         """Look, again and again, whose time is over; until cancelled."""
         while True:
             await asyncio.sleep(TICK)
-            self._hall.tick(self._clock(), MOST_A_TICK)
+            try:
+                self._hall.tick(self._clock(), MOST_A_TICK)
+            except Exception as error:  # noqa: BLE001 -- one fault must not end all later looks
+                logger.error("a look at connections failed (%s)", logs.place(error, error.__traceback__))
             strangers = self._hall.strangers
             metrics.CONNECTIONS.labels("strangers").set(strangers)
             metrics.CONNECTIONS.labels("believed").set(len(self._hall.peers) - strangers)

@@ -232,7 +232,11 @@ class Hall:
                 peer = due.pop()
                 if peer.turn == turn and peer.name in self.peers:
                     peer.turn = 0
-                    most -= self._look(peer, now)
+                    try:
+                        most -= self._look(peer, now)
+                    except Exception:
+                        self._look_at(peer, now + LOOK)  # whoever could not be looked at is not forgotten
+                        raise
             if due:
                 return
             del self._turns[turn]
