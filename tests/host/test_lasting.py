@@ -3,7 +3,7 @@
 import time
 
 from phigate.host import lasting, lockdown
-from phigate.host.lasting import LONGEST, end_late
+from phigate.host.lasting import GRACE, LONGEST, end_late
 from phigate.house import House
 from tests.stage import asking, conversing, released
 
@@ -24,6 +24,17 @@ def test_an_answer_that_takes_for_ever_is_broken_off(monkeypatch, house):
     end_late(None, house, now)
     assert cut == [late]
     assert [each.outcome for each in passages] == ["interrupted", "complete", "complete"]
+
+
+def test_where_that_does_not_end_it_the_callers_connection_goes(monkeypatch, house):
+    cut, flow = [], asking()
+    for name in ("cut_upstream", "cut_flow"):
+        monkeypatch.setattr(lockdown, name, lambda _master, _flow, name=name: cut.append(name))
+    passage = released(flow, house)
+    house.contacted[passage.exchange.id] = flow
+    for late in (1, GRACE, GRACE + 1):
+        end_late(None, house, passage.contacted_at + LONGEST + late)
+    assert cut == ["cut_upstream", "cut_upstream", "cut_flow"]
 
 
 def test_with_nothing_under_way_there_is_nothing_to_end():

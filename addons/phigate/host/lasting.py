@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 LONGEST: Final = 3600.0
 """Seconds that an answer may take, a stream's too; a WebSocket ends with its bearer."""
+GRACE: Final = 10.0
+"""Seconds until a caller that takes no notice, since it has not taken what came before, loses its connection."""
 
 
 def end_late(master: Master, house: House, now: float) -> None:
@@ -24,4 +26,5 @@ def end_late(master: Master, house: House, now: float) -> None:
             continue
         if passage.contacted_at + LONGEST < now:
             passage.outcome = "interrupted"
-            lockdown.cut_upstream(master, flow)
+            stays = passage.contacted_at + LONGEST + GRACE < now
+            (lockdown.cut_flow if stays else lockdown.cut_upstream)(master, flow)
