@@ -174,6 +174,26 @@ async def test_what_a_client_does_not_take_stops_its_answers_until_it_does(drain
     assert talk.talk_of(link).moved > 0
 
 
+async def test_while_nothing_is_taken_what_waits_is_not_counted(drained, monkeypatch):
+    handler, link, opens = drained
+    counted = []
+    waiting = talk.windows.waiting
+    monkeypatch.setattr(talk.windows, "waiting", lambda of: counted.append(of) or waiting(of))
+    draining = asyncio.create_task(ConnectionHandler.drain_writers(handler))
+    await asyncio.sleep(0.05)
+    assert len(counted) == 1
+    link.receive_data(opens)
+    await asyncio.wait_for(draining, 1)
+
+
+async def test_who_takes_a_stream_back_is_waited_for_no_longer(drained):
+    handler, link, _ = drained
+    draining = asyncio.create_task(ConnectionHandler.drain_writers(handler))
+    await asyncio.sleep(0.01)
+    link.reset_stream(1)
+    await asyncio.wait_for(draining, 1)
+
+
 async def test_who_opens_the_window_is_never_waited_for(drained):
     handler, _, _ = drained
     handler.transports[handler.client].handler = asyncio.current_task()

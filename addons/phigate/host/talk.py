@@ -168,10 +168,22 @@ def patient(drain: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitabl
         own = handler.transports.get(handler.client)
         if own is None or own.handler is asyncio.current_task():  # who opens the window is never waited for
             return
-        while windows.waiting(link) > UNTAKEN and handler.client in handler.transports:  # noqa: ASYNC110 -- told by nobody
-            await asyncio.sleep(PAUSE)
+        while handler.client in handler.transports and windows.waiting(link) > UNTAKEN:
+            await _taken(handler, link)
 
     return drained
+
+
+async def _taken(handler: ConnectionHandler, link: BufferedH2Connection) -> None:
+    """Wait until something was taken, or a stream is over: what waits is many pieces, and counted no more often."""
+    before = _state(link)
+    while handler.client in handler.transports and _state(link) == before:  # noqa: ASYNC110 -- told by nobody
+        await asyncio.sleep(PAUSE)
+
+
+def _state(link: BufferedH2Connection) -> tuple[int, tuple[int, ...]]:
+    """How often something was taken, and on which streams something waits."""
+    return talk_of(link).moved, tuple(link.stream_buffers)
 
 
 def install() -> None:
