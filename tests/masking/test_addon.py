@@ -1,7 +1,9 @@
 """What may they, the model, and everyone looking on see? Texts of a flow to their masked forms."""
 
+import gc
 import gzip
 import json
+import weakref
 
 import pytest
 
@@ -229,6 +231,16 @@ def given(guard, parts):
     """All that a guard lets out of these parts."""
     out = [guard(part) for part in parts]
     return b"".join(piece if isinstance(piece, bytes) else b"".join(piece) for piece in out)
+
+
+async def test_nothing_of_a_stream_is_kept_when_its_flow_is_gone(house):
+    flow, passage, guard = await opened(house)
+    given(guard, [*events(), b""])
+    kept = weakref.ref(guard._sight.found)
+    del flow, passage, guard
+    gc.collect()  # the flow
+    gc.collect()  # and what was known of it
+    assert kept() is None
 
 
 @pytest.mark.parametrize(("version", "chunked"), [(b"HTTP/1.1", True), (b"HTTP/2.0", False)], ids=["HTTP/1", "HTTP/2"])

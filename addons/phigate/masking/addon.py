@@ -7,6 +7,7 @@ import logging
 import time
 from itertools import islice
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from mitmproxy import ctx
 
@@ -212,7 +213,8 @@ class Guard:
 
     def __init__(self, house: House, flow: HTTPFlow, passage: flows.Passage, permit: Permit, stream: Stream) -> None:
         self._house = house
-        self._flow = flow
+        self._flow = ref(flow)
+        """What is known of a flow is kept as long as there is the flow: nothing of that may hold it."""
         self._passage = passage
         self._sight = house.sight(passage.exchange, permit.mask, answering=True)
         self._stream = stream
@@ -298,7 +300,8 @@ class Guard:
     def _break_off(self, outcome: Outcome) -> bytes:
         self._broken = True
         self._passage.outcome = outcome
-        lockdown.cut_upstream(ctx.master, self._flow)
+        if (flow := self._flow()) is not None:
+            lockdown.cut_upstream(ctx.master, flow)
         return broken_off(self._stream, *BROKEN_OFF)
 
 
