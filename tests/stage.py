@@ -185,7 +185,7 @@ def released(flow: http.HTTPFlow, house: House, *roles: str, **more: Any) -> flo
     """The flow as it is while the model works: recorded, let go, nothing in its answer's place."""
     passage = permitted(flow, house, *roles, **more)
     passage.exchange.recorded = passage.exchange.contacted = True
-    passage.contacted_at = time.time()
+    passage.contacted_at = time.monotonic()
     flow.response = None
     return passage
 

@@ -95,7 +95,7 @@ class Exchange:
 
     id: str
     started: float
-    """Seconds since the epoch, when the request's headers were read."""
+    """When the request's headers were read, by a clock that never steps (`time.monotonic`)."""
     client_ip: str = ""
     agent: str = ""
     method: str = ""

@@ -158,7 +158,7 @@ def enter(flow: http.HTTPFlow) -> Passage:
     fields = {name.lower(): value for name, value in flow.request.data.headers.fields}
     exchange = Exchange(
         id=f"ex-{secrets.token_hex(12)}",
-        started=time.time(),
+        started=time.monotonic(),
         client_ip=peer[0] if peer else "",
         agent=fields.get(b"user-agent", b"")[:200].decode("utf-8", "replace"),
         method=headers.shown(flow.request.data.method),

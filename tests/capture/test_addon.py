@@ -253,7 +253,7 @@ async def taken(house, body=None, **more):
     flow = asking(chat(CANARY_TEXT))
     passage = released(flow, house, **more)
     passage.plan, passage.raw = "whole", completion() if body is None else body
-    passage.upstream_status, passage.answered_at = 200, time.time()
+    passage.upstream_status, passage.answered_at = 200, time.monotonic()
     flows.withhold(flow, passage)
     await meet(Masking(house), "response", flow)
     return flow, passage

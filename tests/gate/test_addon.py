@@ -366,7 +366,7 @@ def test_a_refusal_becomes_the_answer(house):
 def finished(house):
     flow = asking()
     passage = released(flow, house)
-    passage.plan, passage.answer, passage.answered_at = "whole", b'{"masked":true}', time.time()
+    passage.plan, passage.answer, passage.answered_at = "whole", b'{"masked":true}', time.monotonic()
     passage.exchange.finished = True
     flows.withhold(flow, passage)
     return flow, passage

@@ -9,7 +9,7 @@ from tests.stage import asking, conversing, released
 
 
 def test_an_answer_that_takes_for_ever_is_broken_off(monkeypatch, house):
-    cut, now = [], time.time()
+    cut, now = [], time.monotonic()
     monkeypatch.setattr(lockdown, "cut_upstream", lambda _master, flow: cut.append(flow))
     late, early, over = asking(), asking(), asking()
     passages = [released(flow, house) for flow in (late, early, over)]

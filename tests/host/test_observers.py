@@ -148,7 +148,7 @@ async def test_a_shadow_knows_who_asked_and_what_was_decided_once_that_is_on_rec
     assert "phigate" not in passage.shadow.metadata
     await meet(Capture(house), "request", flow)
     kept = paint(passage, flow).metadata["phigate"]
-    assert (kept["made"], kept["time"], kept["response"]) == ("live", passage.exchange.started, None)
+    assert (kept["made"], kept["time"], kept["response"]) == ("live", flow.request.timestamp_start, None)
     asked = kept["request"]
     assert (asked["subject"]["id"], asked["subject"]["roles"], asked["action"]) == ("ada", ["clinician"], ["chat"])
     assert (asked["decision"]["verb"], asked["decision"]["rule"]) == ("permit", "care")

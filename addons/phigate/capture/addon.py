@@ -86,7 +86,7 @@ class Capture:
         elif exchange.subject is not None and not exchange.recorded:  # a room broke before Capture was asked
             exchange.refusal = exchange.refusal or BROKEN
             await self._record_request(flow, passage)
-        metrics.count(exchange, time.time() - exchange.started)
+        metrics.count(exchange, time.monotonic() - exchange.started)
         self.house.observers.show(passage, flow, over=True)
 
     async def error(self, flow: HTTPFlow) -> None:
@@ -100,7 +100,7 @@ class Capture:
             if passage.outcome == "complete":
                 passage.outcome = "client-left" if _client_left(flow) else "upstream-broke"
             await self._record_response(flow, passage)
-        metrics.count(exchange, time.time() - exchange.started)
+        metrics.count(exchange, time.monotonic() - exchange.started)
         self.house.observers.show(passage, flow, over=True)
 
     # -- messages ---------------------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ class Capture:
             return
         passage.ending = True
         await self._record_response(flow, passage)
-        metrics.count(passage.exchange, time.time() - passage.exchange.started)
+        metrics.count(passage.exchange, time.monotonic() - passage.exchange.started)
         self.house.observers.show(passage, flow, over=True)
 
     async def _record_response(self, flow: HTTPFlow, passage: flows.Passage) -> None:
@@ -221,7 +221,7 @@ def _client_left(flow: HTTPFlow) -> bool:
 
 def _seconds(passage: flows.Passage) -> Seconds:
     """Upstream time runs from release to the answer's end; what is left of the total is ours."""
-    now, exchange = time.time(), passage.exchange
+    now, exchange = time.monotonic(), passage.exchange
     total = max(now - exchange.started, 0.0)
     answered = passage.answered_at or now
     upstream = max(answered - passage.contacted_at, 0.0) if passage.contacted_at else 0.0

@@ -141,7 +141,7 @@ class Refuse:
         ctx.master.addons.add(Sentinel(self.house))
         lockdown.lock(ctx.master)
         Dispatch(ctx.master.addons).install()
-        self.house.ticks.append(lambda: lasting.end_late(ctx.master, self.house, time.time()))
+        self.house.ticks.append(lambda: lasting.end_late(ctx.master, self.house, time.monotonic()))
 
     async def running(self) -> None:
         self.house.verifier.start()
@@ -289,11 +289,11 @@ class Refuse:
         elif passage.plan == "upgrade" and flow.websocket is not None:
             passage.status = 101
         elif passage.plan not in {"whole", "error"} or raw is None:  # also a stream that nobody opened
-            passage.answered_at = time.time()
+            passage.answered_at = time.monotonic()
             passage.outcome = "unmaskable"
             passage.exchange.refusal = BAD_ANSWER
         else:
-            passage.answered_at = time.time()
+            passage.answered_at = time.monotonic()
             passage.raw = raw
 
     # -- messages ---------------------------------------------------------------------------------------------------
@@ -343,7 +343,7 @@ class Release:
         elif isinstance(exchange.decision, Permit) and exchange.recorded and exchange.subject is not None:
             exchange.contacted = True
             self.house.contacted[exchange.id] = flow
-            passage.contacted_at = time.time()
+            passage.contacted_at = time.monotonic()
             self._address(flow, passage)
             flows.release_request(flow, passage)
 

@@ -134,7 +134,7 @@ def paint(passage: Passage, flow: http.HTTPFlow) -> http.HTTPFlow:
         shadow.metadata = {"phi_exchange": exchange.id}
     asked = passage.records.get("request")
     if asked is not None or exchange.subject is None:
-        kept = metadata(asked, passage.records.get("response"), made="live", time=exchange.started)
+        kept = metadata(asked, passage.records.get("response"), made="live", time=flow.request.timestamp_start)
         kept["messages"] = shadow.metadata.get(KEY, kept)["messages"]
         shadow.metadata[KEY] = kept
     refusal = exchange.refusal if passage.talking is None else None  # an open connection has its 101

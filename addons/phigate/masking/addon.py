@@ -246,7 +246,7 @@ class Guard:
             logger.error("a stream was broken off (%s)", logs.place(error, error.__traceback__))
             return self._break_off("gateway-broke")
         if out and not self._passage.first_at:
-            self._passage.first_at = time.time()
+            self._passage.first_at = time.monotonic()
         return out or []
 
     def _plain(self, data: bytes) -> bytes:

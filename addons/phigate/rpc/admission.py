@@ -157,7 +157,7 @@ class Admission:
     def exchange(self, caller: Caller, method: Method | None) -> Exchange:
         return Exchange(
             id=f"ex-{secrets.token_hex(12)}",
-            started=time.time(),
+            started=time.monotonic(),
             client_ip=caller.address,
             agent=caller.agent,
             method="POST",

@@ -187,7 +187,7 @@ class Call:
     # -- the frame --------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        started = time.time()
+        started = time.monotonic()
         try:
             async with asyncio.timeout(self._timeout()):
                 await self._run()
@@ -215,7 +215,7 @@ class Call:
             for each in list(self._kept):
                 self._under_way(each, over=True)
             if exchange is not None and not exchange.contacted:  # else it was counted when its answer was over
-                metrics.count(exchange, time.time() - started)
+                metrics.count(exchange, time.monotonic() - started)
 
     def _timeout(self) -> float | None:
         found = next((value for name, value in self._lane.head or () if name == b"grpc-timeout"), None)
@@ -460,7 +460,7 @@ class Call:
                 self._note(under, part.shown)
         except (JournalDown, Unrecordable):
             raise Stopped(UNRECORDED, "unrecorded") from None
-        under.first_at = under.first_at or time.time()
+        under.first_at = under.first_at or time.monotonic()
         under.reveal()
         if last:
             await self._close(under, 200, "complete", None)
@@ -546,7 +546,7 @@ class Call:
         self._names = exchange.names
         sight = self._house.sight(exchange, permit.mask, answering=True)
         answers = Answers(sight, admitted.asked, permit.opaque)
-        self._under[exchange.id] = Under(admitted, sight, answers, time.time())
+        self._under[exchange.id] = Under(admitted, sight, answers, time.monotonic())
         exchange.contacted = True
         self._under_way(exchange.id)
 
@@ -623,7 +623,7 @@ class Call:
         exchange.found_out = under.sight.found
         exchange.identifiers_out |= under.sight.identifiers
         exchange.revealed_out |= set(islice(under.sight.revealed, under.revealed))
-        now = time.time()
+        now = time.monotonic()
         total, upstream = max(now - exchange.started, 0.0), max(now - under.contacted_at, 0.0)
         first = max(under.first_at - exchange.started, 0.0) if under.first_at else None
         fields = response_record(
