@@ -29,6 +29,7 @@ FLOORS = {
     "answering": GLUE,
     "flows": GLUE,
     "approvals": GLUE,
+    "clock": GLUE,
     "holding": GLUE,
     "house": GLUE,
     "sources": GLUE,

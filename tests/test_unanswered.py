@@ -6,6 +6,7 @@ import time
 import pytest
 
 from phigate import metrics, unanswered
+from phigate.clock import Clock
 from phigate.journal.writer import JournalDown
 from phigate.ledger.tickets import Review, Said
 from phigate.unanswered import Unanswered
@@ -27,6 +28,7 @@ async def looking(house):
 def pass_by(monkeypatch, seconds):
     later = time.time() + seconds
     monkeypatch.setattr(time, "time", lambda: later)
+    monkeypatch.setattr(Clock, "surely", lambda _: later)
 
 
 async def lapsed(house, name="t-1"):

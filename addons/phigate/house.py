@@ -27,6 +27,7 @@ from phigate.access.meter import Meter
 from phigate.capture.keep import Keep
 from phigate.capture.record import policy_record
 from phigate.capture.seal import Auditor, BadKey, public_of
+from phigate.clock import Clock
 from phigate.dialect import generic, kserve_grpc
 from phigate.dialect.known import PROTOCOLS, ROUTES
 from phigate.dialect.routes import RouteTable
@@ -197,11 +198,9 @@ class House:
     """What requests may ask for: the known routes, and the policy's own."""
 
     def __init__(self) -> None:
-        self.furnished = False
+        self.furnished = self.ready = self.leaving = False
         self.ending: int | None = None
         """The code that the process ends with, once it was said why it cannot start."""
-        self.ready = False
-        self.leaving = False
         self.under_way: set[str] = set()
         self.contacted: dict[str, Any] = {}
         """Exchanges whose upstream was asked and that are not over, and their flows."""
@@ -215,6 +214,7 @@ class House:
         """What decides about a flow anew, from the start: a step of each room, in the order of the chain."""
         self.addresses = Addresses()
         self.follow = Follow()
+        self.clock = Clock()
         self.trial: Trial | None = None
         """A policy that is asked beside the one in force, and only recorded."""
         self.ledger: Ledger | None = None
@@ -233,13 +233,19 @@ class House:
         """What else must be had before a port opens; each may raise StartFault."""
         self.partings: list[Callable[[], Awaitable[None]]] = []
         """What is waited for once no more connection is served, before the journal closes."""
-        self.remarks: list[Callable[[], Mapping[str, str]]] = []
+        self.remarks: list[Callable[[], Mapping[str, str]]] = [self.clock.remarks]
         """What readiness says beside whether everything is there, by whom it is about; none of it may raise."""
-        self.ticks: list[Callable[[], None]] = [self.reload_if_changed, self._note_again, self.holding.tick]
+        self.ticks: list[Callable[[], None]] = [
+            self.look_at_clock,
+            self.reload_if_changed,
+            self._note_again,
+            self.holding.tick,
+        ]
         """What is done once a second; none of it may raise."""
         self._policy_path = Path()
         self._ledger_url = ""
-        self._swept = 0.0
+        self._swept = time.monotonic()
+        """Nothing is dropped at once: a machine's clock may be put right a moment after it started."""
         self.instance = ""
         self._noted: str | None = None
         self._noted_in = Path()
@@ -422,14 +428,36 @@ class House:
         return ledger
 
     async def _look(self, ledger: Ledger) -> Sequence[Revocation]:
-        now = time.time()
-        for key in self.keyring.due(now, self.policy.tokens.rotate):
-            await ledger.publish(key)
-            self.keyring.published(key)
-        if now - self._swept > SWEEP:
-            self._swept = now
-            await ledger.sweep(now)
-        return await self.follow.look(ledger, now)
+        if not await self._astray(ledger):
+            for key in self.keyring.due(time.time(), self.policy.tokens.rotate):
+                await ledger.publish(key)
+                self.keyring.published(key)
+            if time.monotonic() - self._swept > SWEEP:
+                self._swept = time.monotonic()
+                await ledger.sweep(self.clock.surely())
+        return await self.follow.look(ledger, self.clock.surely())
+
+    async def _astray(self, ledger: Ledger) -> bool:
+        """Whether our clock is not to be believed beside the ledger's: nobody is let in by it, and nothing dropped."""
+        was = self.clock.astray
+        self.clock.compare(await ledger.clock())
+        self.follow.astray = self.clock.astray
+        if self.clock.astray and not was:
+            logger.error(
+                "the clock and the ledger's are %.0f s apart; no bearer is believed by it", abs(self.clock.apart or 0.0)
+            )
+        return self.clock.astray
+
+    def look_at_clock(self) -> None:
+        """Put a step of the wall clock on record."""
+        step = self.clock.look()
+        if step is None:
+            return
+        logger.warning("the clock was put %s by %.0f s", step.direction, abs(step.seconds))
+        metrics.CLOCK_STEPS.labels(step.direction).inc()
+        if hasattr(self, "journal"):
+            with contextlib.suppress(JournalDown):  # readiness says so
+                self.journal.append("clock", step.record())
 
     async def close_ledger(self) -> None:
         """At the end; whatever is asked of the ledger afterwards is LedgerDown."""

@@ -112,4 +112,11 @@ WEBHOOKS = Counted(
     "phigate_webhooks", "Notices by webhook and what came of them.", ["webhook", "outcome"], registry=REGISTRY
 )
 WEBHOOKS_WAITING = Gauge("phigate_webhooks_waiting", "Notices that wait to be sent.", ["webhook"], registry=REGISTRY)
+CLOCK_STEPS = Counted(
+    "phigate_clock_steps", "How often the wall clock was put forward or back.", ["direction"], registry=REGISTRY
+)
+CLOCK_AHEAD = Gauge(
+    "phigate_clock_ahead_seconds", "By how much the clock is ahead of that of the ledger's database.", registry=REGISTRY
+)
+"""Not a number where the ledger has no clock of its own."""
 count = TALLY.count

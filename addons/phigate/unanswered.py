@@ -55,13 +55,14 @@ class Unanswered:
     async def look(self, ledger: Ledger) -> None:
         """Count reviews, and write down which tickets expired; what fails now is looked at again."""
         with contextlib.suppress(LedgerDown, JournalDown, Unrecordable):  # readiness says so
-            self._count(await ledger.unanswered.waiting(time.time()))
-            await ledger.unanswered.remind(time.time())
-            for lapse in await ledger.unanswered.lapsed(time.time()):
+            now = self.house.clock.surely()  # what is told as over is over for good
+            self._count(await ledger.unanswered.waiting(now))
+            await ledger.unanswered.remind(now)
+            for lapse in await ledger.unanswered.lapsed(now):
                 if lapse.ticket.id not in self._recorded:
                     await self.house.record("ticket", lapse_record(lapse.ticket, lapse.grant))
                     self._recorded.add(lapse.ticket.id)
-                await ledger.unanswered.told(lapse, time.time())
+                await ledger.unanswered.told(lapse, now)
                 self._recorded.discard(lapse.ticket.id)
 
     def _count(self, waiting: Waiting) -> None:

@@ -111,6 +111,7 @@ def test_an_empty_house_is_not_ready():
         "journal": False,
         "ledger": False,
         "keys": False,
+        "clock": True,
     }
 
 

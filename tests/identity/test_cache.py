@@ -15,30 +15,30 @@ def kept(cache: Cache[str], bearer: str = "a.b.c", **changes: Any) -> Cache[str]
 
 
 def test_who_was_believed_is_found_again() -> None:
-    cache = kept(Cache())
+    cache = kept(Cache(lambda: 0.0))
     assert cache.get("a.b.c", NOW + 1, KEYS) == "ada"
     assert cache.get("a.b.d", NOW + 1, KEYS) is None
 
 
 def test_an_entry_dies_after_five_minutes() -> None:
-    cache = kept(Cache())
+    cache = kept(Cache(lambda: 0.0))
     assert cache.get("a.b.c", NOW + LONGEST - 0.1, KEYS) == "ada"
     assert cache.get("a.b.c", NOW + LONGEST, KEYS) is None
     assert len(cache) == 0
 
 
 def test_an_entry_dies_with_its_bearer() -> None:
-    cache = kept(Cache(), expires=NOW + 10)
+    cache = kept(Cache(lambda: 0.0), expires=NOW + 10)
     assert cache.get("a.b.c", NOW + 9.9, KEYS) is not None
     assert cache.get("a.b.c", NOW + 10, KEYS) is None
 
 
 def test_a_bearer_that_lives_on_leeway_is_not_kept() -> None:
-    assert len(kept(Cache(), expires=NOW - 1)) == 0
+    assert len(kept(Cache(lambda: 0.0), expires=NOW - 1)) == 0
 
 
 def test_an_entry_dies_when_its_issuers_keys_change_or_are_gone() -> None:
-    cache: Cache[str] = Cache()
+    cache: Cache[str] = Cache(lambda: 0.0)
     for keys in ({ISSUER: 8}, {}, {"https://other.example": 7}):
         kept(cache)
         assert cache.get("a.b.c", NOW, keys) is None
@@ -46,14 +46,14 @@ def test_an_entry_dies_when_its_issuers_keys_change_or_are_gone() -> None:
 
 
 def test_all_is_forgotten_at_once() -> None:
-    cache = kept(kept(Cache()), "d.e.f")
+    cache = kept(kept(Cache(lambda: 0.0)), "d.e.f")
     cache.clear()
     assert cache.get("a.b.c", NOW, KEYS) is None
     assert len(cache) == 0
 
 
 def test_the_oldest_leaves_when_there_are_too_many() -> None:
-    cache: Cache[str] = Cache(entries=3)
+    cache: Cache[str] = Cache(lambda: 0.0, entries=3)
     for number in range(10):
         kept(cache, f"bearer-{number}")
     assert len(cache) == 3
@@ -62,10 +62,17 @@ def test_the_oldest_leaves_when_there_are_too_many() -> None:
 
 def test_the_bearer_itself_is_not_kept() -> None:
     bearer = mint()
-    cache = kept(Cache(), bearer)
+    cache = kept(Cache(lambda: 0.0), bearer)
     assert bearer not in repr(vars(cache))
     assert bearer.encode() not in repr(vars(cache)).encode()
 
 
 def test_half_a_character_is_looked_up_like_any_text() -> None:
-    assert Cache[str]().get("\udc80", NOW, KEYS) is None
+    assert Cache[str](lambda: 0.0).get("\udc80", NOW, KEYS) is None
+
+
+def test_where_the_clock_on_the_wall_is_put_back_an_entry_lives_no_longer() -> None:
+    steady = iter([100.0, 100.0 + LONGEST - 1, 100.0 + LONGEST])
+    cache = kept(Cache(lambda: next(steady)))
+    assert cache.get("a.b.c", NOW - 3600, KEYS) == "ada"
+    assert cache.get("a.b.c", NOW - 3600, KEYS) is None

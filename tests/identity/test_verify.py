@@ -93,6 +93,23 @@ async def test_a_bearer_is_settled_without_waiting_the_second_time(verifier: Ver
     assert await verifier.present(bearer, PLAIN, now) is subject
 
 
+async def test_a_bearer_that_was_believed_is_never_believed_for_longer_wherever_the_clock_is_put(
+    issuer: SampleIssuer, clock: Time
+) -> None:
+    policy, now = policy_for(issuer.url), time.time()
+    verifier = Verifier(policy, Keys(policy.issuers, policy.folder), clock=clock)
+    short, long = (issuer.mint("x", exp=now + left) for left in (600, 5000))
+    assert isinstance(await verifier.present(short, PLAIN, now), Subject)
+    for put in (3600.0, -3600.0, 0.0):
+        assert isinstance(await verifier.present(long, PLAIN, now + put), Subject), put
+    assert await verifier.present(short, PLAIN, now + 3600) == Refused("expired")
+    assert isinstance(await verifier.present(short, PLAIN, now + 1), Subject)  # no time has passed
+    clock.passed += 600 + 60
+    assert await verifier.present(short, PLAIN, now) == Refused("expired")
+    assert isinstance(await verifier.present(long, PLAIN, now), Subject)
+    await verifier.close()
+
+
 async def test_a_refused_bearer_is_not_kept(verifier: Verifier, issuer: SampleIssuer) -> None:
     now, bearer = time.time(), issuer.mint("x", aud="billing")
     assert await verifier.present(bearer, PLAIN, now) == Refused("aud-mismatch")

@@ -170,6 +170,15 @@ async def test_a_grant_is_its_subjects_and_lasts_its_time(book):
     assert await book.live_grants(ADA, grant.starts - 1) == []
 
 
+async def test_a_grant_that_was_told_as_over_counts_no_more_where_a_clock_is_put_back(ledger, book):
+    await book.open_ticket(ticket(uses=None), NOW)
+    _, step = await book.answer("t-1", yes(), NOW)
+    assert await book.live_grants(ADA, NOW + 1) == [step.grant]
+    assert len(await ledger.unanswered.lapsed(step.grant.expires)) == 1
+    assert await book.live_grants(ADA, NOW + 1) == []
+    assert not await book.spend_grants([step.grant.id], "ex-1", NOW + 1)
+
+
 async def test_a_use_is_spent_once_by_whichever_gateway(two):
     grant = await approved(two[0], uses=3)
     spent = await asyncio.gather(*(two[at % 2].spend_grants([grant.id], f"ex-{at}", NOW) for at in range(10)))

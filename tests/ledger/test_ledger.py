@@ -160,6 +160,11 @@ async def test_those_who_publish_one_key_at_once_are_all_content(ledger, ledger_
 # -- what is over ---------------------------------------------------------------------------------------------------
 
 
+async def test_a_database_with_a_clock_of_its_own_tells_the_time(ledger, ledger_url):
+    told = await ledger.clock()
+    assert told is None if ledger_url.startswith("sqlite") else told == pytest.approx(time.time(), abs=2)
+
+
 async def test_what_is_over_for_every_clock_is_swept_and_nothing_else(ledger):
     for offset in (10, 20):
         assert await ledger.spend("token", f"{offset}", NOW + offset, NOW)

@@ -1,6 +1,7 @@
 """What is to be told: kept with what it tells, sent by one gateway at a time, lost by none."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -115,6 +116,16 @@ async def test_what_was_not_taken_waits_until_it_is_due(ledger):
     assert await claimed(ledger, NOW + 4) == []
     assert await ledger.outbox.due(NOW + 5) == {"pager"}
     assert [each.tries for each in await claimed(ledger, NOW + 5)] == [2]
+
+
+async def test_what_a_clock_put_off_that_was_years_ahead_is_due(ledger):
+    await ledger.outbox.put([ONE])
+    (one,) = await claimed(ledger)
+    await ledger.outbox.again(one, NOW + KEEP)
+    assert await claimed(ledger) == []
+    await ledger.outbox.again(replace(one, claimed=0.0), NOW + KEEP + 1)
+    (again,) = await claimed(ledger)
+    assert again.id == one.id
 
 
 async def test_each_receiver_has_its_own(ledger):

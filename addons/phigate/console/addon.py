@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import socket
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -112,6 +113,7 @@ class Console:
     def checks(self) -> dict[str, bool]:
         house = self.house
         metrics.UNDER_WAY.set(len(house.under_way))
+        metrics.CLOCK_AHEAD.set(math.nan if house.clock.apart is None else house.clock.apart)
         if hasattr(house, "journal"):
             metrics.JOURNAL_FREE.set(house.journal.free or 0)
             metrics.JOURNAL_FAULTS.set(house.journal.faults)
@@ -121,6 +123,7 @@ class Console:
             "journal": hasattr(house, "journal") and house.journal.healthy and house.journal.space != "scarce",
             "ledger": house.ledger is not None and house.follow.current,
             "keys": hasattr(house, "verifier") and house.verifier.ready,
+            "clock": not house.clock.astray,
         }
 
     def remarks(self) -> dict[str, str]:

@@ -91,7 +91,7 @@ class Desk:
             return found
         subject = self._subject(found)
         if not self._house.follow.current:
-            return Unavailable(subject.issuer, 1, "ledger-unavailable")
+            return Unavailable(subject.issuer, 1, self._house.follow.why)
         return Refused("revoked") if self._house.follow.revoked.covers(subject) else subject
 
     async def _checked(self, raw: bytes, now: float) -> Asserted | SamlRefused | Unavailable:

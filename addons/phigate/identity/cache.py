@@ -1,7 +1,8 @@
 """What was believed a moment ago, so that it need not be checked again: bounded, brief, and never the bearer itself.
 
 An entry is found under the SHA-256 of its bearer, and dies at the bearer's end, after five minutes, when its issuer's
-keys change, or with all others when the policy does. Refusals are not kept: a key may arrive, a clock may move. Nor is
+keys change, or with all others when the policy does. Both ends are looked at by two clocks, that on the wall and one
+that only grows: an entry lives as long as by both. Refusals are not kept: a key may arrive, a clock may move. Nor is
 anything that may change from one request to the next: revocations and proofs are looked at each time.
 """
 
@@ -11,7 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 LONGEST: Final = 300.0
 """Seconds."""
@@ -19,23 +20,23 @@ ENTRIES: Final = 10_000
 
 
 class Cache[Value]:
-    """Values by bearer; the oldest entry leaves when there are too many."""
+    """Values by bearer; the oldest entry leaves when there are too many. `clock` are seconds that only grow."""
 
-    def __init__(self, entries: int = ENTRIES) -> None:
-        self._entries = entries
-        self._kept: dict[bytes, tuple[Value, str, float, int]] = {}
+    def __init__(self, clock: Callable[[], float], entries: int = ENTRIES) -> None:
+        self._clock, self._entries = clock, entries
+        self._kept: dict[bytes, tuple[Value, str, float, float, int]] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def get(self, bearer: str, now: float, generations: Mapping[str, int]) -> Value | None:
         """Find what this bearer was; `generations` are the key sets now in force, by issuer."""
-        digest = _digest(bearer)
+        digest = digest_of(bearer)
         entry = self._kept.get(digest)
         if entry is None:
             return None
-        value, issuer, dies, generation = entry
-        if now < dies and generations.get(issuer) == generation:
+        value, issuer, dies, over, generation = entry
+        if now < dies and self._clock() < over and generations.get(issuer) == generation:
             return value
         del self._kept[digest]
         return None
@@ -47,13 +48,14 @@ class Cache[Value]:
             return
         while len(self._kept) >= self._entries:
             del self._kept[next(iter(self._kept))]
-        self._kept[_digest(bearer)] = (value, issuer, dies, generation)
+        self._kept[digest_of(bearer)] = (value, issuer, dies, self._clock() + dies - now, generation)
 
     def clear(self) -> None:
         """Forget all: the policy changed, and with it what groups mean."""
         self._kept.clear()
 
 
-def _digest(bearer: str) -> bytes:
+def digest_of(bearer: str) -> bytes:
+    """What stands for a bearer in memory."""
     # A lone surrogate can come out of a header; such a text was never believed, but must not raise here.
     return sha256(bearer.encode("utf-8", "surrogatepass"), usedforsecurity=True).digest()

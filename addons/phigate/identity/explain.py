@@ -293,6 +293,7 @@ _UNSETTLED: Final[Mapping[str, str]] = {
     "keys-unavailable": "the issuer's keys cannot be had",
     "introspection-unavailable": "the issuer could not be asked about it (`introspect`)",
     "ledger-unavailable": "the ledger cannot be asked",
+    "clock-astray": "the gateway's clock and the ledger's are too far apart",
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import orjson
 
@@ -38,16 +38,23 @@ class Follow:
         self.revoked = Revoked()
         self.keyset = KeySet(())
         """The public keys of all gateways, for the bearers that they issued."""
+        self.astray = False
+        """Whether the wall clock is not to be believed; whoever compares it sets this."""
 
     @property
     def current(self) -> bool:
-        """Whether the ledger answered a moment ago."""
-        return self._clock() - self._looked < PATIENCE
+        """Whether the ledger answered a moment ago, and by its clock ours is right."""
+        return not self.astray and self._clock() - self._looked < PATIENCE
+
+    @property
+    def why(self) -> Literal["clock-astray", "ledger-unavailable"]:
+        """Why it is not current, if it is not."""
+        return "clock-astray" if self.astray else "ledger-unavailable"
 
     async def look(self, ledger: Ledger, now: float) -> Sequence[Revocation]:
         """Read what is new, and give the new revocations back; raises LedgerDown.
 
-        `now` is seconds since the epoch.
+        `now` is seconds since the epoch, no later than it is: what is over by then is forgotten.
         """
         asked = self._clock()
         entries, newest = await self._read_on(ledger, now)

@@ -237,4 +237,6 @@ class Unavailable:
     issuer: str
     retry_after: int
     """Seconds, at least 1."""
-    reason: Literal["keys-unavailable", "introspection-unavailable", "ledger-unavailable"] = "keys-unavailable"
+    reason: Literal["keys-unavailable", "introspection-unavailable", "ledger-unavailable", "clock-astray"] = (
+        "keys-unavailable"
+    )

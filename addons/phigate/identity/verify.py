@@ -1,6 +1,7 @@
 """Who is asking? One bearer in, one Subject with this policy's roles out, or the reason why not.
 
-A bearer that was believed a moment ago is not checked again; whether it was taken back, and whether whoever sends it
+A bearer that was believed a moment ago is not checked again, and one that was believed once is believed no longer than
+it had left then, whatever becomes of the clock on the wall; whether it was taken back, and whether whoever sends it
 holds the key it is bound to, is looked at each time.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +17,7 @@ from phigate.exchange import Subject
 from phigate.identity import own as ours
 from phigate.identity.bearer import check, extract_from
 from phigate.identity.cache import Cache
+from phigate.identity.ends import Ends
 from phigate.identity.id_token import check_id_token
 from phigate.identity.introspect import Introspector, opaque
 from phigate.identity.keys import Keys
@@ -84,10 +87,12 @@ class Verifier:
         own: ours.Own | None = None,
         follow: Follow | None = None,
         spend: Spend | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._keys = keys or Keys(policy.issuers, policy.folder)
         self._own, self._follow, self._spend = own, follow, spend
-        self._cache: Cache[Known] = Cache()
+        self._cache: Cache[Known] = Cache(clock)
+        self._ends = Ends(clock)
         self._background: asyncio.Task[None] | None = None
         self._retiring: asyncio.Future[None] | None = None
         self._take(policy)
@@ -132,7 +137,7 @@ class Verifier:
         subject = known.subject
         if self._follow is not None:
             if not self._follow.current:
-                return Unavailable(subject.issuer, 1, "ledger-unavailable")
+                return Unavailable(subject.issuer, 1, self._follow.why)
             if self._follow.revoked.covers(subject):
                 return Refused("revoked")
         if not known.bound and known.wanted == "as-bound" and presented.scheme == "bearer":
@@ -171,7 +176,7 @@ class Verifier:
             answer = await self._introspector.ask(bearer, now)
             if self._policy is not policy:  # it changed while we waited: nothing of the old one may count
                 return await self.believe(bearer, now)
-            return self._known(answer) if isinstance(answer, Believed) else answer
+            return self._known(answer)[0] if isinstance(answer, Believed) else answer
         keysets = self._keysets()
         outcome = check(bearer, self._issuers, keysets, now)
         if isinstance(outcome, KeysNeeded) and not (self._own and outcome.issuer == self._own.issuer):
@@ -186,8 +191,10 @@ class Verifier:
             return Refused("kid-unknown")
         if isinstance(outcome, Refused):
             return outcome
-        known = self._known(outcome)
+        known, rule = self._known(outcome)
         if isinstance(known, Known):
+            if self._ends.over(bearer, outcome.expires + rule.leeway.total_seconds() - now):
+                return Refused("expired")
             issuer, generation = outcome.issuer, keysets[outcome.issuer].generation
             self._cache.put(bearer, known, issuer=issuer, expires=outcome.expires, now=now, generation=generation)
         return known
@@ -214,7 +221,7 @@ class Verifier:
             return {**self._keys.generations, self._own.issuer: self._follow.keyset.generation}
         return self._keys.generations
 
-    def _known(self, believed: Believed) -> Known | Refused:
+    def _known(self, believed: Believed) -> tuple[Known | Refused, IssuerRule]:
         rule = next(rule for rule in self._issuers if rule.issuer == believed.issuer)
         speaks = (
             ours.read(believed, self._names)
@@ -222,7 +229,7 @@ class Verifier:
             else ours.Speaks(believed.issuer, None, None, believed.issued, (), believed.context)
         )
         if isinstance(speaks, Refused):
-            return speaks
+            return speaks, rule
         subject = Subject(
             issuer=speaks.issuer,
             id=believed.id,
@@ -238,7 +245,7 @@ class Verifier:
             bound=tuple(sorted(believed.bound.items())),
             context=speaks.context,
         )
-        return Known(subject, believed.bound, rule.proof)
+        return Known(subject, believed.bound, rule.proof), rule
 
     def status(self) -> tuple[KeyStatus, ...]:
         """How the issuers' keys stand."""

@@ -33,7 +33,7 @@ MAX_LINE = 16 * 1024 * 1024
 Kind = Literal[
     "request", "response", "part", "message", "hold", "refused",
     "ticket", "grant", "token", "revocation", "break-glass", "review", "deployment", "notice", "look",
-    "opened", "closed", "recovered", "anchor", "prune", "policy",
+    "opened", "closed", "recovered", "anchor", "prune", "policy", "clock",
 ]  # fmt: skip
 KINDS: frozenset[str] = frozenset(get_args(Kind))
 ENVELOPE = ("v", "seq", "prev", "ts", "instance", "kind")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from sqlalchemy import and_, false, func, insert, or_, select, update
+from sqlalchemy import and_, exists, false, func, insert, or_, select, update
 
 from phigate.ledger import outbox
 from phigate.ledger.tables import GRANTS, REVIEWS, TICKETS, USES, VERDICTS
@@ -315,11 +315,13 @@ class Approvals:
 
 
 def _live(now: float) -> tuple[Any, ...]:
+    """Grants that count; of a ticket that was told as over none does, where a clock was put back neither."""
     return (
         GRANTS.c.revoked.is_(None),
         GRANTS.c.starts <= now,
         GRANTS.c.expires > now,
         or_(GRANTS.c.uses.is_(None), GRANTS.c.uses > 0),
+        ~exists().where(TICKETS.c.id == GRANTS.c.ticket, TICKETS.c.state == TRANSITIONS["approved", "lapse"]),
     )
 
 

@@ -2,7 +2,7 @@
 
 - `spend` lets one caller through, on whichever instance: the database's own unique key decides.
 - Revocations are numbered under a lock, so that they appear in the order of their numbers: who polls misses none.
-- Times are the caller's; the database's clock is not asked.
+- Times are the caller's; what the database's own clock says is told to whoever asks, and decides nothing here.
 - Whatever goes wrong in the database or on the way to it is LedgerDown, within SECONDS.
 """
 
@@ -126,6 +126,18 @@ class Ledger:
             async with self._engines.reading.connect() as connection:
                 rows = (await connection.execute(wanted)).mappings().all()
             return [GatewayKey(**{**row, "public": orjson.loads(row["public"])}) for row in rows]
+
+        return await self._ask(work())
+
+    async def clock(self) -> float | None:
+        """What time it is by the database's own clock (seconds since the epoch); None where that is this machine's."""
+        if not self._engines.postgresql:
+            return None
+
+        async def work() -> float:
+            async with self._engines.reading.connect() as connection:
+                asked = select(func.extract("epoch", func.clock_timestamp()))
+                return float((await connection.execute(asked)).scalar_one())
 
         return await self._ask(work())
 

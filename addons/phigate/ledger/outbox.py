@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from phigate.ledger.tables import OUTBOX, SPENT
@@ -156,7 +156,9 @@ class Outbox:
 
 
 def _claimable(now: float) -> tuple[Any, ...]:
-    return OUTBOX.c.due <= now, OUTBOX.c.claimed <= now, OUTBOX.c.expires > now
+    """What is due, and claimed by nobody; a time that is further off than anything is put off was not this clock's."""
+    come = (or_(when <= now, when > now + KEEP) for when in (OUTBOX.c.due, OUTBOX.c.claimed))
+    return *come, OUTBOX.c.expires > now
 
 
 def _row(notice: Notice) -> dict[str, Any]:

@@ -182,6 +182,7 @@ ROWS: list[tuple[chain.Kind, Any]] = [
         {"policy": "cd" * 32, "was": POLICY, "accepted": False, "faults": ["policy.yaml:3: rules: unknown key"]},
     ),
     ("anchor", {"anchor": "https", "where": "https witness.example", "size": 30, "root": "ef" * 32}),
+    ("clock", {"step": -3600.0, "was": "2026-11-23T16:04:05.000Z"}),
     ("prune", {"files": [{"file": "gw-20201123T150405Z-0.jsonl", "size": 12, "root": "ab" * 32}]}),
     ("closed", {"reason": "shutdown"}),
 ]

@@ -46,6 +46,7 @@ KINDS: Final = {
     "recovered": Told("database", "change"),
     "anchor": Told("database", "info"),
     "prune": Told("database", "change"),
+    "clock": Told("configuration", "change"),
 }
 """Every kind of record that is about no exchange."""
 TURNS: Final = {"start": Told("process", "start"), "stop": Told("process", "end")}

@@ -135,6 +135,7 @@ KINDS: Final = {
     "recovered": Kind(APPLICATION, (RECORDING_STARTED,), "E", "the journal was put in order after a fault"),
     "anchor": Kind(ALERT, (ATTEST,), "C", "a checkpoint was kept elsewhere"),
     "prune": Kind(ALERT, (DESTROY,), "D", "records past their time were deleted"),
+    "clock": Kind(ALERT, (SECURITY_CONFIGURATION,), "U", "the gateway's clock was put forward or back"),
 }
 """Every kind of record that is about no exchange."""
 UNKNOWN_KIND: Final = Kind(APPLICATION, (), "E", "a record of another kind")

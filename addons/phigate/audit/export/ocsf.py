@@ -70,6 +70,7 @@ KINDS: Final = {
     "recovered": Told(ENTITY, 3, _LOW),
     "anchor": Told(ENTITY, 1, _INFORMATIONAL),
     "prune": Told(ENTITY, 4, _MEDIUM),
+    "clock": Told(ENTITY, 3, _MEDIUM),
 }
 """Every kind of record that is about no exchange."""
 TURNS: Final = {"start": Told(LIFECYCLE, 3, _INFORMATIONAL), "stop": Told(LIFECYCLE, 4, _INFORMATIONAL)}
