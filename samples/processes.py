@@ -183,7 +183,7 @@ class Gateway(Child):
         return f"http://{HOST}:{self.console}"
 
     def ready(self) -> bool:
-        return answers(f"{self.console_url}/readyz") and listening(self.port)
+        return listening(self.port) and answers(f"{self.console_url}/readyz")
 
     def start(self) -> Self:
         super().start()

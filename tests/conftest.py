@@ -9,6 +9,7 @@ import threading
 import pytest
 from hypothesis import settings
 from mitmproxy import http, version
+from mitmproxy.addons import termlog
 from mitmproxy.proxy.layers import websocket
 from mitmproxy.proxy.layers.http import HttpStream, _http1, _http2, _http3
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
@@ -77,6 +78,7 @@ SEAMS = [
     (asyncio_utils, "set_task_debug_info"),
     (human, "parse_size"),
     (websocket, "WebsocketLayer"),
+    (termlog.TermLogHandler, "emit"),
 ]
 """What the gateway changes of this process when it starts (host/)."""
 

@@ -107,6 +107,8 @@ OPTIONS = (
     ),
     ("phi_connections", "16384", "Connections of callers at once; fewer where fewer files may be open."),
     ("phi_strangers", "512", "Those of them, of one address, on which no bearer was believed yet."),
+    ("phi_leave_after", "0", "Seconds for which readiness says that the gateway leaves before it takes nothing new."),
+    ("phi_leave_within", "20", "Seconds that exchanges under way then have to finish."),
     ("phi_instance", socket.gethostname() or "phigate", "The name of this gateway in records and metrics."),
 )
 
@@ -196,6 +198,8 @@ class House:
     keyring: Keyring
     routes: RouteTable
     """What requests may ask for: the known routes, and the policy's own."""
+    announced = False
+    """Readiness says that the gateway is going to leave; once it is `leaving`, nothing new is taken."""
 
     def __init__(self) -> None:
         self.furnished = self.ready = self.leaving = False

@@ -2,8 +2,10 @@
 
 import logging
 import warnings
+from collections import Counter
 
 import pytest
+from mitmproxy.addons import termlog
 
 from phigate.host import logs
 
@@ -96,3 +98,25 @@ def test_a_warning_is_type_and_place(lines, capsys):
 def test_our_own_words_stay(lines):
     logging.getLogger("phigate.house").warning("policy %s is in force", "abc")
     assert lines == ["phigate.house policy abc is in force"]
+
+
+class Gone:
+    """A terminal that is closed."""
+
+    isatty = lambda _self: False  # noqa: E731 -- as short as it is
+
+    def write(self, _text):
+        raise OSError(5, "Input/output error")
+
+
+def test_a_log_that_cannot_be_written_ends_nothing_and_is_told(lines, monkeypatch):
+    sink, record = termlog.TermLogHandler(Gone()), logging.LogRecord(*("phigate.x", 20, "", 1, "hello", None, None))
+    with pytest.raises(SystemExit):
+        sink.emit(record)
+    assert logs.remarks() == {}
+    monkeypatch.setattr(termlog.TermLogHandler, "emit", termlog.TermLogHandler.emit)
+    monkeypatch.setattr(logs, "_lost", Counter())
+    logs.keep_going()
+    sink.emit(record)
+    sink.emit(record)
+    assert logs.remarks() == {"log": "2 lines could not be written"}

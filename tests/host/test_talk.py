@@ -6,6 +6,7 @@ import pytest
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated
+from hyperframe.frame import GoAwayFrame
 from mitmproxy.connection import Client, ConnectionState
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
@@ -213,3 +214,29 @@ async def test_of_http1_there_is_no_window(drained):
     handler.client.alpn = None
     assert talk.link_of(handler) is None
     await asyncio.wait_for(ConnectionHandler.drain_writers(handler), 1)
+
+
+async def test_a_client_is_told_that_no_further_request_is_taken_and_what_it_asked_goes_on(drained):
+    handler, link, opens = drained
+    written = []
+    own = handler.transports[handler.client]
+    own.writer = type("Writer", (), {"write": written.append})()
+    talk.say_goodbye(handler)
+    frame, _ = GoAwayFrame.parse_frame_header(memoryview(written[0][:9]))
+    frame.parse_body(memoryview(written[0][9:]))
+    assert (frame.last_stream_id, frame.error_code) == (1, ErrorCodes.NO_ERROR)
+    assert link.data_to_send() == b""
+    link.receive_data(opens)
+    assert link.data_to_send(), "what waited for its window does not go out any more"
+
+
+async def test_of_http1_and_of_who_went_nobody_is_told(drained):
+    handler, link, _ = drained
+    own = handler.transports[handler.client]
+    own.writer = None
+    talk.say_goodbye(handler)
+    handler.transports.clear()
+    talk.say_goodbye(handler)
+    handler.client.alpn = None
+    talk.say_goodbye(handler)
+    assert link.data_to_send() == b""

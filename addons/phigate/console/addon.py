@@ -118,7 +118,7 @@ class Console:
             metrics.JOURNAL_FREE.set(house.journal.free or 0)
             metrics.JOURNAL_FAULTS.set(house.journal.faults)
         return {
-            "gateway": house.ready and not house.leaving,
+            "gateway": house.ready and not (house.announced or house.leaving),
             "policy": hasattr(house, "policy"),
             "journal": hasattr(house, "journal") and house.journal.healthy and house.journal.space != "scarce",
             "ledger": house.ledger is not None and house.follow.current,

@@ -38,6 +38,7 @@ from phigate.host.dispatch import Dispatch
 from phigate.host.doors import DoorFault, number
 from phigate.host.drain import Drain
 from phigate.host.observers import Observers
+from phigate.host.times import TimeFault, seconds
 from phigate.house import OPTIONS, House, StartFault, read_policy
 from phigate.policy.decide import Permit
 
@@ -103,6 +104,7 @@ class Refuse:
             offline.begin(ctx.master, read_policy, self.house.rerun)  # no gateway: nothing of what follows is opened
             self.house.furnished = True
             return
+        logs.keep_going()
         kernel.keep()
         pages.install()
         framing.install()
@@ -119,7 +121,8 @@ class Refuse:
         try:
             here = addresses({name: getattr(options, name) for name in ADDRESSED})
             room = [number(name, getattr(options, name)) for name in ("phi_connections", "phi_strangers")]
-        except (AddressFault, DoorFault) as fault:
+            leave = [seconds(name, getattr(options, name)) for name in ("phi_leave_after", "phi_leave_within")]
+        except (AddressFault, DoorFault, TimeFault) as fault:
             raise StartFault(str(fault)) from None
         self.house.furnish(
             policy=options.phi_policy,
@@ -137,10 +140,11 @@ class Refuse:
         self._metadata = protected_resource(here.url, here.console)
         self.house.observers = Observers(ctx.master)
         self.house.observers.take_out()
-        ctx.master.addons.chain.insert(0, Drain(ctx.master, self.house))
+        ctx.master.addons.chain.insert(0, Drain(ctx.master, self.house, *leave))
         ctx.master.addons.add(Sentinel(self.house))
         lockdown.lock(ctx.master)
         Dispatch(ctx.master.addons).install()
+        self.house.remarks.append(logs.remarks)
         self.house.ticks.append(lambda: lasting.end_late(ctx.master, self.house, time.monotonic()))
 
     async def running(self) -> None:
@@ -338,6 +342,7 @@ class Release:
         if passage is None:
             return
         exchange = passage.exchange
+        self._last_of(flow, passage)
         if exchange.refusal is not None:
             flows.refuse(flow, passage, exchange.refusal)
         elif isinstance(exchange.decision, Permit) and exchange.recorded and exchange.subject is not None:
@@ -374,9 +379,14 @@ class Release:
         request.data.headers = type(request.headers)(fields)
         request.data.content = content
 
+    def _last_of(self, flow: HTTPFlow, passage: flows.Passage) -> None:
+        """Where the gateway is leaving, let nothing more come on this connection (HTTP/2 has GOAWAY for that)."""
+        passage.closing = passage.closing or (self.house.announced and not flow.request.is_http2)
+
     def responseheaders(self, flow: HTTPFlow) -> None:
         passage = flows.passage_of(flow)
         if passage and passage.stream is not None and flow.response and flow.response.stream is passage.stream:
+            self._last_of(flow, passage)
             flows.release_answer(passage, flow.response)
 
     def response(self, flow: HTTPFlow) -> None:
@@ -384,6 +394,7 @@ class Release:
         if passage is None or flow.response is None or flows.is_our_answer(flow, passage):
             return
         exchange, streamed = passage.exchange, flows.is_guarded(flow)
+        self._last_of(flow, passage)
         if exchange.refusal is not None and not streamed:
             passage.closing = passage.closing or passage.plan == "upgrade"  # its upstream speaks no HTTP any more
             flows.refuse(flow, passage, exchange.refusal)

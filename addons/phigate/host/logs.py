@@ -14,9 +14,13 @@ import sys
 import threading
 import traceback
 import warnings
+from collections import Counter
 from typing import TYPE_CHECKING, Any, TextIO
 
+from mitmproxy.addons import termlog
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 OURS = "phigate"
@@ -115,6 +119,29 @@ def _warned(  # noqa: PLR0917 -- the signature of `warnings.showwarning`
     short = "/".join(filename.split("/")[-2:])
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"phigate: {category.__name__} at {short}:{lineno}\n")
+
+
+_lost: Counter[str] = Counter()
+
+
+def _kept_going(emit: Callable[[Any, logging.LogRecord], None]) -> Callable[[Any, logging.LogRecord], None]:
+    def emitted(sink: Any, record: logging.LogRecord) -> None:
+        try:
+            emit(sink, record)
+        except SystemExit:
+            _lost["lines"] += 1
+
+    return emitted
+
+
+def keep_going() -> None:
+    """Have the process outlive its terminal, or whoever read its log: mitmproxy ends it in the middle of a line."""
+    setattr(termlog.TermLogHandler, "emit", _kept_going(termlog.TermLogHandler.emit))  # noqa: B010 -- no other seam
+
+
+def remarks() -> dict[str, str]:
+    """What readiness says of it."""
+    return {"log": f"{_lost['lines']} lines could not be written"} if _lost else {}
 
 
 def install() -> None:

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from h2.connection import ConnectionState
 from h2.errors import ErrorCodes
 from h2.events import StreamReset
-from hyperframe.frame import WindowUpdateFrame
+from hyperframe.frame import GoAwayFrame, WindowUpdateFrame
 from mitmproxy.proxy import events
 from mitmproxy.proxy.layers.http import HttpLayer, _http2
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
@@ -155,6 +155,16 @@ def link_of(handler: ConnectionHandler) -> BufferedH2Connection | None:
     layer = next((each for each in handler.layer.context.layers if isinstance(each, HttpLayer)), None)
     server = layer.connections.get(handler.client) if layer else None
     return server.h2_conn if isinstance(server, _http2.Http2Server) else None
+
+
+def say_goodbye(handler: ConnectionHandler) -> None:
+    """Tell a caller of HTTP/2 that no further request is taken on its connection (RFC 9113, 6.8); others go on."""
+    link, own = link_of(handler), handler.transports.get(handler.client)
+    if link is None or own is None or own.writer is None or link.state_machine.state is ConnectionState.CLOSED:
+        return
+    last = link.highest_inbound_stream_id
+    link._prepare_for_sending([GoAwayFrame(0, last_stream_id=last, error_code=int(ErrorCodes.NO_ERROR))])  # noqa: SLF001 -- h2's own word for it ends the connection
+    own.writer.write(link.data_to_send())
 
 
 def patient(drain: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:

@@ -303,7 +303,7 @@ class Call:
         if service:
             await self._answer_refused(None, Refusal(404, "model-unknown", "No such service."))
             return
-        serves = self._house.ready and not self._house.leaving
+        serves = self._house.ready and not self._house.announced
         await self._lane.send_head([(b":status", b"200"), (b"content-type", framing.CONTENT_TYPE)])
         await self._lane.send(framing.frame(kserve.SERVING if serves else kserve.NOT_SERVING))
         await self._lane.send_head(framing.trailers(framing.OK), end=True)
