@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import weakref
 
 import pytest
 from hypothesis import given, settings
@@ -147,6 +148,14 @@ def test_where_everything_is_real_nothing_is_shown() -> None:
     everything = Seed(SECRETS, "session-1", Everybody(""))
     assert stand_in("PERSON", "Ada Brandt", everything) == "[PERSON]"
     assert stand_in("MRN", "70418", everything) == "[MRN]"
+
+
+def test_a_roster_that_was_replaced_is_kept_by_nobody() -> None:
+    real = Everybody("0")
+    gone = weakref.ref(real)
+    stand_in("PERSON", "Ada Brandt", Seed(SECRETS, "a session of its own", real))
+    del real
+    assert gone() is None
 
 
 def test_another_scope_or_key_gives_another_stand_in() -> None:

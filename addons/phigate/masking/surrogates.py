@@ -118,13 +118,13 @@ class Seed:
 
     def letter(self, letter: str) -> str:
         """What stands for a letter at the beginning of names."""
-        return _letters(self)[letter]
+        return _letters(self.secrets, self.scope)[letter]
 
 
-@lru_cache(maxsize=1024)
-def _letters(seed: Seed) -> dict[str, str]:
+@lru_cache(maxsize=1024)  # of a key and a scope alone: what is remembered must not hold a roster that was replaced
+def _letters(secrets: Secrets, scope: str) -> dict[str, str]:
     """All letters exchanged in one circle, so that none stays (Sattolo's algorithm)."""
-    draw, letters = seed.draw("letters"), list(LETTERS)
+    draw, letters = Seed(secrets, scope).draw("letters"), list(LETTERS)
     for last in range(len(letters) - 1, 0, -1):
         at = _below(last, draw)
         letters[at], letters[last] = letters[last], letters[at]
