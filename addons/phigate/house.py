@@ -46,6 +46,7 @@ from phigate.journal.disk import limits_of
 from phigate.journal.signer import open_signer
 from phigate.journal.writer import Journal, JournalDown, JournalFault, open_journal
 from phigate.ledger import LedgerDown, LedgerFault, open_ledger
+from phigate.ledger.sharing import Sharing
 from phigate.masking import Memory, RosterFault, Secrets, Sight, Transformer
 from phigate.masking.secrets import SecretsFault, parse_secrets
 from phigate.masking.structure.paths import rules_for, unknown_routes
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from phigate.journal.chain import Kind
     from phigate.ledger import Ledger, Revocation
     from phigate.ledger.approvals import Approvals
+    from phigate.ledger.counting import Call, Counted, Share
     from phigate.ledger.outbox import Tell
     from phigate.policy.schema import Mask, Policy
     from phigate.webhooks import Receiver
@@ -208,7 +210,7 @@ class House:
         self.under_way: set[str] = set()
         self.contacted: dict[str, Any] = {}
         """Exchanges whose upstream was asked and that are not over, and their flows."""
-        self.meter = Meter()
+        self.meter = Meter(Sharing(randomness.token_hex(8), self._count), self._digest)
         """Who asked for how much."""
         self.doors = Doors()
         """Who is connected, and how long they may be."""
@@ -244,6 +246,7 @@ class House:
             self.reload_if_changed,
             self._note_again,
             self.holding.tick,
+            self.meter.sharing.tick,
         ]
         """What is done once a second; none of it may raise."""
         self._policy_path = Path()
@@ -432,6 +435,7 @@ class House:
         return ledger
 
     async def _look(self, ledger: Ledger) -> Sequence[Revocation]:
+        await self.meter.sharing.renew(ledger)
         if not await self._astray(ledger):
             for key in self.keyring.due(time.time(), self.policy.tokens.rotate):
                 await ledger.publish(key)
@@ -470,7 +474,18 @@ class House:
             await self.following  # never cancelled: a driver that is stopped while it connects leaves things open
         ledger, self.ledger = self.ledger, None
         if ledger is not None:
+            with contextlib.suppress(LedgerDown):
+                await self.meter.sharing.give_back(ledger)
             await ledger.close()
+
+    async def _count(self, name: str, calls: Sequence[Call], places: Mapping[Share, int]) -> Counted:
+        if self.ledger is None:
+            raise LedgerDown("the ledger is not open")
+        return await self.ledger.counting.count(name, calls, places)
+
+    def _digest(self, *parts: str) -> bytes:
+        """By the key that all gateways have had for the longest: a new one does not begin a count anew."""
+        return self.secrets.every[-1].digest(*parts)
 
     async def spend(self, kind: str, key: str, expires: float, now: float) -> bool:
         """Use something that may be used once, on any instance; False when it was; raises LedgerDown."""

@@ -12,6 +12,7 @@ from phigate.access import addon
 from phigate.access.addon import Access
 from phigate.exchange import Refusal, Scope
 from phigate.ledger import LedgerDown
+from phigate.ledger.counting import Counted
 from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, decide
 from phigate.policy.grants import Grant
 from phigate.policy.hashes import rule_hash
@@ -108,6 +109,52 @@ async def test_each_message_of_a_conversation_is_a_request(tmp_path):
     answer = saying(flow, {"type": "response.done"}, caller=False)
     await Access(house).websocket_message(flow)
     assert answer.refusal is None
+    house.journal.close("test over")
+
+
+EXACT = "limits: [{roles: [clinician], requests: {per: PT1M, most: 2}, at_once: 1, exact: true}]\n"
+
+
+async def test_what_all_gateways_count_is_asked_of_the_ledger_and_without_it_nobody_is_let_in(tmp_path):
+    house = furnished(tmp_path, policy_text(tail=EXACT))
+    refused = (await asked(house, asking())).exchange.refusal
+    assert (refused.status, refused.reason) == (503, "ledger-unavailable")
+    assert len(house.meter) == 0
+    await house.look_at_ledger()
+    (tmp_path / "other").mkdir()
+    other = furnished(tmp_path / "other", policy_text(tail=EXACT))
+    other.secrets, other._ledger_url = house.secrets, house._ledger_url
+    await other.look_at_ledger()
+    first = await asked(house, asking())
+    assert first.exchange.refusal is None
+    refused = (await asked(other, asking())).exchange.refusal
+    assert (refused.reason, refused.retry_after) == ("too-many-requests", 1)
+    assert (await asked(other, asking(), "researcher")).exchange.refusal is None
+    await house.close_ledger()  # its places come back
+    assert (await asked(other, asking())).exchange.refusal is None
+    flow, _ = conversing(other)
+    message = saying(flow, {"type": "response.create"})
+    await Access(other).websocket_message(flow)
+    assert message.refusal.reason == "too-many-requests"
+    await other.close_ledger()
+    message = saying(flow, {"type": "response.create"})
+    await Access(other).websocket_message(flow)
+    assert message.refusal.reason in {"too-many-requests", "ledger-unavailable"}
+    for each in (house, other):
+        each.journal.close("test over")
+
+
+async def test_a_policy_that_comes_into_force_while_a_request_is_counted_decides_about_it(tmp_path, monkeypatch):
+    house = furnished(tmp_path, policy_text(tail=EXACT))
+
+    async def count(_name, calls, _places):
+        house.put_in_force(edited)
+        return Counted([None] * len(calls))
+
+    edited = parse_policy(policy_text("{name: no, deny: ['*'], to: [chat]}").encode(), "p.yaml", tmp_path)
+    monkeypatch.setattr(house.meter.sharing, "count", count)
+    exchange = (await asked(house, asking())).exchange
+    assert (exchange.refusal.status, exchange.policy) == (403, edited.sha256)
     house.journal.close("test over")
 
 

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phigate.access.meter import PARTS, Meter, TooMany
+from phigate.access import meter as meters
+from phigate.ledger.counting import Share
+from phigate.ledger.sharing import LedgerDown
+from phigate.policy.rates import PARTS, TooMany
 from tests.policies import policy, subject
 
 ADA = subject("clinician")
@@ -18,9 +21,46 @@ def limits(*entries):
     return policy(tail="limits: [" + ", ".join(entries) + "]\n").limits
 
 
+class Elsewhere:
+    """What all gateways count, as far as a meter knows of it: `says` is the next answer, or raised."""
+
+    def __init__(self):
+        self.says, self.asked, self.gone, self.steps = None, [], [], []
+
+    async def enter(self, exchange, shares):
+        self.asked.append((exchange, shares))
+        return self._answer()
+
+    async def say(self, shares):
+        self.asked.append((None, shares))
+        return self._answer()
+
+    def _answer(self):
+        if isinstance(self.says, BaseException):
+            raise self.says
+        return self.says
+
+    def leave(self, exchange):
+        self.gone.append(exchange)
+
+    def aside(self, exchange, *, waits):
+        self.steps.append((exchange, waits))
+
+
+def Meter(elsewhere=None):  # noqa: N802 -- as it is called
+    return meters.Meter(elsewhere or Elsewhere(), lambda *parts: "|".join(parts).encode())
+
+
+def done(coroutine):
+    """What comes of a coroutine that waits for nobody."""
+    with pytest.raises(StopIteration) as over:
+        coroutine.send(None)
+    return over.value.value
+
+
 def enter(meter, who, of, now=0.0, name=None):
     enter.number += 1
-    return meter.enter(name or f"ex-{enter.number}", who, of, now)
+    return done(meter.enter(name or f"ex-{enter.number}", who, of, now))
 
 
 enter.number = 0
@@ -107,8 +147,8 @@ def test_what_leaves_while_it_waits_is_gone():
 def test_messages_of_a_conversation_are_counted_by_the_rate_alone():
     meter, of = Meter(), limits("{roles: ['*'], requests: {per: PT1M, most: 3}, at_once: 1}")
     assert enter(meter, ADA, of) is None
-    assert [meter.say(ADA, of, 0.0) for _ in range(2)] == [None] * 2
-    assert meter.say(ADA, of, 1.0) == TooMany(at_once=False, wait=59)
+    assert [done(meter.say(ADA, of, 0.0)) for _ in range(2)] == [None] * 2
+    assert done(meter.say(ADA, of, 1.0)) == TooMany(at_once=False, wait=59)
 
 
 def test_another_policy_keeps_what_it_limits_as_before():
@@ -168,3 +208,74 @@ def test_in_no_stretch_of_time_are_there_more_and_who_waits_is_let_in(gaps, most
         assert sum(len(window.parts) for window in state.windows.values()) <= PARTS + 1
     for place, at in enumerate(let_in[most:]):
         assert at - let_in[place] >= 60 - 1e-6
+
+
+# -- what all gateways count ----------------------------------------------------------------------------------------
+
+EXACT = "{roles: ['*'], requests: {per: PT1M, most: 5}, at_once: 2, exact: true}"
+
+
+def test_an_exact_limit_is_asked_for_elsewhere_and_only_what_is_let_in_here():
+    elsewhere = Elsewhere()
+    meter, of = Meter(elsewhere), limits(EXACT, "{roles: ['*'], at_once: 1}")
+    assert enter(meter, ADA, of, name="a") is None
+    assert enter(meter, ADA, of, name="b") == TooMany(at_once=True, wait=1)
+    assert enter(meter, ADA, of, name="a") is None
+    ((name, (share,)),) = elsewhere.asked
+    assert name == "a"
+    assert share == Share(share.digest, 60.0, 5, 2)
+    assert [part in share.digest for part in (ADA.issuer.encode(), ADA.id.encode())] == [True, True]
+    meter.leave("a")
+    assert "a" in elsewhere.gone
+
+
+def test_what_is_asked_for_is_the_same_for_all_who_count_together_and_once_for_the_same_limit():
+    elsewhere = Elsewhere()
+    meter, of = Meter(elsewhere), limits(EXACT.replace("at_once", "counted: together, at_once"), EXACT, EXACT)
+    for who in (ADA, BEN):
+        assert enter(meter, who, of) is None
+    (_, (together, own)), (_, (again, other)) = elsewhere.asked
+    assert together == again
+    assert len({together.digest, own.digest, other.digest}) == 3
+
+
+def test_without_exact_limits_nothing_is_asked_for_elsewhere():
+    elsewhere = Elsewhere()
+    meter = Meter(elsewhere)
+    assert enter(meter, ADA, limits(FOUR, "{roles: [researcher], at_once: 1, exact: true}")) is None
+    assert elsewhere.asked == []
+
+
+@pytest.mark.parametrize("says", [TooMany(at_once=False, wait=9), LedgerDown("gone"), GeneratorExit()], ids=repr)
+def test_what_is_refused_elsewhere_takes_nothing_here(says):
+    elsewhere = Elsewhere()
+    meter, of = Meter(elsewhere), limits(FOUR, EXACT, "{roles: ['*'], at_once: 1}")
+    assert enter(meter, ADA, of, 1, name="in") is None
+    meter.leave("in")
+    for number in range(20):
+        elsewhere.says = says
+        for asks in (meter.enter(f"{number}", ADA, of, 2 + number), meter.say(ADA, of, 2 + number)):
+            if isinstance(says, TooMany):
+                assert done(asks) == says
+            else:
+                with pytest.raises(type(says)):
+                    asks.send(None)
+    assert len(meter) == 0
+    elsewhere.says = None
+    assert [enter(meter, ADA, of, 30, name="x") is None and meter.leave("x") is None for _ in range(4)] == [
+        True
+    ] * 3 + [False]
+
+
+def test_of_a_message_the_rate_is_asked_for_and_waiting_is_told_elsewhere():
+    elsewhere = Elsewhere()
+    meter, of = Meter(elsewhere), limits(EXACT)
+    assert enter(meter, ADA, of, name="a") is None
+    assert done(meter.say(ADA, of, 1.0)) is None
+    assert [name for name, _ in elsewhere.asked] == ["a", None]
+    with meter.aside("a"):
+        assert elsewhere.steps == [("a", True)]
+    assert elsewhere.steps == [("a", True), ("a", False)]
+    with meter.aside("a"):
+        meter.leave("a")
+    assert elsewhere.steps[2:] == [("a", True)]

@@ -3,9 +3,9 @@
 import pytest
 
 from phigate.access import replies
-from phigate.access.meter import TooMany
 from phigate.gate import headers
 from phigate.policy.decide import Deny
+from phigate.policy.rates import TooMany
 
 
 @pytest.mark.parametrize("reason", replies.MESSAGES)

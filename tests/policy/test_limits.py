@@ -23,6 +23,11 @@ def test_a_limit_is_counted_for_each_person_unless_it_says_together():
     assert (all_.counted, all_.requests, all_.at_once) == ("together", None, 100)
 
 
+def test_each_gateway_counts_by_itself_unless_a_limit_is_exact():
+    tail = limits("{roles: ['*'], at_once: 1}", "{roles: ['*'], at_once: 1, exact: true}")
+    assert [each.exact for each in policy(tail=tail).limits] == [False, True]
+
+
 def test_without_limits_there_are_none():
     assert policy().limits == ()
 
@@ -37,7 +42,9 @@ FAULTS = [
     ("{roles: ['*'], requests: {per: P2D, most: 1}}", "limits[0].requests.per: is too long: a day at most"),
     ("{roles: ['*'], requests: {per: PT1M}}", "limits[0].requests.most"),
     ("{roles: ['*'], counted: all, at_once: 1}", "limits[0].counted: unknown word `all`"),
-    ("{roles: ['*'], at_once: 1, exact: true}", "limits[0].exact: unknown key"),
+    ("{roles: ['*'], at_once: 1, exactly: true}", "limits[0].exactly: unknown key"),
+    ("{roles: ['*'], at_once: 1, exact: 1}", "limits[0].exact: must be `true` or `false`"),
+    ("{roles: ['*'], exact: true}", "limits[0]: limits nothing: needs `requests` or `at_once`"),
     ("clinician", "limits[0]"),
 ]
 

@@ -518,7 +518,7 @@ async def test_a_message_that_is_too_much_is_on_record_and_nothing_of_it_is_read
     tail = "limits: [{roles: [clinician], requests: {per: PT1M, most: 2}, at_once: 1}]\n"
     limited = parse_policy(stage.policy_text(*RULES, tail=tail).encode(), "p.yaml", Path())
     monkeypatch.setattr(house, "policy", limited)
-    monkeypatch.setattr(house, "meter", Meter())
+    monkeypatch.setattr(house, "meter", Meter(house.meter.sharing, house._digest))
     admission, caller = await called(house, "ward")
     first, second = (admission.exchange(caller, INFER) for _ in range(2))
     data = infer().SerializeToString()
@@ -533,3 +533,23 @@ async def test_a_message_that_is_too_much_is_on_record_and_nothing_of_it_is_read
     assert len(house.meter) == 0
     late = await admission.admit(admission.exchange(caller, INFER), caller, INFER, data)
     assert (late.reason, late.retry_after > 50) == ("too-many-requests", True)
+
+
+async def test_a_message_that_cannot_be_counted_is_on_record_and_does_not_go(house, recorded, monkeypatch):
+    tail = "limits: [{roles: [clinician], at_once: 1, exact: true}]\n"
+    limited = parse_policy(stage.policy_text(*RULES, tail=tail).encode(), "p.yaml", Path())
+    monkeypatch.setattr(house, "policy", limited)
+    monkeypatch.setattr(house, "meter", Meter(house.meter.sharing, house._digest))
+    admission, caller = await called(house, "ward")
+    data = infer().SerializeToString()
+    first = admission.exchange(caller, INFER)
+    assert isinstance(await admission.admit(first, caller, INFER, data), Admitted)
+    refused = await admission.admit(admission.exchange(caller, INFER), caller, INFER, data)
+    assert (refused.status, refused.reason) == (429, "too-many-requests")
+    house.meter.leave(first.id)
+    await house.close_ledger()
+    refused = await admission.admit(admission.exchange(caller, INFER), caller, INFER, data)
+    assert (refused.status, refused.reason) == (503, "ledger-unavailable")
+    assert recorded()[-1]["decision"]["reason"] == "ledger-unavailable"
+    assert len(house.meter) == 0
+    house.going.clear()

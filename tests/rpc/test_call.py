@@ -376,7 +376,7 @@ TWO_A_DAY = "limits: [{roles: [clinician], requests: {per: P1D, most: 2}}]\n"
 async def test_each_message_is_a_request_and_one_too_many_ends_the_call(world, monkeypatch):
     limited = parse_policy(stage.policy_text(*RULES, tail=TWO_A_DAY).encode(), "p.yaml", Path())
     monkeypatch.setattr(world.house, "policy", limited)
-    monkeypatch.setattr(world.house, "meter", Meter())
+    monkeypatch.setattr(world.house, "meter", Meter(world.house.meter.sharing, world.house._digest))
     world.says = streams(answer("Fine."), stays=True)
     told = await world.ask(infer(), infer(), infer(), path=STREAM)
     assert (told.status, len(world.asked) <= 2) == (8, True)

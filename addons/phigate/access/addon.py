@@ -57,9 +57,10 @@ class Access:
         if passage is None or passage.exchange.refusal is not None:
             return
         exchange = passage.exchange
-        policy = self.house.policy
+        exchange.refusal = await self._too_many(exchange)
+        policy = self.house.policy  # the one that is in force once it was counted
         exchange.policy = policy.sha256
-        exchange.refusal = self._too_many(exchange) or self._settle(flow.request, passage)
+        exchange.refusal = exchange.refusal or self._settle(flow.request, passage)
         if exchange.refusal is None and isinstance(exchange.decision, Hold):
             exchange.refusal = await self._by_grant(policy, flow.request, passage)
         if exchange.refusal is None and exchange.question:
@@ -67,11 +68,14 @@ class Access:
         if exchange.refusal is None and exchange.subject is not None and exchange.subject.uses is not None:
             exchange.refusal = await self._spend(exchange.subject, exchange.decision)
 
-    def _too_many(self, exchange: Exchange) -> Refusal | None:
+    async def _too_many(self, exchange: Exchange) -> Refusal | None:
         """Whether the policy's limits leave room for a request: asked before anything of its body is read."""
         if exchange.subject is None:
             raise ValueError("no subject")
-        found = self.house.meter.enter(exchange.id, exchange.subject, self.house.policy.limits, _now())
+        try:
+            found = await self.house.meter.enter(exchange.id, exchange.subject, self.house.policy.limits, _now())
+        except LedgerDown:
+            return replies.UNCOUNTED
         return replies.too_many(found) if found else None
 
     async def _spend(self, subject: Subject, decision: object) -> Refusal | None:
@@ -230,8 +234,7 @@ class Access:
             return
         message, subject = passage.message, passage.exchange.subject
         if message.from_client and subject is not None:
-            found = self.house.meter.say(subject, self.house.policy.limits, _now())
-            message.refusal = replies.too_many(found) if found else None
+            message.refusal = await self._says_too_much(subject)
         if message.refusal is not None:
             return
         if not message.from_client:
@@ -240,6 +243,13 @@ class Access:
             message.refusal = await asyncio.to_thread(self._hear, passage, message)
         else:
             message.refusal = self._hear(passage, message)
+
+    async def _says_too_much(self, subject: Subject) -> Refusal | None:
+        try:
+            found = await self.house.meter.say(subject, self.house.policy.limits, _now())
+        except LedgerDown:
+            return replies.UNCOUNTED
+        return replies.too_many(found) if found else None
 
     def _hear(self, passage: flows.Passage, message: flows.Message) -> Refusal | None:
         """Whether the caller may say this: each message is a prompt of its own, read together with those before it."""

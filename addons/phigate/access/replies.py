@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from phigate.exchange import Refusal
 
 if TYPE_CHECKING:
-    from phigate.access.meter import TooMany
     from phigate.policy.decide import Deny
+    from phigate.policy.rates import TooMany
 
 MESSAGES = {
     "malformed": "The request could not be read.",
@@ -75,3 +75,4 @@ SPENT = Refusal(
 )
 TOO_MANY = Refusal(429, "too-many-connections", "Too many connections are open.", retry_after=10)
 LEDGER_DOWN = Refusal(503, "ledger-unavailable", "This bearer cannot be settled at the moment.", retry_after=1)
+UNCOUNTED = Refusal(503, "ledger-unavailable", "This request cannot be counted at the moment.", retry_after=1)

@@ -3,6 +3,7 @@
 - `spend` lets one caller through, on whichever instance: the database's own unique key decides.
 - Revocations are numbered under a lock, so that they appear in the order of their numbers: who polls misses none.
 - Times are the caller's; what the database's own clock says is told to whoever asks, and decides nothing here.
+- Times are the caller's; the database's clock is not asked, but by what all gateways count together (counting.py).
 - Whatever goes wrong in the database or on the way to it is LedgerDown, within SECONDS.
 """
 
@@ -22,6 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from phigate.ledger.approvals import Approvals
 from phigate.ledger.bounded import Bounds
 from phigate.ledger.codes import Codes
+from phigate.ledger.counting import Counting
 from phigate.ledger.outbox import Outbox
 from phigate.ledger.rows import GatewayKey, Revocation
 from phigate.ledger.spending import Spending
@@ -63,6 +65,7 @@ class Ledger:
         self.codes = Codes(engines, self._ask)
         self.unanswered = Unanswered(engines, self._ask, self.approvals)
         self.outbox = Outbox(engines, self._ask)
+        self.counting = Counting(engines, self._ask, self._insert)
 
     async def close(self) -> None:
         """Let the connections go, within SECONDS; whatever is asked afterwards is LedgerDown. Never raises."""
@@ -153,7 +156,7 @@ class Ledger:
                 dropped += batch
                 if batch < _BATCH:
                     break
-        return dropped
+        return dropped + await self.counting.sweep()
 
     async def _drop(self, table: Table, before: float) -> int:
         key = tuple_(*table.primary_key.columns)

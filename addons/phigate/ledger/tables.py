@@ -193,6 +193,25 @@ CODES: Final = Table(
 """One-time codes: who may answer a ticket where nobody can show a bearer; `groups` is JSON: the groups, and what
 else of the bearer counts (codes.py)."""
 
+COUNTS: Final = Table(
+    "phigate_counts",
+    METADATA,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("requests", LargeBinary, nullable=False),
+    Column("places", Text, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+)
+"""What is counted of one limit for one person, or for all together: the requests of a period, and in JSON how many
+exchanges each gateway has under way. Times are the database's."""
+
+LEASES: Final = Table(
+    "phigate_leases",
+    METADATA,
+    Column("gateway", Text, primary_key=True),
+    Column("expires", Double, nullable=False),
+)
+"""Until when the places of a gateway are its own, by the database's clock."""
+
 _FIRST: Final = (
     "CREATE TABLE phigate_counter (name TEXT NOT NULL PRIMARY KEY, number INTEGER NOT NULL)",
     "INSERT INTO phigate_counter (name, number) VALUES ('revoked', 0)",
@@ -338,5 +357,16 @@ _THIRD: Final = (
     "CREATE INDEX ix_phigate_codes_expires ON phigate_codes (expires)",
 )
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD)
+_FOURTH: Final = (
+    """CREATE TABLE phigate_counts (
+        digest BYTEA NOT NULL PRIMARY KEY,
+        requests BYTEA NOT NULL,
+        places TEXT NOT NULL,
+        expires DOUBLE PRECISION NOT NULL
+    )""",
+    "CREATE INDEX ix_phigate_counts_expires ON phigate_counts (expires)",
+    "CREATE TABLE phigate_leases (gateway TEXT NOT NULL PRIMARY KEY, expires DOUBLE PRECISION NOT NULL)",
+)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """STEPS[n] leads from version n to n + 1."""

@@ -2,6 +2,7 @@
 
 - Of several limits that concern somebody each one holds: what applies is the strictest.
 - A limit that limits nothing is a fault.
+- Each gateway counts by itself, but for what is `exact`: that all gateways count together, in the ledger.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
 
-from phigate.policy.fields import Duration, Many, RoleOrAll, Says, Section, Some, Whole, one_of
+from phigate.policy.fields import Duration, Many, RoleOrAll, Says, Section, Some, Whole, Yes, one_of
 from phigate.policy.sentences import fault, meant, quoted
 from phigate.policy.tree import Path  # noqa: TC001  # as in schema.py
 
@@ -41,9 +42,12 @@ class Limit(Section):
     counted: Counted = Field(
         default="each", description="`each` person by themselves, or all whom it concerns `together`"
     )
-    requests: Rate | None = Field(default=None, description="how many requests in a time, at one gateway")
+    requests: Rate | None = Field(default=None, description="how many requests in a time")
     at_once: Annotated[Whole, Field(ge=1, le=100_000)] | None = Field(
-        default=None, description="how many exchanges under way at the same time, at one gateway"
+        default=None, description="how many exchanges under way at the same time"
+    )
+    exact: Yes = Field(
+        default=False, description="counted in the ledger, for all gateways together; without it each counts by itself"
     )
 
 

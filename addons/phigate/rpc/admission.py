@@ -183,7 +183,10 @@ class Admission:
     async def _admit(self, exchange: Exchange, caller: Caller, method: Method, data: bytes) -> Admitted | Refusal:
         if caller.subject is None:
             raise ValueError("no subject")
-        many = self.house.meter.enter(exchange.id, caller.subject, self.house.policy.limits, time.monotonic())
+        try:
+            many = await self.house.meter.enter(exchange.id, caller.subject, self.house.policy.limits, time.monotonic())
+        except LedgerDown:
+            return await self.refuse(exchange, replies.UNCOUNTED)
         if many is not None:
             return await self.refuse(exchange, replies.too_many(many))
         work = _Message(self.house, exchange, caller, method, self._default)
