@@ -100,6 +100,16 @@ def _padded(each: Frame, chance: random.Random) -> Frame:
     return replace(each, flags=each.flags | PADDED, payload=bytes([size]) + each.payload + b"\0" * size)
 
 
+def woven(one: list[Frame], other: list[Frame], chance: random.Random) -> list[Frame]:
+    """Two streams on one connection: their fields in this order, since they are compressed together, then by turns."""
+    heads = [each for frames in (one, other) for each in frames if each.kind in {HEADERS, MORE}]
+    rests = [[each for each in frames if each.kind == DATA] for frames in (one, other)]
+    mixed = []
+    while any(rests):
+        mixed.append(chance.choice([rest for rest in rests if rest]).pop(0))
+    return heads + mixed
+
+
 STREAMS = (0, 1, 2, 3, 5, 7, 0x7FFFFFFF, 0x80000001)
 SIZES = (0, 1, 4, 5, 8, 16385, 0xFFFFFF)
 NUMBERS = (0, 1, 255, 16384, 65535, 0x7FFFFFFF, 0xFFFFFFFF)

@@ -35,6 +35,8 @@ class Mutant:
     """Whether the prompt's text is as it was: what a caller breaks up is another text, in which a detector may miss."""
     then: bytes = b""
     """What follows once the gateway answered."""
+    streams: frozenset[int] = frozenset({1})
+    """Those of HTTP/2 that are waited for."""
 
 
 # -- what changes ---------------------------------------------------------------------------------------------------

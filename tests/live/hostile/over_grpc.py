@@ -213,8 +213,8 @@ def _altered(fields: Fields, more: Fields, chance: random.Random) -> Fields:
     return fields
 
 
-def _call(number: int, bearer: bytes, chance: random.Random, changes: set[str]) -> tuple[bytes, bool]:
-    """What the caller sends, and whether the prompt is whole in it."""
+def _call(number: int, bearer: bytes, chance: random.Random, changes: set[str], *, second: bool) -> tuple[bytes, bool]:
+    """What the caller sends, perhaps with a second call, and whether the prompt is whole in it."""
     method, raw = CALLS[number % len(CALLS)]
     messages = [_request(number, raw=raw)] * (2 if method != "ModelInfer" and number % 3 == 0 else 1)
     at, parts = chance.randrange(len(messages)), []
@@ -234,8 +234,13 @@ def _call(number: int, bearer: bytes, chance: random.Random, changes: set[str]) 
         fields[2] = b":path", (SERVICE + chance.choice(PATHS)).encode()
     elif "metadata" in changes:
         fields = _altered(fields, SENT, chance)
-    frames = h2.head(Encoder(), fields, 1, chance, broken="compression" in changes)
+    encoder = Encoder()
+    frames = h2.head(encoder, fields, 1, chance, broken="compression" in changes)
     frames += h2.body([(each, False) for each in parts], 1, chance, cut=chance.random() < 0.4)
+    if second:
+        more = h2.head(encoder, _fields(SERVICE + method, bearer), 3, chance)
+        more += h2.body([(_plain(messages[0].SerializeToString()), False)], 3, chance, cut=True)
+        frames = h2.woven(frames, more, chance)
     if "frames" in changes:
         frames = h2.changed(frames, chance)
     sent = h2.OPENING + h2.written(frames)
@@ -307,10 +312,12 @@ def mutant(number: int, bearer: bytes) -> Mutant:
     chance = random.Random(f"{CHANCE} {number}")
     kind = chance.choice(("request", "request", "answer", "answer", "both"))
     changes = set() if kind == "answer" else set(chance.sample(ASKED_ABOUT, chance.choice((1, 1, 2))))
-    sent, text = _call(number, bearer, chance, changes)
+    second = chance.random() < 0.2
+    sent, text = _call(number, bearer, chance, changes, second=second)
     what = [f"the request's {each}" for each in sorted(changes)]
     name = " ".join(map(str, CALLS[number % len(CALLS)]))
-    return Mutant(number, name, sent, kind != "request", what, intact=not changes, text=text)
+    streams = frozenset({1, 3} if second else {1})
+    return Mutant(number, name, sent, kind != "request", what, intact=not changes, text=text, streams=streams)
 
 
 def messages_in(data: bytes) -> list[bytes]:
@@ -325,7 +332,7 @@ def messages_in(data: bytes) -> list[bytes]:
 def texts(heard: h2.Heard) -> str:
     """What the caller reads in an answer: the texts of its messages, put together, and its status message."""
     said, told = list[bytes](), list[bytes]()
-    for data in messages_in(heard.bodies.get(1, b"")):
+    for data in (each for body in heard.bodies.values() for each in messages_in(body)):
         for kind in (service_pb2.ModelInferResponse, service_pb2.ModelStreamInferResponse):
             with contextlib.suppress(DecodeError):
                 message: Any = kind.FromString(data)

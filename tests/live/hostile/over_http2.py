@@ -126,9 +126,10 @@ def asked(exchange: Exchange, bearer: bytes) -> Fields:
 
 
 def _request(
-    exchange: Exchange, body: bytes, bearer: bytes, chance: random.Random, what: list[str], *, honest: bool
+    exchange: Exchange, bodies: list[bytes], bearer: bytes, chance: random.Random, what: list[str], *, honest: bool
 ) -> tuple[bytes, bool]:
-    """What the caller sends, and whether the text of the body is whole in it."""
+    """What the caller sends, a stream for each body, and whether the text of the bodies is whole in it."""
+    body, *others = bodies
     encoder, fields, broken, text = Encoder(), asked(exchange, bearer), False, True
     if not honest and chance.random() < 0.35:
         what.append("the request's fields")
@@ -142,6 +143,9 @@ def _request(
         *h2.head(encoder, fields, 1, chance, broken=broken),
         *h2.body([(body, False)], 1, chance, cut=chance.random() < 0.3),
     ]
+    for at, other in enumerate(others):
+        second = h2.head(encoder, asked(exchange, bearer), 3 + 2 * at, chance)
+        frames = h2.woven(frames, [*second, *h2.body([(other, False)], 3 + 2 * at, chance, cut=True)], chance)
     if not honest and (chance.random() < 0.4 or not what):
         what.append("the request's frames")
         frames, text = h2.changed(frames, chance), False
@@ -203,7 +207,8 @@ def mutant(number: int, bearer: bytes) -> Mutant:
     body = json.dumps(numbered(exchange, number)).encode()
     if kind != "answer":
         body = mutants.body_of(exchange, number, chance, what)
-    raw, text = _request(exchange, body, bearer, chance, what, honest=kind == "answer")
+    more = [json.dumps(numbered(exchange, number)).encode()] if chance.random() < 0.2 else []
+    raw, text = _request(exchange, [body, *more], bearer, chance, what, honest=kind == "answer")
     text = text and TEXT in body
     told: Answer | bytes
     if second:
@@ -212,7 +217,8 @@ def mutant(number: int, bearer: bytes) -> Mutant:
         told = whole(told_in_http1(exchange, exchange.parts), chunked=True)
     else:
         told = mutants.answer_of(exchange, chance, what)
-    return Mutant(number, exchange.name, raw, told, what, intact=kind == "answer", text=text)
+    streams = frozenset({1, 3} if more else {1})
+    return Mutant(number, exchange.name, raw, told, what, intact=kind == "answer", text=text, streams=streams)
 
 
 def greeting() -> ssl.SSLContext:
@@ -229,7 +235,7 @@ async def exchange(port: int, each: Mutant, *, idle: float, secured: ssl.SSLCont
     heard = h2.Heard()
     with contextlib.suppress(OSError, TimeoutError):
         writer.write(each.sent)
-        while not (1 in heard.ended | heard.resets or heard.gone):
+        while not (each.streams <= heard.ended | heard.resets or heard.gone):
             async with asyncio.timeout(None if each.intact else idle):
                 data = await reader.read(65536)
             if not data:
@@ -244,15 +250,13 @@ async def exchange(port: int, each: Mutant, *, idle: float, secured: ssl.SSLCont
 
 
 def label(heard: h2.Heard, name: bytes) -> str:
-    """The status that the caller was told, or how it ended without one."""
-    told = [value for heads in heard.heads.values() for fields in heads for key, value in fields if key == name]
+    """The status that the caller was told on its first stream, or how that ended without one."""
+    told = [value for fields in heard.heads.get(1, ()) for key, value in fields if key == name and value != b"100"]
     return told[0].decode() if told else "reset" if heard.resets else "ended" if heard.gone else "left"
 
 
 def refused(heads: Sequence[Fields]) -> str | None:
     """The exchange that was refused before anybody else was asked."""
-    told = dict(heads[0])
-    status = told.get(b":status", b"")
-    return (
-        told.get(b"phi-exchange", b"").decode() if told.get(b"phi-decision") == b"deny" and status[:1] == b"4" else None
-    )
+    told = dict(heads[-1])
+    mine = told.get(b"phi-decision") == b"deny" and told.get(b":status", b"")[:1] == b"4"
+    return told.get(b"phi-exchange", b"").decode() if mine else None
