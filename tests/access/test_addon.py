@@ -1,5 +1,6 @@
 """May they? From a flow to a decision or a refusal; who was refused before is not asked about again."""
 
+import threading
 import time
 from dataclasses import replace
 from datetime import datetime
@@ -8,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from phigate.access import addon
+from phigate.access import addon, request
 from phigate.access.addon import Access
 from phigate.exchange import Refusal, Scope
 from phigate.ledger import LedgerDown
@@ -73,6 +74,36 @@ async def test_a_refusal_names_its_reason(house, sentence, flow, roles, status, 
     passage = await asked(house, flow.copy(), *roles)
     refusal = passage.exchange.refusal
     assert (refusal.status, refusal.reason) == (status, reason)
+
+
+@pytest.mark.parametrize("words", [10, 2000], ids=["a small one at once", "a large one while others go on"])
+async def test_others_wait_for_no_large_body(house, monkeypatch, words):
+    threads = []
+
+    def read(*args):
+        threads.append(threading.current_thread() is threading.main_thread())
+        return request.read(*args)
+
+    monkeypatch.setattr(addon, "read", read)
+    passage = await asked(house, asking(chat("word " * words)))
+    assert isinstance(passage.exchange.decision, Permit)
+    assert threads == [words == 10]
+
+
+async def test_a_body_that_is_read_while_the_policy_changes_is_decided_by_one_of_them(house, monkeypatch, tmp_path):
+    """The one in force when it began; the other would send it to a model that it was not decided for."""
+    before, other = house.policy, load_policy(policy_in(tmp_path, policy_text(RULES[4], tail=MODELS)))
+
+    def read(*args):
+        house.policy = other
+        return request.read(*args)
+
+    monkeypatch.setattr(addon, "read", read)
+    passage = await asked(house, asking(chat("word " * 2000)))
+    assert isinstance(passage.exchange.decision, Permit)
+    assert passage.decided_by is before
+    assert passage.exchange.policy == before.sha256
+    assert passage.target_url is None
 
 
 LIMITED = "limits: [{roles: [clinician], requests: {per: PT1M, most: 2}, at_once: 1}]\n"

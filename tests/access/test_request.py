@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from phigate.access.request import Asked
 from phigate.access.request import read as read_of
+from phigate.dialect import codecs
 from phigate.dialect.known import dialect_of
 from phigate.dialect.routes import Match
 from phigate.exchange import Refusal
@@ -35,6 +36,13 @@ def test_a_request_says_which_model_and_whether_it_streams(sentence, content, mo
     asked = read(CHAT, content)
     assert isinstance(asked, Asked)
     assert (asked.model, asked.streaming, asked.readable) == (model, streaming, True)
+
+
+def test_a_body_of_a_million_texts_is_not_read(monkeypatch):
+    monkeypatch.setattr(codecs.JSON, "read", None)  # it is not even parsed
+    refused = read(CHAT, b'{"model":"m","stop":[' + b'"",' * 1_000_000 + b'""]}')
+    assert isinstance(refused, Refusal)
+    assert (refused.status, refused.reason) == (413, "too-large")
 
 
 SHARED = [

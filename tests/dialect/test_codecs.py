@@ -79,6 +79,23 @@ def test_two_members_of_one_name_are_noticed(sentence, content, expected):
     assert codecs.repeats(content, orjson.loads(content)) is expected
 
 
+@pytest.mark.parametrize(
+    ("sentence", "content", "expected"),
+    [
+        ("as many as are read", b'{"a":["b","c",1,2,3]}', False),
+        ("one text more", b'{"a":["b","c","d"]}', True),
+        ("lists and nothing in them", b"[[],[],[],[],[]]", True),
+        ("quotes and backslashes in one text", rb'["\"\"\"\"\"\"\"\"\\\"\\"]', False),
+        ("numbers", b"[1,2,3,4,5,6,7,8,9]", False),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_more_values_than_are_read_are_noticed(monkeypatch, sentence, content, expected):
+    monkeypatch.setattr(codecs, "MOST_VALUES", 5)
+    orjson.loads(content)
+    assert codecs.crowded(content) is expected
+
+
 JSON_TREES = st.recursive(
     st.none() | st.booleans() | st.text() | st.integers(-(2**53), 2**53),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

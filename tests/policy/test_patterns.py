@@ -4,7 +4,10 @@ import time
 import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from phigate.policy import patterns
 from phigate.policy.patterns import _MARKS_IN_DISGUISE, BadPatternError, Prompt, compile_pattern, readable
 
 
@@ -62,6 +65,23 @@ def test_combining_marks_do_not_make_normalisation_quadratic() -> None:
     started = time.process_time()
     assert found("end$", "a" + "\u0316\u0300" * 100_000 + "\uff9e\u0300" * 100_000 + "end")
     assert time.process_time() - started < 5
+
+
+# what joins across a place where a text could be cut: letters and marks, syllables, ligatures, marks in disguise
+JOINING = "ae\u0301\u0327\u0f71\u0f73\uff9e\uff76\u1100\u1161\u11a8\uac00\ufdfa\ufb01\u09c7\u09be\u0b47 \U0001d15e"
+
+
+@given(st.text(alphabet=JOINING, max_size=60), st.integers(1, 9))
+def test_a_long_text_is_normalised_in_pieces_as_it_is_whole(text: str, size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patterns, "_PIECE", size)
+        assert "".join(map(patterns._normal, patterns._pieces(text))) == unicodedata.normalize("NFKC", text)
+
+
+def test_no_piece_of_a_long_text_is_long() -> None:
+    """What one call normalises keeps the interpreter: of sixteen megabytes of the longest ligature, a minute."""
+    for unit in ("\ufdfa", "\uac00", "\u1100\u1161\u11a8", "a\u0301", "\u4e00"):
+        assert max(map(len, patterns._pieces(unit * 20_000))) < 5_000
 
 
 def test_a_word_after_many_marks_is_still_found() -> None:

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
 
 LARGE = 4 * 1024
-"""Bytes and characters from which a message is read, with those before it, in a thread: others go on meanwhile."""
+"""Bytes and characters from which a body, or a message with those before it, is read in a thread: others go on
+meanwhile."""
 MOST_OPEN = 32
 """WebSockets that one subject may have open at this gateway."""
 MOST_OPEN_IN_ALL = 1000
@@ -60,7 +61,7 @@ class Access:
         exchange.refusal = await self._too_many(exchange)
         policy = self.house.policy  # the one that is in force once it was counted
         exchange.policy = policy.sha256
-        exchange.refusal = exchange.refusal or self._settle(flow.request, passage)
+        exchange.refusal = exchange.refusal or await self._settled(policy, flow.request, passage)
         if exchange.refusal is None and isinstance(exchange.decision, Hold):
             exchange.refusal = await self._by_grant(policy, flow.request, passage)
         if exchange.refusal is None and exchange.question:
@@ -122,7 +123,13 @@ class Access:
             else _content(decision, readable=readable, steers=steers)
         )
 
-    def _settle(self, request: Request, passage: flows.Passage) -> Refusal | None:
+    async def _settled(self, policy: Policy, request: Request, passage: flows.Passage) -> Refusal | None:
+        """Read and decide, under one policy also where another comes into force meanwhile."""
+        if len(request.data.content or b"") > LARGE:
+            return await asyncio.to_thread(self._settle, policy, request, passage)
+        return self._settle(policy, request, passage)
+
+    def _settle(self, policy: Policy, request: Request, passage: flows.Passage) -> Refusal | None:
         exchange, match, data = passage.exchange, passage.match, request.data
         if passage.head_fault is not None or match is None:
             return replies.fault(*(passage.head_fault or (404, "route-unknown")))
@@ -137,16 +144,15 @@ class Access:
         exchange.dialect, exchange.route, exchange.actions = route.dialect, route.name, frozenset({route.action})
         exchange.request, exchange.model, exchange.streaming = asked.tree, asked.model, asked.streaming
         refused = (
-            self._address(passage, asked)
+            _address(policy, passage, asked)
             or _beyond(exchange)
             or _states(passage)
             or self._of_caller(passage)
-            or self._decide(passage, asked)
-            or (self._beside(passage, asked) if asked.beside else None)
+            or _decide(policy, passage, asked)
+            or (_beside(policy, passage, asked) if asked.beside else None)
         )
-        if self.house.trial is not None:
-            policy = self.house.trial.policy
-            exchange.shadow = guarded(lambda: _tried(policy, passage, asked, refused))
+        if (trial := self.house.trial) is not None:
+            exchange.shadow = guarded(lambda: _tried(trial.policy, passage, asked, refused))
         return refused or (self._crowded(exchange.subject) if route.talk else None)
 
     def _of_caller(self, passage: flows.Passage) -> Refusal | None:
@@ -169,62 +175,6 @@ class Access:
             for each in open_
         )
         return replies.TOO_MANY if own >= MOST_OPEN or len(open_) >= MOST_OPEN_IN_ALL else None
-
-    def _address(self, passage: flows.Passage, asked: Asked) -> Refusal | None:
-        """Which model of the policy the name means, and where it stands."""
-        exchange, policy, route = passage.exchange, self.house.policy, asked.route
-        target = _named_model(policy, route, asked)
-        if target is None:
-            return None
-        if not isinstance(target, Target):
-            return replies.fault(404, "model-unknown" if isinstance(target, Unknown) else "model-ambiguous")
-        exchange.target, passage.target, passage.decided_by = target.name, target, policy
-        if target.url is not None:
-            url = urlsplit(target.url)
-            port = url.port or (443 if url.scheme == "https" else 80)
-            passage.target_url = (url.scheme.encode(), url.hostname or "", port)
-        if target.credential is not None:
-            passage.credential = os.environ.get(target.credential.removeprefix("env:"))
-            if not passage.credential:
-                return Refusal(503, "credential-missing", replies.MESSAGES["credential-missing"])
-        return None
-
-    def _decide(self, passage: flows.Passage, asked: Asked) -> Refusal | None:
-        exchange = passage.exchange
-        if exchange.subject is None:
-            raise ValueError("no subject")
-        facts = _facts(passage, asked)
-        if facts is None:
-            return replies.fault(400, "reason-missing")
-        exchange.stated = facts.stated
-        if facts.unmask is not None:
-            exchange.actions |= {"unmask"}
-            if beyond := _beyond(exchange):
-                return beyond
-        decision = decide(
-            self.house.policy, exchange.subject, exchange.actions, exchange.target, facts, (), time.time()
-        )
-        exchange.decision, passage.reasons = decision, facts
-        passage.content = (asked.readable, _steers(asked))
-        if isinstance(decision, Deny):
-            return replies.denied(decision)
-        return _content(decision, readable=asked.readable, steers=_steers(asked))
-
-    def _beside(self, passage: flows.Passage, asked: Asked) -> Refusal | None:
-        """What other models a request makes use of, its caller may change by themselves, too."""
-        exchange, policy = passage.exchange, self.house.policy
-        subject, actions, now = exchange.subject, exchange.actions, time.time()
-        if subject is None:
-            raise ValueError("no subject")
-        others = [_meant(policy, asked.route, name) for name in asked.beside]
-        limits, named = subject.scope, [other.name for other in others if isinstance(other, Target)]
-        if limits is not None and not all(scope.allows(limits, actions, name) for name in named):
-            return replies.BEYOND
-        return beside_fault(
-            passage.target,
-            others,
-            lambda name: decide(policy, subject, actions, name, passage.reasons, (), now),
-        )
 
     # -- messages ---------------------------------------------------------------------------------------------------
 
@@ -320,6 +270,63 @@ class Access:
 def _now() -> float:
     """By a clock that never steps."""
     return asyncio.get_running_loop().time()
+
+
+def _address(policy: Policy, passage: flows.Passage, asked: Asked) -> Refusal | None:
+    """Which model of the policy the name means, and where it stands."""
+    exchange, route = passage.exchange, asked.route
+    target = _named_model(policy, route, asked)
+    if target is None:
+        return None
+    if not isinstance(target, Target):
+        return replies.fault(404, "model-unknown" if isinstance(target, Unknown) else "model-ambiguous")
+    exchange.target, passage.target, passage.decided_by = target.name, target, policy
+    if target.url is not None:
+        url = urlsplit(target.url)
+        port = url.port or (443 if url.scheme == "https" else 80)
+        passage.target_url = (url.scheme.encode(), url.hostname or "", port)
+    if target.credential is not None:
+        passage.credential = os.environ.get(target.credential.removeprefix("env:"))
+        if not passage.credential:
+            return Refusal(503, "credential-missing", replies.MESSAGES["credential-missing"])
+    return None
+
+
+def _decide(policy: Policy, passage: flows.Passage, asked: Asked) -> Refusal | None:
+    exchange = passage.exchange
+    if exchange.subject is None:
+        raise ValueError("no subject")
+    facts = _facts(passage, asked)
+    if facts is None:
+        return replies.fault(400, "reason-missing")
+    exchange.stated = facts.stated
+    if facts.unmask is not None:
+        exchange.actions |= {"unmask"}
+        if beyond := _beyond(exchange):
+            return beyond
+    decision = decide(policy, exchange.subject, exchange.actions, exchange.target, facts, (), time.time())
+    exchange.decision, passage.reasons = decision, facts
+    passage.content = (asked.readable, _steers(asked))
+    if isinstance(decision, Deny):
+        return replies.denied(decision)
+    return _content(decision, readable=asked.readable, steers=_steers(asked))
+
+
+def _beside(policy: Policy, passage: flows.Passage, asked: Asked) -> Refusal | None:
+    """What other models a request makes use of, its caller may change by themselves, too."""
+    exchange = passage.exchange
+    subject, actions, now = exchange.subject, exchange.actions, time.time()
+    if subject is None:
+        raise ValueError("no subject")
+    others = [_meant(policy, asked.route, name) for name in asked.beside]
+    limits, named = subject.scope, [other.name for other in others if isinstance(other, Target)]
+    if limits is not None and not all(scope.allows(limits, actions, name) for name in named):
+        return replies.BEYOND
+    return beside_fault(
+        passage.target,
+        others,
+        lambda name: decide(policy, subject, actions, name, passage.reasons, (), now),
+    )
 
 
 def _meant(policy: Policy, route: Route, model: str | None) -> Target | Unknown | Ambiguous:

@@ -15,6 +15,7 @@ MESSAGES = {
     "malformed": "The request could not be read.",
     "member-unknown": "The request has a member that this gateway does not know here.",
     "models-differ": "The request makes use of a model that is held to other rules than the one it changes.",
+    "too-large": "The request is larger than this gateway reads.",
     "headers-too-large": "The request's headers are too large.",
     "method-not-allowed": "This route does not take this method.",
     "route-unknown": "This gateway knows no such route.",

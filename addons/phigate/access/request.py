@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from phigate.access.replies import fault
-from phigate.dialect.codecs import Json, media_of
+from phigate.dialect.codecs import Json, crowded, media_of
 from phigate.dialect.managing import fault_of
 from phigate.dialect.tree import shouts, too_deep
+from phigate.exchange import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from phigate.dialect.codecs import Codec
     from phigate.dialect.routes import Match, Route
     from phigate.dialect.table import Dialect
-    from phigate.exchange import Refusal
 
 _MAX_NAME = 256
 
@@ -48,12 +49,9 @@ def read(
     codec = route.reads.get(media_of(head)[0])
     if codec is None:
         return fault(415, "content-unreadable")
-    try:
-        tree = codec.read(content, head)
-    except ValueError:
-        return fault(400, "malformed")
-    if not isinstance(tree, dict) or too_deep(tree) or (isinstance(codec, Json) and codec.doubles(content, tree)):
-        return fault(400, "malformed")
+    tree = _tree(codec, content, head)
+    if isinstance(tree, Refusal):
+        return tree
     fitting = [each for each in match.routes if each.when is None or each.when in tree]
     if len({each.dialect for each in fitting}) != 1:  # of two, nobody knows which one the server reads
         return fault(400, "malformed")
@@ -78,6 +76,19 @@ def read(
     if not all(map(_names, beside)):
         return fault(400, "model-missing")
     return Asked(route, tree, model, streaming=streaming, readable=not dialect.unreadable(tree), beside=beside)
+
+
+def _tree(codec: Codec, content: bytes, head: Mapping[bytes, bytes]) -> dict[str, Any] | Refusal:
+    """What a body holds: an object, whatever its form."""
+    if isinstance(codec, Json) and crowded(content):
+        return fault(413, "too-large")
+    try:
+        tree = codec.read(content, head)
+    except ValueError:
+        return fault(400, "malformed")
+    if not isinstance(tree, dict) or too_deep(tree) or (isinstance(codec, Json) and codec.doubles(content, tree)):
+        return fault(400, "malformed")
+    return tree
 
 
 def _names(model: Any) -> bool:

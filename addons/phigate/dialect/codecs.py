@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 Head = list[tuple[bytes, bytes]]
 
+MOST_VALUES = 500_000
+"""Strings (names among them), objects and lists of one body."""
+
 
 class Codec(Protocol):
     """How bodies of one media type are read and written."""
@@ -120,6 +123,22 @@ def repeats(content: bytes, tree: Any) -> bool:
 def _colons(content: bytes) -> int:
     """Those outside of strings: behind every other quote, once those are gone that are part of a string."""
     return b"".join(content.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]).count(b":")
+
+
+def crowded(content: bytes) -> bool:
+    """Whether JSON has more strings, objects and lists than are read: each costs a hundred times its bytes, and a look.
+
+    Braces and brackets within strings count as well, so that nothing has to be read to know it.
+    """
+    opened = content.count(b"{") + content.count(b"[")
+    if opened + content.count(b'"') // 2 <= MOST_VALUES:  # with those that are written within a string
+        return False
+    return opened + _quotes(content) // 2 > MOST_VALUES
+
+
+def _quotes(content: bytes) -> int:
+    """Those that begin or end a string."""
+    return content.replace(b"\\\\", b"").replace(b'\\"', b"").count(b'"')
 
 
 def media_of(head: Mapping[bytes, bytes]) -> tuple[str, str]:

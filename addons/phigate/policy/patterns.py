@@ -1,7 +1,8 @@
 """What a prompt is compared with: RE2 patterns, and the form of a text in which they look.
 
 Both are linear in the length of the text: RE2 never backtracks, and runs of combining marks are cut to 30 before
-Unicode normalisation, whose reordering is quadratic in such a run (UAX 15, Stream-Safe Text Format).
+Unicode normalisation, whose reordering is quadratic in such a run (UAX 15, Stream-Safe Text Format). A long text is
+normalised piece by piece: all of one would keep the interpreter, and everybody else, for a minute.
 """
 
 from __future__ import annotations
@@ -13,9 +14,13 @@ from typing import TYPE_CHECKING, Any
 import re2  # type: ignore[import-untyped]  # google-re2 ships no types
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _MARKS_AT_MOST = 30
+_PIECE = 4096
+"""Characters that are normalised at once, about."""
+_LOOK_BACK = 4
+"""Characters before an edge that could join what comes behind it: a syllable of Hangul has three."""
 
 # These five have combining class 0 and yet decompose into nothing but marks (tests/policy/test_patterns.py).
 _MARKS_IN_DISGUISE = (0xF73, 0xF75, 0xF81, 0xFF9E, 0xFF9F)
@@ -56,10 +61,34 @@ def readable(text: str) -> bytes:
     data = text.encode("utf-8", "replace")
     if _long_runs().search(data):
         data = _long_runs().sub(rb"\1", data)
-    normal = unicodedata.normalize("NFKC", data.decode())
+    normal = "".join(map(_normal, _pieces(data.decode())))
     data = normal.encode()
     # Taking them out costs a hundred times what finding none does.
     return normal.translate(_INVISIBLE).encode() if _invisible().search(data) else data
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A text in pieces that are normalised alone as they are together."""
+    at = 0
+    while at < len(text):
+        edge = at + _PIECE
+        while edge < len(text) and not _is_edge(text, edge):
+            edge += 1
+        yield text[at:edge]
+        at = edge
+
+
+def _is_edge(text: str, at: int) -> bool:
+    """Whether nothing before `at` is composed or reordered with what comes behind it (UAX 15, 9)."""
+    character, before = text[at], text[max(0, at - _LOOK_BACK) : at]
+    if character.isascii():
+        return True
+    begins = unicodedata.normalize("NFKD", character)
+    return not unicodedata.combining(begins[0]) and _normal(before + character) == _normal(before) + _normal(character)
+
+
+def _normal(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
 
 
 class Prompt:
