@@ -150,6 +150,9 @@ CHANGES = [
     ("another body", lambda request: setattr(request, "content", b"{}")),
     ("one more header", lambda request: request.headers.add("x", "y")),
     ("another header", lambda request: request.headers.update({"content-type": "text/plain"})),
+    ("another authority", lambda request: setattr(request, "authority", "elsewhere")),
+    ("another version", lambda request: setattr(request, "http_version", "HTTP/1.0")),
+    ("trailers", lambda request: setattr(request, "trailers", http.Headers(x="y"))),
 ]
 
 
@@ -166,6 +169,10 @@ SWAPS = [
     ("a copy of it", lambda flow: setattr(flow, "response", flow.response.copy())),
     ("another body", lambda flow: setattr(flow.response, "content", b'{"a":"b"}')),
     ("trailers", lambda flow: setattr(flow.response, "trailers", http.Headers(x="y"))),
+    ("another status", lambda flow: setattr(flow.response, "status_code", 101)),
+    ("other words behind it", lambda flow: setattr(flow.response, "reason", "Patient")),
+    ("another version", lambda flow: setattr(flow.response, "http_version", "HTTP/1.0")),
+    ("one more header", lambda flow: flow.response.headers.add("x", "y")),
     ("none", lambda flow: setattr(flow, "response", None)),
 ]
 

@@ -235,7 +235,7 @@ def release_answer(passage: Passage, response: http.Response) -> None:
     response.trailers = None  # an upstream's, on a stream
     if passage.closing:  # the request's own header is gone: mitmproxy reads it only from here
         response.headers["connection"] = "close"
-    passage.released = (response, response.raw_content)
+    passage.released = (response, *_answer_mark(response))
 
 
 def may_go(flow: http.HTTPFlow) -> bool:
@@ -252,8 +252,8 @@ def may_answer(flow: http.HTTPFlow) -> bool:
     passage = passage_of(flow)
     if passage is None or passage.released is None or flow.response is None:
         return False
-    (response, content), passage.released = passage.released, None
-    return response is flow.response and content is flow.response.raw_content and response.trailers is None
+    mark, passage.released = passage.released, None
+    return _names(mark, flow.response)
 
 
 def may_open(flow: http.HTTPFlow) -> bool:
@@ -320,7 +320,7 @@ def is_marked(flow: http.HTTPFlow) -> bool:
     passage = passage_of(flow)
     if passage is None or passage.released is None or flow.response is None:
         return False
-    return passage.released[0] is flow.response and passage.released[1] is flow.response.raw_content
+    return _names(passage.released, flow.response)
 
 
 def is_guarded(flow: http.HTTPFlow) -> bool:
@@ -339,4 +339,15 @@ def is_our_answer(flow: http.HTTPFlow, passage: Passage) -> bool:
 
 def _request_mark(flow: http.HTTPFlow) -> tuple[object, ...]:
     data = flow.request.data
-    return (data.method, data.path, data.host, data.port, data.scheme, data.content, data.headers.fields)
+    where = (data.method, data.path, data.host, data.port, data.scheme, data.authority, data.http_version)
+    return (*where, data.headers.fields, data.content, data.trailers)
+
+
+def _answer_mark(response: http.Response) -> tuple[object, ...]:
+    data = response.data
+    return (data.status_code, data.reason, data.http_version, data.headers.fields, data.trailers, data.content)
+
+
+def _names(mark: tuple[object, ...], response: http.Response) -> bool:
+    """Whether a mark was given for this very object, as it is."""
+    return mark[0] is response and mark[1:] == _answer_mark(response)
