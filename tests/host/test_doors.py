@@ -126,6 +126,14 @@ async def test_where_there_is_no_room_nobody_is_let_in(own, context):
             each.close()
 
 
+async def test_nobody_is_let_in_whom_nobody_could_watch(own, context, monkeypatch):
+    monkeypatch.setattr(own, "_handler", lambda _name: None)  # as if mitmproxy kept its connections elsewhere
+    async with listening(context) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert await closed(reader) == b""
+        writer.close()
+
+
 async def test_what_a_caller_does_not_take_is_seen_and_ends_it(own, clock, context):
     async with listening(context) as port:
         _, writer = await connected(port, context)

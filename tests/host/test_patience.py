@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phigate.host import patience
-from phigate.host.patience import BODY, HEAD, IDLE, IDLE_STRANGER, LONGEST_BODY, MOST_BEFORE, TAKES_NOTHING, Hall
+from phigate.host.patience import BODY, HEAD, IDLE, IDLE_STRANGER, LONGEST_BODY, MOST_BEFORE, TAKES_NOTHING, TRIES, Hall
 
 
 class Watched(Hall):
@@ -189,6 +189,19 @@ def test_nobody_is_at_work_for_nothing():
     hall.over("b", "b", 0.0)
     assert hall.arrive("c", "10.0.0.1", 0.0)
     assert hall.ended == {"b": "crowd"}
+
+
+def test_those_for_whom_somebody_is_at_work_do_not_stand_in_front_of_the_others_for_ever():
+    busy = [str(number) for number in range(TRIES)]
+    hall = Watched(most_strangers=TRIES + 1)
+    for name in busy:
+        hall.arrive(name, "10.0.0.1", 0.0)
+        hall.asked(name, name, 0.0, streams=False)
+        hall.whole(name, name, 0)
+    hall.arrive("silent", "10.0.0.1", 0.0)
+    assert hall.arrive("first", "10.0.0.1", 0.0) is None
+    assert hall.arrive("second", "10.0.0.1", 0.0)
+    assert hall.ended == {"silent": "crowd"}
 
 
 def test_whoever_is_believed_is_no_stranger_of_its_address():

@@ -104,12 +104,12 @@ class Doors:
     # -- coming and going -------------------------------------------------------------------------------------------
 
     def arrived(self, client: Client) -> None:
-        """Let a caller in, or have mitmproxy close its connection."""
-        handler = self._handler(client.id)
-        if handler is None:
+        """Let a caller in, or have mitmproxy close its connection, also where nobody could watch over it."""
+        if self._master is None:
             return
-        peer = self._hall.arrive(client.id, network(client.peername[0] if client.peername else ""), self._clock())
-        if peer is None:
+        handler, address = self._handler(client.id), network(client.peername[0] if client.peername else "")
+        peer = self._hall.arrive(client.id, address, self._clock()) if handler else None
+        if handler is None or peer is None:
             client.error = "no room"
             metrics.CONNECTIONS_ENDED.labels("crowd").inc()
         else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -113,11 +114,12 @@ class Hall:
         return peer
 
     def _send_away(self, strangers: dict[Peer, None]) -> bool:
-        """End the one that came first of those for whom nobody is at work."""
-        for peer, _ in zip(strangers, range(TRIES), strict=False):
+        """End the one that came first of those for whom nobody is at work; the others go to the end of the line."""
+        for peer in list(islice(strangers, TRIES)):
             if len(peer.bodies) == len(peer.under_way):
                 self.end(peer, "crowd")
                 return True
+            strangers[peer] = strangers.pop(peer)
         return False
 
     def _send_idle_away(self) -> bool:
