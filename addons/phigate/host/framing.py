@@ -43,9 +43,13 @@ _SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,8}\r\n")
 _LONGEST_LINE: Final = 10
 
 
-def may_end(layer: Any, event: events.DataReceived) -> bool:
-    """Whether a head may be over with these bytes, or too long; else nobody looks, since they may come one by one."""
-    return b"\n" in event.data or not event.data or len(layer.buf) >= MOST_HEAD
+def fault_now(layer: Any, event: events.Event, form: re.Pattern[bytes]) -> int | None:
+    """`head_fault` of what came, if a head may be over with it, or too long: it may come byte by byte."""
+    if not isinstance(event, events.DataReceived):
+        return None
+    if event.data and b"\n" not in event.data and len(layer.buf) < MOST_HEAD:
+        return None
+    return head_fault(bytes(layer.buf), form, len(event.data))
 
 
 def head_fault(raw: bytes, form: re.Pattern[bytes], new: int = 0) -> int | None:
@@ -112,8 +116,7 @@ def asked_strictly(read_headers: Reading) -> Reading:
     """`Http1Server.read_headers`, for heads of the one form only."""
 
     def read(layer: _http1.Http1Server, event: events.Event) -> Commands:
-        over = isinstance(event, events.DataReceived) and may_end(layer, event)
-        if over and (status := head_fault(bytes(layer.buf), REQUEST, len(event.data))):
+        if status := fault_now(layer, event, REQUEST):
             yield from _turn_away(layer, status)
             yield commands.CloseConnection(layer.conn)
             layer.state = layer.done
@@ -127,8 +130,7 @@ def answered_strictly(read_headers: Reading) -> Reading:
     """`Http1Client.read_headers`, likewise."""
 
     def read(layer: _http1.Http1Client, event: events.Event) -> Commands:
-        over = isinstance(event, events.DataReceived) and may_end(layer, event)
-        if over and layer.request is not None and head_fault(bytes(layer.buf), ANSWER, len(event.data)):
+        if layer.request is not None and fault_now(layer, event, ANSWER):
             assert layer.stream_id is not None
             yield commands.CloseConnection(layer.conn)
             broken = ResponseProtocolError(layer.stream_id, "no head of an answer", ErrorCode.GENERIC_SERVER_ERROR)
