@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from mitmproxy.proxy.server import ConnectionHandler
 
 from phigate.host import crashes
 from tests.stage import connected, listening, until
@@ -35,6 +36,15 @@ async def test_mitmproxy_alone_leaves_the_client_waiting(seams, context):
 
 async def test_a_crashed_connection_is_closed(seams, context):
     assert await crashed(context, installed=True) == b""
+
+
+def test_a_mitmproxy_that_tells_of_crashes_in_other_words_is_refused(seams, monkeypatch):
+    async def server_event(_handler, _event):
+        return "mitmproxy has failed!"
+
+    monkeypatch.setattr(ConnectionHandler, "server_event", server_event)
+    with pytest.raises(RuntimeError, match="in other words"):
+        crashes.install()
 
 
 async def test_any_other_message_closes_nothing(seams, context, caplog):

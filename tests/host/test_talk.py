@@ -6,6 +6,7 @@ import pytest
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated
+from h2.frame_buffer import FrameBuffer
 from hyperframe.frame import GoAwayFrame
 from mitmproxy.connection import Client, ConnectionState
 from mitmproxy.proxy import commands, events
@@ -122,6 +123,18 @@ def test_a_frame_that_is_announced_as_larger_than_allowed_is_not_waited_for(pair
     assert calmed(pair.say((2**24 - 1).to_bytes(3) + b"\x00\x00\x00\x00\x00\x01"))
 
 
+def test_an_h2_that_keeps_what_is_not_whole_elsewhere_is_refused(seams, monkeypatch):
+    made = FrameBuffer.__init__
+
+    def otherwise(buffer, *args, **more):
+        made(buffer, *args, **more)
+        buffer._rest = buffer.__dict__.pop("_headers_buffer")
+
+    monkeypatch.setattr(FrameBuffer, "__init__", otherwise)
+    with pytest.raises(AttributeError):
+        talk.install()
+
+
 def test_a_head_in_many_parts_is_not_kept(pair):
     part = b"\x00\x40\x00\x09\x00\x00\x00\x00\x01" + b"a" * 16384
     pair.say((5).to_bytes(3) + b"\x01\x00\x00\x00\x00\x01" + b"\x82\x86\x84\x41\x01")
@@ -179,7 +192,12 @@ async def test_while_nothing_is_taken_what_waits_is_not_counted(drained, monkeyp
     handler, link, opens = drained
     counted = []
     waiting = talk.windows.waiting
-    monkeypatch.setattr(talk.windows, "waiting", lambda of: counted.append(of) or waiting(of))
+
+    def counting(of):
+        counted.append(of)
+        return waiting(of)
+
+    monkeypatch.setattr(talk.windows, "waiting", counting)
     draining = asyncio.create_task(ConnectionHandler.drain_writers(handler))
     await asyncio.sleep(0.05)
     assert len(counted) == 1

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mitmproxy.connection import Connection
 
 _CRASHED = ("mitmproxy has crashed", "connection handler has crashed")
+"""How `server_event` and `handle_client` begin what they log of it."""
 
 
 def cutting(log: Callable[..., None]) -> Callable[..., None]:
@@ -61,7 +62,14 @@ def closing(handle: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[N
     return handled
 
 
+def _says(function: Any, words: str) -> bool:
+    return any(isinstance(each, str) and each.startswith(words) for each in function.__code__.co_consts)
+
+
 def install() -> None:
+    """Stand in mitmproxy's way; what it says of a crash must be what we wait for."""
+    if not all(map(_says, (ConnectionHandler.server_event, ConnectionHandler.handle_client), _CRASHED)):
+        raise RuntimeError("mitmproxy tells of a crash in other words")
     ConnectionHandler.log = cutting(ConnectionHandler.log)  # type: ignore[method-assign]  # the only seam there is
     handle = closing(ConnectionHandler.handle_connection)
     ConnectionHandler.handle_connection = handle  # type: ignore[method-assign,assignment]  # as above

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
-from h2.connection import ConnectionState
+from h2.connection import ConnectionState, H2Connection
 from h2.errors import ErrorCodes
 from h2.events import StreamReset
 from hyperframe.frame import GoAwayFrame, WindowUpdateFrame
@@ -27,7 +27,6 @@ from phigate.host import windows
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
-    from h2.connection import H2Connection
     from hyperframe.frame import Frame
     from mitmproxy.proxy import commands
 
@@ -197,7 +196,8 @@ def _state(link: BufferedH2Connection) -> tuple[int, tuple[int, ...]]:
 
 
 def install() -> None:
-    """Take the place of mitmproxy's own; raises AttributeError where this mitmproxy has other seams."""
+    """Take the place of mitmproxy's own; raises AttributeError where this mitmproxy, or this h2, has other seams."""
+    swollen(H2Connection())
     for owner, name, ours in (
         (BufferedH2Connection, "_receive_frame", counting),
         (BufferedH2Connection, "stream_window_updated", moving),
