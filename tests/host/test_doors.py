@@ -66,9 +66,9 @@ async def test_half_a_head_is_closed_when_its_time_is_over_without_a_word(own, c
     async with listening(context) as port:
         reader, writer = await connected(port, context)
         writer.write(HALF)
-        await until(lambda: own._hall.peers and next(iter(own._hall.peers.values())).came)
+        await until(lambda: own.hall.peers and next(iter(own.hall.peers.values())).came)
         clock.now = patience.HEAD
-        own._hall.tick(clock.now, 10)
+        own.hall.tick(clock.now, 10)
         assert await closed(reader) == b""
         assert ended("slow-head") == before + 1
         writer.close()
@@ -78,9 +78,9 @@ async def test_a_slow_body_is_told_so(own, clock, context):
     async with listening(context) as port:
         reader, writer = await connected(port, context)
         writer.write(HALF + b"Content-Length: 10\r\n\r\nabc")
-        await until(lambda: own._hall.peers and next(iter(own._hall.peers.values())).bodies)
+        await until(lambda: own.hall.peers and next(iter(own.hall.peers.values())).bodies)
         clock.now = patience.BODY
-        own._hall.tick(clock.now, 10)
+        own.hall.tick(clock.now, 10)
         answer = await closed(reader)
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b"phi-reason: too-slow" in answer
@@ -90,14 +90,14 @@ async def test_a_slow_body_is_told_so(own, clock, context):
 async def test_whoever_goes_is_forgotten(own, context):
     async with listening(context) as port:
         _, writer = await connected(port, context)
-        (peer,) = own._hall.peers.values()
+        (peer,) = own.hall.peers.values()
         (handler,) = context.master.addons.get("proxyserver").connections.values()
         io = handler.transports[handler.client]
         assert "write" in vars(io.writer)
         assert "feed_data" in vars(io.reader)
         writer.close()
         await until(lambda: not own._deaf)
-        assert own._hall.peers == {}
+        assert own.hall.peers == {}
         assert "write" not in vars(io.writer)
         assert "feed_data" not in vars(io.reader)
         assert peer.waiting() == 0
@@ -116,12 +116,12 @@ async def test_the_stranger_that_came_first_makes_room(own, context):
 async def test_where_there_is_no_room_nobody_is_let_in(own, context):
     async with listening(context) as port:
         kept = [await connected(port, context) for _ in range(2)]
-        await until(lambda: len(own._hall.peers) == 2)
-        for peer in own._hall.peers.values():
+        await until(lambda: len(own.hall.peers) == 2)
+        for peer in own.hall.peers.values():
             peer.under_way.add("ex")
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         assert await closed(reader) == b""
-        assert len(own._hall.peers) == 2
+        assert len(own.hall.peers) == 2
         for _, each in [*kept, (reader, writer)]:
             each.close()
 
@@ -137,8 +137,8 @@ async def test_nobody_is_let_in_whom_nobody_could_watch(own, context, monkeypatc
 async def test_what_a_caller_does_not_take_is_seen_and_ends_it(own, clock, context):
     async with listening(context) as port:
         _, writer = await connected(port, context)
-        await until(lambda: own._hall.peers)
-        (peer,) = own._hall.peers.values()
+        await until(lambda: own.hall.peers)
+        (peer,) = own.hall.peers.values()
         (handler,) = context.master.addons.get("proxyserver").connections.values()
         theirs = handler.transports[handler.client].writer
         assert (peer.waiting(), peer.taken()) == (0, 0)
@@ -148,7 +148,7 @@ async def test_what_a_caller_does_not_take_is_seen_and_ends_it(own, clock, conte
         own.asked(handler.client, "ex", streams=False)
         own.whole(handler.client, "ex", 0)
         for clock.now in range(0, 200, 5):
-            own._hall.tick(clock.now, 10)
+            own.hall.tick(clock.now, 10)
         await until(lambda: not context.master.addons.get("proxyserver").connections)
         writer.close()
 
@@ -158,8 +158,8 @@ async def unread(own, context):
     """A connection with 20 MB on their way to a caller that takes none of them; its peer, and where they wait."""
     async with listening(context) as port:
         _, writer = await connected(port, context)
-        await until(lambda: own._hall.peers)
-        (peer,) = own._hall.peers.values()
+        await until(lambda: own.hall.peers)
+        (peer,) = own.hall.peers.values()
         (handler,) = context.master.addons.get("proxyserver").connections.values()
         io = handler.transports[handler.client]
         io.writer.write(b"a" * 20_000_000)
@@ -178,9 +178,9 @@ async def closed_unread(own, context):
 
 async def test_what_was_closed_has_its_place_while_it_takes_what_it_was_sent(own, clock, context):
     async with closed_unread(own, context) as (peer, io):
-        assert own._hall.peers == {peer.name: peer}
+        assert own.hall.peers == {peer.name: peer}
         for clock.now in range(0, int(patience.TAKES_NOTHING), 5):
-            own._hall.tick(clock.now, 10)
+            own.hall.tick(clock.now, 10)
         assert peer.waiting() == io.writer.transport.get_write_buffer_size() > 0
 
 
@@ -188,16 +188,16 @@ async def test_what_was_closed_and_takes_nothing_is_dropped(own, clock, context)
     before = ended("takes-nothing")
     async with closed_unread(own, context) as (_, io):
         for clock.now in range(0, 200, 5):
-            own._hall.tick(clock.now, 10)
-        assert (own._hall.peers, io.writer.transport.get_write_buffer_size()) == ({}, 0)
+            own.hall.tick(clock.now, 10)
+        assert (own.hall.peers, io.writer.transport.get_write_buffer_size()) == ({}, 0)
         assert ended("takes-nothing") == before + 1
 
 
 @pytest.mark.parametrize("kind", [unread, closed_unread])
 async def test_whoever_makes_room_keeps_nothing(own, context, kind):
     async with kind(own, context) as (_, io):
-        own._hall.most = 1
-        assert own._hall.arrive("another", "203.0.113.8", 0.0) is not None
+        own.hall.most = 1
+        assert own.hall.arrive("another", "203.0.113.8", 0.0) is not None
         assert io.writer.transport.get_write_buffer_size() == 0
 
 
@@ -205,8 +205,8 @@ async def test_what_was_closed_and_took_everything_is_forgotten(own, clock, cont
     async with closed_unread(own, context) as (_, io):
         io.writer.transport.abort()  # as if it had
         clock.now = 2 * patience.LOOK
-        own._hall.tick(clock.now, 10)
-        assert own._hall.peers == {}
+        own.hall.tick(clock.now, 10)
+        assert own.hall.peers == {}
 
 
 async def test_it_looks_again_and_again_and_says_how_many_there_are(own, clock, context, monkeypatch):
@@ -214,8 +214,8 @@ async def test_it_looks_again_and_again_and_says_how_many_there_are(own, clock, 
     watching = asyncio.create_task(own.watch())
     async with listening(context) as port:
         reader, writer = await connected(port, context)
-        await until(lambda: own._hall.peers)
-        (peer,) = own._hall.peers
+        await until(lambda: own.hall.peers)
+        (peer,) = own.hall.peers
         count = lambda state: metrics.REGISTRY.get_sample_value("phigate_connections", {"state": state})  # noqa: E731
         await until(lambda: count("strangers") == 1)
         (client,) = [each.client for each in context.master.addons.get("proxyserver").connections.values()]
@@ -225,7 +225,7 @@ async def test_it_looks_again_and_again_and_says_how_many_there_are(own, clock, 
         own.over(client, "ex")
         clock.now = patience.IDLE
         assert await closed(reader) == b""
-        assert peer not in own._hall.peers
+        assert peer not in own.hall.peers
         writer.close()
     watching.cancel()
 
@@ -234,8 +234,8 @@ async def test_a_look_that_fails_is_not_the_last_one(own, clock, context, monkey
     monkeypatch.setattr(doors, "TICK", 0.01)
     async with listening(context) as port:
         _, writer = await connected(port, context)
-        await until(lambda: own._hall.peers)
-        (peer,) = own._hall.peers.values()
+        await until(lambda: own.hall.peers)
+        (peer,) = own.hall.peers.values()
         waiting, peer.waiting = peer.waiting, None
         clock.now = patience.HEAD
         watching = asyncio.create_task(own.watch())
@@ -289,3 +289,39 @@ def test_a_number_of_connections():
     for text in ("", "0", "-1", "1k", "1000001", "٣", "1.5"):
         with pytest.raises(DoorFault, match="option `phi_connections`: must be a number"):
             number("phi_connections", text)
+
+
+def test_at_another_port_a_connection_has_its_place_and_keeps_its_own_time(own, clock):
+    gone = []
+    first, second = (own.guest("192.0.2.1", lambda at=at: gone.append(at)) for at in range(2))
+    clock.now = 10_000.0
+    own.hall.tick(clock.now, 10)
+    assert gone == []
+    first.asks("1")
+    first.believe()
+    third = own.guest("192.0.2.1", lambda: gone.append(2))
+    fourth = own.guest("192.0.2.1", lambda: gone.append(3))
+    assert gone == [1]
+    for each in (second, third, fourth):
+        each.leave()
+    first.over("1")
+    before = ended("crowd")
+    own.hall.most = 1
+    for which in (4, 5):  # whoever is idle, then a stranger
+        assert own.guest("192.0.2.8", lambda at=which: gone.append(at)) is not None
+    assert gone == [1, 0, 4]
+    assert ended("crowd") == before + 2
+    assert len(own._guests) == 1
+
+
+def test_where_everybody_is_at_work_another_port_lets_nobody_in(own):
+    own.hall.most = 1
+    only = own.guest("192.0.2.1", lambda: None)
+    only.asks("1")
+    only.believe()
+    before = ended("crowd")
+    assert own.guest("192.0.2.2", lambda: None) is None
+    assert ended("crowd") == before + 1
+    only.over("1")
+    only.leave()
+    assert own.guest("192.0.2.2", lambda: None) is not None

@@ -8,8 +8,10 @@ if __name__ == "__main__":
     from mitmproxy.tools.main import mitmdump
 
     from phigate.host import patience, talk
+    from phigate.rpc import link
 
     patience.HEAD = patience.BODY = patience.TAKES_NOTHING = 4.0
     patience.LOOK = 0.5
+    link.GREETING, link.IDLE = 4.0, 20.0  # a fifth of it for strangers
     talk.UNTAKEN = 64 * 1024
     mitmdump(sys.argv[1:])

@@ -11,13 +11,14 @@ import sys
 from pathlib import Path
 
 import anthropic
+import grpc
 import httpx
 import openai
 import pytest
 
 from model_server import Answer, ModelServer
 from people import policy_for
-from processes import HOST, Gateway, settings
+from processes import HOST, Gateway, free_port, settings
 from tests.live import realtime
 from tests.live.hostile import frames, wire
 from tests.traffic import CHAT, as_person, chat, completion, events, leaks, records
@@ -64,20 +65,34 @@ def door(server, talking, issuer, tmp_path_factory):
     policy = policy_for(issuer.url, tmp_path_factory.mktemp("limits-policy"))
     limits = LIMITS.replace("@SERVER@", server.url).replace("@TALKING@", f"http://{HOST}:{talking.port}")
     policy.write_text(policy.read_text().replace("\nrules:\n", limits, 1))
-    few = settings(phi_strangers=STRANGERS)
+    grpc_port = free_port()
+    few = settings(phi_strangers=STRANGERS, phi_grpc=f"{HOST}:{grpc_port}")
     folder = tmp_path_factory.mktemp("limits")
     with Gateway(server.url, policy, folder, program=STAGE, prefix=[sys.executable], extra=few) as running:
+        running.grpc = grpc_port
         yield running
 
 
 @pytest.fixture(scope="module", autouse=True)
 def half_open(door):
     """Connections that were begun before all that follows, and by what they said: nothing, half a head, half a body."""
-    said = {"nothing": b"", "half a head": HALF, "half a body": HALF + b"Content-Length: 1000\r\n\r\n{"}
+    greeting = frames.PREFACE + frames.frame(frames.SETTINGS)
+    said = {
+        "nothing": (door.port, b""),
+        "half a head": (door.port, HALF),
+        "half a body": (door.port, HALF + b"Content-Length: 1000\r\n\r\n{"),
+        "nothing to gRPC": (door.grpc, b""),
+        "half a greeting to gRPC": (door.grpc, greeting[:20]),
+        "a greeting to gRPC, and then half a head": (
+            door.grpc,
+            greeting + frames.frame(frames.HEADERS, b"\x82", stream=1, size=50),
+        ),
+    }
     with contextlib.ExitStack() as stack:
-        wires = {name: stack.enter_context(socket.create_connection((HOST, door.port), 20)) for name in said}
-        for name, wire_ in wires.items():
-            wire_.sendall(said[name])
+        wires = {}
+        for name, (port, words) in said.items():
+            wires[name] = stack.enter_context(socket.create_connection((HOST, port), 20))
+            wires[name].sendall(words)
         yield wires
 
 
@@ -209,7 +224,7 @@ def test_a_head_of_a_megabyte_is_not_kept(door, server):
     got, _ = until_closed(door.port, [HALF, *[b"X-More: " + b"a" * 8000 + b"\r\n"] * 125])
     found, _ = wire.answers_in(got)
     assert [status for status, _, _ in found] in ([431], [])  # what was sent behind may have cut the answer off
-    assert ended(door).get("slow-head", 0) <= 2
+    assert ended(door).get("slow-head", 0) <= 4  # those of `half_open`, on either port
     assert server.requests == []
 
 
@@ -307,12 +322,41 @@ def test_of_one_address_strangers_make_room_for_each_other_and_for_whoever_is_no
             assert other.post(CHAT, json=chat()).status_code == 200
 
 
+HEALTH = "/grpc.health.v1.Health/Check"
+
+
+def test_on_the_port_for_grpc_as_well(door, issuer):
+    """Where more strangers come than may be there, those that came first go, and calls are answered all the while."""
+    bearer = [("authorization", f"Bearer {issuer.mint('calls', WARD)}")]
+    with grpc.insecure_channel(f"{HOST}:{door.grpc}") as channel, contextlib.ExitStack() as stack:
+        with pytest.raises(grpc.RpcError) as told:  # somebody is known by it, and asks for what is nowhere
+            channel.unary_unary("/inference.GRPCInferenceService/ServerLive")(b"", metadata=bearer, timeout=10)
+        assert told.value.code() is not grpc.StatusCode.UNAUTHENTICATED
+        before = ended(door).get("crowd", 0)
+        crowd = [stack.enter_context(socket.create_connection((HOST, door.grpc), 10)) for _ in range(2 * STRANGERS)]
+        door.wait_until(lambda: ended(door).get("crowd", 0) >= before + STRANGERS - 5)
+        assert until_over(crowd[0])
+        assert channel.unary_unary(HEALTH)(b"", timeout=10) == b"\x08\x01"
+        with grpc.insecure_channel(f"{HOST}:{door.grpc}", [("grpc.use_local_subchannel_pool", 1)]) as other:
+            assert other.unary_unary(HEALTH)(b"", timeout=10) == b"\x08\x01"
+
+
+def until_over(wire_):
+    """Read until the other side closed it."""
+    with contextlib.suppress(ConnectionError):
+        while wire_.recv(65536):
+            pass
+    return True
+
+
 def test_half_open_connections_are_over_by_now(door, half_open, issuer):
     """Comes last in the file: what was begun before all of the above."""
     with as_person(door, issuer.mint("meanwhile", WARD)) as client:
         assert client.post(CHAT, json=chat()).status_code == 200
     for name in ("nothing", "half a head"):
         assert half_open[name].recv(1) == b"", name
+    for name, wire_ in half_open.items():
+        assert "gRPC" not in name or until_over(wire_)
     answer = half_open["half a body"].recv(65536)
     ((status, fields, body),), _ = wire.answers_in(answer)
     assert (status, dict(fields)["phi-reason"], json.loads(body)["error"]["code"]) == (408, "too-slow", "too-slow")

@@ -29,6 +29,7 @@ def free():
 async def test_it_listens_once_the_gateway_runs_and_ends_with_it(house, options):
     port = free()
     options.update(phi_grpc=f"127.0.0.1:{port}")
+    house.doors.hall.most = house.doors.hall.most_strangers = 10
     rpc = Rpc(house)
     rpc.bind()
     await rpc.running()

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 
+from phigate.host.doors import Doors
 from phigate.rpc import framing
 from phigate.rpc.endpoint import Endpoint
 from phigate.rpc.link import LaneBroken, Link
@@ -11,11 +12,18 @@ from phigate.rpc.link import LaneBroken, Link
 HOST = "127.0.0.1"
 
 
+def open_doors(most=1000, most_strangers=1000):
+    """Doors with room for so many."""
+    doors = Doors()
+    doors.hall.most, doors.hall.most_strangers = most, most_strangers
+    return doors
+
+
 @contextlib.asynccontextmanager
-async def served(answer, context=None):
+async def served(answer, context=None, doors=None):
     """An endpoint on a free port: gives (endpoint, port)."""
     bound = socket.create_server((HOST, 0))
-    endpoint = Endpoint(answer)
+    endpoint = Endpoint(answer, doors or open_doors())
     await endpoint.start(bound, context)
     try:
         yield endpoint, bound.getsockname()[1]

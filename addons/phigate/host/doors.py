@@ -13,6 +13,7 @@ import ipaddress
 import logging
 import resource
 import time
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from phigate import metrics
@@ -74,19 +75,22 @@ def network(address: str) -> str:
 
 
 class Doors:
-    """All connections of the gateway's port; knows none until it is opened."""
+    """All connections of the gateway's ports; knows none until it is opened."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+        self.clock = clock
         self._master: Master | None = None
-        self._hall = Hall(self._end, 0, 0)
+        self.hall = Hall(self._end, 0, 0)
         self._deaf: dict[str, Callable[[], None]] = {}
         """What takes back that a connection is listened to: each would else hold itself, for the collector to find."""
+        self._guests: dict[str, Callable[[], None]] = {}
+        """What ends those at other ports."""
+        self._numbers = count(1)
 
     def open(self, master: Master, most: int, most_strangers: int) -> None:
         """From now on let in so many, and of each address so many strangers."""
         self._master = master
-        self._hall = Hall(self._end, min(most, affordable(descriptors())), most_strangers)
+        self.hall = Hall(self._end, min(most, affordable(descriptors())), most_strangers)
         talk.flooded[:] = [lambda: metrics.CONNECTIONS_ENDED.labels("flood").inc()]
 
     async def watch(self) -> None:
@@ -94,12 +98,12 @@ class Doors:
         while True:
             await asyncio.sleep(TICK)
             try:
-                self._hall.tick(self._clock(), MOST_A_TICK)
+                self.hall.tick(self.clock(), MOST_A_TICK)
             except Exception as error:  # noqa: BLE001 -- one fault must not end all later looks
                 logger.error("a look at connections failed (%s)", logs.place(error, error.__traceback__))
-            strangers = self._hall.strangers
+            strangers = self.hall.strangers
             metrics.CONNECTIONS.labels("strangers").set(strangers)
-            metrics.CONNECTIONS.labels("believed").set(len(self._hall.peers) - strangers)
+            metrics.CONNECTIONS.labels("believed").set(len(self.hall.peers) - strangers)
 
     # -- coming and going -------------------------------------------------------------------------------------------
 
@@ -108,12 +112,26 @@ class Doors:
         if self._master is None:
             return
         handler, address = self._handler(client.id), network(client.peername[0] if client.peername else "")
-        peer = self._hall.arrive(client.id, address, self._clock()) if handler else None
+        peer = self.hall.arrive(client.id, address, self.clock()) if handler else None
         if handler is None or peer is None:
             client.error = "no room"
             metrics.CONNECTIONS_ENDED.labels("crowd").inc()
         else:
             self._listen(peer, handler, handler.transports[client])
+
+    def guest(self, address: str, end: Callable[[], None]) -> Guest | None:
+        """Let somebody in at another port; None where there is no room. `end` is called when it has to go."""
+        name = f"guest-{next(self._numbers)}"
+        if self.hall.arrive(name, network(address), self.clock(), elsewhere=True) is None:
+            metrics.CONNECTIONS_ENDED.labels("crowd").inc()
+            return None
+        self._guests[name] = end
+        return Guest(name, self)
+
+    def gone(self, name: str) -> None:
+        """The same as `left`, of somebody at another port."""
+        self.hall.leave(name)
+        self._guests.pop(name, None)
 
     def _listen(self, peer: Peer, handler: ConnectionHandler, io: ConnectionIO) -> None:
         """Count what comes and goes, where the loop hands it over."""
@@ -122,7 +140,7 @@ class Doors:
         feed, write, sent = reader.feed_data, writer.write, 0
 
         def heard(data: bytes) -> None:
-            self._hall.heard(peer, len(data), self._clock())
+            self.hall.heard(peer, len(data), self.clock())
             feed(data)
 
         def written(data: bytes) -> None:
@@ -153,11 +171,11 @@ class Doors:
         """A caller is gone, or was sent away: what it was sent and does not take is not kept for it without end."""
         if (deaf := self._deaf.pop(client.id, None)) is not None:
             deaf()
-        self._hall.part(client.id, self._clock())
+        self.hall.part(client.id, self.clock())
 
     def believe(self, client: Client) -> None:
         """Somebody on it showed a bearer that is believed."""
-        self._hall.believe(client.id)
+        self.hall.believe(client.id)
 
     def _handler(self, name: str) -> ConnectionHandler | None:
         proxyserver = self._master.addons.get("proxyserver") if self._master else None
@@ -166,6 +184,9 @@ class Doors:
     def _end(self, peer: Peer, why: Why) -> None:
         """Close a connection, with nothing more sent to whoever takes nothing."""
         metrics.CONNECTIONS_ENDED.labels(why).inc()
+        if (end := self._guests.pop(peer.name, None)) is not None:
+            end()
+            return
         if peer.gone:
             peer.cut()
             return
@@ -187,12 +208,33 @@ class Doors:
 
     def asked(self, client: Client, exchange: str, *, streams: bool) -> None:
         """A request's head was read."""
-        self._hall.asked(client.id, exchange, self._clock(), streams=streams)
+        self.hall.asked(client.id, exchange, self.clock(), streams=streams)
 
     def whole(self, client: Client, exchange: str, size: int) -> None:
         """All of it is there."""
-        self._hall.whole(client.id, exchange, size)
+        self.hall.whole(client.id, exchange, size)
 
     def over(self, client: Client, exchange: str) -> None:
         """Its answer is over."""
-        self._hall.over(client.id, exchange, self._clock())
+        self.hall.over(client.id, exchange, self.clock())
+
+
+class Guest:
+    """A connection at another port of the gateway, which keeps its times itself and has its place here."""
+
+    def __init__(self, name: str, doors: Doors) -> None:
+        self._name, self._doors = name, doors
+
+    def believe(self) -> None:
+        """Somebody on it showed a bearer that is believed."""
+        self._doors.hall.believe(self._name)
+
+    def asks(self, call: str) -> None:
+        self._doors.hall.asked(self._name, call, self._doors.clock(), streams=True)
+
+    def over(self, call: str) -> None:
+        """A call of it is answered, or taken back."""
+        self._doors.hall.over(self._name, call, self._doors.clock())
+
+    def leave(self) -> None:
+        self._doors.gone(self._name)

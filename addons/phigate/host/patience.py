@@ -54,6 +54,8 @@ class Peer:
     """Since when its head is awaited, or nothing is."""
     waiting: Callable[[], int] = _nothing
     taken: Callable[[], int] = _nothing
+    elsewhere: bool = False
+    """Its times are kept by whoever has it: here it only has a place."""
     believed: bool = False
     """Somebody on it showed a bearer that is believed."""
     streams: bool = False
@@ -99,7 +101,7 @@ class Hall:
 
     # -- coming and going -------------------------------------------------------------------------------------------
 
-    def arrive(self, name: str, address: str, now: float) -> Peer | None:
+    def arrive(self, name: str, address: str, now: float, *, elsewhere: bool = False) -> Peer | None:
         """A connection was opened; None where there is no room for it."""
         neighbours = self._by_address.get(address, {})
         if len(neighbours) >= self.most_strangers and not self._send_away(neighbours):
@@ -107,7 +109,7 @@ class Hall:
         full = len(self.peers) >= self.most
         if full and not (self._send_away(self._strangers) or self._send_idle_away()):
             return None
-        peer = self.peers[name] = Peer(name, address, now)
+        peer = self.peers[name] = Peer(name, address, now, elsewhere=elsewhere)
         self._strangers[peer] = None
         self._by_address.setdefault(address, {})[peer] = None
         self._look_at(peer, now + HEAD)
@@ -272,6 +274,8 @@ class Hall:
     def _look_at(self, peer: Peer, at: float) -> None:
         """Have it looked at then, unless that is done before."""
         turn = math.ceil(at)
+        if peer.elsewhere:
+            return
         if not peer.turn or turn < peer.turn:
             peer.turn = turn
             self._turns.setdefault(turn, []).append(peer)

@@ -64,7 +64,7 @@ class Rpc:
         self._upstreams = Upstreams(options.ssl_verify_upstream_trusted_ca)
         limit = human.parse_size(options.body_size_limit) or LIMIT
         self._calls = Calls(self.house, Admission(self.house, default), self._upstreams, limit)
-        self._endpoint = Endpoint(self._calls.answer)
+        self._endpoint = Endpoint(self._calls.answer, self.house.doors)
 
     async def running(self) -> None:
         if self._endpoint is not None:

@@ -271,7 +271,7 @@ class Call:
             house.count_refused(self._address, refusal.detail or refusal.reason)
             await self._answer_refused(exchange, refusal)
             return
-        self._lane.link.believed = True
+        self._lane.link.believe()
         fault = self._fault(caller, method)
         if fault is not None or method is None:
             refusal = await admission.refuse(exchange, fault or replies.fault(404, "route-unknown"))

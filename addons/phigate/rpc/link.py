@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from hyperframe.frame import Frame
 
+    from phigate.host.patience import Why
     from phigate.rpc.framing import Fields
 
 logger = logging.getLogger(__name__)
@@ -43,9 +44,9 @@ HEAD: Final = 32 * 1024
 READ: Final = 64 * 1024
 PIECE: Final = 64 * 1024
 """Bytes that are handed over at once, however many a peer takes."""
-GREETING: Final = 10.0
+GREETING: float = 10.0
 """Seconds until a peer must have said who it is."""
-IDLE: Final = 300.0
+IDLE: float = 300.0
 """Seconds that a connection may be without a stream; a fifth of it while nobody on it was believed."""
 TAKES_NOTHING: Final = 60.0
 """Seconds after which a peer that does not take what is sent is left."""
@@ -264,6 +265,10 @@ class Link:
         self.gone = False
         self.believed = False
         """Somebody on it showed a bearer that is believed."""
+        self.tell_believed: Callable[[], None] = lambda: None
+        """Called once that is so."""
+        self.why: Why | None = None
+        """Why it was ended from here, where that is the peer's doing."""
         self.greeted = asyncio.Event()
         self._since = self._heard = self._busy = self._took = clock()
         self._asked = 0.0
@@ -319,11 +324,11 @@ class Link:
             self._on(event)
         if self._h2.swollen:
             self.leave(ErrorCodes.FRAME_SIZE_ERROR)
-            self.gone = True
+            self.gone, self.why = True, "flood"
         talk = SMALL_TALK if self.believed or not self.serves else STRANGERS_TALK
         if self._empty > EMPTY_TALK or self._resets > RESETS or self._h2.small > talk:
             self.leave(ErrorCodes.ENHANCE_YOUR_CALM)
-            self.gone = True
+            self.gone, self.why = True, "flood"
 
     def _on(self, event: events.Event) -> None:
         """What one event means; all others are talk."""
@@ -428,6 +433,11 @@ class Link:
         """Whether the peer is who asks."""
         return self._open_lane is not None
 
+    def believe(self) -> None:
+        if not self.believed:
+            self.believed = True
+            self.tell_believed()
+
     @property
     def idle_since(self) -> float | None:
         """Since when there is no stream on it, by its clock; None where there is one."""
@@ -518,15 +528,15 @@ class Link:
             return
         waiting = self._writer.transport.get_write_buffer_size() > 0
         silent = now - self._heard
-        if (not self.greeted.is_set() and now - self._since > GREETING) or (
-            waiting and now - self._took > TAKES_NOTHING
-        ):
-            self.close()
+        if not self.greeted.is_set() and now - self._since > GREETING:
+            self._end("slow-head")
+        elif waiting and now - self._took > TAKES_NOTHING:
+            self._end("takes-nothing")
         elif not self.lanes and (self._left or now - self._busy > (IDLE if self.believed else IDLE / 5)):
             self.leave()
-            self.close()
+            self._end("idle")
         elif self._asked and now - self._asked > PING_WAIT:
-            self.close()
+            self._end("idle")
         elif self.lanes and self._open_lane is not None and silent > PING_AFTER and not self._asked:
             self._asked = now
             with contextlib.suppress(H2Error, OSError):
@@ -534,6 +544,10 @@ class Link:
                 self._write()
         if not waiting:
             self._took = now
+
+    def _end(self, why: Why) -> None:
+        self.why = self.why or why
+        self.close()
 
     def leave(self, code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
         """Tell the peer that no further stream is taken; those under way go on."""
