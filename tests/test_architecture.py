@@ -68,7 +68,7 @@ KNOW_THE_WORLD = {
     ),
     *("identity.fetch", "identity.keys", "identity.verify"),
     *("identity.follow", "identity.introspect", "identity.keyring"),
-    *("ledger.bounded", "ledger.engines", "ledger.ledger", "ledger.opening"),
+    *("ledger.bounded", "ledger.engines", "ledger.faults", "ledger.ledger", "ledger.opening"),
     *("ledger.sharing", "ledger.spending"),
     "telling.post",
     *("journal.commit", "journal.writer", "journal.read", "journal.pack", "journal.disk"),

@@ -6,6 +6,7 @@ import pytest
 
 from phigate import metrics
 from phigate.exchange import Exchange, Refusal
+from phigate.identity.keys import KeyStatus
 
 
 def value(name, **labels):
@@ -84,3 +85,19 @@ def test_no_label_is_a_callers_word():
     ]
     assert "chat" in said
     assert not any("Quartermaine" in label for label in said)
+
+
+def test_each_issuer_and_the_ledger_say_how_they_stand(monkeypatch):
+    stand = [
+        KeyStatus("https://good.example", "fresh", 1, 7.0, None, {}, {}),
+        KeyStatus("https://old.example", "stale", 1, 900.0, "timed-out", {}, {"timed-out": 2}),
+        KeyStatus("https://gone.example", "missing", 0, None, None, {}, {}),
+    ]
+    monkeypatch.setattr(metrics.PARTS, "issuers", lambda: stand)
+    monkeypatch.setattr(metrics.PARTS, "faults", lambda: [("https://old.example", "keys", "timed-out", 2)])
+    monkeypatch.setattr(metrics.PARTS, "ledger", {"full": 3})
+    up = {each.issuer: value("phigate_issuer_up", issuer=each.issuer) for each in stand}
+    assert up == {"https://good.example": 1, "https://old.example": 0, "https://gone.example": 0}
+    assert value("phigate_issuer_keys_age_seconds", issuer="https://old.example") == 900
+    assert value("phigate_issuer_faults_total", issuer="https://old.example", of="keys", why="timed-out") == 2
+    assert value("phigate_ledger_faults_total", why="full") == 3

@@ -45,7 +45,7 @@ from phigate.journal.checkpoint import Checkpoints
 from phigate.journal.disk import limits_of
 from phigate.journal.signer import open_signer
 from phigate.journal.writer import Journal, JournalDown, JournalFault, open_journal
-from phigate.ledger import LedgerDown, LedgerFault, open_ledger
+from phigate.ledger import Faults, LedgerDown, LedgerFault, open_ledger
 from phigate.ledger.sharing import Sharing
 from phigate.masking import Memory, RosterFault, Secrets, Sight, Transformer
 from phigate.masking.secrets import SecretsFault, parse_secrets
@@ -224,6 +224,7 @@ class House:
         self.trial: Trial | None = None
         """A policy that is asked beside the one in force, and only recorded."""
         self.ledger: Ledger | None = None
+        self.ledger_faults = Faults()
         self.following: asyncio.Task[None] | None = None
         """What looks at the ledger again and again, until `going` is set."""
         self.going = asyncio.Event()
@@ -239,7 +240,7 @@ class House:
         """What else must be had before a port opens; each may raise StartFault."""
         self.partings: list[Callable[[], Awaitable[None]]] = []
         """What is waited for once no more connection is served, before the journal closes."""
-        self.remarks: list[Callable[[], Mapping[str, str]]] = [self.clock.remarks]
+        self.remarks: list[Callable[[], Mapping[str, str]]] = [self.clock.remarks, self.ledger_faults.remarks]
         """What readiness says beside whether everything is there, by whom it is about; none of it may raise."""
         self.ticks: list[Callable[[], None]] = [
             self.look_at_clock,
@@ -249,13 +250,12 @@ class House:
             self.meter.sharing.tick,
         ]
         """What is done once a second; none of it may raise."""
-        self._policy_path = Path()
+        self._policy_path = self._noted_in = Path()
         self._ledger_url = ""
         self._swept = time.monotonic()
         """Nothing is dropped at once: a machine's clock may be put right a moment after it started."""
         self.instance = ""
         self._noted: str | None = None
-        self._noted_in = Path()
         self._policy_seen: tuple[int, int] | None = None
         self._sources_seen: Stamp = ()
         self._loading: asyncio.Task[None] | None = None
@@ -381,6 +381,9 @@ class House:
             self.verifier.replace(policy)
         else:
             self.verifier = Verifier(policy, own=self._own(), follow=self.follow, spend=self.spend)
+            metrics.PARTS.issuers, metrics.PARTS.faults = self.verifier.status, self.verifier.faults
+            metrics.PARTS.ledger = self.ledger_faults.total
+            self.remarks.append(self.verifier.remarks)
         self.transformer = lru_cache(maxsize=256)(self._transformer)
         self.paths_of = lru_cache(maxsize=256)(partial(rules_for, policy.fields))
         self.agent_shown = lru_cache(maxsize=1024)(self._agent_shown)
@@ -424,14 +427,19 @@ class House:
         if self.ledger is None:
             if self.leaving:
                 raise LedgerDown("the gateway is going away")
-            self.ledger = await open_ledger(self._ledger_url)
+            self.ledger = await self._opened()
             self.ledger.approvals.tell = self.tell
         return await self._look(self.ledger)
 
     async def look_beside(self, ledger: Ledger | None) -> Ledger:
         """The same in a loop beside that of the traffic, by a ledger of its own that is given back (None: none yet)."""
-        ledger = ledger or await open_ledger(self._ledger_url)
+        ledger = ledger or await self._opened()
         await self._look(ledger)
+        return ledger
+
+    async def _opened(self) -> Ledger:
+        ledger = await open_ledger(self._ledger_url)
+        ledger.faults = self.ledger_faults
         return ledger
 
     async def _look(self, ledger: Ledger) -> Sequence[Revocation]:

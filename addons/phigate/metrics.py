@@ -10,19 +10,22 @@ from bisect import bisect_left
 from collections import Counter
 from functools import lru_cache
 from itertools import accumulate
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client import Counter as Counted
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from prometheus_client.core import Metric
 
     from phigate.exchange import Exchange
+    from phigate.identity.keys import KeyStatus
+    from phigate.ledger.faults import Why
 
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 """Seconds; the last bucket is what took longer."""
@@ -77,15 +80,41 @@ class Tally(Collector):
         )
 
 
+class Parts(Collector):
+    """What the gateway asks, and how often that failed; whoever has it sets where to look."""
+
+    issuers: Callable[[], Iterable[KeyStatus]] = tuple
+    faults: Callable[[], Iterable[tuple[str, str, str, int]]] = tuple
+    ledger: Mapping[Why, int] = MappingProxyType({})
+
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("phigate_issuer_up", "1 while an issuer's keys are had when due.", labels=["issuer"])
+        age = GaugeMetricFamily("phigate_issuer_keys_age_seconds", "Since keys were had.", labels=["issuer"])
+        for keys in self.issuers():
+            up.add_metric([keys.issuer], float(keys.fault is None and keys.state != "missing"))
+            if keys.age is not None:
+                age.add_metric([keys.issuer], keys.age)
+        labels = ["issuer", "of", "why"]
+        faults = CounterMetricFamily("phigate_issuer_faults", "What an issuer did not answer.", labels=labels)
+        for issuer, of, why, times in self.faults():
+            faults.add_metric([issuer, of, why], times)
+        ledger = CounterMetricFamily("phigate_ledger_faults", "What the ledger did not do, and why.", labels=["why"])
+        for why, times in list(self.ledger.items()):
+            ledger.add_metric([why], times)
+        yield from (up, age, faults, ledger)
+
+
 @lru_cache(maxsize=256)
 def _named(actions: frozenset[str]) -> str:
     return "+".join(sorted(actions)) or "unknown"
 
 
 REGISTRY = CollectorRegistry()
-TALLY = Tally()
+TALLY, PARTS = Tally(), Parts()
 REGISTRY.register(TALLY)
+REGISTRY.register(PARTS)
 UNDER_WAY = Gauge("phigate_exchanges_under_way", "Exchanges between request and answer.", registry=REGISTRY)
+LEDGER_UP = Gauge("phigate_ledger_up", "1 while the ledger answers.", registry=REGISTRY)
 JOURNAL_UP = Gauge("phigate_journal_up", "1 while the journal can be written.", registry=REGISTRY)
 JOURNAL_FREE = Gauge("phigate_journal_free_bytes", "Bytes left on the journal's disk.", registry=REGISTRY)
 JOURNAL_FAULTS = Gauge("phigate_journal_faults", "How often the journal could not be written.", registry=REGISTRY)

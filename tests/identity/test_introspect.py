@@ -202,7 +202,7 @@ async def test_what_is_no_answer_is_nobodys_fault_who_sent_a_bearer(
 ) -> None:
     world.endpoint.status, world.endpoint.body, world.endpoint.headers = status, body, headers
     assert await world.ask() == DOWN
-    assert world.asks.fault == fault
+    assert (world.asks.fault, world.asks.faults) == (fault, {fault: 1})
     assert len(world.endpoint.asked) == 1
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from phigate.identity import keys
 from phigate.identity.jwks import KeySet
 from phigate.identity.keys import FRESH, STALE, UNKNOWN_KID, Keys
 from phigate.identity.outcome import Unavailable
@@ -123,6 +124,31 @@ async def test_the_background_keeps_keys_fresh_until_cancelled(world: World) -> 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_in_the_background_no_issuer_waits_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, silent = [], asyncio.Event()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        if request.url.host == "silent.example":
+            await silent.wait()
+        return httpx.Response(500, stream=httpx.ByteStream(b""))
+
+    now = 1000.0
+    rules = [Rule(issuer=f"https://{name}.example", keys=f"https://{name}.example/jwks") for name in ("silent", "down")]
+    client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    monkeypatch.setattr(keys, "LOOK", 0.0)
+    made = Keys(rules, Path(), client=lambda: client, clock=lambda: now)
+    task = asyncio.create_task(made.keep_fresh())
+    await settle()
+    assert asked == ["silent.example", "down.example"]
+    now += 2
+    await settle()
+    assert asked == ["silent.example", "down.example", "down.example"]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await made.close()
 
 
 async def test_out_of_date_keys_are_asked_for_before_they_serve(world: World) -> None:

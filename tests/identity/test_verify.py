@@ -179,6 +179,20 @@ async def test_an_outage_from_the_start_is_unavailable_and_over_when_it_is_over(
     assert (verifier.ready, verifier.degraded) == (True, False)
 
 
+async def test_of_two_issuers_one_that_fails_is_told_and_keeps_nobody_out_but_its_own(issuer: SampleIssuer) -> None:
+    dead = Rule(issuer="http://127.0.0.1:9", algorithms=("RS256",))
+    policy = Rules(issuers=(*policy_for(issuer.url).issuers, dead))
+    verifier = Verifier(policy, Keys(policy.issuers, policy.folder))
+    assert isinstance(await verifier.present(issuer.mint_for("dr.okafor"), PLAIN, time.time()), Subject)
+    assert not verifier.ready  # nobody knows yet how the other one is
+    await verifier._keys.refresh_due()
+    assert (verifier.ready, verifier.degraded) == (True, True)
+    assert list(verifier.faults()) == [(dead.issuer, "keys", "unreachable", 1)]
+    said = "its keys cannot be had (unreachable): bearers of its people are not believed"
+    assert verifier.remarks() == {f"issuer {dead.issuer}": said}
+    await verifier.close()
+
+
 async def test_in_a_later_outage_the_last_keys_serve_and_that_shows(
     verifier: Verifier, issuer: SampleIssuer, clock: Time
 ) -> None:
@@ -188,6 +202,8 @@ async def test_in_a_later_outage_the_last_keys_serve_and_that_shows(
     clock.passed += FRESH
     assert isinstance(await verifier.present(issuer.mint_for("sam.lindqvist"), PLAIN, now), Subject)
     assert (verifier.ready, verifier.degraded) == (True, True)
+    said = "its keys cannot be had anew (status-not-200), those of 600 s ago serve"
+    assert verifier.remarks() == {f"issuer {issuer.url}": said}
 
 
 async def test_a_changed_policy_means_new_roles_at_once(verifier: Verifier, issuer: SampleIssuer) -> None:

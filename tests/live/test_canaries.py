@@ -226,6 +226,7 @@ LABELS = {
     "entity": re.compile("|".join([*ENTITIES, "OTHER"])),
     "change": re.compile("|".join(["same", "error", *CHANGES])),
     "webhook": re.compile("pager|channel"),
+    "issuer": re.compile(r"http://127\.0\.0\.1:\d+"),
     "le": re.compile(r"[0-9.]+|\+Inf"),
 }
 """What a label may say, whatever was asked. Others (`reason`, `why`, ...) are words that stand in the sources."""

@@ -43,7 +43,9 @@ def build(
     @app.get("/metrics")
     async def prometheus() -> Response:
         """Counters and timings in Prometheus' text format."""
-        metrics.JOURNAL_UP.set(float(checks().get("journal", False)))
+        found = checks()
+        metrics.JOURNAL_UP.set(float(found.get("journal", False)))
+        metrics.LEDGER_UP.set(float(found.get("ledger", False)))
         return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
     return app

@@ -14,6 +14,7 @@ import os
 import re
 import time
 from base64 import b64encode
+from collections import Counter
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -106,6 +107,8 @@ class Introspector:
         self._budget = _Budget(STRANGERS, clock)
         self.fault: Fault | None = None
         """Why the last question had no answer, if it had none."""
+        self.faults: Counter[str] = Counter()
+        """How many had none, by reason."""
 
     async def ask(self, bearer: str, now: float) -> Outcome:
         """Tell what a bearer is, by what its issuer says or said a moment ago; `now` is in seconds since the epoch."""
@@ -126,6 +129,10 @@ class Introspector:
         # Unlike awaiting it, this does not end the question that others wait for when one of them gives up.
         await asyncio.wait({task})
         return self._unavailable() if task.cancelled() else task.result()
+
+    @property
+    def issuer(self) -> str:
+        return self._rule.issuer
 
     async def close(self) -> None:
         """End what is under way, for those who wait as Unavailable, and the connections."""
@@ -179,6 +186,7 @@ class Introspector:
         if fault in _OURS and fault != self.fault:
             logger.error("%s; bearers that are no JWT are not believed until then", _OURS[fault])
         self.fault = fault
+        self.faults[fault] += 1
         return self._unavailable()
 
     def _unavailable(self) -> Unavailable:

@@ -13,6 +13,7 @@ import itertools
 import math
 import random
 import time
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -51,6 +52,8 @@ class KeyStatus:
     """Why the last fetch failed, if it did."""
     dropped: Mapping[str, int]
     """Published keys that are not used, by reason."""
+    faults: Mapping[str, int]
+    """How many fetches failed, by reason."""
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +66,7 @@ class _Source:
     asked_unknown: float = -math.inf
     failures: int = 0
     fault: str | None = None
+    faults: Counter[str] = field(default_factory=Counter)
     fetching: asyncio.Task[None] | None = field(default=None, repr=False)
 
     def usable(self, now: float) -> KeySet | None:
@@ -133,17 +137,23 @@ class Keys:
 
     async def refresh_due(self) -> None:
         """Fetch every set whose time has come, and take out of force what became too old."""
-        now = self._clock()
-        due = [source for source in self._sources.values() if now >= source.due]
-        await asyncio.gather(*(asyncio.shield(self._fetch(source)) for source in due))
-        for source in self._sources.values():
-            self._announce(source)
+        await asyncio.gather(*map(asyncio.shield, self._begin_due()))
+        self._announce_all()
 
     async def keep_fresh(self) -> None:
-        """Refresh in the background until cancelled."""
+        """Refresh in the background until cancelled; no issuer waits for another's answer."""
         while True:
-            await self.refresh_due()
+            self._begin_due()
+            self._announce_all()
             await asyncio.sleep(LOOK)
+
+    def _begin_due(self) -> list[asyncio.Task[None]]:
+        now = self._clock()
+        return [self._fetch(source) for source in self._sources.values() if now >= source.due]
+
+    def _announce_all(self) -> None:
+        for source in self._sources.values():
+            self._announce(source)
 
     def status(self) -> tuple[KeyStatus, ...]:
         """How the keys of each issuer stand; anything but `fresh` throughout is degraded."""
@@ -191,6 +201,7 @@ class Keys:
 
     def _failed(self, source: _Source, fault: Fault) -> None:
         source.fault = fault.reason
+        source.faults[fault.reason] += 1
         source.failures += 1
         source.due = self._clock() + min(LONGEST_RETRY, 2.0 ** min(source.failures, 10))
 
@@ -227,4 +238,5 @@ def _status(source: _Source, now: float) -> KeyStatus:
     if keyset is not None:
         state = "fresh" if age is not None and age < FRESH else "stale"
     dropped = source.keyset.dropped if source.keyset else {}
-    return KeyStatus(source.rule.issuer, state, len(keyset.keys) if keyset else 0, age, source.fault, dropped)
+    held = len(keyset.keys) if keyset else 0
+    return KeyStatus(source.rule.issuer, state, held, age, source.fault, dropped, source.faults)

@@ -26,7 +26,7 @@ from phigate.identity.proof import bound_as, check_proof
 from phigate.ledger import LedgerDown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from phigate.identity.follow import Follow
@@ -253,13 +253,32 @@ class Verifier:
 
     @property
     def ready(self) -> bool:
-        """Whether bearers of every issuer can be settled, if need be with keys that are `stale`."""
-        return all(keys.state != "missing" for keys in self.status())
+        """Whether all issuers were asked for their keys, and bearers of one can be settled, if need be with old ones.
+
+        Of several issuers one that fails keeps nobody out but its own people.
+        """
+        every = self.status()
+        asked = all(keys.state != "missing" or keys.fault for keys in every)
+        return asked and (not every or any(keys.state != "missing" for keys in every))
 
     @property
     def degraded(self) -> bool:
         """Whether any issuer's keys are older than they should be, or missing."""
         return any(keys.state != "fresh" for keys in self.status())
+
+    def faults(self) -> Iterator[tuple[str, str, str, int]]:
+        """How often what could not be had: issuer, `keys` or `introspection`, reason, times."""
+        for keys in self.status():
+            yield from ((keys.issuer, "keys", why, times) for why, times in keys.faults.items())
+        if (asked := self._introspector) is not None:
+            yield from ((asked.issuer, "introspection", why, times) for why, times in asked.faults.items())
+
+    def remarks(self) -> dict[str, str]:
+        """What readiness says of issuers that do not answer as they should."""
+        said = {f"issuer {keys.issuer}": told for keys in self.status() if (told := _remark(keys))}
+        if (asked := self._introspector) is not None and asked.fault is not None:
+            said[f"introspection {asked.issuer}"] = f"it cannot be asked about bearers ({asked.fault})"
+        return said
 
     def start(self) -> None:
         """Begin to keep the keys fresh, in the running event loop."""
@@ -278,3 +297,11 @@ class Verifier:
         if self._introspector is not None:
             await self._introspector.close()
         await self._keys.close()
+
+
+def _remark(keys: KeyStatus) -> str | None:
+    if keys.fault is None:
+        return None
+    if keys.state == "missing":
+        return f"its keys cannot be had ({keys.fault}): bearers of its people are not believed"
+    return f"its keys cannot be had anew ({keys.fault}), those of {keys.age:.0f} s ago serve"

@@ -24,6 +24,7 @@ from phigate.ledger.approvals import Approvals
 from phigate.ledger.bounded import Bounds
 from phigate.ledger.codes import Codes
 from phigate.ledger.counting import Counting
+from phigate.ledger.faults import Faults
 from phigate.ledger.outbox import Outbox
 from phigate.ledger.rows import GatewayKey, Revocation
 from phigate.ledger.spending import Spending
@@ -61,6 +62,7 @@ class Ledger:
         self._bounds = Bounds(cancels=engines.postgresql)
         self._spending = Spending(self._spend)
         self._closed = False
+        self.faults = Faults()
         self.approvals = Approvals(engines, self._ask, self._insert)
         self.codes = Codes(engines, self._ask)
         self.unanswered = Unanswered(engines, self._ask, self.approvals)
@@ -187,4 +189,5 @@ class Ledger:
         try:
             return await self._bounds.wait(work)
         except Exception as error:  # noqa: BLE001 -- a driver's, or what it stumbled over: nobody else's work is done here
+            self.faults.count(error)
             raise LedgerDown(type(error).__name__) from None

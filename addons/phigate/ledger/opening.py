@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from phigate.ledger.bounded import Bounds
 from phigate.ledger.engines import LedgerFault, engines_of
+from phigate.ledger.faults import chain, codes
 from phigate.ledger.ledger import Ledger
 from phigate.ledger.tables import STEPS, VERSIONS
 
@@ -97,7 +98,7 @@ async def _write_ahead(engines: Engines) -> None:
                 if (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar_one() != "wal":
                     await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         except OperationalError as error:
-            if "SQLITE_BUSY" not in _codes(error) or time.monotonic() > end:
+            if "SQLITE_BUSY" not in codes(error) or time.monotonic() > end:
                 raise
             await asyncio.sleep(_AGAIN)  # for this switch SQLite itself does not always wait
         else:
@@ -127,25 +128,12 @@ def _step(connection: Connection) -> tuple[int, int]:
 
 def _cause(error: Exception) -> str:
     """What is wrong with the database, as its operator would say it."""
-    for code in _codes(error):
+    for code in codes(error):
         if code in _CAUSES:
             return _CAUSES[code]
-    inside_out = _chain(error)[::-1]
+    inside_out = chain(error)[::-1]
     for each in inside_out:
         for kind, sentence in _KINDS:
             if isinstance(each, kind):
                 return sentence
     return f"cannot be used ({type(inside_out[0]).__name__})"
-
-
-def _codes(error: BaseException) -> list[str]:
-    found = [getattr(each, "sqlstate", None) or getattr(each, "sqlite_errorname", None) for each in _chain(error)]
-    return ["_".join(code.split("_")[:2]) for code in found if isinstance(code, str)]
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """An error, what it wraps, and so on."""
-    chain = [error]
-    while (inner := getattr(chain[-1], "orig", None) or chain[-1].__cause__) is not None and inner not in chain:
-        chain.append(inner)
-    return chain
