@@ -71,6 +71,7 @@ SEAMS = [
     (_http1.Http1Server, "wait"),
     (_http1.Http1Client, "read_headers"),
     (HttpStream, "state_done"),
+    *((HttpStream, name) for name in ("handle_protocol_error", "check_invalid", "check_body_size")),
     (ConnectionHandler, "log"),
     (ConnectionHandler, "handle_connection"),
     (http.MessageData, "__post_init__"),

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from phigate.capture.record import Fields, Outcome
     from phigate.dialect.codecs import Codec
     from phigate.dialect.routes import Match, Route
+
+
+type Broke = Literal["unresolved", "unreachable", "slow-connect", "tls", "silent", "broke-off", "late", "unreadable"]
+"""How a model server failed an exchange; a label of metrics."""
 
 
 @dataclass(slots=True)
@@ -126,6 +130,7 @@ class Passage:
     first_at: float = 0.0
     answered_at: float = 0.0
     outcome: Outcome = "complete"
+    broke: Broke | None = None
     protocols: list[str] = field(default_factory=list)
     """The subprotocols that the caller of a WebSocket names (RFC 6455, 1.9)."""
     upgrade_key: bytes = b""
@@ -189,7 +194,14 @@ def refuse(flow: http.HTTPFlow, passage: Passage, refusal: Refusal) -> None:
     exchange = passage.exchange
     if exchange.refusal is None:
         exchange.refusal = refusal
-    refused = exchange.refusal
+    flow.response = response = refusal_answer(flow, passage, exchange.refusal)
+    release_answer(passage, response)
+    passage.onward = None
+
+
+def refusal_answer(flow: http.HTTPFlow, passage: Passage, refused: Refusal) -> http.Response:
+    """A refusal in the words of the caller's protocol."""
+    exchange = passage.exchange
     if passage.fields.get(b"content-type", b"").startswith(b"application/grpc"):
         response = answer(200, replies.grpc_headers(exchange, refused), None)
     else:
@@ -199,9 +211,8 @@ def refuse(flow: http.HTTPFlow, passage: Passage, refusal: Refusal) -> None:
         if flow.request.data.method == b"HEAD":  # its answer has no body (RFC 9110, 9.3.2)
             content = b""
         response = answer(refused.status, replies.refusal_headers(exchange, refused), content)
-    flow.response = response
-    release_answer(passage, response)
-    passage.onward = None
+    _close_if_asked(passage, response)
+    return response
 
 
 def withhold(flow: http.HTTPFlow, passage: Passage) -> None:
@@ -233,9 +244,13 @@ def release_request(flow: http.HTTPFlow, passage: Passage) -> None:
 def release_answer(passage: Passage, response: http.Response) -> None:
     """Mark an answer as the one that may go out, closing the connection where the caller asked for that."""
     response.trailers = None  # an upstream's, on a stream
+    _close_if_asked(passage, response)
+    passage.released = (response, *_answer_mark(response))
+
+
+def _close_if_asked(passage: Passage, response: http.Response) -> None:
     if passage.closing:  # the request's own header is gone: mitmproxy reads it only from here
         response.headers["connection"] = "close"
-    passage.released = (response, *_answer_mark(response))
 
 
 def may_go(flow: http.HTTPFlow) -> bool:

@@ -109,6 +109,8 @@ OPTIONS = (
     ),
     ("phi_connections", "16384", "Connections of callers at once; fewer where fewer files may be open."),
     ("phi_strangers", "512", "Those of them, of one address, on which no bearer was believed yet."),
+    ("phi_upstream_connect", "10", "Seconds until a connection to a model server is made, TLS and all."),
+    ("phi_upstream_silence", "300", "Seconds without a byte of an answer after which a model server is given up."),
     ("phi_leave_after", "0", "Seconds for which readiness says that the gateway leaves before it takes nothing new."),
     ("phi_leave_within", "20", "Seconds that exchanges under way then have to finish."),
     ("phi_instance", socket.gethostname() or "phigate", "The name of this gateway in records and metrics."),
@@ -507,6 +509,10 @@ class House:
         if self.ledger is None:
             raise LedgerDown("the ledger is not open")
         return self.ledger.approvals
+
+    def called(self, exchange: Exchange) -> str:
+        """What metrics call the model of an exchange: a name that stands in the policy."""
+        return (exchange.target if self.policy.models else None) or "default"
 
     async def record(self, kind: Kind, fields: Mapping[str, Any]) -> None:
         """Write a record and wait until it is on the disk; raises JournalDown or Unrecordable."""

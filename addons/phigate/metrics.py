@@ -137,6 +137,10 @@ CONNECTIONS = Gauge(
 CONNECTIONS_ENDED = Counted(
     "phigate_connections_ended", "Connections of callers that the gateway ended, and why.", ["why"], registry=REGISTRY
 )
+UPSTREAM_FAULTS = Counted(
+    "phigate_upstream_faults", "Exchanges that a model server failed, and how.", ["model", "why"], registry=REGISTRY
+)
+"""`model` is the policy's name of it; `default` is the server that mitmproxy was started with."""
 WEBHOOKS = Counted(
     "phigate_webhooks", "Notices by webhook and what came of them.", ["webhook", "outcome"], registry=REGISTRY
 )

@@ -2,7 +2,8 @@
 
 The calls that write are wrapped before anything else is loaded. A control file, read at each of them, names the fault
 of the moment: `ENOSPC`, `EIO`, `EROFS` (nothing can be made either), `fsync` (writes arrive, syncs fail), `short`
-(half of a write arrives), `stall` (a sync takes until the file is empty again); empty is none.
+(half of a write arrives), `stall` (a sync takes until the file is empty again), `slow N` (each takes N seconds); empty
+is none.
 """
 
 import errno
@@ -49,6 +50,8 @@ def syncing(usual):
         while now == "stall":
             time.sleep(0.02)
             now = fault()
+        if now.startswith("slow "):
+            time.sleep(float(now.removeprefix("slow ")))
         usual(descriptor)
 
     return sync

@@ -129,7 +129,7 @@ def test_an_upstream_that_is_down_is_502(issuer, policy, bearers, tmp_path):
             trust_env=False,
         )
         assert answer.status_code == 502
-        assert answer.json()["error"]["code"] == "upstream-failed"
+        assert answer.json()["error"]["code"] == "upstream-unreachable"
     assert [record["outcome"] for record in records(gateway.journal) if record["kind"] == "response"] == [
         "upstream-broke"
     ]

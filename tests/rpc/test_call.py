@@ -438,6 +438,25 @@ async def test_a_deadline_ends_the_call_and_the_model_is_told_of_it(world):
     await until(lambda: world.broken)
 
 
+@pytest.mark.parametrize("path", [INFER, STREAM])
+async def test_a_model_that_says_nothing_is_given_up(world, monkeypatch, path):
+    async def slow(_world, _lane):
+        await asyncio.sleep(30)
+
+    world.says = slow
+    monkeypatch.setattr(world.calls, "silence", 0.2)
+    asking = asyncio.create_task(world.ask(infer(), path=path))
+    await until(lambda: world.heads)
+    world.calls.tick()
+    assert not asking.done()
+    await asyncio.sleep(0.3)
+    world.calls.tick()
+    told = await asking
+    assert (told.status, told.message) == (4, "upstream-silent: The model server did not answer in time.")
+    assert world.outcomes() == ["upstream-broke"]
+    await until(lambda: world.broken)
+
+
 async def test_a_caller_that_leaves_while_it_waits_for_a_yes_ends_its_wait(world):
     for leave in (lambda lane: lane.reset(), None):
         more = {} if leave else {"grpc_timeout": "700m"}

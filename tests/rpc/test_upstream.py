@@ -73,6 +73,19 @@ async def test_a_server_that_says_nothing_is_unreachable_in_time(upstreams, monk
         await upstreams.begin(at(bound.getsockname()[1]), head())
 
 
+async def test_all_who_wait_for_a_connection_are_told_together_that_there_is_none():
+    """One after the other each would wait as long again."""
+    upstreams, loop = Upstreams(connect=0.3), asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        began, address = loop.time(), at(bound.getsockname()[1])
+        told = await asyncio.gather(*(upstreams.begin(address, head()) for _ in range(20)), return_exceptions=True)
+        assert {type(each) for each in told} == {Unreachable}
+        assert loop.time() - began < 3
+        assert not any(link.free for link in upstreams._links.get(address, ()))
+    upstreams.close()
+    await until(lambda: not upstreams._tasks)
+
+
 async def test_a_server_that_speaks_something_else_is_unreachable_at_once(upstreams):
     async def other(reader, writer):
         await reader.read(100)

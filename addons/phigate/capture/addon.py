@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from phigate import flows, metrics
 from phigate.capture.record import Seconds, message_record, request_record, response_record
@@ -16,11 +16,14 @@ from phigate.journal.writer import JournalDown
 from phigate.policy.decide import Permit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mitmproxy.connection import Client
     from mitmproxy.http import HTTPFlow
 
     from phigate.capture.keep import Side
     from phigate.capture.record import Fields
+    from phigate.flows import Broke
     from phigate.house import House
 
 UNSYNCED_SECONDS = 0.2
@@ -29,6 +32,8 @@ ORDERLY = frozenset({1000, 1001, 1005})
 """Codes with which a WebSocket is closed when nothing is wrong (RFC 6455, 7.4.1)."""
 TOO_LARGE = Refusal(413, "too-large", "The request is larger than this gateway records.")
 BROKEN = Refusal(503, "not-decided", "The gateway could not decide this request.")
+BROKE: Final[Mapping[str, Broke]] = {"upstream-broke": "broke-off", "unmaskable": "unreadable"}
+"""What an outcome says of the model server, where nothing else is known."""
 UNRECORDED = Refusal(503, "not-recorded", "The gateway could not record this exchange.", retry_after=1)
 
 
@@ -178,6 +183,8 @@ class Capture:
             parts=0 if open_ else passage.parts,
         )
         original, passage.original = passage.original, b""
+        if why := passage.broke or BROKE.get(passage.outcome):
+            metrics.UPSTREAM_FAULTS.labels(self.house.called(exchange), why).inc()
         try:
             house, first = self.house, passage.parts
             await house.keep.record(house.journal, "response", fields, side="model", original=original, first=first)

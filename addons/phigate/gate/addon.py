@@ -20,12 +20,14 @@ from phigate.gate import answers, handshake, headers, replies
 from phigate.gate.metadata import protected_resource
 from phigate.gate.sentinel import Sentinel
 from phigate.host import (
+    behind,
     crashes,
     framing,
     kernel,
     lasting,
     lockdown,
     logs,
+    names,
     offline,
     pages,
     sockets,
@@ -34,6 +36,7 @@ from phigate.host import (
     windows,
 )
 from phigate.host.addresses import METADATA, AddressFault, addresses
+from phigate.host.behind import Behind
 from phigate.host.dispatch import Dispatch
 from phigate.host.doors import DoorFault, number
 from phigate.host.drain import Drain
@@ -59,6 +62,7 @@ BAD_ANSWER = Refusal(502, "answer-unreadable", "The model server's answer could 
 NO_TEXT = Refusal(400, "content-unreadable", "A message holds content that this gateway cannot read.")
 METADATA_PATH = METADATA.encode()
 _TICK_SECONDS = 1.0
+WAITS = ("phi_upstream_connect", "phi_upstream_silence")
 ADDRESSED = ("mode", "listen_host", "listen_port", "phi_url", "phi_console", "phi_console_url")
 
 
@@ -109,6 +113,7 @@ class Refuse:
         pages.install()
         framing.install()
         windows.install()
+        behind.install()
         crashes.install()
         thrift.install()
         sockets.install()
@@ -122,6 +127,7 @@ class Refuse:
             here = addresses({name: getattr(options, name) for name in ADDRESSED})
             room = [number(name, getattr(options, name)) for name in ("phi_connections", "phi_strangers")]
             leave = [seconds(name, getattr(options, name)) for name in ("phi_leave_after", "phi_leave_within")]
+            waits = [seconds(name, getattr(options, name), 0.1) for name in WAITS]
         except (AddressFault, DoorFault, TimeFault) as fault:
             raise StartFault(str(fault)) from None
         self.house.furnish(
@@ -140,6 +146,9 @@ class Refuse:
         self._metadata = protected_resource(here.url, here.console)
         self.house.observers = Observers(ctx.master)
         self.house.observers.take_out()
+        models = Behind(ctx.master, self.house, connect=waits[0], silence=waits[1])
+        self.house.ticks.append(models.tick)
+        ctx.master.addons.chain.insert(0, models)
         ctx.master.addons.chain.insert(0, Drain(ctx.master, self.house, *leave))
         ctx.master.addons.add(Sentinel(self.house))
         lockdown.lock(ctx.master)
@@ -148,6 +157,7 @@ class Refuse:
         self.house.ticks.append(lambda: lasting.end_late(ctx.master, self.house, time.monotonic()))
 
     async def running(self) -> None:
+        names.install(asyncio.get_running_loop())
         self.house.verifier.start()
         self._watches = [asyncio.create_task(self._tick()), asyncio.create_task(self.house.doors.watch())]
         thrift.settle()

@@ -41,7 +41,7 @@ def refusal_headers(exchange: Exchange, refusal: Refusal) -> Fields:
     return fields
 
 
-GRPC = {400: 3, 401: 16, 403: 7, 404: 12, 405: 12, 413: 8, 415: 3, 429: 8, 431: 8, 502: 13, 503: 14}
+GRPC = {400: 3, 401: 16, 403: 7, 404: 12, 405: 12, 413: 8, 415: 3, 429: 8, 431: 8, 502: 13, 503: 14, 504: 4}
 """HTTP status to gRPC status code (grpc/doc/statuscodes.md)."""
 
 

@@ -25,6 +25,6 @@ def end_late(master: Master, house: House, now: float) -> None:
         if passage is None or passage.exchange.finished or flows.is_open(flow):
             continue
         if passage.contacted_at + LONGEST < now:
-            passage.outcome = "interrupted"
+            passage.outcome, passage.broke = "interrupted", "late"
             stays = passage.contacted_at + LONGEST + GRACE < now
             (lockdown.cut_flow if stays else lockdown.cut_upstream)(master, flow)

@@ -61,9 +61,11 @@ class Rpc:
             self._socket = socket.create_server((host.strip("[]"), _number(port)), family=family, backlog=QUEUE)
         except (OSError, ValueError):
             raise StartFault(f"option `phi_grpc`: cannot listen on `{options.phi_grpc}`") from None
-        self._upstreams = Upstreams(options.ssl_verify_upstream_trusted_ca)
+        self._upstreams = Upstreams(options.ssl_verify_upstream_trusted_ca, float(options.phi_upstream_connect))
         limit = human.parse_size(options.body_size_limit) or LIMIT
-        self._calls = Calls(self.house, Admission(self.house, default), self._upstreams, limit)
+        self._calls = Calls(
+            self.house, Admission(self.house, default), self._upstreams, limit, float(options.phi_upstream_silence)
+        )
         self._endpoint = Endpoint(self._calls.answer, self.house.doors)
 
     async def running(self) -> None:

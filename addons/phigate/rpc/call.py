@@ -26,6 +26,7 @@ from phigate.dialect import protobuf
 from phigate.dialect.protobuf import WireError
 from phigate.exchange import Refusal
 from phigate.host import logs
+from phigate.host.behind import SILENCE
 from phigate.identity.replies import REVOKED, UNKNOWN, outlived, over
 from phigate.journal.chain import Unrecordable
 from phigate.journal.writer import JournalDown
@@ -38,11 +39,12 @@ from phigate.rpc.link import LaneBroken
 from phigate.rpc.upstream import Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from phigate.capture.record import Outcome
     from phigate.dialect.kserve_grpc import Method
     from phigate.exchange import Exchange
+    from phigate.flows import Broke
     from phigate.house import House
     from phigate.masking import Memory, Sight
     from phigate.rpc.admission import Caller
@@ -68,7 +70,15 @@ UNSYNCED_SECONDS: Final = 0.2
 BROKE: Final = Refusal(503, "not-decided", "The gateway could not decide this request.")
 UNREACHABLE: Final = Refusal(503, "upstream-unreachable", "The model server cannot be reached.")
 UPSTREAM_BROKE: Final = Refusal(503, "upstream-broke", "The model server broke its answer off.")
+UPSTREAM_SILENT: Final = Refusal(504, "upstream-silent", "The model server did not answer in time.")
 UNMASKABLE: Final = Refusal(502, "answer-unreadable", "The model server's answer could not be checked.")
+CUT: Final[Mapping[str, Outcome]] = {UNKNOWN.reason: "interrupted", UPSTREAM_SILENT.reason: "upstream-broke"}
+"""How what is under way ended where a call was cut; else what it ran by was taken back."""
+BROKE_BY: Final[Mapping[str, Broke]] = {
+    UNREACHABLE.reason: "unreachable",
+    UPSTREAM_SILENT.reason: "silent",
+    UPSTREAM_BROKE.reason: "broke-off",
+}
 OPAQUE: Final = Refusal(
     502,
     "answer-opaque",
@@ -126,9 +136,12 @@ class Under:
 
 
 class Calls:
-    """All calls under way; `limit` is the most bytes of one message."""
+    """All calls under way; `limit` are the bytes of one message, `silence` the seconds that a model may say nothing."""
 
-    def __init__(self, house: House, admission: Admission, upstreams: Upstreams, limit: int) -> None:
+    def __init__(
+        self, house: House, admission: Admission, upstreams: Upstreams, limit: int, silence: float = SILENCE
+    ) -> None:
+        self.silence = silence
         self.house, self.admission, self.upstreams, self.limit = house, admission, upstreams, limit
         self.held = 0
         self._calls: set[Call] = set()
@@ -176,6 +189,8 @@ class Call:
         """Exchanges that count as under way."""
         self._names: Memory | None = None
         self._upstream: Lane | None = None
+        self._asked = 0.0
+        """When the model was asked last, by a clock that never steps."""
         self._ends: float | None = None
         """When the caller's deadline is, by the loop's clock."""
         self._cut: Refusal | None = None
@@ -203,7 +218,7 @@ class Call:
             cut = self._cut
             outcome: Outcome = "interrupted" if self._house.leaving else "client-left"
             if cut is not None:
-                outcome = "interrupted" if cut is UNKNOWN else "revoked"
+                outcome = CUT.get(cut.reason, "revoked")
             await self._stop(cut, outcome)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the call ends with nothing more let through
             logger.error("a call was broken off (%s)", logs.place(error, error.__traceback__))
@@ -234,6 +249,12 @@ class Call:
             outcome = "revoked"
         if outcome is not None:
             self.cut(REVOKED if outcome == "revoked" else UNKNOWN)
+        elif self._under and self._upstream is not None and self._silent(self._upstream) > self._calls.silence:
+            self.cut(UPSTREAM_SILENT)
+
+    def _silent(self, upstream: Lane) -> float:
+        """Seconds since the model said something, or was asked something."""
+        return time.monotonic() - max(upstream.heard, self._asked)
 
     @property
     def grants(self) -> set[str]:
@@ -303,7 +324,7 @@ class Call:
         if service:
             await self._answer_refused(None, Refusal(404, "model-unknown", "No such service."))
             return
-        serves = self._house.ready and not self._house.announced
+        serves = self._house.ready and not (self._house.announced or self._house.leaving)
         await self._lane.send_head([(b":status", b"200"), (b"content-type", framing.CONTENT_TYPE)])
         await self._lane.send(framing.frame(kserve.SERVING if serves else kserve.NOT_SERVING))
         await self._lane.send_head(framing.trailers(framing.OK), end=True)
@@ -540,7 +561,7 @@ class Call:
 
     def _begin(self, admitted: Admitted) -> None:
         """The model is going to be asked: from here on the request is under way."""
-        exchange, permit = admitted.exchange, admitted.permit
+        exchange, permit, self._asked = admitted.exchange, admitted.permit, time.monotonic()
         if self._names is not None and exchange.names is not None:
             exchange.names.join(self._names)  # a stream is one conversation
         self._names = exchange.names
@@ -651,6 +672,10 @@ class Call:
             self._upstream.reset()
         if refusal is not None and exchange is not None and exchange.refusal is None:
             exchange.refusal = refusal
+        if refusal is not None and outcome in {"upstream-broke", "unmaskable"}:
+            for under in self._under.values():
+                why = BROKE_BY.get(refusal.reason, "unreadable")
+                metrics.UPSTREAM_FAULTS.labels(self._house.called(under.exchange), why).inc()
         for under in list(self._under.values()):
             status = refusal.status if refusal else 499
             with contextlib.suppress(Stopped, asyncio.CancelledError):

@@ -133,6 +133,8 @@ class Lane:
         self.broken: LaneBroken | None = None
         self.task: asyncio.Task[None] | None = None
         """What answers it."""
+        self.heard = time.monotonic()
+        """When something came on it last."""
         self._arrived = bytearray()
         self._size = 0
         """What of the peer's window they take."""
@@ -168,6 +170,7 @@ class Lane:
         await self._news.wait()
 
     def arrived(self, data: bytes, size: int) -> None:
+        self.heard = time.monotonic()
         if data:
             self._arrived += data
             self._size += size

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CONNECT: Final = 10.0
 """Seconds until a model server must have answered."""
+TRIES: Final = 4
+"""Connections that are waited for where others take all streams of each."""
 
 
 class Address(NamedTuple):
@@ -38,27 +40,33 @@ class Unreachable(Exception):  # noqa: N818 -- what the model server is
 class Upstreams:
     """The connections that are open, by address; `trust` is a file of certificate authorities beside the system's."""
 
-    def __init__(self, trust: str | None = None) -> None:
-        self._trust = trust
+    def __init__(self, trust: str | None = None, connect: float | None = None) -> None:
+        self._trust, self._patience = trust, connect or CONNECT
         self._tls: ssl.SSLContext | None = None
         self._links: dict[Address, list[Link]] = {}
-        self._connecting: dict[Address, asyncio.Lock] = {}
+        self._connecting: dict[Address, asyncio.Task[Link]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def begin(self, address: Address, fields: Fields) -> Lane:
-        """A stream to the model server with its headers sent; raises Unreachable."""
-        lane = await self._on_open(address, fields)
-        if lane is not None:
-            return lane
-        async with self._connecting.setdefault(address, asyncio.Lock()):
-            lane = await self._on_open(address, fields)  # another call's, by now
+        """A stream to the model server with its headers sent; raises Unreachable.
+
+        Whoever comes while a connection is being made waits for that one, and is told when there is none.
+        """
+        for _ in range(TRIES):
+            lane = await self._on_open(address, fields)
             if lane is not None:
                 return lane
-            link = await self._connect(address)
-        try:
-            return await self._begin(link, fields)
-        except LaneBroken:
-            raise Unreachable("the connection went away") from None
+            making = self._connecting.get(address)
+            if making is None:
+                making = self._connecting[address] = asyncio.create_task(self._connect(address))
+                making.add_done_callback(lambda done: self._made(address, done))
+            await asyncio.shield(making)
+        raise Unreachable("the connection went away")
+
+    def _made(self, address: Address, done: asyncio.Task[Link]) -> None:
+        del self._connecting[address]
+        if not done.cancelled():
+            done.exception()  # where everybody has left
 
     async def _on_open(self, address: Address, fields: Fields) -> Lane | None:
         for link in list(self._links.get(address, ())):
@@ -74,9 +82,9 @@ class Upstreams:
         return lane
 
     async def _connect(self, address: Address) -> Link:
-        tls = self._context() if address.scheme == "grpcs" else None
+        tls, link = self._context() if address.scheme == "grpcs" else None, None
         try:
-            async with asyncio.timeout(CONNECT):
+            async with asyncio.timeout(self._patience):
                 reader, writer = await asyncio.open_connection(address.host, address.port, ssl=tls)
                 chosen = writer.get_extra_info("ssl_object")
                 if chosen is not None and chosen.selected_alpn_protocol() != "h2":
@@ -93,6 +101,8 @@ class Upstreams:
             if link.gone:
                 raise Unreachable("no HTTP/2")
         except (OSError, TimeoutError):  # ssl.SSLError is an OSError
+            if link is not None:
+                link.close()
             raise Unreachable("no connection") from None
         return link
 
