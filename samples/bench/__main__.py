@@ -1,4 +1,4 @@
-"""`scripts/bench [gateway|holds|idle|identity|journal|masking|streams] [--quick] ...`: one sub-command a benchmark."""
+"""`scripts/bench [gateway|holds|idle|identity|journal|masking|soak|streams] [--quick]`: a sub-command each."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import signal
 import sys
 from typing import NoReturn
 
-from bench import gateway, holds, identity, idle, journal, masking, streams
+from bench import gateway, holds, identity, idle, journal, masking, soak, streams
 from bench.cases import CASES
 from bench.gateway import Plan
 from processes import NotReady
 
-WHICH = ("gateway", "holds", "identity", "idle", "journal", "masking", "streams")
+WHICH = ("gateway", "holds", "identity", "idle", "journal", "masking", "soak", "streams")
 
 
 def stop(*_: object) -> NoReturn:
@@ -26,7 +26,9 @@ def main() -> None:
     options.add_argument("--quick", action="store_true", help="a smoke run: one short round; its figures mean nothing")
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument(
-        "--seconds", type=float, help="of each turn in a round; gateway: 2, holds, idle: 4, identity: .5"
+        "--seconds",
+        type=float,
+        help="of each turn; gateway: 2, holds, idle: 4, identity: .5; soak: 1800 in all",
     )
     options.add_argument(
         "--case", action="append", choices=[case.name for case in CASES], help="gateway: only this; repeatable"
@@ -51,6 +53,8 @@ def main() -> None:
             journal.run(
                 journal.Plan(2_000, 1, 1 << 20) if chosen.quick else journal.Plan(chosen.records, chosen.rounds)
             )
+        elif chosen.which == "soak":
+            soak.run(soak.QUICK if chosen.quick else soak.Plan(chosen.seconds or 1800.0))
         elif chosen.which == "streams":
             streams.run(streams.Plan(1, (2,), 20) if chosen.quick else streams.Plan(chosen.rounds))
         elif chosen.which == "masking" and chosen.data:

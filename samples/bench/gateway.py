@@ -78,9 +78,9 @@ def pinned(core: int) -> list[str]:
 class Helper:
     """A process of this package that talks over its pipes: the upstream, the load."""
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [*pinned(1), sys.executable, "-m", f"bench.{module}"],
+            [*pinned(1), sys.executable, "-m", f"bench.{module}", *arguments],
             cwd=SAMPLES,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

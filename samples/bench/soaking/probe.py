@@ -1,0 +1,118 @@
+"""mitmdump with the real gateway, and a look inside: on a Unix socket it tells what is alive in the process.
+
+    python probe.py ARGUMENTS-OF-MITMDUMP        # the socket's path in PHIGATE_PROBE
+
+A line of JSON is asked, one is answered: `trace` begins or ends tracing of memory, `leak` keeps one small object an
+exchange from then on (to prove that it is found), `lines` tells where traced memory was allocated. Counted is what is
+left after a full collection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import threading
+import tracemalloc
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+MOST: Final = 40
+"""Types, and lines, of which most are alive: so many are told."""
+PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+leaked: list[object] = []
+leaking = [False]
+over = [0]
+"""Exchanges that came to their end."""
+
+
+def objects() -> tuple[int, Counter[str]]:
+    """How many the collector looks at, and of which types.
+
+    No other thread runs meanwhile: one that is making a tuple fails where somebody else holds it as well.
+    """
+    turn = sys.getswitchinterval()
+    sys.setswitchinterval(1000.0)
+    try:
+        every = gc.get_objects()
+        kinds = Counter(map(type, every))
+        number = len(every)
+        del every
+    finally:
+        sys.setswitchinterval(turn)
+    return number, Counter({f"{kind.__module__}.{kind.__qualname__}": count for kind, count in kinds.items()})
+
+
+def counted(master: Any, flows: Any) -> dict[str, Any]:
+    """What is alive now; tasks include the one that asks."""
+    for _ in range(3):  # what one look sets free may be the last that held something else
+        gc.collect()
+    number, types = objects()
+    found = {
+        "objects": number + gc.get_freeze_count(),
+        "blocks": sys.getallocatedblocks(),
+        "traced": tracemalloc.get_traced_memory()[0],
+        "resident": int(Path("/proc/self/statm").read_text().split()[1]) * PAGE,
+        "files": len(list(Path("/proc/self/fd").iterdir())),
+        "threads": threading.active_count(),
+        "tasks": len(asyncio.all_tasks()),
+        "connections": len(master.addons.get("proxyserver").connections),
+        "kept": len(flows._passages),  # noqa: SLF001 -- what must be nothing at rest
+        "exchanges": over[0],
+    }
+    return found | {"types": dict(types.most_common(MOST))}
+
+
+def lines() -> dict[str, int]:
+    """Traced bytes by the line that allocated them."""
+    told = tracemalloc.take_snapshot().statistics("lineno")[: MOST * 4]
+    return {f"{Path(each.traceback[0].filename).name}:{each.traceback[0].lineno}": each.size for each in told}
+
+
+def asked(order: dict[str, Any], master: Any, flows: Any) -> dict[str, Any]:
+    leaking[0] = bool(order.get("leak"))
+    if "trace" in order:
+        (tracemalloc.start if order["trace"] else tracemalloc.stop)()
+    told = counted(master, flows)
+    return told | ({"lines": lines()} if order.get("lines") else {})
+
+
+def main() -> None:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "addons"))
+    from mitmproxy.tools.dump import DumpMaster  # noqa: PLC0415 -- the path comes first
+    from mitmproxy.tools.main import mitmdump  # noqa: PLC0415
+
+    from phigate import flows, metrics  # noqa: PLC0415
+
+    count, running = metrics.count, DumpMaster.running
+
+    def counting(*args: Any) -> None:
+        over[0] += 1
+        if leaking[0]:
+            leaked.append(object())
+        count(*args)
+
+    metrics.count = counting  # type: ignore[assignment]  # everybody calls it by its module
+
+    async def listening(master: DumpMaster) -> None:
+        await running(master)
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while line := await reader.readline():
+                told = asked(json.loads(line), master, flows)
+                writer.write(json.dumps(told).encode() + b"\n")
+                await writer.drain()
+            writer.close()
+
+        await asyncio.start_unix_server(answer, os.environ["PHIGATE_PROBE"], limit=1 << 20)
+
+    DumpMaster.running = listening  # type: ignore[method-assign,assignment]  # the moment when everything is there
+    mitmdump(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()
