@@ -3,8 +3,9 @@
 Rules of this file:
 - What is read does not depend on how the text was cut: a character waits only while more text could change it.
 - Invisible characters and combining marks are not read; look-alikes, wide forms and other digits are read as the plain
-  character (Unicode TR39, NFKC); HTML entities and escapes of JSON as what they stand for; a line's end inside of a
-  value, or where a long line was wrapped, as if it were not there.
+  character (Unicode TR39, NFKC); HTML entities and escapes of JSON as what they stand for; HTML's tags without
+  attributes as nothing or a blank; a line's end inside of a value, or where a long line was wrapped, as if it were not
+  there.
 - Nothing of this reaches the output: `place` and `after` give the offsets of the text as written.
 """
 
@@ -31,6 +32,9 @@ INVISIBLE = (
 WRAPPED, NARROW = 50, 24
 """Characters from which on a line's end may be a wrapped one: before any letter or digit, before none that begins a
 sentence or a heading."""
+INLINE = "b|strong|i|em|u|s|del|ins|mark|small|sub|sup|span|font|code|kbd|samp|tt|var"
+BLOCK = "td|th|tr|table|thead|tbody|p|div|br|hr|li|ul|ol|dl|dt|dd|pre|label|h[1-6]"
+"""Names of HTML's elements whose tags, where they say nothing more, are read as nothing and as a blank."""
 NEAR = 24
 """Characters that more text may change, at most."""
 UNIT = re.compile(
@@ -39,18 +43,20 @@ UNIT = re.compile(
     r"|(?P<escape>\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|[nrt]))"
     rf"|(?P<broken>(?<=[0-9{INVISIBLE}])(?:-[ \t]{{0,8}}\r?\n[ \t]{{0,8}}(?=[0-9])|\r?\n[ \t]{{0,8}}-(?=[0-9])))"
     r"|(?P<wrap>(?<=[A-Za-z0-9, ])\r?\n[ \t]{0,8}(?=[A-Za-z0-9(]))"
+    rf"|(?P<inline></?(?i:{INLINE}) ?/?>)|(?P<block></?(?i:{BLOCK}) ?/?>)"
     r"|(?P<several>[\ufb00-\ufb06\u2026\u33d4\u338e-\u33ff])"
 )
 """What is not read character by character."""
-BEGINS = re.compile(rf"[&\\\r\n\-{INVISIBLE}\ufb00-\ufb06\u2026\u33d4\u338e-\u33ff]")
+BEGINS = re.compile(rf"[&<\\\r\n\-{INVISIBLE}\ufb00-\ufb06\u2026\u33d4\u338e-\u33ff]")
 """How one begins: to look for that is ten times faster than to look for a unit at each place."""
 WAITS = re.compile(
     r"(?:&(?:#(?:[0-9]{0,12}|[xX][0-9A-Fa-f]{0,12})|[A-Za-z][A-Za-z0-9]{0,7})?"
     r"|\\(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?"
+    r"|</?(?:[A-Za-z][A-Za-z0-9]{0,5} ?/?)?"
     r"|(?:-[ \t]{0,8})?\r?\n[ \t]{0,8}-?|-[ \t]{0,8}\r?|\r)\Z"
 )
 """The end of a text that more text may change."""
-ODD = re.compile(r"[^\x09\x0b\x0c\x20-\x25\x27-\x2c\x2e-\x5b\x5d-\x7e]")
+ODD = re.compile(r"[^\x09\x0b\x0c\x20-\x25\x27-\x2c\x2e-\x3b\x3d-\x5b\x5d-\x7e]")
 """What a text must have for anything but itself to be read, or for its end to wait."""
 ALIKE = (
     (
@@ -207,7 +213,7 @@ def _units(text: str, at: int, end: int) -> Iterator[re.Match[str]]:
 def _meaning(unit: re.Match[str], kind: str | None, line: int, following: str) -> str | None:
     """What a unit is read as, after so many characters of its line; None is: as it stands."""
     text = unit[0]
-    if kind == "unseen":
+    if kind in {"unseen", "inline"}:
         return ""
     if kind == "entity":
         meant = html.unescape(text)
@@ -216,6 +222,8 @@ def _meaning(unit: re.Match[str], kind: str | None, line: int, following: str) -
         return _escaped(text)
     if kind == "broken":
         return "-"
+    if kind == "block":
+        return " "
     if kind == "wrap":
         goes_on = following.islower() or following.isdecimal()
         return " " if line >= WRAPPED or (goes_on and line >= NARROW) else None

@@ -92,7 +92,7 @@ NUMBERS = (
         "US_SSN",
         r"\b(?i:ssn?|ss#|soc(?:ial)?\.? sec(?:urity)?\.?|social_?security(?:_?number)?|social|i?tin"
         rf"|individual taxpayer (?:id|identification)|tax(?:payer)? id)(?: #)?{LINK}"
-        rf"(?P<id>[0-9Xx*]{{3}}(?:{HYPHEN}|[ .])?[0-9Xx*]{{2}}(?:{HYPHEN}|[ .])?\d{{4}})\b",
+        rf"(?P<id>[0-9Xx*]{{3}}(?: {HYPHEN} |{HYPHEN}|[ ./])?[0-9Xx*]{{2}}(?: {HYPHEN} |{HYPHEN}|[ ./])?\d{{4}})\b",
         0.99,
         check=has_digits(4),
         hits=(
@@ -102,6 +102,10 @@ NUMBERS = (
             "SSN [[XXX-XX-9999]]",
             "SS# [[219.09.9999]]",
             "ITIN: [[912-78-1234]]",
+            "SSN [[219/09/9999]]",
+            "SSN: [[987 - 65 - 4399]]",
+            "| SSN | [[219099999]] |",
+            "<ssn>[[219099999]]</ssn>",
             '"socialSecurityNumber": "[[219099999]]"',
             "ssn xxx [[xxx-xx-9999]]".replace("xxx [[", "[["),
         ),
@@ -111,13 +115,15 @@ NUMBERS = (
         "ssn-last-four",
         "US_SSN",
         r"\b(?i:(?:last (?:4|four)(?: digits)?(?: of)?(?: the| his| her| their)? (?:ssn|social)(?: security)?|(?:ssn"
-        r"|social security(?: number)?) ending(?: in)?|(?:ssn|ss#|social)(?: ?[#:])? ?[(]?last ?-?(?:4|four)[)]?"
+        r"|social security(?: number)?) (?:ending|ends)(?: in)?"
+        r"|(?:ssn|ss#|social)(?: ?[#:])? ?[(]?last ?-?(?:4|four)[)]?"
         r"|last ?-?(?:4|four)(?: of)? (?:ssn|ss#?|social)|last ?-?4(?: is)? ?[:#]|ssn?:|ss#:?)"
         r"(?: number)?(?: is|:)?:?) ?(?:[*x.]{0,3})(?P<id>\d{4})\b",
         0.9,
         hits=(
             "last four of SSN: [[9999]]",
             "SSN ending in [[9999]]",
+            "SSN ends in [[9999]]",
             "SSN (last 4): [[9999]]",
             "SSN last4 [[9999]]",
             "last 4: [[9999]]",
@@ -138,10 +144,11 @@ NUMBERS = (
     Detector(
         "ssn",
         "US_SSN",
-        r"\b(?P<id>\d{3}(?:-\d{2}-|\x{2011}\d{2}\x{2011}|\x{2010}\d{2}\x{2010}|\x{2013}\d{2}\x{2013}| \d{2} )\d{4})\b",
+        r"\b(?P<id>\d{3}(?:-\d{2}-|\x{2011}\d{2}\x{2011}|\x{2010}\d{2}\x{2010}|\x{2013}\d{2}\x{2013}"
+        r"| \d{2} | - \d{2} - )\d{4})\b",
         0.95,
         check=is_ssn,
-        hits=("it is [[219-09-9999]]", "[[219 09 9999]]"),
+        hits=("it is [[219-09-9999]]", "[[219 09 9999]]", "[[219 - 09 - 9999]]"),
         misses=("000-12-3456", "666-12-3456", "219-00-9999", "12-345-6789", "3-2-4"),
     ),
     Detector(
@@ -168,6 +175,9 @@ NUMBERS = (
             "Their MRN is [[#QB-70418]]".replace("[[#", "#[["),
             "Chart #[[W7250614]]",
             "UR [[1882049]]",
+            "| MRN | [[70418]] |",
+            "<mrn>[[70418]]</mrn>",
+            "MRN \u2192 [[70418]]",
             "NHC: [[4410/18]]",
             "Hosp No [[A 310772]]",
             "medical record number [[MRN-20864413]]",
