@@ -53,7 +53,7 @@ def _whole(text: str) -> int | float:
 def json_request(data: bytes) -> None:
     """The first byte chooses the route, the rest is the body."""
     route, content = BODIES[data[0] % len(BODIES) if data else 0], data[1:]
-    asked = _asked(route, content)
+    asked = asked_of(route, content)
     if isinstance(asked, Refusal):
         hold(400 <= asked.status < 500 and WORD.fullmatch(asked.reason), "a refusal that is none")
         return
@@ -61,17 +61,21 @@ def json_request(data: bytes) -> None:
     kept = {name: value for name, value in plain.items() if name not in asked.route.omits} | dict(asked.route.sets)
     hold(kept == asked.tree, "read otherwise than another parser reads it")
     onward = orjson.dumps(asked.tree)
-    hold(_asked(asked.route, onward) == asked, "what goes on is read otherwise")
+    hold(asked_of(asked.route, onward) == asked, "what goes on is read otherwise")
     if len(content) < LONG:
         fields, sight = spoken(asked.route).request, _sight(answer=False)
         sight.study(asked.tree, fields)
         sight.tree_for_caller(asked.tree, fields)
 
 
-def _asked(route: Route, content: bytes) -> Asked | Refusal:
+def asked_of(route: Route, content: bytes) -> Asked | Refusal:
+    """A request as it is read, once it was looked at for what steers its answer."""
     media = next(name for name, each in route.reads.items() if isinstance(each, Json))
     model = "m" if "{model}" in route.path else None
-    return read(Match((route,), model), content, {b"content-type": media.encode()}, dialect_of)
+    asked = read(Match((route,), model), content, {b"content-type": media.encode()}, dialect_of)
+    if isinstance(asked, Asked):
+        spoken(asked.route).steers(asked.tree)
+    return asked
 
 
 def json_answer(data: bytes) -> None:
@@ -91,6 +95,36 @@ def json_answer(data: bytes) -> None:
     hold(all(isinstance(count, int) for count in usage.values()), "a count that is none")
 
 
+CHOOSING: list[dict[str, Any]] = [
+    {
+        "model": "m",
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}],
+        "max_tokens": 9,
+        "response_format": {"type": "json_schema", "json_schema": {"schema": {"enum": ["a"]}}},
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {}, "strict": True}}],
+        "tool_choice": {"type": "function", "function": {"name": "f"}},
+    },
+    {
+        "model": "m",
+        "max_tokens": 9,
+        "system": [{"type": "text", "text": "a"}],
+        "output_config": {"format": {}},
+        "messages": [{"role": "user", "content": [{"type": "document", "source": {"type": "text", "data": "a"}}]}],
+        "tools": [{"type": "custom", "name": "f", "input_schema": {}}],
+        "tool_choice": {"type": "tool", "name": "f"},
+    },
+    {
+        "model": "m",
+        "input": [{"type": "message", "role": "user", "content": [{"type": "input_text"}]}],
+        "text": {"format": {"type": "json_schema", "schema": {}}},
+        "tools": [{"type": "custom", "name": "f", "format": {"type": "grammar", "syntax": "lark"}}],
+        "tool_choice": {"type": "allowed_tools", "tools": [{"type": "function", "name": "f"}]},
+    },
+    {"model": "m", "messages": [{"role": "user", "content": "a"}], "format": {"type": "object"}, "options": {"n": 1}},
+]
+"""Requests that say in which words they want their answer."""
+
+
 def requests() -> list[bytes]:
     chat = {"model": "m", "messages": [{"role": "user", "content": "Hello, Ada Quist"}], "stream": True, "n": 1}
     parts = [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "data:,"}}]
@@ -106,6 +140,7 @@ def requests() -> list[bytes]:
         {"instances": [{"a": "b"}], "signature_name": "s"},
         {"model": "m", "query": "a", "documents": ["b", {"text": "c"}], "top_n": 1},
         {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "a", "arguments": {"b": "c"}}},
+        *CHOOSING,
     ]
     first = [bytes([at]) + json.dumps(each).encode() for at, each in enumerate(bodies * 3)]
     per_route = [bytes([at]) + json.dumps(bodies[at % len(bodies)]).encode() for at in range(24, len(BODIES))]

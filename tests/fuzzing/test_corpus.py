@@ -1,6 +1,7 @@
 """Every example and every finding of every target, without a fuzzer: nothing that was fixed comes back."""
 
 import hashlib
+import json
 import os
 import random
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzzing import __main__ as command
-from tests.fuzzing import run
+from tests.fuzzing import bodies, run
 from tests.fuzzing.target import Target, Wrong, alike, edited, hold
 from tests.fuzzing.targets import TARGETS
 
@@ -48,6 +49,25 @@ def test_a_target(name):
     chance = random.Random(f"{name} 1")
     for _ in range(MUTANTS):
         target.run(mutant(known, target.words, target.longest, chance))
+
+
+def places(node):
+    """Every member and item of a tree."""
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    return [place for key, value in list(items) for place in ((node, key), *places(value))]
+
+
+@pytest.mark.parametrize("odd", [[], {}], ids=str)
+def test_no_value_of_another_kind_breaks_what_reads_a_request(odd):
+    """Wherever it stands, in every dialect: read or refused, and it is known whether it steers the answer."""
+    routes = {route.dialect: route for route in bodies.BODIES}.values()
+    for tree in bodies.CHOOSING:
+        for node, key in places(tree):
+            was, node[key] = node[key], odd
+            content = json.dumps(tree).encode()
+            node[key] = was
+            for route in routes:
+                bodies.asked_of(route, content)
 
 
 def test_what_is_kept_is_small_and_of_a_target():

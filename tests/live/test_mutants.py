@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -20,7 +21,7 @@ from people import policy_for
 from processes import HOST, Gateway, answers, free_port, settings
 from tests.grpc_peer import certificate
 from tests.live.hostile import exchanges, mutants, over_grpc, over_http2, peers, talks, wire, ws
-from tests.traffic import CANARIES, CHAT, as_person, chat, leaks, records, strings_of
+from tests.traffic import CANARIES, CANARY_TEXT, CHAT, as_person, chat, leaks, records, strings_of
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(7200)]
 
@@ -324,9 +325,38 @@ def test_nothing_goes_on_that_was_refused_or_is_not_on_record(came, onward, door
     went = {exchange for _, exchange, _ in onward}
     refused = set().union(*(got.refused for got in came)) - {None}
     assert len(refused) > sum(MANY.values()) // 10
-    assert went & refused == set()
+    assert [(got.each.number, got.label, got.each.what) for got in came if got.refused & went] == []
     kept = {each["exchange"] for each in records(door.journal) if each["kind"] == "request"}
     assert went <= kept
+
+
+def under_way(door):
+    """What the gateway still has to do with callers: exchanges and connections."""
+    told = httpx.get(f"{door.console_url}/metrics", trust_env=False).text
+    return [
+        float(value)
+        for value in re.findall(r"^phigate_(?:exchanges_under_way|connections{.*}) (.+)$", told, re.MULTILINE)
+    ]
+
+
+def test_nothing_is_left_under_way_and_whatever_went_on_has_one_end(onward, door):
+    end = time.monotonic() + LONGEST
+    while any(under_way(door)) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert under_way(door) == [0, 0, 0]
+    ends = Counter(each["exchange"] for each in records(door.journal) if each["kind"] == "response")
+    assert {ends[exchange] for _, exchange, _ in onward} == {1}
+
+
+@pytest.mark.parametrize("cut", [1, 7, 40, 200])
+def test_a_canary_in_pieces_would_be_seen(cut):
+    def told(text):
+        pieces = [text[at : at + cut] for at in range(0, len(text), cut)]
+        return [json.dumps({"type": "delta", "item": str(at), "delta": piece}) for at, piece in enumerate(pieces)]
+
+    assert spelled("\r\n".join(f"data: {each}" for each in told(CANARY_TEXT))) == set(CANARIES)
+    assert spelled("\n".join(told(CANARY_TEXT))) == set(CANARIES)
+    assert spelled("\n".join(told(CANARY_TEXT[::-1]))) == set()
 
 
 def test_the_gateway_is_as_it_was(came, door, server, bearers):

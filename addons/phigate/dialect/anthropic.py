@@ -11,7 +11,7 @@ from phigate.dialect.events import Event, Stream
 from phigate.dialect.routes import Route
 from phigate.dialect.steering import few, picks
 from phigate.dialect.table import Dialect
-from phigate.dialect.tree import Fields
+from phigate.dialect.tree import Fields, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,7 +137,7 @@ def _opaque_block(block: Any) -> bool:
         return True
     if kind == "document":
         source = block.get("source")
-        if not isinstance(source, dict) or source.get("type") not in SOURCES:
+        if not isinstance(source, dict) or not one_of(source.get("type"), SOURCES):
             return True
         return not isinstance(source.get("data", ""), str) or _opaque_content(source.get("content"))
     return kind in {"tool_result", "search_result"} and _opaque_content(block.get("content"))
@@ -163,7 +163,7 @@ def steers(request: Any) -> tuple[str, ...]:
     found = ["max_tokens"] if few(request.get("max_tokens")) else []
     found += [key for key in ("output_config", "output_format") if picks(request.get(key))]
     choice, tools = request.get("tool_choice"), request.get("tools")
-    forced = isinstance(choice, dict) and choice.get("type") in {"any", "tool"}
+    forced = isinstance(choice, dict) and one_of(choice.get("type"), {"any", "tool"})
     bound = (
         [tool for tool in tools if isinstance(tool, dict) and (forced or tool.get("strict"))]
         if isinstance(tools, list)

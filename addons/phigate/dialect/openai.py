@@ -10,7 +10,7 @@ from phigate.dialect.events import Event, Stream
 from phigate.dialect.routes import Route
 from phigate.dialect.steering import few, picks
 from phigate.dialect.table import Dialect
-from phigate.dialect.tree import Fields
+from phigate.dialect.tree import Fields, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -128,8 +128,7 @@ def _opaque_content(content: Any) -> bool:
 def _opaque_part(part: Any) -> bool:
     if not isinstance(part, dict) or not part.keys() <= PART_KEYS:
         return True
-    kind = part.get("type", "text")
-    return not isinstance(kind, str) or kind not in PARTS
+    return not one_of(part.get("type", "text"), PARTS)
 
 
 def asks_others(tools: Any, known: frozenset[str]) -> bool:
@@ -138,7 +137,7 @@ def asks_others(tools: Any, known: frozenset[str]) -> bool:
         return tools is not None
     return any(
         not isinstance(tool, dict)
-        or tool.get("type", "function") not in known
+        or not one_of(tool.get("type", "function"), known)
         or ("tools" in tool and asks_others(tool["tools"], known))
         for tool in tools
     )
@@ -191,7 +190,7 @@ def steers(request: Any) -> tuple[str, ...]:
 
 def chooses(form: Any) -> bool:
     """Whether the form asked of an answer (`response_format`, `text.format`) chooses its words."""
-    return isinstance(form, dict) and (form.get("type", "text") not in FORMS or picks(form))
+    return isinstance(form, dict) and (not one_of(form.get("type", "text"), FORMS) or picks(form))
 
 
 def tools_that_choose(request: dict[str, Any]) -> Iterable[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
 
 Render = "Callable[[str], str]"
 NAME = re.compile(r"[a-z][a-z0-9_.-]{0,63}\Z")
@@ -311,6 +311,11 @@ _FREE = frozenset(
     | {"files", "adapters"}
 )
 """Members whose own members are named by the caller, and by nobody's protocol."""
+
+
+def one_of(value: Any, words: Container[str]) -> bool:
+    """Whether a value is one of these words: a list or an object is none, and asking a set for one would raise."""
+    return isinstance(value, str) and value in words
 
 
 def shouts(tree: Any) -> bool:
