@@ -93,18 +93,20 @@ class Peers:
         writer.write(frame(SETTINGS) + WINDOWS)
         if await reader.readexactly(len(PREFACE)) != PREFACE:
             return
-        heard, encoder = h2.Heard(), Encoder()
+        heard, encoder, known = h2.Heard(), Encoder(), dict[int, Asked]()
         while data := await reader.read(65536):
             ended = heard.take(data)
+            for stream in heard.heads.keys() - known:
+                known[stream] = Asked(dict(heard.heads[stream][0]), bytearray())
+                self.asked.append((kind, known[stream]))
+            for stream, asked in known.items():
+                asked.body[:] = heard.bodies.get(stream, b"")
             for about, flags, payload in heard.fresh:
                 if about in {SETTINGS, PING} and not flags & ACK:
                     writer.write(frame(about, b"" if about == SETTINGS else payload, flags=ACK))
             heard.fresh.clear()
             for stream in ended:
-                fields = dict(heard.heads[stream][0])
-                asked = Asked(fields, bytearray(heard.bodies.get(stream, b"")))
-                self.asked.append((kind, asked))
-                answer = (self.second if kind == "second" else self.calls)(asked)
+                answer = (self.second if kind == "second" else self.calls)(known[stream])
                 writer.write(answer.frames(encoder, stream))
                 if answer.changed:
                     if answer.leaving:
