@@ -38,6 +38,7 @@ IDLE, LONGEST = 0.4, 20.0
 CLINICIAN, RESEARCHER = "dr.okafor", "sam.lindqvist"
 """Who asks; of the second one the model sees no identifiers either."""
 SEEDS = re.compile(rb'"(?:seed|user_id)":"?(\d+)')
+EXCHANGE = re.compile(r"\bex-[0-9a-f]{24}\b")
 RULES = """
   - {name: clinicians-predict, permit: [clinician], to: [predict], models: ["*"], mask: minimum-necessary}
   - {name: research, permit: [researcher], to: [predict], models: ["*"], prompt: surrogates, mask: safe-harbor}
@@ -366,14 +367,17 @@ def test_a_canary_in_pieces_would_be_seen(cut):
     assert spelled("\n".join(told(CANARY_TEXT[::-1]))) == set()
 
 
-def test_the_gateway_is_as_it_was(came, door, server, bearers):
+def test_the_gateway_is_as_it_was(came, onward, door, server, bearers):
     said = door.said()
     assert not re.search(r"Traceback|crashed|Addon error|Error\b|exception|broken off", said), said[-3000:]
     assert leaks(said) == []
     shown = [each for each in records(door.journal) if leaks(json.dumps(each, ensure_ascii=False))]
     assert {each["kind"] for each in shown} <= {"request", "message"}
-    text = {got.each.number: got.each.text for got in came}
-    numbers = [number_in(json.dumps(each.get("body")).encode()) for each in shown]
-    assert not [number for number in numbers if text.get(number, True)]
+    mine = {got.each.number: got.each for got in came}
+    told = {exchange: got.each for got in came for exchange in EXCHANGE.findall(got.said)}
+    told |= {exchange: mine[number] for number, exchange, _ in onward if number in mine}
+    seeds = [(mine.get(number_in(json.dumps(each.get("body")).encode())), each["exchange"]) for each in shown]
+    asked = [each or told.get(exchange) for each, exchange in seeds]
+    assert not [each and each.what for each in asked if each is None or each.text]
     server.script = None
     still_serves(door, bearers)
