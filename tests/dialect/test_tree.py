@@ -10,7 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phigate.dialect.openai import ANSWER, REQUEST
-from phigate.dialect.tree import DIGEST, TIME, Fields, TreeError, document, embedded, labelled, rewrite, shouts, texts
+from phigate.dialect.tree import (
+    DIGEST,
+    TIME,
+    Fields,
+    TreeError,
+    document,
+    embedded,
+    labelled,
+    one_of,
+    rewrite,
+    shouts,
+    texts,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
@@ -228,3 +240,11 @@ def test_a_bracket_does_not_part_a_text_from_its_key(sentence, text, expected):
 def test_a_string_that_holds_json_is_read_together_with_its_key():
     got = rewrite({"arguments": {"mrn": "[77310]", "note": "[77310]", "other": {"mrn": "[77310"}}}, ANSWER, telling)
     assert got["arguments"] == {"mrn": '["#"]', "note": "[77310]", "other": {"mrn": "[#"}}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("a", True), ("b", False), ("", False), (None, False), ([], False), ({}, False), (7, False)]
+)
+def test_what_is_no_text_is_none_of_some_words(value, expected):
+    assert one_of(value, {"a"}) is expected
+    assert one_of(value, frozenset({"a"})) is expected
