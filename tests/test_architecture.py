@@ -34,6 +34,7 @@ FLOORS = {
     "house": GLUE,
     "sources": GLUE,
     "trial": GLUE,
+    "threads": GLUE,
     "unanswered": GLUE,
     "metrics": GLUE,
     "webhooks": GLUE,

@@ -53,6 +53,7 @@ from phigate.masking.structure.paths import rules_for, unknown_routes
 from phigate.masking.transforms import scope_of
 from phigate.policy.load import PolicyFaults, load_policy, read_file
 from phigate.sources import Sources, Stamp, read_sources, stamp_of
+from phigate.threads import Threads
 from phigate.trial import Trial
 from phigate.webhooks import receivers_of
 
@@ -216,8 +217,8 @@ class House:
         """Who asked for how much."""
         self.doors = Doors()
         """Who is connected, and how long they may be."""
-        self.holding = Holding(self)
-        """Requests that wait for their yes."""
+        self.holding, self.threads = Holding(self), Threads()
+        """Requests that wait for their yes; large work, and who had it done."""
         self.again: list[Callable[[Any], Awaitable[None] | None]] = []
         """What decides about a flow anew, from the start: a step of each room, in the order of the chain."""
         self.addresses = Addresses()

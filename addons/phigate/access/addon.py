@@ -126,7 +126,7 @@ class Access:
     async def _settled(self, policy: Policy, request: Request, passage: flows.Passage) -> Refusal | None:
         """Read and decide, under one policy also where another comes into force meanwhile."""
         if len(request.data.content or b"") > LARGE:
-            return await asyncio.to_thread(self._settle, policy, request, passage)
+            return await self.house.threads.run(passage.exchange.subject, self._settle, policy, request, passage)
         return self._settle(policy, request, passage)
 
     def _settle(self, policy: Policy, request: Request, passage: flows.Passage) -> Refusal | None:
@@ -190,7 +190,7 @@ class Access:
         if not message.from_client:
             message.refusal = self._changed(passage)
         elif len(message.raw) + (passage.told.size if passage.told else 0) > LARGE:
-            message.refusal = await asyncio.to_thread(self._hear, passage, message)
+            message.refusal = await self.house.threads.run(subject, self._hear, passage, message)
         else:
             message.refusal = self._hear(passage, message)
 

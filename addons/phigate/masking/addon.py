@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from itertools import islice
@@ -59,7 +58,7 @@ class Masking:
         if passage is None or passage.exchange.subject is None:
             return
         if len(flow.request.data.content or b"") > LARGE:
-            await asyncio.to_thread(self._prompt, passage)
+            await self.house.threads.run(passage.exchange.subject, self._prompt, passage)
         else:
             self._prompt(passage)
 
@@ -114,7 +113,7 @@ class Masking:
         elif passage.plan in {"whole", "error"}:
             permit = passage.exchange.decision
             if len(passage.raw) > LARGE:
-                await asyncio.to_thread(self._whole, passage, permit)
+                await self.house.threads.run(passage.exchange.subject, self._whole, passage, permit)
             else:
                 self._whole(passage, permit)
 
@@ -133,7 +132,7 @@ class Masking:
             return
         work = self._said if passage.message.from_client else self._heard
         if len(passage.message.raw) > LARGE:
-            await asyncio.to_thread(work, passage, passage.message)
+            await self.house.threads.run(passage.exchange.subject, work, passage, passage.message)
         else:
             work(passage, passage.message)
 

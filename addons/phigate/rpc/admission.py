@@ -191,7 +191,7 @@ class Admission:
             return await self.refuse(exchange, replies.too_many(many))
         work = _Message(self.house, exchange, caller, method, self._default)
         if len(data) > LARGE:
-            await asyncio.to_thread(work.settle, data)
+            await self.house.threads.run(caller.subject, work.settle, data)
         else:
             work.settle(data)
         if exchange.refusal is None:
@@ -285,7 +285,7 @@ class _Message:
         house, exchange = self._house, self._exchange
         if self.waited:  # its model may stand elsewhere now
             self._grants = ()
-            await asyncio.to_thread(self.settle, data)
+            await self._house.threads.run(self._exchange.subject, self.settle, data)
         if exchange.refusal is None and isinstance(exchange.decision, Hold):
             try:
                 await self._by_grant(data)
@@ -316,7 +316,7 @@ class _Message:
         self._digest = digest_of(Asking(*named, data, exchange.subject.context), self._house.secrets.digest("ticket"))
         async with self._house.holding.turn():
             self._grants = tuple(await self._house.approvals.live_grants(who, time.time()))
-        await asyncio.to_thread(self.settle, data)
+        await self._house.threads.run(self._exchange.subject, self.settle, data)
 
     def settle(self, data: bytes) -> None:
         exchange, self._policy = self._exchange, self._house.policy

@@ -358,7 +358,7 @@ class Call:
             await self._upstream_refused(under, code, message)
             return
         under.came = data
-        masked = await _apart(len(data), lambda: self._masked(under, method, data))
+        masked = await self._apart(len(data), lambda: self._masked(under, method, data))
         self._check_bearer()
         under.reveal()
         await self._close(under, 200, "complete", masked.shown)
@@ -458,6 +458,12 @@ class Call:
             reading.close()
         await self._stream_over(code, message)
 
+    async def _apart[T](self, size: int, work: Callable[[], T]) -> T:
+        """Do large work in a thread, so that other calls go on meanwhile."""
+        if size <= LARGE:
+            return work()
+        return await self._house.threads.run(self._caller.subject if self._caller else None, work)
+
     async def _part(self, data: bytes) -> None:
         """One message of the model's, to the caller."""
         try:
@@ -466,7 +472,7 @@ class Call:
             under = self._whose(inner.text(kserve.ID) if inner is not None else "", bare=bare)
             under.came = data
             final = bool(node.text(1)) or (inner is not None and kserve.infer(inner).flag(kserve.FINAL) is True)
-            parts = await _apart(len(data), lambda: under.answers.streamed(node, final=final, bare=bare))
+            parts = await self._apart(len(data), lambda: under.answers.streamed(node, final=final, bare=bare))
         except Opaque:
             raise Stopped(OPAQUE, "unmaskable") from None
         except ValueError:
@@ -773,8 +779,3 @@ def _of_upstream(error: Exception) -> Stopped:
     if isinstance(error, FrameError):
         return Stopped(UNMASKABLE, "unmaskable")
     return Stopped(UPSTREAM_BROKE, "upstream-broke")
-
-
-async def _apart[T](size: int, work: Callable[[], T]) -> T:
-    """Do large work in a thread, so that other calls go on meanwhile."""
-    return await asyncio.to_thread(work) if size > LARGE else work()

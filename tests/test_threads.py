@@ -1,0 +1,60 @@
+"""Large work in threads: everybody gets there, whoever else asks for how much."""
+
+import asyncio
+import contextlib
+import gc
+import threading
+
+import pytest
+
+from phigate.threads import EACH, Threads
+from tests.policies import subject
+
+
+async def until(condition):
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 -- threads tell no event of the loop's
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def threads():
+    return Threads()
+
+
+async def test_it_is_done_in_a_thread_and_what_comes_of_it_is_told(threads):
+    assert await threads.run(subject(), threading.current_thread) is not threading.current_thread()
+    with pytest.raises(ValueError, match="invalid literal"):
+        await threads.run(None, int, "a")
+
+
+@pytest.mark.parametrize("leaves", [False, True], ids=["who waits", "who leaves and comes back"])
+async def test_one_person_keeps_nobody_waiting(threads, leaves):
+    go, begun = threading.Event(), []
+
+    def long():
+        begun.append(True)
+        go.wait(20)
+
+    asked = [asyncio.ensure_future(threads.run(subject(), long)) for _ in range(20)]
+    try:
+        await until(lambda: len(begun) == EACH)
+        if leaves:
+            for each in asked:
+                each.cancel()
+            asked += [asyncio.ensure_future(threads.run(subject(), long)) for _ in range(20)]
+        async with asyncio.timeout(10):
+            assert await threads.run(None, len, "abc") == 3
+        assert len(begun) == EACH
+    finally:
+        go.set()
+    for each in asked:
+        with contextlib.suppress(asyncio.CancelledError):
+            await each
+
+
+async def test_nobody_is_remembered(threads):
+    await threads.run(subject(), len, "")
+    await asyncio.sleep(0)
+    gc.collect()
+    assert not threads._turns
