@@ -3,10 +3,14 @@
 import asyncio
 import contextlib
 import gc
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
+import phigate
 from phigate.threads import EACH, Threads
 from tests.policies import subject
 
@@ -58,3 +62,21 @@ async def test_nobody_is_remembered(threads):
     await asyncio.sleep(0)
     gc.collect()
     assert not threads._turns
+
+
+ENDS = """
+import asyncio, sys, time
+sys.path.insert(0, {addons!r})
+from phigate.threads import Threads
+
+async def main():
+    asyncio.ensure_future(Threads().run(None, time.sleep, 60))
+    await asyncio.sleep(0.1)
+
+asyncio.run(main())
+"""
+
+
+def test_a_process_that_ends_waits_for_no_work():
+    addons = str(Path(phigate.__file__).parents[1])
+    subprocess.run([sys.executable, "-c", ENDS.format(addons=addons)], check=True, timeout=30)

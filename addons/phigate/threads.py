@@ -1,13 +1,16 @@
 """Large work beside the loop, a share of the threads for each: one person's bodies keep nobody else's waiting.
 
-The threads take what comes in order, and a body of megabytes takes a minute. A turn is over when its work is, also
-where whoever waited for it is gone: who leaves and comes back at once has not become two.
+A body of megabytes takes a minute, and whoever comes behind it waits. A turn is over when its work is, also where
+whoever waited for it is gone: who leaves and comes back at once has not become two. A process that ends waits for no
+work: there is nobody left who could be told what comes of it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
@@ -15,8 +18,10 @@ if TYPE_CHECKING:
 
     from phigate.exchange import Subject
 
+ALL: Final = 6
+"""Threads; more would only take the interpreter from each other, and from the loop."""
 EACH: Final = 2
-"""Of the threads, which are five at least, that one person has at once."""
+"""Of these, that one person has at once."""
 
 
 class Threads:
@@ -24,6 +29,7 @@ class Threads:
 
     def __init__(self) -> None:
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
+        self._all = asyncio.Semaphore(ALL)
 
     async def run[T](self, subject: Subject | None, work: Callable[..., T], *arguments: object) -> T:
         """What `work` returns or raises, once it is this person's turn."""
@@ -32,12 +38,28 @@ class Threads:
         if turn is None:
             turn = self._turns[who] = asyncio.Semaphore(EACH)
         await turn.acquire()
-        doing = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
-
-        def over(done: asyncio.Future[T]) -> None:
+        try:
+            await self._all.acquire()
+        except asyncio.CancelledError:
             turn.release()
-            if not done.cancelled():
-                done.exception()  # it was looked at, if only here
+            raise
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[T] = loop.create_future()
 
-        doing.add_done_callback(over)
-        return await asyncio.shield(doing)
+        def over(tell: Callable[[Any], None], what: Any) -> None:
+            self._all.release()
+            turn.release()
+            if not told.done():
+                tell(what)
+
+        def do() -> None:
+            said: tuple[Callable[[Any], None], Any]
+            try:
+                said = told.set_result, work(*arguments)
+            except BaseException as error:  # noqa: BLE001 -- raised where it is waited for
+                said = told.set_exception, error
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+                loop.call_soon_threadsafe(over, *said)
+
+        threading.Thread(target=do, name="work", daemon=True).start()
+        return await told
