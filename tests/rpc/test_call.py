@@ -17,6 +17,7 @@ from phigate.capture import keep
 from phigate.capture.keep import Keep
 from phigate.capture.seal import Auditor
 from phigate.dialect import kserve_grpc as kserve
+from phigate.host import lasting
 from phigate.identity.replies import ANSWERS_FOR, ENDLESS_FOR
 from phigate.ledger.tickets import Step
 from phigate.policy.load import parse_policy
@@ -573,6 +574,23 @@ async def test_a_stream_of_which_nothing_more_is_asked_does_not_outlive_its_bear
     call.look(call._caller.subject.expires + ANSWERS_FOR + 1)
     assert (await answered(lane)).status == 16
     assert world.outcomes() == ["revoked"]
+
+
+async def test_a_model_that_takes_for_ever_over_the_last_answer_is_left(world, monkeypatch):
+    world.says = streams(answer("Fine."), stays=True)
+    lane = world.client.begin(head(STREAM, **authorized()))
+    await lane.send(frame(infer().SerializeToString()))
+    await until(lambda: lane._arrived)
+    (call,) = world.calls._calls
+    call.look(time.time())
+    monkeypatch.setattr(lasting, "LONGEST", 0.0)
+    call.look(time.time())
+    assert call._cut is None  # more may be asked
+    await lane.send(b"", end=True)
+    await until(lambda: call._lane.ended)
+    call.look(time.time())
+    assert (await answered(lane)).status == 14
+    assert world.outcomes() == ["interrupted"]
 
 
 @pytest.mark.parametrize("path", [INFER, STREAM])

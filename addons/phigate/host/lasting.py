@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from phigate import flows
 from phigate.host import lockdown
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from phigate.house import House
 
-LONGEST: Final = 3600.0
+LONGEST: float = 3600.0
 """Seconds that an answer may take, a stream's too; a WebSocket ends with its bearer."""
-GRACE: Final = 10.0
+GRACE: float = 10.0
 """Seconds until a caller that takes no notice, since it has not taken what came before, loses its connection."""
 
 

@@ -25,7 +25,7 @@ BODY: float = 20.0
 """Seconds that a body may take in any case; one more for each `PACE` bytes of it that came, up to `LONGEST_BODY`."""
 PACE: Final = 1000
 LONGEST_BODY: Final = 300.0
-IDLE: Final = 300.0
+IDLE: float = 300.0
 """Seconds between an answer and the next request."""
 IDLE_STRANGER: Final = 60.0
 TAKES_NOTHING: float = 60.0

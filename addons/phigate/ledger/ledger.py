@@ -2,8 +2,8 @@
 
 - `spend` lets one caller through, on whichever instance: the database's own unique key decides.
 - Revocations are numbered under a lock, so that they appear in the order of their numbers: who polls misses none.
-- Times are the caller's; what the database's own clock says is told to whoever asks, and decides nothing here.
-- Times are the caller's; the database's clock is not asked, but by what all gateways count together (counting.py).
+- Times are the caller's; what the database's own clock says is told to whoever asks, and decides of nothing but of what
+  all gateways count together (counting.py).
 - Whatever goes wrong in the database or on the way to it is LedgerDown, within SECONDS.
 """
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from dataclasses import dataclass, field
 from itertools import islice
@@ -25,7 +26,7 @@ from phigate.dialect import kserve_grpc as kserve
 from phigate.dialect import protobuf
 from phigate.dialect.protobuf import WireError
 from phigate.exchange import Refusal
-from phigate.host import logs
+from phigate.host import lasting, logs
 from phigate.host.behind import SILENCE
 from phigate.identity.replies import REVOKED, UNKNOWN, outlived, over
 from phigate.journal.chain import Unrecordable
@@ -72,7 +73,11 @@ UNREACHABLE: Final = Refusal(503, "upstream-unreachable", "The model server cann
 UPSTREAM_BROKE: Final = Refusal(503, "upstream-broke", "The model server broke its answer off.")
 UPSTREAM_SILENT: Final = Refusal(504, "upstream-silent", "The model server did not answer in time.")
 UNMASKABLE: Final = Refusal(502, "answer-unreadable", "The model server's answer could not be checked.")
-CUT: Final[Mapping[str, Outcome]] = {UNKNOWN.reason: "interrupted", UPSTREAM_SILENT.reason: "upstream-broke"}
+CUT: Final[Mapping[str, Outcome]] = {
+    UNKNOWN.reason: "interrupted",
+    UPSTREAM_SILENT.reason: "upstream-broke",
+    UPSTREAM_BROKE.reason: "interrupted",
+}
 """How what is under way ended where a call was cut; else what it ran by was taken back."""
 BROKE_BY: Final[Mapping[str, Broke]] = {
     UNREACHABLE.reason: "unreachable",
@@ -240,9 +245,13 @@ class Call:
         return seconds
 
     def look(self, now: float) -> None:
-        """End the call where its bearer is no longer believed."""
+        """End the call where its bearer is no longer believed, or the model takes for ever over the last answer."""
         subject = self._caller.subject if self._caller else None
         if subject is None or self._cut is not None:
+            return
+        asked = max((under.contacted_at for under in self._under.values()), default=math.inf)
+        if self._lane.ended and asked + lasting.LONGEST < time.monotonic():
+            self.cut(UPSTREAM_BROKE)
             return
         outcome = over(subject, self._house.follow)
         if outcome is None and outlived(subject, now, endless=not self._lane.ended):
