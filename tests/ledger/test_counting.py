@@ -6,9 +6,11 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from phigate.ledger import LedgerDown, counting, open_ledger
 from phigate.ledger.counting import LEASE, Call, Share
+from phigate.ledger.tables import COUNTS
 from phigate.policy.rates import TooMany
 from tests.ledger.peers import execute
 
@@ -224,3 +226,26 @@ async def test_gateways_that_ask_at_once_wait_for_nobody_in_a_ring(two):
     await asyncio.gather(*(ask(at) for at in range(24)), *(sweep() for _ in range(4)))
     answers = [await asked(two[0], share) for share in shares]
     assert len(answers) == 8
+
+
+async def free(ledger, share):
+    """Whether nobody holds a row."""
+    row = select(COUNTS.c.digest).where(COUNTS.c.digest == share.digest).with_for_update(skip_locked=True)
+    async with ledger._engines.stepping.begin() as connection:
+        return (await connection.execute(row)).first() is not None
+
+
+async def test_rows_are_locked_in_one_order_whatever_that_of_the_limits(postgres_url):
+    ledger = await open_ledger(postgres_url)
+    shares = [Share(b"%d" % at, 60.0, 9) for at in range(5)]
+    assert await asked(ledger, *shares) is None
+    third = select(COUNTS.c.digest).where(COUNTS.c.digest == shares[2].digest).with_for_update()
+    for order in (shares, shares[::-1]):
+        async with ledger._engines.stepping.begin() as connection:
+            await connection.execute(third)
+            asking = asyncio.create_task(asked(ledger, *order))
+            while await free(ledger, shares[1]):
+                assert not asking.done()
+            assert [await free(ledger, share) for share in shares] == [False, False, False, True, True]
+        assert await asking is None
+    await ledger.close()
