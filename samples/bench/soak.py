@@ -53,6 +53,7 @@ masks:
 LIMITED: Final = """
 limits:
   - {roles: ["*"], requests: {per: PT1M, most: 100000}, at_once: 1000}
+  - {roles: [researcher], requests: {per: PT1M, most: 100000}, exact: true}
 
 rules:
 """
