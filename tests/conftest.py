@@ -11,7 +11,7 @@ from hypothesis import settings
 from mitmproxy import http, version
 from mitmproxy.addons import termlog
 from mitmproxy.proxy.layers import websocket
-from mitmproxy.proxy.layers.http import HttpStream, _http1, _http2, _http3
+from mitmproxy.proxy.layers.http import HttpLayer, HttpStream, _http1, _http2, _http3
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.utils import asyncio_utils, human
@@ -79,6 +79,7 @@ SEAMS = [
     (asyncio_utils, "set_task_debug_info"),
     (human, "parse_size"),
     (websocket, "WebsocketLayer"),
+    (HttpLayer, "_handle_event"),
     (termlog.TermLogHandler, "emit"),
 ]
 """What the gateway changes of this process when it starts (host/)."""

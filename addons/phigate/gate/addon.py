@@ -30,6 +30,7 @@ from phigate.host import (
     names,
     offline,
     pages,
+    remains,
     sockets,
     talk,
     thrift,
@@ -118,6 +119,7 @@ class Refuse:
         thrift.install()
         sockets.install()
         talk.install()
+        remains.install()
         if getattr(ctx.master.addons.get("proxyserver"), "is_running", False) or ctx.master.addons.get("sentinel"):
             raise StartFault("the gateway is loaded once, at start")
         if found := lockdown.settle(ctx.master):
