@@ -18,6 +18,7 @@ from oidc_provider_mock import _storage as mock_storage
 
 from issuer import PEOPLE, SampleIssuer
 from phigate.exchange import Subject
+from phigate.identity.follow import Follow
 from phigate.identity.keys import FRESH, STALE, UNKNOWN_KID, Keys
 from phigate.identity.outcome import Refused, Unavailable
 from phigate.identity.proof import Presented
@@ -107,6 +108,17 @@ async def test_a_bearer_that_was_believed_is_never_believed_for_longer_wherever_
     clock.passed += 600 + 60
     assert await verifier.present(short, PLAIN, now) == Refused("expired")
     assert isinstance(await verifier.present(long, PLAIN, now), Subject)
+    await verifier.close()
+
+
+async def test_by_a_clock_that_is_astray_nobody_is_called_over(issuer: SampleIssuer) -> None:
+    policy, follow = policy_for(issuer.url), Follow()
+    verifier = Verifier(policy, Keys(policy.issuers, policy.folder), follow=follow)
+    follow.astray = True
+    late = time.time() + 10 * 365 * 86_400
+    for bearer in (issuer.mint_for("dr.okafor"), "nobody's"):
+        assert await verifier.present(bearer, PLAIN, late) == Unavailable("", 1, "clock-astray")
+    assert await verifier.verify([], PLAIN, late) == Refused("bearer-missing")
     await verifier.close()
 
 

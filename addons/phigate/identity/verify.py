@@ -131,6 +131,8 @@ class Verifier:
 
     async def present(self, bearer: str, presented: Presented, now: float) -> Subject | Refused | Unavailable:
         """Tell who a bearer proves that came in this request: believed, not taken back, proven where it is bound."""
+        if self._follow is not None and self._follow.astray:  # what is over by such a clock is not the caller's fault
+            return Unavailable("", 1, self._follow.why)
         known = self.cached(bearer, now) or await self.believe(bearer, now)
         if not isinstance(known, Known):
             return known
