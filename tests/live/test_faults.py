@@ -3,6 +3,7 @@
 One gateway for most of it, whose clock a test puts (see stepped_mitmdump.py): a fault is made, seen, and taken away.
 """
 
+import datetime as dt
 import json
 import os
 import resource
@@ -22,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from model_server import Answer
 from people import policy_for
-from phigate.journal import read
+from phigate.journal import chain, read
 from processes import HOST, Child, Gateway, NotReady, free_port
 from tests.identity import forge
 from tests.postgres import execute
@@ -207,6 +208,11 @@ def believing(named, providers, tmp_path_factory):
     os.environ["PHIGATE_ASKS"] = "not-a-secret"
     where = f"{{url: {providers.url}/silent/asked, client_id: phigate, credential: 'env:PHIGATE_ASKS'}}"
     every[0] += f"\n    introspect: {where}"
+    hour = [dt.datetime.now(dt.UTC) + dt.timedelta(minutes=minutes) for minutes in (30, 90)]
+    window = 'hours: {{from: "{:%H:%M}", to: "{:%H:%M}", zone: UTC}}'.format(*hour)
+    late = f"  - {{name: not-then, deny: ['*'], to: [chat], models: [later], {window}}}\n"
+    text = text.replace("rules:\n", "rules:\n" + late, 1)
+    start, end = text.index("  - issuer: "), text.index("# How approvers sign in")
     path.write_text(text[:start] + "\n".join(every) + "\n\n" + text[end:])
     return path
 
@@ -418,6 +424,19 @@ def test_a_bearer_that_was_believed_lives_no_longer_where_the_clock_is_put_back(
     assert answered(gateway, long) == answered(gateway, mint()) == GOOD
 
 
+def test_hours_are_those_of_the_clock_as_it_is_put(gateway, answering, mint):
+    said = {"authorization": f"Bearer {mint(lasts=2 * HOUR)}"}
+
+    def later():
+        return WIRE.post(gateway.url + CHAT, json=chat(model="later"), headers=said).status_code
+
+    assert later() == 200
+    gateway.put(HOUR)
+    assert later() == 403
+    gateway.put(0)
+    assert later() == 200
+
+
 @pytest.mark.parametrize("seconds", [HOUR, YEARS, -YEARS])
 def test_a_step_is_on_record_counted_told_and_nothing_lasts_of_it(gateway, answering, mint, seconds):
     bearer = mint()
@@ -460,6 +479,21 @@ def test_what_was_taken_back_stays_so_and_grants_end_whatever_the_clock_is_put_t
     gateway.put(0)
     assert officer
     assert answered(gateway, asking, **ASKED) == HELD
+
+
+def test_the_journal_is_one_chain_and_the_next_start_goes_on_behind_its_time(gateway, answering, mint):
+    """Comes last of what is about this gateway."""
+    gateway.put(-HOUR)
+    then = {"iat": int(time.time()) - HOUR, "exp": int(time.time()) - HOUR + 600}
+    assert answered(gateway, mint(**then)) == GOOD
+    gateway.stop()
+    gateway.start()
+    assert answered(gateway, mint(sub="somebody-else", **then)) == GOOD
+    lines = [item for file in read.files(gateway.journal) for item in read.entries(file.path)]
+    assert chain.verify_lines([line.raw for line in lines]).intact
+    times = [line.record["ts"] for line in lines]
+    assert times != sorted(times)
+    assert [line.record["seq"] for line in lines] == list(range(len(lines)))
 
 
 # -- the ledger, PostgreSQL -----------------------------------------------------------------------------------------
