@@ -35,6 +35,7 @@ from phigate.gate.seals import Seal
 from phigate.holding import Holding
 from phigate.host.addresses import Addresses
 from phigate.host.doors import Doors
+from phigate.host.room import Room
 from phigate.identity.follow import Follow
 from phigate.identity.keyring import Keyring, KeyringFault, open_keyring
 from phigate.identity.own import Own
@@ -203,6 +204,8 @@ class House:
     keyring: Keyring
     routes: RouteTable
     """What requests may ask for: the known routes, and the policy's own."""
+    room: Room
+    """What is held of large bodies."""
     announced = False
     """Readiness says that the gateway is going to leave; once it is `leaving`, nothing new is taken."""
 
@@ -215,7 +218,7 @@ class House:
         """Exchanges whose upstream was asked and that are not over, and their flows."""
         self.meter = Meter(Sharing(randomness.token_hex(8), self._count), self._digest)
         """Who asked for how much."""
-        self.doors = Doors()
+        self.doors, self.room = Doors(), Room()
         """Who is connected, and how long they may be."""
         self.holding, self.threads = Holding(self), Threads()
         """Requests that wait for their yes; large work, and who had it done."""

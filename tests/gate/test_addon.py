@@ -118,6 +118,37 @@ def test_a_request_that_waited_begins_anew(house, change, reason):
     assert (passage.exchange.route == "openai-chat") is (reason is None)
 
 
+def test_for_a_large_body_there_has_to_be_room(house):
+    house.room.most = 1_000_000
+    refuse, large = Refuse(house), {"text": "a" * 700_000}
+    first, second, small = asking(large), asking(large), asking()
+    for flow in (first, second, small):
+        refuse.requestheaders(flow)
+        refuse.request(flow)
+    refusals = [flows.passage_of(flow).exchange.refusal for flow in (first, second, small)]
+    assert [each and (each.status, each.reason, each.retry_after) for each in refusals] == [
+        None,
+        (503, "busy", 1),
+        None,
+    ]
+    assert [len(flow.request.raw_content) > 100 for flow in (first, second)] == [True, False]
+    house.room.leave(flows.passage_of(first).exchange.id)
+    again = asking(large)
+    refuse.requestheaders(again)
+    refuse.request(again)
+    assert flows.passage_of(again).exchange.refusal is None
+
+
+def test_for_a_large_answer_too(house):
+    flow = asking()
+    passage = read(house, flow)
+    passage.exchange.contacted, passage.plan = True, "whole"
+    house.room.most = 0
+    flow.response = http.Response.make(200, b"a" * 100_000)
+    Refuse(house).response(flow)
+    assert (passage.raw, passage.exchange.refusal.reason) == (b"", "busy")
+
+
 def test_an_exchange_is_under_way_from_its_request_on(house):
     flow = asking()
     refuse = Refuse(house)

@@ -306,12 +306,13 @@ def test_an_open_connection_is_under_way_until_its_end(house, context):
     flow, passage = conversing(house)
     passage.talking = object()
     house.under_way, house.contacted = {passage.exchange.id}, {passage.exchange.id: flow}
+    house.room.take(passage.exchange.id, 100_000)
     flow.response = flows.answer(101, [], None)
     flows.release_answer(passage, flow.response)
     Sentinel(house).response(flow)
     assert house.under_way
     Sentinel(house).websocket_end(flow)
-    assert (house.under_way, house.contacted) == (set(), {})
+    assert (house.under_way, house.contacted, house.room.held) == (set(), {}, 0)
 
 
 def test_one_whose_caller_left_before_it_was_open_is_over(house):

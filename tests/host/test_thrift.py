@@ -79,3 +79,12 @@ def test_what_was_loaded_is_never_looked_at_again(seams):
 def test_a_thread_gives_way_soon(seams):
     thrift.settle()
     assert sys.getswitchinterval() == pytest.approx(0.001)
+
+
+def test_large_things_that_wait_for_the_collector_are_collected_once_enough_came(monkeypatch):
+    collected = []
+    monkeypatch.setattr(gc, "collect", lambda: collected.append(1))
+    litter = thrift.Litter()
+    for came in (0, thrift._LITTER - 1, thrift._LITTER, thrift._LITTER + 1, 2 * thrift._LITTER - 1, 2 * thrift._LITTER):
+        litter.tick(came)
+    assert len(collected) == 2

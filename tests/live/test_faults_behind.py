@@ -8,11 +8,13 @@ import contextlib
 import json
 import os
 import re
+import resource
 import socket
 import ssl
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -24,7 +26,7 @@ from phigate.journal.commit import STALL
 from processes import HOST, Gateway, free_port, settings
 from tests.grpc_peer import certificate
 from tests.live.wayward import STREAM, Wayward, reset, stream, usual, whole
-from tests.traffic import CHAT, as_person, chat, leaks, records, said
+from tests.traffic import CANARY_TEXT, CHAT, as_person, chat, leaks, records, said
 
 pytestmark = pytest.mark.live
 
@@ -76,11 +78,12 @@ def mute():
 @pytest.fixture(scope="module")
 def behind(issuer, wayward, secret, deaf, mute, tmp_path_factory):
     place = tmp_path_factory.mktemp("behind")
+    gone = free_port()
     with Wayward() as steady:
         urls = {
             "wayward": wayward.url,
             "secret": f"https://localhost:{secret.port}",
-            "gone": f"http://{HOST}:{free_port()}",
+            "gone": f"http://{HOST}:{gone}",
             "unnamed": "http://no-such-host.invalid",
             "slow-named": "http://slow.invalid",
             "deaf": f"http://{HOST}:{deaf}",
@@ -98,6 +101,7 @@ def behind(issuer, wayward, secret, deaf, mute, tmp_path_factory):
         )
         launcher = str(Path(__file__).with_name("slow_names_mitmdump.py"))
         with Gateway(steady.url, policy, place / "g", extra=extra, program=launcher, prefix=[sys.executable]) as made:
+            made.gone = gone
             yield made
 
 
@@ -255,6 +259,14 @@ def test_a_connection_that_is_kept_and_goes_between_two_requests_costs_nobody_an
         assert asks("wayward")[0] == 200
         time.sleep(0.1)
     assert wayward.connections == before + 5
+
+
+def test_one_that_comes_back_is_reached_by_those_who_are_still_connected(behind, asks):
+    assert [asks("gone")[0] for _ in range(3)] == [502] * 3
+    with Wayward(port=behind.gone) as back:
+        assert asks("gone")[0] == 200
+        assert len(back.requests) == 1
+    assert asks("gone")[0] == 502
 
 
 def test_while_names_and_servers_hang_everybody_else_is_served_at_once(behind, asks, bearers):
@@ -518,3 +530,90 @@ def test_told_to_end_while_the_disk_never_answers_it_ends_in_time(shaky, bearers
     shaky.process.wait(60)
     assert time.monotonic() - began < 25 + SPARE
     assert leaks(shaky.said()) == []
+
+
+# -- memory and descriptors -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tight(wayward, policy, tmp_path_factory):
+    """One whose limits a test takes away while it runs, and gives back."""
+    small = settings(phi_journal_size="64k")
+    with Gateway(wayward.url, policy, tmp_path_factory.mktemp("tight") / "g", extra=small) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def limited(gateway, what, most):
+    _, hard = was = resource.prlimit(gateway.pid, what)
+    resource.prlimit(gateway.pid, what, (most, hard))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(gateway.pid, what, was)
+
+
+def virtual(process):
+    """Bytes of addresses that a process has."""
+    said = Path(f"/proc/{process}/status").read_text()
+    return int(re.search(r"VmSize:\s+(\d+) kB", said)[1]) * 1024
+
+
+def large():
+    """A request of 15 MB, most of which is blanks, and what must not come back."""
+    return json.dumps(chat(CANARY_TEXT)).encode()[:-1] + b" " * 15_000_000 + b"}"
+
+
+def posted(gateway, bearer, body):
+    """Status, and everything that came; 0 where the connection ended without an answer."""
+    headers = {"authorization": f"Bearer {bearer}", "content-type": "application/json"}
+    with contextlib.suppress(httpx.HTTPError):
+        made = httpx.post(gateway.url + CHAT, content=body, headers=headers, trust_env=False, timeout=60)
+        return made.status_code, made.content
+    return 0, b""
+
+
+def permitted(gateway):
+    found = (item for file in read.files(gateway.journal) for item in read.entries(file.path))
+    kept = [item.record for item in found if isinstance(item, read.Entry)]
+    return sum(each["kind"] == "request" and each["decision"]["verb"] == "permit" for each in kept)
+
+
+def test_without_memory_nothing_passes_that_is_not_masked_and_on_record(tight, wayward, bearers):
+    doctor, body = bearers["dr.okafor"], large()
+    wayward.act = lambda wire, _request: wire.sendall(whole(CANARY_TEXT)) or True
+    assert posted(tight, doctor, body)[0] == 200
+    asked, kept = len(wayward.requests), permitted(tight)
+    with limited(tight, resource.RLIMIT_AS, virtual(tight.pid) + 40 * 2**20), ThreadPoolExecutor(12) as callers:
+        answers = list(callers.map(lambda _: posted(tight, doctor, body), range(12)))
+        answers += [posted(tight, doctor, json.dumps(chat(CANARY_TEXT)).encode())]
+    assert {status for status, _ in answers} - {200}, "there was memory enough"
+    assert leaks(b"".join(got for _, got in answers)) == []
+    assert len(wayward.requests) - asked <= permitted(tight) - kept
+    assert leaks(tight.said()) == []
+    if tight.code is None:  # it may have ended; half alive it may not be
+        until(lambda: posted(tight, doctor, body)[0] == 200, 20)
+        assert tight.ready()
+
+
+def test_without_descriptors_nothing_is_forgotten_and_all_goes_on(tight, wayward, bearers):
+    assert tight.alive, "it ended in the test before"
+    doctor, pid = bearers["dr.okafor"], tight.pid
+    wayward.act = lambda wire, request: usual(wire, request) and False
+    with client_of(tight, bearers) as client:
+        assert client.post(CHAT, json=chat()).status_code == 200
+        asked, kept = len(wayward.requests), permitted(tight)
+        with limited(tight, resource.RLIMIT_NOFILE, 16):
+            answer = client.post(CHAT, json=chat())
+            assert (answer.status_code, answer.json()["error"]["code"]) == UNREACHABLE
+            statuses = [client.post(CHAT, json=chat("How is she? " * 700)).status_code for _ in range(20)]
+            assert set(statuses) == {502, 503}, "the journal's next file can be made"
+            with socket.create_connection((HOST, tight.port)):
+                began = time.monotonic()
+        until(lambda: client.post(CHAT, json=chat()).status_code == 200)
+        assert posted(tight, doctor, json.dumps(chat()).encode())[0] == 200
+    assert time.monotonic() - began < SPARE
+    assert (tight.pid, tight.code) == (pid, None)
+    assert len(wayward.requests) - asked <= permitted(tight) - kept
+    until(tight.ready)

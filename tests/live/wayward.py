@@ -41,11 +41,11 @@ def reset(wire):
 class Wayward:
     """The server: `act(wire, request)` answers each request; what it gives back says whether the connection goes on."""
 
-    def __init__(self, wrap=lambda wire: wire):
+    def __init__(self, wrap=lambda wire: wire, port=0):
         self.act, self.requests, self.connections = usual, [], 0
         self._wrap = wrap
         self._wires = []
-        self._server = socket.create_server((HOST, 0))
+        self._server = socket.create_server((HOST, port))
         self.port = self._server.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 

@@ -58,6 +58,7 @@ logger = logging.getLogger(__name__)
 
 NOT_DECIDED = Refusal(503, *replies.NOT_DECIDED, retry_after=1)
 NOT_READY = Refusal(503, "not-ready", "The gateway is starting or going away.", retry_after=1)
+BUSY = Refusal(503, "busy", "The gateway has no room for a request as large as this one now.", retry_after=1)
 NOT_LIVE = Refusal(503, "not-live", "This flow did not come from a client.")
 BAD_ANSWER = Refusal(502, "answer-unreadable", "The model server's answer could not be checked.")
 NO_TEXT = Refusal(400, "content-unreadable", "A message holds content that this gateway cannot read.")
@@ -145,6 +146,8 @@ class Refuse:
             space=(options.phi_journal_size, options.phi_journal_warn, options.phi_journal_stop),
         )
         self.house.doors.open(ctx.master, *room)
+        litter = thrift.Litter()
+        self.house.ticks.append(lambda: litter.tick(self.house.doors.came))
         self._metadata = protected_resource(here.url, here.console)
         self.house.observers = Observers(ctx.master)
         self.house.observers.take_out()
@@ -261,7 +264,11 @@ class Refuse:
     def request(self, flow: HTTPFlow) -> None:
         if passage := flows.passage_of(flow):
             self.house.under_way.add(passage.exchange.id)
-            self.house.doors.whole(flow.client_conn, passage.exchange.id, len(flow.request.data.content or b""))
+            size = len(flow.request.data.content or b"")
+            self.house.doors.whole(flow.client_conn, passage.exchange.id, size)
+            if not self.house.room.take(passage.exchange.id, size):
+                flow.request.data.content = b""
+                passage.exchange.refusal = passage.exchange.refusal or BUSY
 
     # -- answers ----------------------------------------------------------------------------------------------------
 
@@ -310,7 +317,10 @@ class Refuse:
             passage.exchange.refusal = BAD_ANSWER
         else:
             passage.answered_at = time.monotonic()
-            passage.raw = raw
+            if self.house.room.take(passage.exchange.id, len(raw)):
+                passage.raw = raw
+            else:
+                passage.exchange.refusal = BUSY
 
     # -- messages ---------------------------------------------------------------------------------------------------
 

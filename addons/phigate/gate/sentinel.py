@@ -80,6 +80,7 @@ class Sentinel:
             self.house.meter.leave(passage.exchange.id)
             self.house.doors.over(flow.client_conn, passage.exchange.id)
             self.house.contacted.pop(passage.exchange.id, None)
+            self.house.room.leave(passage.exchange.id)
 
     def websocket_start(self, flow: HTTPFlow) -> None:
         if not _holds(lambda: flows.may_open(flow)):

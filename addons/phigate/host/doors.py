@@ -81,6 +81,8 @@ class Doors:
         self.clock = clock
         self._master: Master | None = None
         self.hall = Hall(self._end, 0, 0)
+        self.came = 0
+        """Bytes from all callers so far."""
         self._deaf: dict[str, Callable[[], None]] = {}
         """What takes back that a connection is listened to: each would else hold itself, for the collector to find."""
         self._guests: dict[str, Callable[[], None]] = {}
@@ -140,6 +142,7 @@ class Doors:
         feed, write, sent = reader.feed_data, writer.write, 0
 
         def heard(data: bytes) -> None:
+            self.came += len(data)
             self.hall.heard(peer, len(data), self.clock())
             feed(data)
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _TURN = 0.001
 """Seconds that a thread keeps the interpreter while another wants it."""
+_LITTER = 64 * 1024 * 1024
+"""Bytes from callers between two looks at everything."""
 _BETWEEN = 20_000
 """Objects made between two looks at the youngest; the default looks every few requests."""
 
@@ -57,6 +59,23 @@ def install() -> None:
     for name, same in (("get_all", _get_all), ("get", _get), ("__contains__", _contains)):
         setattr(http.Headers, name, same)
     http.MessageData.__post_init__ = _unchecked  # type: ignore[method-assign]  # the check itself, for all messages
+
+
+class Litter:
+    """What was held for callers and waits for the collector: few objects, each perhaps as large as a body.
+
+    The collector goes by their number, and would leave a gigabyte of bodies whose connections broke until some million
+    others were made.
+    """
+
+    def __init__(self) -> None:
+        self._came = 0
+
+    def tick(self, came: int) -> None:
+        """Collect, where `came`, the bytes from all callers so far, says that it is worth the milliseconds."""
+        if came - self._came >= _LITTER:
+            self._came = came
+            gc.collect()
 
 
 def settle() -> None:
