@@ -100,6 +100,17 @@ async def test_of_messages_only_the_rate_is_asked(share, book):
     assert len(share) == 0
 
 
+async def test_a_message_gives_no_place_of_whoever_says_it_away(ledger):
+    here, there = (Sharing(name, ledger.counting.count) for name in ("here", "there"))
+    one = Share(b"ada", 60.0, 9, at_once=1)
+    assert await here.enter("socket", (one,)) is None
+    assert await here.say((one,)) is None
+    assert await there.enter("another", (one,)) == TooMany(at_once=True, wait=1)
+    here.leave("socket")
+    await settled(here)
+    assert await there.enter("another", (one,)) is None
+
+
 async def test_who_was_told_to_wait_is_told_so_again_without_asking_but_not_for_long(share, book, now):
     book.says = {(BEN,): LATER}
     assert await share.enter("a", (BEN,)) == LATER

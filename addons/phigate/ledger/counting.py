@@ -121,7 +121,7 @@ class Counting:
                 lapsed = True
                 await connection.execute(self._lease(gateway, now + LEASE))
             for digest, row in rows.items():
-                row.look(alive, had.get(digest, 0))
+                row.look(alive, had.get(digest))
         answers = [_answer([rows[share.digest] for share in call.shares], now, enters=call.enters) for call in calls]
         if changed := [row.written(now) for row in rows.values() if row.changed]:
             again = update(COUNTS).where(COUNTS.c.digest == bindparam("of"))
@@ -194,9 +194,10 @@ class _Row:
         self.places: dict[str, int] = orjson.loads(found["places"])
         self.changed = False
 
-    def look(self, alive: set[str], own: int) -> None:
-        """Whose places count: those of gateways that are there, and this one's as it says."""
+    def look(self, alive: set[str], own: int | None) -> None:
+        """Whose places count: those of gateways that are there, and this one's as it says (None: as was written)."""
         now = {name: number for name, number in self.places.items() if name in alive and name != self._gateway}
+        own = self.places.get(self._gateway, 0) if own is None else own
         now |= {self._gateway: own} if own else {}
         self.changed = self.changed or now != self.places
         self.places = now
