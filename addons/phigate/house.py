@@ -112,7 +112,7 @@ OPTIONS = (
     ("phi_connections", "16384", "Connections of callers at once; fewer where fewer files may be open."),
     ("phi_strangers", "512", "Those of them, of one address, on which no bearer was believed yet."),
     ("phi_upstream_connect", "10", "Seconds until a connection to a model server is made, TLS and all."),
-    ("phi_upstream_silence", "300", "Seconds without a byte of an answer after which a model server is given up."),
+    ("phi_upstream_silence", "600", "Seconds without a byte of an answer after which a model server is given up."),
     ("phi_leave_after", "0", "Seconds for which readiness says that the gateway leaves before it takes nothing new."),
     ("phi_leave_within", "20", "Seconds that exchanges under way then have to finish."),
     ("phi_instance", socket.gethostname() or "phigate", "The name of this gateway in records and metrics."),

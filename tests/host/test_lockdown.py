@@ -3,13 +3,17 @@
 import asyncio
 import os
 import threading
+from types import SimpleNamespace
 
 import pytest
 from mitmproxy import exceptions
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.test import tflow
 
 from model_server import Answer, ModelServer
-from phigate.host import lockdown, options
+from phigate.clock import SETTLED
+from phigate.host import lasting, lockdown, options
 from tests.stage import connected, listening, mitmproxy, until
 
 REVERSE = ["reverse:http://127.0.0.1:9"]
@@ -30,6 +34,14 @@ def test_bounds_are_set_where_the_operator_set_none(context):
     context.options.body_size_limit = "1m"
     lockdown.settle(context.master)
     assert context.options.body_size_limit == "1m"
+
+
+async def test_a_model_that_takes_its_time_costs_its_caller_no_connection(context):
+    """mitmproxy ends what is quiet for ten minutes; an answer may take an hour, and a WebSocket be quiet for longer."""
+    lockdown.settle(context.master)
+    connection = SimpleNamespace(on_timeout=None)
+    ConnectionHandler.__init__(connection, Context(tflow.tclient_conn(), context.options))
+    assert connection.timeout_watchdog.timeout > max(lasting.LONGEST, SETTLED)
 
 
 def test_why_it_may_not_run_is_told_in_full():

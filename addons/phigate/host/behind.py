@@ -8,7 +8,6 @@ nothing comes for too long, are broken off; whoever got no byte of an answer get
 from __future__ import annotations
 
 import re
-import socket
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +25,7 @@ from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 
 from phigate import flows
 from phigate.exchange import Refusal
-from phigate.host import lockdown
+from phigate.host import alive, lockdown
 from phigate.policy.decide import Permit
 
 if TYPE_CHECKING:
@@ -47,10 +46,9 @@ if TYPE_CHECKING:
 
 CONNECT: Final = 10.0
 """Seconds until a model server can be told something: name, connection and TLS."""
-SILENCE: Final = 300.0
-"""Seconds without a byte of an answer that is awaited."""
-ALIVE: Final = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
-"""When the system asks whether the other side is still there (seconds, seconds, times): WebSockets may be silent."""
+SILENCE: Final = 600.0
+"""Seconds without a byte of an answer that is awaited: models are loaded, long prompts read and whole answers made
+meanwhile, and that is how long the callers' SDKs wait."""
 _UNRESOLVED: Final = re.compile(r"\[Errno -\d+\]")
 """What `getaddrinfo` numbers its faults by."""
 
@@ -131,11 +129,7 @@ class Behind:
 
         reader.feed_data = heard
         writer: Any = io.writer
-        raw = writer.get_extra_info("socket") if writer is not None else None
-        if raw is not None:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in ALIVE:
-                raw.setsockopt(socket.IPPROTO_TCP, option, value)
+        alive.ask(writer)
 
     def server_connect_error(self, data: ServerConnectionHookData) -> None:
         line = self._lines.pop(data.server.id, None)

@@ -17,7 +17,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from phigate import metrics
-from phigate.host import logs, pages, talk, windows
+from phigate.host import alive, logs, pages, talk, windows
 from phigate.host.patience import Hall, Peer
 
 if TYPE_CHECKING:
@@ -166,6 +166,7 @@ class Doors:
             unsent = writer.transport.get_write_buffer_size
             peer.waiting, peer.taken, peer.cut = unsent, lambda: sent - int(unsent()), writer.transport.abort
 
+        alive.ask(writer)
         reader.feed_data, writer.write = heard, written
         peer.waiting, peer.taken = waiting, taken
         self._deaf[peer.name] = deaf

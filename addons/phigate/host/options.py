@@ -59,8 +59,13 @@ OFFLINE: Mapping[str, Any] = {
 }
 """What does nothing where recorded flows are run again, and must not seem to do something."""
 
-DEFAULTS: Mapping[str, Any] = {"body_size_limit": "16m"}
-"""Set where the operator left mitmproxy's own default, which knows no bound."""
+DEFAULTS: Mapping[str, Any] = {
+    "body_size_limit": "16m",  # mitmproxy knows no bound
+    # it closes callers' connections without a word after ten quiet minutes by the wall clock, whatever is awaited on
+    # them: how long they may be quiet is said by host/patience.py and host/behind.py, by a clock that never steps
+    "tcp_timeout": 10 * 86_400,
+}
+"""Set where the operator left mitmproxy's own default."""
 
 CHANGEABLE = (
     "console_",
