@@ -21,7 +21,7 @@ from phigate.exchange import Exchange, Subject
 from phigate.host.addresses import Addresses
 from phigate.house import OPTIONS, ROOT, House, StartFault, auditor_of, read_policy, read_secrets
 from phigate.journal import folder
-from phigate.ledger import Revocation
+from phigate.ledger import LedgerDown, Revocation
 from phigate.policy.load import PolicyFaults
 from phigate.policy.masks import Mask, Transform
 from tests import policies
@@ -539,6 +539,30 @@ async def test_a_clock_that_is_put_forward_drops_and_forgets_nothing_that_others
         assert [each.subject for each in await stepping.ledger.revocations(0, now)] == ["ada"]
         assert not await stepping.spend("token", "once", now + 3600, now)
         stepping.look_at_clock()
+
+
+@pytest.mark.parametrize("what", ["renew", "publish", "sweep"])
+async def test_in_a_ledger_that_can_be_read_alone_who_is_out_is_looked_up_all_the_same(stepping, monkeypatch, what):
+    tried = []
+
+    async def down(*_):
+        tried.append(what)
+        raise LedgerDown("read-only")
+
+    monkeypatch.setattr(stepping.keyring, "due", lambda *_: ["a key"] if what == "publish" else [])
+    monkeypatch.setattr(stepping.ledger.counting if what == "renew" else stepping.ledger, what, down)
+    stepping.meter.sharing._renewal = 0.0
+    gone = Revocation("https://idp.example", "ada", None, cut=time.time(), expires=time.time() + 60, by="e", reason="x")
+    await stepping.ledger.revoke(gone)
+    stepping.furnished = True
+    await stepping.look_at_ledger()
+    assert tried
+    assert stepping.follow.current
+    assert stepping.follow.revoked.covers(Subject("https://idp.example", "ada", (), frozenset(), time.time() + 60))
+    stepping.furnished = False
+    stepping.meter.sharing._renewal = 0.0
+    with pytest.raises(LedgerDown):  # no start without what the others must know
+        await stepping.look_at_ledger()
 
 
 async def test_by_a_clock_that_is_astray_nobody_is_let_in_and_nothing_is_published(stepping, monkeypatch, caplog):

@@ -449,15 +449,27 @@ class House:
         return ledger
 
     async def _look(self, ledger: Ledger) -> Sequence[Revocation]:
+        astray, fault = await self._astray(ledger), None
+        try:
+            await self._keep_up(ledger, astray=astray)
+        except LedgerDown as down:  # who is out can be read where nothing can be written
+            fault = down
+        found = await self.follow.look(ledger, self.clock.surely())
+        if fault is not None and not self.furnished:
+            raise fault
+        return found
+
+    async def _keep_up(self, ledger: Ledger, *, astray: bool) -> None:
+        """Write what the others are to know of us, and drop what is over; raises LedgerDown."""
         await self.meter.sharing.renew(ledger)
-        if not await self._astray(ledger):
-            for key in self.keyring.due(time.time(), self.policy.tokens.rotate):
-                await ledger.publish(key)
-                self.keyring.published(key)
-            if time.monotonic() - self._swept > SWEEP:
-                self._swept = time.monotonic()
-                await ledger.sweep(self.clock.surely())
-        return await self.follow.look(ledger, self.clock.surely())
+        if astray:
+            return
+        for key in self.keyring.due(time.time(), self.policy.tokens.rotate):
+            await ledger.publish(key)
+            self.keyring.published(key)
+        if time.monotonic() - self._swept > SWEEP:
+            self._swept = time.monotonic()
+            await ledger.sweep(self.clock.surely())
 
     async def _astray(self, ledger: Ledger) -> bool:
         """Whether our clock is not to be believed beside the ledger's: nobody is let in by it, and nothing dropped."""

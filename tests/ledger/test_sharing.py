@@ -247,3 +247,23 @@ async def test_a_lease_is_renewed_in_time_and_given_back_in_the_end(share, now):
     now[0] += LEASE
     await share.renew(lease)
     assert lease.said == [("renew", "gw"), ("renew", "gw"), ("leave", "gw")]
+
+
+async def test_a_lease_that_could_not_be_renewed_is_tried_again_soon_but_not_with_each_look(share, now):
+    class Down(Lease):
+        async def renew(self, name):
+            await super().renew(name)
+            raise LedgerDown("read-only")
+
+    assert await share.enter("a", (ADA,)) is None
+    now[0] += LEASE / 3
+    lease = Down()
+    with pytest.raises(LedgerDown):
+        await share.renew(lease)
+    for _ in range(4):
+        now[0] += 1
+        await share.renew(lease)
+    assert len(lease.said) == 1
+    now[0] += 2
+    with pytest.raises(LedgerDown):
+        await share.renew(lease)

@@ -213,6 +213,7 @@ class Sharing:
         """Keep the places for another while, where that is due; raises LedgerDown. May be called in another loop."""
         if self._renewal is None or self.clock() < self._renewal:
             return
+        self._renewal = self.clock() + LEASE / 6  # whoever cannot be asked is not asked with each look
         if not await ledger.counting.renew(self.name):
             self._lapsed = True
         self._renewal = self.clock() + LEASE / 3
