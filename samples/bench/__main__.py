@@ -37,6 +37,7 @@ def main() -> None:
     options.add_argument(
         "--data", action="append", help="masking: evaluate on these labelled JSON lines instead; repeatable"
     )
+    options.add_argument("--leak", type=int, default=0, help="soak: keep so many objects an exchange, to be found")
     options.add_argument("--without-presidio", action="store_true", help="masking: ours alone")
     chosen = options.parse_args()
     signal.signal(signal.SIGTERM, stop)
@@ -54,7 +55,7 @@ def main() -> None:
                 journal.Plan(2_000, 1, 1 << 20) if chosen.quick else journal.Plan(chosen.records, chosen.rounds)
             )
         elif chosen.which == "soak":
-            soak.run(soak.QUICK if chosen.quick else soak.Plan(chosen.seconds or 1800.0))
+            soak.run(soak.QUICK if chosen.quick else soak.Plan(chosen.seconds or 1800.0, leak=chosen.leak))
         elif chosen.which == "streams":
             streams.run(streams.Plan(1, (2,), 20) if chosen.quick else streams.Plan(chosen.rounds))
         elif chosen.which == "masking" and chosen.data:

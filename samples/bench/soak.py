@@ -57,8 +57,6 @@ limits:
 
 rules:
 """
-PEOPLE: Final = 5000
-"""Of the roster."""
 SHOWN: Final = 5
 """Exchanges that are told of each thing that is wrong."""
 GROWN: Final = 12
@@ -76,13 +74,17 @@ class Plan:
     acts: tuple[str, ...] | None = None
     new: float = 0.3
     """How often it is somebody who never came before."""
+    people: int = 5000
+    """In the policy's roster."""
     settle: float = 0.5
     """Seconds between the last answer and the look inside."""
+    leak: int = 0
+    """Small objects that are kept of each exchange, to see that it is found."""
     judges: bool = True
     """Whether it ends with code 1 where something grows."""
 
 
-QUICK: Final = Plan(seconds=1.0, every=0.25, capacity=0.5, workers=8, settle=0.1, judges=False)
+QUICK: Final = Plan(seconds=1.0, every=0.25, capacity=0.5, workers=8, people=100, settle=0.1, judges=False)
 """A smoke run: nothing is concluded from it about growth, but everything must be on record."""
 
 
@@ -130,7 +132,7 @@ class Stage:
         issuer = json.loads(self.load.line())
         models = stack.enter_context(Helper("soaking.model"))
         http, grpc_model = json.loads(models.line())
-        self.policy, self.roster = soaked(policy_for(issuer, folder))
+        self.policy, self.roster = soaked(policy_for(issuer, folder), plan.people)
         self.texts = self.policy.read_text(), self.roster.read_text()
         os.environ["PHIGATE_PROBE"] = str(folder / "probe")
         grpc = free_port()
@@ -167,7 +169,7 @@ class Stage:
         closed = {"workers": plan.workers, "seconds": plan.capacity}
         self.load.told(closed | {"seconds": plan.capacity / 4})  # caches settle; not counted
         found.untraced = self.turn(found, closed)
-        self.inside.look(trace=True)
+        self.inside.look(trace=True, leak=plan.leak)
         found.closed = self.turn(found, closed)
         found.rate = found.closed["acts"] / found.closed["seconds"] / 2
         rounds = max(1, round(plan.seconds / plan.every))
@@ -187,13 +189,13 @@ def replaced(path: Path, text: str) -> None:
     other.replace(path)
 
 
-def soaked(policy: Path) -> tuple[Path, Path]:
+def soaked(policy: Path, people: int) -> tuple[Path, Path]:
     """Make the policy that ships one of everything that is asked; returns it and its roster."""
     text = policy.read_text().replace("to: [chat, complete, embed]\n", "to: [chat, complete, embed, predict]\n", 1)
     text = text.replace("\nmasks:\n", RULES, 1).replace("\nrules:\n", LIMITED, 1)
     policy.write_text(text + "\nroster: roster.csv\n")
     roster = policy.with_name("roster.csv")
-    lines = [f"{row.mrn},{row.first_name},{row.last_name}" for row in rosters.rows(PEOPLE, 7)]
+    lines = [f"{row.mrn},{row.first_name},{row.last_name}" for row in rosters.rows(people, 7)]
     roster.write_text("\n".join(["mrn,first_name,last_name", *lines, ""]))
     return policy, roster
 

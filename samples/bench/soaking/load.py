@@ -26,6 +26,8 @@ from issuer import SampleIssuer
 SEED: Final = 7
 AT_ONCE: Final = 400
 """Acts under way at a pace; what comes beyond them is counted and left out."""
+BESIDE: Final = 4
+"""Kinds of acts beside each other where each is done so often."""
 REST: Final = 30.0
 """Seconds until all that is under way is over."""
 APPROVING: Final = 0.5
@@ -99,11 +101,13 @@ class Load:
             await asyncio.wait(under, timeout=REST)
 
     async def each(self, times: int) -> None:
-        """Every act so often, one kind beside the other."""
+        """Every act so often, a few kinds beside each other."""
+        room = asyncio.Semaphore(BESIDE)
 
         async def repeat(act: Act) -> None:
-            for _ in range(times):
-                await self.once(act)
+            async with room:
+                for _ in range(times):
+                    await self.once(act)
 
         await asyncio.gather(*(repeat(act) for act in self.acts))
 

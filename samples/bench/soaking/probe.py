@@ -2,8 +2,8 @@
 
     python probe.py ARGUMENTS-OF-MITMDUMP        # the socket's path in PHIGATE_PROBE
 
-A line of JSON is asked, one is answered: `trace` begins or ends tracing of memory, `leak` keeps one small object an
-exchange from then on (to prove that it is found), `lines` tells where traced memory was allocated. Counted is what is
+A line of JSON is asked, one is answered: `trace` begins or ends tracing of memory, `leak` keeps so many small objects of
+each exchange from then on (to see that it is found), `lines` tells where traced memory was allocated. Counted is what is
 left after a full collection.
 """
 
@@ -25,7 +25,7 @@ MOST: Final = 40
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 leaked: list[object] = []
-leaking = [False]
+leaking = [0]
 over = [0]
 """Exchanges that came to their end."""
 
@@ -74,7 +74,7 @@ def lines() -> dict[str, int]:
 
 
 def asked(order: dict[str, Any], master: Any, flows: Any) -> dict[str, Any]:
-    leaking[0] = bool(order.get("leak"))
+    leaking[0] = order.get("leak", leaking[0])
     if "trace" in order:
         (tracemalloc.start if order["trace"] else tracemalloc.stop)()
     told = counted(master, flows)
@@ -92,8 +92,7 @@ def main() -> None:
 
     def counting(*args: Any) -> None:
         over[0] += 1
-        if leaking[0]:
-            leaked.append(object())
+        leaked.extend(object() for _ in range(leaking[0]))
         count(*args)
 
     metrics.count = counting  # type: ignore[assignment]  # everybody calls it by its module
