@@ -60,6 +60,11 @@ def test_bearers_that_were_not_believed_are_counted_and_not_recorded() -> None:
     assert amiss(told, journal) == {"requests on record of somebody who was not believed": ["ex-1 chat 401"]}
 
 
+def test_whose_bearer_was_taken_back_meanwhile_is_on_record() -> None:
+    kept = Kept(1, 1, permitted=True, status=401, outcome="revoked")
+    assert amiss(told_in(rows({"status": 401})), held(ex_0=kept)) == {}
+
+
 def test_what_nobody_asked_is_told_but_for_those_that_left() -> None:
     journal = held(ex_0=passed(), ex_8=passed())
     assert amiss(told_in(rows({})), journal) == {"exchanges on record that nobody asked": ["ex-8"]}

@@ -2,14 +2,15 @@
 
     python probe.py ARGUMENTS-OF-MITMDUMP        # the socket's path in PHIGATE_PROBE
 
-A line of JSON is asked, one is answered: `trace` begins or ends tracing of memory, `leak` keeps so many small objects of
-each exchange from then on (to see that it is found), `lines` tells where traced memory was allocated. Counted is what is
-left after a full collection.
+A line of JSON asks, one answers: `trace` begins or ends tracing of memory, `leak` keeps so many small objects
+of each exchange from then on (to see that it is found), `lines` tells where traced memory was allocated. Counted is what
+is left after a full collection, once no exchange is under way any more, or after some seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import os
@@ -22,6 +23,8 @@ from typing import Any, Final
 
 MOST: Final = 40
 """Types, and lines, of which most are alive: so many are told."""
+PATIENCE: Final = 5.0
+"""Seconds for exchanges whose callers left already."""
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 leaked: list[object] = []
@@ -73,6 +76,15 @@ def lines() -> dict[str, int]:
     return {f"{Path(each.traceback[0].filename).name}:{each.traceback[0].lineno}": each.size for each in told}
 
 
+async def rest(flows: Any) -> None:
+    """Return once nothing is under way."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            while flows._passages:  # noqa: SLF001 -- as above
+                await asyncio.sleep(0.1)
+                gc.collect()
+
+
 def asked(order: dict[str, Any], master: Any, flows: Any) -> dict[str, Any]:
     leaking[0] = order.get("leak", leaking[0])
     if "trace" in order:
@@ -102,6 +114,7 @@ def main() -> None:
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             while line := await reader.readline():
+                await rest(flows)
                 told = asked(json.loads(line), master, flows)
                 writer.write(json.dumps(told).encode() + b"\n")
                 await writer.drain()

@@ -1,7 +1,8 @@
 """Whether every exchange is on record: what callers saw, held against the journal after the end.
 
 - An id that a caller was told has exactly one `request`, unless nobody was believed to ask (401): those are counted,
-  and the counts of the `refused` records are the number of such answers.
+  and the counts of the `refused` records are the number of such answers. Whose bearer was taken back while the model
+  was at work gets 401 as well, and has both records.
 - A request that went on to a model has exactly one `response`, all others none; there is no response without request.
 - The `response` says the status that the caller saw.
 - What is on record and was told to nobody is no more than what left, was answered 502 without an id (the model hung
@@ -31,6 +32,7 @@ class Kept:
     """But for those that say that an answer, on record already, was withheld after all (`unrecorded`)."""
     permitted: bool = False
     status: int = 0
+    outcome: str = ""
 
 
 @dataclass(slots=True)
@@ -53,7 +55,6 @@ class Told:
     ids: dict[str, tuple[int, bool, str]] = field(default_factory=dict)
     """Status, whether the answer came to its end, and the act."""
     twice: int = 0
-    unbelieved: int = 0
     untold: int = 0
     """The most exchanges that can be on record without anybody having been told their ids."""
     messages: tuple[int, int] = (0, 0)
@@ -78,7 +79,7 @@ def journal_of(folder: Path) -> Journal:
             held.outcomes[f"{decision['verb']} {decision['reason'] or ''}".strip()] += 1
         else:
             kept.responses += not (kept.responses and record["outcome"] == "unrecorded")
-            kept.status = record["status"]
+            kept.status, kept.outcome = record["status"], record["outcome"]
             held.outcomes[f"answer {record['outcome']}"] += 1
     return held
 
@@ -108,7 +109,6 @@ def told_in(lines: Iterable[str]) -> Told:
             told.twice += 1
         else:
             told.ids[row["exchange"]] = row["status"], row["whole"], row["act"]
-            told.unbelieved += row["status"] == 401
     return told
 
 
@@ -120,9 +120,11 @@ def amiss(told: Told, held: Journal) -> dict[str, list[str]]:
         if wrong:
             found[name].append(what)
 
+    unbelieved = 0
     for exchange, (status, whole, act) in told.ids.items():
         kept, what = held.exchanges.get(exchange, Kept()), f"{exchange} {act} {status}"
-        if status == 401:
+        if status == 401 and kept.outcome != "revoked":
+            unbelieved += 1
             check(bool(kept.requests), "requests on record of somebody who was not believed", what)
         else:
             check(kept.requests != 1, "answers whose request is not on record once", what)
@@ -138,7 +140,7 @@ def amiss(told: Told, held: Journal) -> dict[str, list[str]]:
     for wrong, name in (
         (held.flaws, "lines of the journal that are no records"),
         (told.twice, "ids that were told twice"),
-        (abs(told.unbelieved - held.refused), "refused bearers that were not counted"),
+        (abs(unbelieved - held.refused), "refused bearers that were not counted"),
         (told.messages[0] - len(unknown), "messages of streams that are not on record"),
     ):
         check(wrong > 0, name, str(wrong))
