@@ -22,6 +22,7 @@ from phigate.dialect.tree import (
     rewrite,
     shouts,
     texts,
+    values,
 )
 
 JSON = st.recursive(
@@ -248,3 +249,22 @@ def test_a_string_that_holds_json_is_read_together_with_its_key():
 def test_what_is_no_text_is_none_of_some_words(value, expected):
     assert one_of(value, {"a"}) is expected
     assert one_of(value, frozenset({"a"})) is expected
+
+
+@pytest.mark.parametrize(
+    ("sentence", "tree"),
+    [
+        ("a key and its value", [{"key": "mrn", "value": "77310042"}]),
+        ("pairs", [["mrn", "77310042"], ["pulse", "72"]]),
+        ("columns and rows", {"columns": ["mrn", "pulse"], "rows": [[77310042, 72]]}),
+        ("one row", {"columns": ["mrn", "pulse"], "values": ["77310042", 72]}),
+        ("a flat list", ["mrn", 77310042]),
+    ],
+)
+def test_a_value_is_read_together_with_what_others_call_it(sentence, tree):
+    def hide(text):
+        return text.replace("mrn: 77310042", "mrn: [MRN]")
+
+    assert json.dumps(values(tree, hide)) == json.dumps(tree).replace('"77310042"', '"[MRN]"').replace(
+        "77310042", '"[MRN]"'
+    )

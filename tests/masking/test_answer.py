@@ -76,6 +76,44 @@ def test_a_stream_in_any_chunking_of_its_bytes_says_what_the_whole_answer_says(t
     assert seen_streamed.identifiers == seen_whole.identifiers
 
 
+BESIDE = [
+    [{"key": "mrn", "value": "77310042"}, {"key": "temperature", "value": "37.2"}],
+    [{"name": "mrn", "value": 77310042}, {"name": "last_name", "value": "quartermaine"}, {"temperature": "37.2"}],
+    [["mrn", "77310042"], ["last_name", "quartermaine"], ["temperature", "37.2"]],
+    {"columns": ["name", "mrn", "temperature"], "rows": [["zebulon quartermaine", 77310042, 37.2]]},
+    {"mrn": {"0": "77310042"}, "dob": {"year": 1962, "month": 3, "day": 14}, "temperature": "37.2"},
+]
+
+
+@settings(max_examples=25)
+@given(tree=st.sampled_from(BESIDE), places=st.lists(st.integers(0, 400), max_size=12), called=st.booleans())
+def test_what_is_named_beside_it_is_hidden_at_any_chunking_as_in_the_whole(tree, places, called):
+    text, parts = json.dumps(tree), cut(json.dumps(tree), places)
+    call = {"id": "call_1", "type": "function", "function": {"name": "save", "arguments": text}}
+    message = {"role": "assistant", "tool_calls": [call]} if called else {"role": "assistant", "content": text}
+    body, _, _ = whole(json.dumps({"choices": [{"index": 0, "message": message}]}).encode(), sight(SHOWN))
+    message = json.loads(body)["choices"][0]["message"]
+    said_whole = message["tool_calls"][0]["function"]["arguments"] if called else message["content"]
+    deltas = [
+        {"tool_calls": [{"index": 0, **(call if not at else {}), "function": {"name": "save", "arguments": part}}]}
+        if called
+        else {"content": part}
+        for at, part in enumerate(parts)
+    ]
+    chunks = [orjson.dumps({"choices": [{"index": 0, "delta": delta}]}) for delta in deltas]
+    stream = MaskedStream(sight(SHOWN), openai.DIALECT, openai.STREAM)
+    raw = b"".join(stream.feed(b"data: " + chunk + b"\n\n") for chunk in chunks) + stream.finish()
+    told = [json.loads(line[6:])["choices"][0]["delta"] for line in raw.decode().split("\n\n") if "choices" in line]
+    pieces = [
+        each["tool_calls"][0]["function"].get("arguments", "") if called else each.get("content") or ""
+        for each in told
+        if not called or each.get("tool_calls")
+    ]
+    assert json.loads("".join(pieces)) == json.loads(said_whole)
+    assert not re.search("7731|quartermaine|: ?3,|14", said_whole)
+    assert "37.2" in said_whole
+
+
 @given(text=TEXTS, places=st.lists(st.integers(0, 20_000), max_size=10), keep=st.integers(0, 20_000))
 def test_a_stream_that_dies_anywhere_lets_out_the_beginning_of_what_the_whole_says(text, places, keep):
     data = b"".join(events(text, 5))

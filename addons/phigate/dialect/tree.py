@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import orjson
+
+from phigate.dialect import beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping
@@ -271,22 +274,58 @@ def _left(before: Any, after: Any, render: Callable[[str], str], key: str, depth
     return after
 
 
-def values(node: Any, render: Callable[[str], str], key: str = "", depth: int = 0) -> Any:
+def values(node: Any, render: Callable[[str], str], key: str = "", depth: int = 0, said: tuple[str, ...] = ()) -> Any:
     """Any JSON value with keys, strings and long numbers rendered: nothing of it is a protocol's own.
 
-    A string in it may hold JSON again.
+    A string in it may hold JSON again. `said` is what others beside it call it (`beside`), before its own key.
     """
     if depth > MAX_DEPTH:
         raise TreeError("nested too deep")
-    if isinstance(node, str):
-        if node[:1] in ("{", "["):
-            return embedded(node, render, depth + 1, key)
-        return labelled(key, node, render) if key else render(node)
+    if isinstance(node, str) and node[:1] in ("{", "["):
+        return embedded(node, render, depth + 1, said[0] if said else key)
     if isinstance(node, dict):
-        return {render(name): values(value, render, name, depth + 1) for name, value in node.items()}
+        named, columns = beside.members(node, said[0] if said else key), beside.columns(node)
+        return {
+            render(name): (
+                _rows(value, render, name, depth + 1, columns)
+                if columns and beside.of_columns(name, value, columns)
+                else values(value, render, name, depth + 1, named.get(name, ()))
+            )
+            for name, value in node.items()
+        }
     if isinstance(node, list):
-        return [values(item, render, key, depth + 1) for item in node]
-    return number(node, render, key)
+        if beside.cells(node) is not None:
+            return _rows(node, render, key, depth, (), said)
+        before = beside.listed(node) or repeat(())
+        items = zip(node, before, strict=False)
+        return [values(item, render, key, depth + 1, (*names, *said)) for item, names in items]
+    for name in (*said, key):
+        if isinstance(node, str):
+            shown = labelled(name, node, render) if name else render(node)
+        else:
+            shown = number(node, render, name)
+        if shown != node:
+            return shown
+    return node
+
+
+def _rows(  # noqa: PLR0917 -- as `values`
+    rows: list[Any],
+    render: Callable[[str], str],
+    key: str,
+    depth: int,
+    columns: tuple[str, ...],
+    said: tuple[str, ...] = (),
+) -> list[Any]:
+    """Rows by the names of their columns, or one row; pairs by their first."""
+    one = not isinstance(rows[0], list)
+    table = [rows] if one else rows
+    named = beside.cells(table, columns) or []
+    made = [
+        [values(cell, render, key, depth + 2, (*names, *said)) for cell, names in zip(row, cells, strict=True)]
+        for row, cells in zip(table, named, strict=True)
+    ]
+    return made[0] if one else made
 
 
 def _long(node: Any) -> bool:

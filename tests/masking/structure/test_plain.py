@@ -7,7 +7,7 @@ import pytest
 
 from phigate.dialect.tree import TreeError
 from phigate.masking.structure import plain
-from tests.masking.structure.eyes import HIDING, SEEING, SHOWING
+from tests.masking.structure.eyes import HIDING, SEEING, SHOWING, listening
 
 ROWS = [
     ("a person's name", {"patient_name": "jane roe"}, {"patient_name": "[PERSON]"}),
@@ -31,6 +31,51 @@ ROWS = [
     ),
     ("JSON in a text", {"args": '{"dob": "1970-03-12", "n": 1}'}, {"args": '{"dob":"[DATE_TIME]","n":1}'}),
     ("a date with no digit is text", {"discharge_date": "pending"}, None),
+    ("a key and its value", {"key": "mrn", "value": "7731"}, {"key": "mrn", "value": "[MRN]"}),
+    ("a field and a number", {"field": "ssn", "value": 536}, {"field": "ssn", "value": "[US_SSN]"}),
+    (
+        "members that are one person together",
+        [{"name": "mrn", "value": "7"}, {"name": "name", "value": "jane"}, {"name": "pulse", "value": "37.2"}],
+        [
+            {"name": "mrn", "value": "[MRN]"},
+            {"name": "name", "value": "[PERSON]"},
+            {"name": "temperature", "value": "37.2"},
+        ],
+    ),
+    ("a kind", {"phone": {"type": "home", "value": "555"}}, {"phone": {"type": "home", "value": "[PHONE_NUMBER]"}}),
+    (
+        "pairs",
+        [["mrn", "7"], ["last_name", "roe"], ["pulse", 72]],
+        [["mrn", "[MRN]"], ["last_name", "[PERSON]"], ["pulse", 72]],
+    ),
+    (
+        "columns and rows",
+        {"columns": ["name", "mrn", "pulse"], "rows": [["jane", 7, 72], ["ann", 8, 80]]},
+        {
+            "columns": ["name", "mrn", "pulse"],
+            "rows": [["[PERSON]", "[MRN]", 72], ["[PERSON]", "[MRN]", 80]],
+        },
+    ),
+    ("one row", {"headers": ["mrn", "x"], "values": [7, 8]}, {"headers": ["mrn", "x"], "values": ["[MRN]", 8]}),
+    ("a row of names", [["mrn", "dob", "x"], [7, "3/1", 5]], [["mrn", "dob", "x"], ["[MRN]", "[DATE_TIME]", 5]]),
+    ("rows by number", {"mrn": {"0": "7", "1": "8"}}, {"mrn": {"0": "[MRN]", "1": "[MRN]"}}),
+    ("arguments", ["--mrn", "77310"], ["--mrn", "[MRN]"]),
+    (
+        "a day in parts",
+        {"dob": {"year": 1962, "month": 3, "day": 14}, "when": {"year": "2024", "month": "March", "day": "2"}},
+        {
+            "dob": {"year": 1962, "month": "[DATE_TIME]", "day": "[DATE_TIME]"},
+            "when": {"year": "2024", "month": "[DATE_TIME]", "day": "[DATE_TIME]"},
+        },
+    ),
+    ("a span in parts", {"stay": {"year": 0, "month": 3, "day": 14}, "every": {"day": 1}}, None),
+    ("a measurement", [{"key": "temperature", "value": "37.2"}, {"name": "wbc", "value": "4500-11000"}], None),
+    ("results", {"columns": ["test", "result"], "rows": [["platelets", 250000], ["sodium", "140"]]}, None),
+    ("results in pairs", [["platelets", "250000"], ["sodium", "140"], ["dose", "500 mg"]], None),
+    ("names alone", ["mrn", "name", "dob"], None),
+    ("a form", {"label": "Phone", "text": "Enter your number"}, None),
+    ("an explanation", {"title": "Hospital", "content": "A hospital is " + "a place where people are " * 9}, None),
+    ("nobody beside a name", {"key": "mrn", "value": "unknown"}, None),
     ("constants", {"a": True, "b": None, "c": 1.5}, None),
 ]
 
@@ -45,6 +90,12 @@ def test_a_member_that_is_there_twice():
     assert plain.says_twice('{"a": {"b": 1, "b": 2}}')
     assert not plain.says_twice('{"a": {"b": 1}, "c": [{"b": 1}, {"b": 1}]}')
     assert plain.says_twice("no json")
+
+
+def test_a_value_is_read_with_what_it_is_called_and_then_with_its_own_name():
+    heard = []
+    plain.rewrite({"key": "note", "value": "x"}, listening(heard))
+    assert [text for text in heard if text.endswith("x")] == ["note: x", "x", "value: x", "x"]
 
 
 def test_every_other_text_and_every_name_is_scanned():

@@ -28,7 +28,9 @@ _SURE = {
     "|chart no|mrn number|hospital number|patient id|pat id|patient number|patient no|patid"
     "|medical record|empi|eid mrn|patient identifier",
     "US_SSN": "ssn|social security|social security number|social security no|soc sec num|ssn number",
-    "DATE_TIME": "dob|date of birth|birth date|birthdate|birthday|birth dt|dod|date of death|death date|deceased date"
+    "DATE_TIME": "dob|date of birth|birth date|birthdate|birthday|birth dt|birth month|birth day"
+    "|month of birth|day of birth"
+    "|dod|date of death|death date|deceased date"
     "|admission date|admit date|admitted|admit dt|discharge date|discharge dt|discharged|visit date"
     "|date of visit|encounter date|service date|date of service|dos|appointment date|appt date"
     "|procedure date|surgery date|collection date|result date|order date|start date|end date|onset date"
