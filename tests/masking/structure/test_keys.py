@@ -35,6 +35,10 @@ def test_a_name_in_words(name, said):
         ("contact_method", True, None),
         ("emergency", True, None),
         ("x" * 500, True, None),
+        ("mrns", False, "MRN"),
+        ("mrnList", False, "MRN"),
+        ("ssn1", False, "US_SSN"),
+        ("values", True, None),
     ],
 )
 def test_what_a_name_says(name, likely, entity):

@@ -121,10 +121,17 @@ def words(name: str) -> str:
 def entity_of(name: str, *, likely: bool = False) -> str | None:
     """What a column's or member's values are; `likely` also believes names that mean it only among others."""
     said = words(name)
-    found = SURE.get(said) or SURE.get(said.replace(" ", ""))
+    found = SURE.get(said) or SURE.get(said.replace(" ", "")) or SURE.get(_one_of(said))
     if found is None and likely:
         found = LIKELY.get(said)
     return found or _whose(said, likely=likely)
+
+
+def _one_of(said: str) -> str:
+    """One of several: `mrns`, `mrn list`, `ssn1`."""
+    for several in (" list", " array", " values"):
+        said = said.removesuffix(several)
+    return said.rstrip("0123456789").removesuffix("s")
 
 
 def about_a_person(names: Iterable[str]) -> bool:
