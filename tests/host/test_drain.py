@@ -75,9 +75,23 @@ async def test_it_says_that_it_leaves_before_it_does(context):
     assert house.leaving
 
 
+async def test_signals_of_one_moment_are_one(context, monkeypatch):
+    house, codes = House(), []
+    monkeypatch.setattr(drain.os, "_exit", codes.append)
+    house.under_way.add("ex-1")
+    leaving = asyncio.create_task(drained(context, house, within=0.3))
+    await until(lambda: house.leaving)
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.raise_signal(number)
+        await asyncio.sleep(0.05)
+    assert await leaving >= 0.3
+    assert codes == []
+
+
 async def test_a_second_signal_ends_the_wait_and_a_third_the_process(context, monkeypatch):
     house, codes = House(), []
     monkeypatch.setattr(drain.os, "_exit", codes.append)
+    monkeypatch.setattr(drain, "MOMENT", 0.0)
     house.under_way.add("ex-1")
     leaving = asyncio.create_task(drained(context, house, after=60, within=60))
     await until(lambda: house.announced)

@@ -174,6 +174,7 @@ def cut_by_the_limit(_gateway):
 
 def cut_by_a_second_signal(gateway):
     until(lambda: readiness(gateway).status_code == 503)
+    time.sleep(0.6)  # what comes in the moment of the first one is no second
     gateway.process.send_signal(signal.SIGINT)
 
 

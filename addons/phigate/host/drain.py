@@ -2,7 +2,7 @@
 
 - Readiness says it first, for as long as balancers need to notice, and everybody is served as before meanwhile.
 - What the limit cuts off is put on record as broken off before the journal closes.
-- A second signal ends the wait, a third one the process.
+- A second signal ends the wait, a third one the process; those that come in one moment are one.
 
 Stands first in mitmproxy's chain, before the script that holds the rooms, so that its asynchronous `done` is over
 before theirs begins.
@@ -36,6 +36,9 @@ LIMIT: Final = 20.0
 PART: Final = 2.0
 """Seconds that those which were cut off get to be recorded."""
 LOOK: Final = 0.02
+MOMENT: float = 0.5
+"""Seconds in which signals are one: systemd sends SIGHUP right behind SIGTERM to all that runs in a session, and a
+terminal's Ctrl-C comes from the terminal and once more from a program that hands it on."""
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -48,6 +51,8 @@ class Drain:
         self._house = house
         self._after, self._within = after, within
         self._hurried = False
+        self._told = 0.0
+        """When it was told last, by a clock that never steps."""
         house.remarks.append(self.remarks)
 
     def running(self) -> None:
@@ -63,7 +68,8 @@ class Drain:
 
     async def done(self) -> None:
         self._house.announced = True
-        self._heed(self._hurry)
+        self._told = time.monotonic()
+        self._heed(self._hear)
         await self._until(lambda: False, self._after)
         self._house.leaving = True
         close_doors(self._master)
@@ -111,7 +117,12 @@ class Drain:
                 with contextlib.suppress(RuntimeError, ValueError):  # as above
                     asyncio.get_running_loop().add_signal_handler(number, act)
 
-    def _hurry(self) -> None:
+    def _hear(self) -> None:
+        """It was told again to end."""
+        last, self._told = self._told, time.monotonic()
+        if self._told - last < MOMENT:
+            return
+        if self._hurried:
+            os._exit(1)
         logger.warning("told a second time to end: what is under way is cut off")
         self._hurried = True
-        self._heed(lambda: os._exit(1))
