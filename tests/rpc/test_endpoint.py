@@ -231,3 +231,22 @@ async def test_where_none_can_be_taken_the_next_one_is(monkeypatch, fault):
     async with served(echo) as (_, port), connected(port) as client:
         assert (await asked(client, b"a")).messages == [b"a"]
         assert not broken
+
+
+async def test_where_a_connection_cannot_be_let_in_the_next_one_is(monkeypatch, caplog):
+    doors = open_doors()
+    lets_in, broken = doors.guest, [RuntimeError("Jane Doe")]
+
+    def guest(address, end):
+        if broken:
+            raise broken.pop()
+        return lets_in(address, end)
+
+    monkeypatch.setattr(doors, "guest", guest)
+    async with served(echo, doors=doors) as (_, port):
+        async with raw(port) as (reader, _):
+            assert await over(reader)
+        async with connected(port) as client:
+            assert (await asked(client, b"a")).messages == [b"a"]
+    assert "not taken" in caplog.text
+    assert "Jane" not in caplog.text

@@ -73,7 +73,11 @@ class Endpoint:
                 except OSError as error:
                     await asyncio.sleep(AGAIN if error.errno in NONE_LEFT else 0)
                     continue
-                self._taken(taken, str(peer[0]) if peer else "", context)
+                try:
+                    self._taken(taken, str(peer[0]) if peer else "", context)
+                except Exception as error:  # noqa: BLE001 -- one fault must not keep out all who come later
+                    logger.error("a connection was not taken (%s)", logs.place(error, error.__traceback__))
+                    taken.close()
                 await asyncio.sleep(0)  # where many wait, sock_accept does not
         finally:
             bound.close()
