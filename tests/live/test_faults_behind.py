@@ -112,7 +112,7 @@ def asks(behind, bearers):
 
         def ask(model, **more):
             """Status, fields, everything that came, whether it came to its end, and the seconds that it took."""
-            began, got, ended, status, fields = time.monotonic(), b"", True, 0, {}
+            began, got, ended, status, fields = time.monotonic(), b"", True, 0, httpx.Headers()
             try:
                 with client.stream("POST", CHAT, json=chat(**more) | {"model": model}) as answer:
                     status, fields = answer.status_code, answer.headers
@@ -557,7 +557,8 @@ def limited(gateway, what, most):
 def virtual(process):
     """Bytes of addresses that a process has."""
     said = Path(f"/proc/{process}/status").read_text()
-    return int(re.search(r"VmSize:\s+(\d+) kB", said)[1]) * 1024
+    (found,) = re.findall(r"VmSize:\s+(\d+) kB", said)
+    return int(found) * 1024
 
 
 def large():

@@ -98,7 +98,8 @@ class Asking(threading.Thread):
 
     def __init__(self, gateway, bearer, **more):
         super().__init__(daemon=True)
-        self.begun, self.got, self.status, self.broke, self.fields = threading.Event(), b"", 0, False, {}
+        self.begun, self.got, self.status, self.broke = threading.Event(), b"", 0, False
+        self.fields = httpx.Headers()
         self._ask = gateway.url, bearer, more
         self.start()
 
@@ -204,14 +205,15 @@ class AtTerminal(Gateway):
         def take():
             fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
 
-        to_it = dict.fromkeys(("stdin", "stdout", "stderr"), theirs)
         with contextlib.closing(os.fdopen(theirs, closefd=True)):
             self.process = subprocess.Popen(
                 self.command,
                 cwd=self.log.parent,
                 start_new_session=True,
                 preexec_fn=take,  # noqa: PLW1509 -- one call of the system's
-                **to_it,
+                stdin=theirs,
+                stdout=theirs,
+                stderr=theirs,
             )
         self.log.write_bytes(b"")
         threading.Thread(target=self._listen, daemon=True).start()
