@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import platform
 import shutil
@@ -27,7 +28,7 @@ from rich.console import Console
 
 import rosters
 from bench.gateway import Helper, cpu_seconds, pinned, processor, table_of
-from bench.soaking.growth import LIMITS, after_warm_up, judged, line_through
+from bench.soaking.growth import LIMITS, Line, after_warm_up, judged, line_through
 from bench.soaking.records import amiss, journal_of, told_in
 from people import policy_for
 from processes import HOST, ROOT, Gateway, free_port, settings
@@ -171,6 +172,8 @@ class Stage:
         found.untraced = self.turn(found, closed)
         self.inside.look(trace=True, leak=plan.leak)
         found.closed = self.turn(found, closed)
+        if not found.closed["acts"]:
+            raise SystemExit("bench: nobody was answered")
         found.rate = found.closed["acts"] / found.closed["seconds"] / 2
         rounds = max(1, round(plan.seconds / plan.every))
         warm = rounds - len(after_warm_up(range(rounds)))
@@ -202,18 +205,21 @@ def soaked(policy: Path, people: int) -> tuple[Path, Path]:
 
 # --- what is told -----------------------------------------------------------------------------------------------------
 
+NOTHING: Final = Line(0.0, -math.inf, math.inf)
+"""Where nothing was asked between the looks."""
 COLUMNS: Final = ("at rest", "first", "after warm-up", "last", "for each exchange", "95 %", "allowed", "verdict")
 
 
 def growth_rows(looks: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """A row for everything that is counted; the last cell is the verdict."""
     later = after_warm_up(looks)
+    told = len({look["exchanges"] for look in later}) > 1
     rows = []
     for limit in LIMITS:
-        line = line_through([(look["exchanges"], look[limit.name]) for look in later])
+        line = line_through([(look["exchanges"], look[limit.name]) for look in later]) if told else NOTHING
         counts = [f"{looks[0][limit.name]:,}", f"{later[0][limit.name]:,}", f"{later[-1][limit.name]:,}"]
-        told = [f"{line.slope:+.4f}", f"{line.low:+.4f} to {line.high:+.4f}", f"{limit.allowed:g}"]
-        rows.append([limit.title, *counts, *told, judged(line, limit, len(later))])
+        slope = [f"{line.slope:+.4f}", f"{line.low:+.4f} to {line.high:+.4f}", f"{limit.allowed:g}"]
+        rows.append([limit.title, *counts, *slope, judged(line, limit, len(later))])
     return rows
 
 

@@ -17,13 +17,12 @@ if TYPE_CHECKING:
 
     from bench.soaking.growth import Line
 
-pytestmark = pytest.mark.live
-
 MANY = 100
 """Small objects that stay of each exchange: what else comes and goes is little beside them, however few exchanges."""
 LIMIT = next(limit for limit in LIMITS if limit.name == "blocks")
 
 
+@pytest.mark.live
 def test_every_kind_of_exchange_is_served_and_on_record(tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
         stage = soak.Stage(tmp_path, soak.Plan(new=0.0, people=100), stack)
@@ -41,6 +40,24 @@ def test_every_kind_of_exchange_is_served_and_on_record(tmp_path: Path) -> None:
         told = told_in(stage.rows.read_text().splitlines())
         assert told.acts.keys() == {act.name for act in ACTS}
         assert amiss(told, journal_of(stage.gateway.journal)) == {}
+
+
+def looked(exchanges: int, count: int) -> dict[str, int]:
+    return {"exchanges": exchanges} | {limit.name: count for limit in LIMITS}
+
+
+def test_a_row_tells_counts_slope_and_verdict() -> None:
+    rows = soak.growth_rows([looked(1000 * at, 500 + 2000 * at) for at in range(12)])
+    assert rows[0] == [LIMITS[0].title, "500", "8,500", "22,500", "+2.0000", "+2.0000 to +2.0000", "0.1", "grows"]
+    assert len(rows) == len(LIMITS)
+
+
+def test_where_nothing_was_asked_nothing_is_concluded() -> None:
+    assert {row[-1] for row in soak.growth_rows([looked(7, 500)] * 12)} == {"unclear"}
+
+
+def test_what_there_is_more_of_is_told_most_first() -> None:
+    assert soak.grown({"a": 1, "b": 5, "c": 2}, {"a": 4, "b": 6, "c": 2, "d": 9}) == [("a", 3), ("b", 1)]
 
 
 def through(stage: soak.Stage, *, leak: int) -> Line:

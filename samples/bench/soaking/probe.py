@@ -2,9 +2,9 @@
 
     python probe.py ARGUMENTS-OF-MITMDUMP        # the socket's path in PHIGATE_PROBE
 
-A line of JSON asks, one answers: `trace` begins or ends tracing of memory, `leak` keeps so many small objects
-of each exchange from then on (to see that it is found), `lines` tells where traced memory was allocated. Counted is what
-is left after a full collection, once no exchange is under way any more, or after some seconds.
+A line of JSON asks, one answers: `trace` begins or ends tracing of memory, `leak` keeps so many small objects of each
+exchange from then on (to see that it is found), `lines` tells where traced memory was allocated. Counted is what is
+left after a full collection, once no exchange is under way any more, or after some seconds.
 """
 
 from __future__ import annotations
