@@ -292,6 +292,10 @@ BAD = [
     ),
     ("that is gone", lambda path: path.unlink(), "last good one stays"),
     ("that is no text", lambda path: path.write_bytes(b"\xff\xfe"), "last good one stays"),
+    ("that is a pipe to which nobody writes", lambda path: path.unlink() or os.mkfifo(path), "is not a file"),
+    ("that never ends", lambda path: path.unlink() or path.symlink_to("/dev/zero"), "is not a file"),
+    ("that is a pipe to which nobody writes", lambda path: path.unlink() or os.mkfifo(path), "is not a file"),
+    ("that never ends", lambda path: path.unlink() or path.symlink_to("/dev/zero"), "is not a file"),
 ]
 
 

@@ -49,6 +49,15 @@ def test_one_that_is_gone_changes_nothing(tmp_path, caplog):
     assert "cannot be read" in caplog.text
 
 
+def test_a_pipe_in_its_place_keeps_nobody_waiting(tmp_path, caplog):
+    trial = Trial(written(tmp_path / "p.yaml", policies.text()), load_policy)
+    (tmp_path / "p.yaml").unlink()
+    os.mkfifo(tmp_path / "p.yaml")
+    trial.reload_if_changed()
+    assert len(trial.policy.rules) == 1
+    assert "is not a file" in caplog.text
+
+
 def test_one_that_may_not_be_read_changes_nothing(tmp_path, caplog):
     closed = False
 

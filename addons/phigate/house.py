@@ -52,7 +52,7 @@ from phigate.masking import Memory, RosterFault, Secrets, Sight, Transformer
 from phigate.masking.secrets import SecretsFault, parse_secrets
 from phigate.masking.structure.paths import rules_for, unknown_routes
 from phigate.masking.transforms import scope_of
-from phigate.policy.load import PolicyFaults, load_policy, read_file
+from phigate.policy.load import PolicyFaults, load_policy, must_be_a_file, read_file
 from phigate.sources import Sources, Stamp, read_sources, stamp_of
 from phigate.threads import Threads
 from phigate.trial import Trial
@@ -544,6 +544,7 @@ class House:
         try:
             if stamp != self._policy_seen:
                 self._policy_seen = stamp
+                must_be_a_file(self._policy_path)
                 self._reload(read_policy(self._policy_path))
             elif stamp_of(self.policy) != self._sources_seen:
                 self._reload(self.policy)
@@ -655,6 +656,7 @@ class House:
     def _note_bad(self, faults: PolicyFaults) -> None:
         """Record that a policy was edited and not put in force; its text, which nobody could read, is left out."""
         with contextlib.suppress(JournalDown, PolicyFaults):
+            must_be_a_file(self._policy_path)
             found = hashlib.sha256(read_file(self._policy_path)).hexdigest()
             record = policy_record(found, was=self._noted, accepted=False, faults=faults.faults)
             self.journal.append("policy", record)

@@ -10,7 +10,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from phigate.policy.load import PolicyFaults
+from phigate.policy.load import PolicyFaults, must_be_a_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,7 @@ class Trial:
             return
         self._seen = stamp
         try:
+            must_be_a_file(self._path)
             self.policy = self._read(self._path)
         except PolicyFaults as fault:
             logger.error("the changed policy on trial is not taken, the last good one stays:\n%s", fault)

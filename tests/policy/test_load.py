@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phigate.policy.load import MAX_FAULTS, PolicyFaults, load_policy, parse_policy, place
+from phigate.policy.load import MAX_FAULTS, PolicyFaults, load_policy, must_be_a_file, parse_policy, place
 from phigate.policy.schema import Policy
 from tests.policies import ISSUERS, MASKS, ROLES, SHIPPED, faults, text
 
@@ -496,6 +496,13 @@ def test_a_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
 def test_a_folder_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(PolicyFaults, match="cannot be read: is a directory"):
         load_policy(tmp_path)
+
+
+def test_what_may_never_end_is_a_fault_where_others_wait(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.yaml", Path(__file__)):
+        must_be_a_file(path)
+    with pytest.raises(PolicyFaults, match="is not a file"):
+        must_be_a_file(Path("/dev/null"))
 
 
 def test_very_many_faults_are_cut_and_counted() -> None:

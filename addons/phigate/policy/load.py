@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import stat
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -44,6 +46,18 @@ def read_file(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "not a usable path"
         raise PolicyFaults((f"{path}:1: file: cannot be read: {why.lower()}",)) from None
+
+
+def must_be_a_file(path: Path) -> None:
+    """Raise PolicyFaults for a pipe or a device, of which reading may never end; what is not there is told by reading.
+
+    For files that are read again while others wait: a shell's `<(...)` is good enough for a command.
+    """
+    mode = stat.S_IFREG
+    with contextlib.suppress(OSError, ValueError):
+        mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise PolicyFaults((f"{path}:1: file: cannot be read: is not a file",))
 
 
 def parse_policy(text: bytes, where: str, folder: Path, further: Further | None = None) -> Policy:
