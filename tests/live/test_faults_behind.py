@@ -581,25 +581,7 @@ def permitted(gateway):
     return sum(each["kind"] == "request" and each["decision"]["verb"] == "permit" for each in kept)
 
 
-def test_without_memory_nothing_passes_that_is_not_masked_and_on_record(tight, wayward, bearers):
-    doctor, body = bearers["dr.okafor"], large()
-    wayward.act = lambda wire, _request: wire.sendall(whole(CANARY_TEXT)) or True
-    assert posted(tight, doctor, body)[0] == 200
-    asked, kept = len(wayward.requests), permitted(tight)
-    with limited(tight, resource.RLIMIT_AS, virtual(tight.pid) + 40 * 2**20), ThreadPoolExecutor(12) as callers:
-        answers = list(callers.map(lambda _: posted(tight, doctor, body), range(12)))
-        answers += [posted(tight, doctor, json.dumps(chat(CANARY_TEXT)).encode())]
-    assert {status for status, _ in answers} - {200}, "there was memory enough"
-    assert leaks(b"".join(got for _, got in answers)) == []
-    assert len(wayward.requests) - asked <= permitted(tight) - kept
-    assert leaks(tight.said()) == []
-    if tight.code is None:  # it may have ended; half alive it may not be
-        until(lambda: posted(tight, doctor, body)[0] == 200, 20)
-        assert tight.ready()
-
-
 def test_without_descriptors_nothing_is_forgotten_and_all_goes_on(tight, wayward, bearers):
-    assert tight.alive, "it ended in the test before"
     doctor, pid = bearers["dr.okafor"], tight.pid
     wayward.act = lambda wire, request: usual(wire, request) and False
     with client_of(tight, bearers) as client:
@@ -618,3 +600,20 @@ def test_without_descriptors_nothing_is_forgotten_and_all_goes_on(tight, wayward
     assert (tight.pid, tight.code) == (pid, None)
     assert len(wayward.requests) - asked <= permitted(tight) - kept
     until(tight.ready)
+
+
+def test_without_memory_nothing_passes_that_is_not_masked_and_on_record(tight, wayward, bearers):
+    """Comes last: the gateway goes on, or has ended."""
+    doctor, body = bearers["dr.okafor"], large()
+    wayward.act = lambda wire, _request: wire.sendall(whole(CANARY_TEXT)) or True
+    assert posted(tight, doctor, body)[0] == 200
+    asked, kept = len(wayward.requests), permitted(tight)
+    with limited(tight, resource.RLIMIT_AS, virtual(tight.pid) + 40 * 2**20), ThreadPoolExecutor(12) as callers:
+        answers = list(callers.map(lambda _: posted(tight, doctor, body), range(12)))
+        answers += [posted(tight, doctor, json.dumps(chat(CANARY_TEXT)).encode())]
+    assert {status for status, _ in answers} - {200}, "there was memory enough"
+    assert leaks(b"".join(got for _, got in answers)) == []
+    assert len(wayward.requests) - asked <= permitted(tight) - kept
+    assert leaks(tight.said()) == []
+    until(lambda: tight.code is not None or posted(tight, doctor, body)[0] == 200, 30)
+    assert tight.code is not None or tight.ready(), "it is half alive"
