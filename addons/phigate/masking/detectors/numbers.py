@@ -33,6 +33,18 @@ PLAN_LABEL = (
     r"|insurance|account))?)"
 )
 
+RECORD = r"(?i:mrn|(?:medical )?record (?:number|no\.?|#)|(?:patient|chart|hospital) (?:id|number|no\.?))"
+"""A record number's label that is one wherever it stands, also behind the number."""
+SAID = (
+    r"(?:(?: (?:of|for) (?:[A-Za-z.'-]{1,20} ){1,4}|(?: (?i:on file|i have|we have)){1,2} | )(?i:is|was|would be"
+    r"|will be|should be|must be|may be|might be|reads|should read)(?: now| still)?:? (?:number )?"
+    r"|(?: (?:of|for) (?:[A-Za-z.'-]{1,20} ){0,3}[A-Za-z.'-]{1,20}: ?)"
+    r"|[,;] ?| ?-> ?|(?: [a-z]{1,12}=[\"'][A-Za-z ]{1,12}[\"']){0,2}(?:>| (?i:value|val|content)=)"
+    r"|:\n[ \t]{0,8}- )[\"'#]{0,2}"
+)
+"""What else may stand between: `MRN of the patient is 1`, `His MRN would be 1`, `MRN,1`, `<mrn value="1"/>`, a list."""
+GROUPED = r"\d{1,3}(?:,\d{3}){1,3}"
+"""Digits in thousands, as a spreadsheet writes them."""
 
 SPAN = re.compile(r"(?:19|20)\d\d[ -](?:19|20)\d\d")
 FOREIGN = re.compile(
@@ -144,11 +156,11 @@ NUMBERS = (
     Detector(
         "ssn",
         "US_SSN",
-        r"\b(?P<id>\d{3}(?:-\d{2}-|\x{2011}\d{2}\x{2011}|\x{2010}\d{2}\x{2010}|\x{2013}\d{2}\x{2013}"
+        r"\b(?P<id>\d{3}(?:-\d{2}-|_\d{2}_|\x{2011}\d{2}\x{2011}|\x{2010}\d{2}\x{2010}|\x{2013}\d{2}\x{2013}"
         r"| \d{2} | - \d{2} - )\d{4})\b",
         0.95,
         check=is_ssn,
-        hits=("it is [[219-09-9999]]", "[[219 09 9999]]", "[[219 - 09 - 9999]]"),
+        hits=("it is [[219-09-9999]]", "[[219 09 9999]]", "[[219 - 09 - 9999]]", "[[219_09_9999]]"),
         misses=("000-12-3456", "666-12-3456", "219-00-9999", "12-345-6789", "3-2-4"),
     ),
     Detector(
@@ -158,6 +170,15 @@ NUMBERS = (
         0.6,
         hits=("[[987-65-4399]]", "[[xxx-xx-9999]]", "[[219.09.9999]]"),
         misses=("987-654-3200", "120.80.12"),
+    ),
+    Detector(
+        "mrn-thousands",
+        "MRN",
+        rf"\b{RECORD}(?: is|:| ?[#=])? ?(?P<id>{GROUPED})\b",
+        0.95,
+        check=has_digits(5),
+        hits=("MRN: [[77,310,042]]", "MRN [[310,042]]", "MRN is [[310,042]]"),
+        misses=("hospital number 1,200",),
     ),
     Detector(
         "mrn",
@@ -186,6 +207,58 @@ NUMBERS = (
             '"medicalRecordNumber": "[[70418]]"',
         ),
         misses=("The MRN was checked", "medical record of 2024", "patient number 3", "MRI 2021", "EMR 500mg"),
+    ),
+    Detector(
+        "mrn-said",
+        "MRN",
+        rf"\b{RECORD}{SAID}(?P<id>{GROUPED}\b|{code(4)})",
+        0.85,
+        check=has_digits(4),
+        hits=(
+            "MRN of the patient is [[77310042]]",
+            "MRN for this patient: [[77310042]]",
+            "His MRN would be [[77310042]]",
+            "the MRN on file is [[77310042]]",
+            "the patient ID of the child is [[RVH-310772]]",
+            "MRN,[[77310042]]",
+            'mrn,"[[77310042]]"',
+            "the MRN, [[77310042]], was",
+            "MRN;[[77310042]]",
+            '<mrn value="[[77310042]]"/>',
+            '<mrn type="local">[[77310042]]</mrn>',
+            "mrn:\n  - [[77310042]]",
+            "MRN is [[77,310,042]]",
+        ),
+        misses=(
+            "MRN of the patient is pending",
+            "the record number was 2024",
+            "MRN, 45 years old",
+            "the patient number would be 12",
+            "the medical record of 2024, 4500 cells",
+        ),
+    ),
+    Detector(
+        "mrn-behind",
+        "MRN",
+        rf"\b(?P<id>{GROUPED}|\d{{5,12}}|\d{{2,3}}-\d{{2,3}}-\d{{2,4}})(?:,? (?:is|was|being) (?:the|his|her|their|my"
+        rf"|your|its|this|an?) (?:(?:patient|child|mother)(?:'s)? )?| ?[(](?:the |his |her |their )?"
+        rf"| as (?:the|his|her|their) ){RECORD}\b",
+        0.85,
+        hits=(
+            "[[77310042]] is the MRN",
+            "[[77310042]] was her medical record number",
+            "[[77,310,042]] (MRN)",
+            "[[77-31-42]] (the MRN)",
+        ),
+        misses=("250,000 is the platelet count", "120,000 (normal)", "12 is the patient number", "2024 (record no 3)"),
+    ),
+    Detector(
+        "ssn-said",
+        "US_SSN",
+        rf"\b(?i:ssn|social security number){SAID}(?P<id>\d{{3}}[- ]?\d{{2}}[- ]?\d{{4}})\b",
+        0.9,
+        hits=("SSN of the patient is [[219099999]]", "ssn,[[219099999]]", '<ssn value="[[219099999]]"/>'),
+        misses=("SSN of the patient is known", "ssn, 45"),
     ),
     Detector(
         "chart",
