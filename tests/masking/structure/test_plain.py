@@ -39,7 +39,7 @@ ROWS = [
         [
             {"name": "mrn", "value": "[MRN]"},
             {"name": "name", "value": "[PERSON]"},
-            {"name": "temperature", "value": "37.2"},
+            {"name": "pulse", "value": "37.2"},
         ],
     ),
     ("a kind", {"phone": {"type": "home", "value": "555"}}, {"phone": {"type": "home", "value": "[PHONE_NUMBER]"}}),
@@ -73,6 +73,12 @@ ROWS = [
     ("results", {"columns": ["test", "result"], "rows": [["platelets", 250000], ["sodium", "140"]]}, None),
     ("results in pairs", [["platelets", "250000"], ["sodium", "140"], ["dose", "500 mg"]], None),
     ("names alone", ["mrn", "name", "dob"], None),
+    (
+        "a value that is a word of names",
+        {"key": "last_name", "value": "Street"},
+        {"key": "last_name", "value": "[PERSON]"},
+    ),
+    ("a choice", {"options": [{"label": "City", "value": "city"}, {"label": "Phone", "value": "phone"}]}, None),
     ("a form", {"label": "Phone", "text": "Enter your number"}, None),
     ("an explanation", {"title": "Hospital", "content": "A hospital is " + "a place where people are " * 9}, None),
     ("nobody beside a name", {"key": "mrn", "value": "unknown"}, None),

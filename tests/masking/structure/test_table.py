@@ -198,3 +198,21 @@ def test_no_text_is_an_exception(text):
     if found:
         assert found.rewrite(same, lambda _entity, value: value) == text
         found.rewrite(same, hide)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("field,value\nmrn,77310\nlast_name,roe\npulse,72\n", "field,value\nmrn,[MRN]\nlast_name,[PERSON]\npulse,72\n"),
+        ("Name;Value\nDOB;1962-03-14\n", "Name;Value\nDOB;[DATE_TIME]\n"),
+    ],
+)
+def test_of_two_columns_the_first_may_say_what_the_second_is(text, expected):
+    assert structured(text).rewrite(same, hide) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["field,value\npulse,72\nsodium,140\n", "field,value\nmrn,77310,9\n", "field,other\na,b\n"]
+)
+def test_two_columns_that_are_no_names_and_values(text):
+    assert structured(text) is None

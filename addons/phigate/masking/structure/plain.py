@@ -93,7 +93,7 @@ def _members(
         elif named and beside.is_naming(name) and isinstance(value, str) and words(value) in SURE:
             shown = masker.render(value)
         else:
-            said = named.get(name, ())
+            said = () if _is_choice(value, named.get(name, ())) else named.get(name, ())
             of_person = likely if said else own
             shown = rewrite(value, masker, name, depth + 1, said=said, likely=of_person, special=special)
         made[_key(name, masker)] = shown
@@ -164,6 +164,12 @@ def _items(
         rewrite(item, masker, key, depth + 1, said=(*names, *said), likely=likely, special=special)
         for item, names in zip(node, before, strict=False)
     ]
+
+
+def _is_choice(value: Any, said: tuple[str, ...]) -> bool:
+    """Whether a value is what it is called: a choice of a form (`{"label": "City", "value": "city"}`)."""
+    own = SURE.get(words(value)) if said and isinstance(value, str) else None
+    return own is not None and any(entity_of(name) == own for name in said)
 
 
 def _unless_name(cell: Any, said: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import io
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from phigate.dialect.beside import NAMES, VALUES
 from phigate.masking.structure.keys import about_a_person, entity_of
 from phigate.masking.structure.known import Known
 
@@ -74,9 +75,22 @@ def _is_table(text: str, mark: str) -> bool:
     telling = sum(column.entity is not None for column in columns_of(names))
     cut = len(text) > MOST_LOOKED_AT and len(rows) <= LOOKED_AT
     even = sum(len(row) == len(header) for row in (body[:-1] if cut else body))
+    if _are_pairs(names):
+        return even == len(body) and any(entity_of(row[0]) for row in body if row)
     if telling > 1:
         return even * 5 >= len(body) * 3
     return even == len(body) and (telling > 0 or (len(names) > 2 and len(body) > 1 and _small(body)))
+
+
+def _are_pairs(header: list[str]) -> bool:
+    """Whether of two columns the first says what the second is (`field,value`)."""
+    first, *rest = [name.strip().lstrip("\ufeff").lower() for name in header]
+    return len(rest) == 1 and (first in NAMES or first in _FIELD) and rest[0] in VALUES
+
+
+def _paired(row: list[str]) -> list[Column]:
+    """The columns of a row that tells a name and its value."""
+    return [Column("", None), Column(row[0], entity_of(row[0], likely=True))]
 
 
 def _small(body: list[list[str]]) -> bool:
@@ -99,6 +113,7 @@ def rewrite(lines: Iterable[str], delimiter: str, masker: Masker, *, near: bool 
     taken: list[str] = []
     reader = csv.reader(_taking(lines, taken), delimiter=delimiter)
     columns: list[Column] | None = None
+    pairs = False
     while True:
         try:
             row = next(reader, None)
@@ -115,10 +130,11 @@ def rewrite(lines: Iterable[str], delimiter: str, masker: Masker, *, near: bool 
         if not any(row):
             yield masker.render(raw) if raw.strip(f' \t\r\n"{delimiter}') else raw
         elif columns is None:
-            columns = columns_of(row)
+            columns, pairs = columns_of(row), _are_pairs(row)
             yield _written(raw, row, [masker.render(cell) for cell in row], delimiter)
         else:
-            yield _written(raw, row, _cells(row, columns, masker, near=near), delimiter)
+            cells = _cells(row, _paired(row) if pairs else columns, masker, near=near)
+            yield _written(raw, row, cells, delimiter)
 
 
 def _taking(lines: Iterable[str], taken: list[str]) -> Iterator[str]:
