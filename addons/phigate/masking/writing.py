@@ -4,8 +4,8 @@ Rules of this file:
 - What is read does not depend on how the text was cut: a character waits only while more text could change it.
 - Invisible characters and combining marks are not read; look-alikes, wide forms and other digits are read as the plain
   character (Unicode TR39, NFKC); HTML entities and escapes of JSON as what they stand for; HTML's tags without
-  attributes as nothing or a blank; a line's end inside of a value, or where a long line was wrapped, as if it were not
-  there.
+  attributes as nothing or a blank; a terminal's colours as nothing; Markdown's escaped marks as the marks; a line's end
+  inside of a value, or where a long line was wrapped, as if it were not there.
 - Nothing of this reaches the output: `place` and `after` give the offsets of the text as written.
 """
 
@@ -35,15 +35,17 @@ sentence or a heading."""
 INLINE = "b|strong|i|em|u|s|del|ins|mark|small|sub|sup|span|font|code|kbd|samp|tt|var"
 BLOCK = "td|th|tr|table|thead|tbody|p|div|br|hr|li|ul|ol|dl|dt|dd|pre|label|h[1-6]"
 """Names of HTML's elements whose tags, where they say nothing more, are read as nothing and as a blank."""
-NEAR = 24
+ESC = r"(?:\x1b|\\(?:u001[bB]|x1[bB]|033|e))"
+"""How the sequence of a terminal begins, as it is sent or as programs write it (ECMA-48, 5.4)."""
+NEAR = 32
 """Characters that more text may change, at most."""
 UNIT = re.compile(
-    rf"(?P<unseen>[{INVISIBLE}]+)"
+    rf"(?P<colour>{ESC}\[(?:[0-9]{{0,3}}[;:?]){{0,4}}[0-9]{{0,3}}[A-Za-z])|(?P<unseen>(?:(?!\x1b)[{INVISIBLE}])+|\x1b(?!\[))"
     r"|(?P<entity>&(?:#[0-9]{1,12}|#[xX][0-9A-Fa-f]{1,12}|[A-Za-z][A-Za-z0-9]{1,7});)"
     r"|(?P<escape>\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|[nrt]))"
     rf"|(?P<broken>(?<=[0-9{INVISIBLE}])(?:-[ \t]{{0,8}}\r?\n[ \t]{{0,8}}(?=[0-9])|\r?\n[ \t]{{0,8}}-(?=[0-9])))"
     r"|(?P<wrap>(?<=[A-Za-z0-9, ])\r?\n[ \t]{0,8}(?=[A-Za-z0-9(]))"
-    rf"|(?P<inline></?(?i:{INLINE}) ?/?>)|(?P<block></?(?i:{BLOCK}) ?/?>)"
+    rf"|(?P<marked>\\[-:#|.])|(?P<inline></?(?i:{INLINE}) ?/?>)|(?P<block></?(?i:{BLOCK}) ?/?>)"
     r"|(?P<several>[\ufb00-\ufb06\u2026\u33d4\u338e-\u33ff])"
 )
 """What is not read character by character."""
@@ -51,9 +53,9 @@ BEGINS = re.compile(rf"[&<\\\r\n\-{INVISIBLE}\ufb00-\ufb06\u2026\u33d4\u338e-\u3
 """How one begins: to look for that is ten times faster than to look for a unit at each place."""
 WAITS = re.compile(
     r"(?:&(?:#(?:[0-9]{0,12}|[xX][0-9A-Fa-f]{0,12})|[A-Za-z][A-Za-z0-9]{0,7})?"
-    r"|\\(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?"
+    rf"|{ESC}(?:\[(?:[0-9]{{0,3}}[;:?]){{0,4}}[0-9]{{0,3}})?|\\(?:u[0-9A-Fa-f]{{0,3}}|x[0-9A-Fa-f]?|03?)?"
     r"|</?(?:[A-Za-z][A-Za-z0-9]{0,5} ?/?)?"
-    r"|(?:-[ \t]{0,8})?\r?\n[ \t]{0,8}-?|-[ \t]{0,8}\r?|\r)\Z"
+    r"|(?:(?<!\\)-[ \t]{0,8})?\r?\n[ \t]{0,8}-?|(?<!\\)-[ \t]{0,8}\r?|\r)\Z"
 )
 """The end of a text that more text may change."""
 ODD = re.compile(r"[^\x09\x0b\x0c\x20-\x25\x27-\x2c\x2e-\x3b\x3d-\x5b\x5d-\x7e]")
@@ -72,6 +74,7 @@ ALIKE = (
     ("\u0251\u0261\u0131\u217c", "agil"),
     ("\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d", "-------"),
     ("\u2019\u2018\u02bc\uff07\u2032", "'''''"),
+    ("\u2800", " "),
     ("\u201c\u201d\u2033\u2044\u2215", '"""//'),
 )
 LOOK_ALIKE = {other: plain for others, plains in ALIKE for other, plain in zip(others, plains, strict=True)}
@@ -91,10 +94,10 @@ def plain(character: str) -> str:
     """The one plain character that a character is read as: itself where there is none."""
     if character in LOOK_ALIKE:
         return LOOK_ALIKE[character]
-    digit = unicodedata.decimal(character, None)
+    digit = unicodedata.digit(character, None)
     if digit is not None:
         return str(digit)
-    if unicodedata.category(character) == "Zs":
+    if unicodedata.category(character) in {"Zs", "Zl", "Zp"}:
         return " "
     normal = unicodedata.normalize("NFKC", character)
     return normal if len(normal) == 1 and normal.isascii() and normal.isprintable() else character
@@ -213,13 +216,15 @@ def _units(text: str, at: int, end: int) -> Iterator[re.Match[str]]:
 def _meaning(unit: re.Match[str], kind: str | None, line: int, following: str) -> str | None:
     """What a unit is read as, after so many characters of its line; None is: as it stands."""
     text = unit[0]
-    if kind in {"unseen", "inline"}:
+    if kind in {"colour", "unseen", "inline"}:
         return ""
     if kind == "entity":
         meant = html.unescape(text)
         return plain(meant) if len(meant) == 1 and _seen(meant) else None
     if kind == "escape":
         return _escaped(text)
+    if kind == "marked":
+        return text[1]
     if kind == "broken":
         return "-"
     if kind == "block":
