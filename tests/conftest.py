@@ -80,6 +80,7 @@ SEAMS = [
     (human, "parse_size"),
     (websocket, "WebsocketLayer"),
     (HttpLayer, "_handle_event"),
+    (HttpStream, "state_stream_response_body"),
     (termlog.TermLogHandler, "emit"),
 ]
 """What the gateway changes of this process when it starts (host/)."""

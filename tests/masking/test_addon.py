@@ -3,6 +3,7 @@
 import gc
 import gzip
 import json
+import threading
 import weakref
 
 import pytest
@@ -346,6 +347,133 @@ async def test_a_fault_of_ours_breaks_the_stream_off_and_says_nothing_of_the_tex
     assert "RuntimeError at" in caplog.text
 
 
+# -- pieces of a stream that take long ----------------------------------------------------------------------------
+
+LONG = b"".join(events(CANARY_TEXT + " The ward is quiet. " * 20, step=2)[:-1])
+
+
+async def threaded(house, flow, piece):
+    """What goes out of a piece that is masked in a thread first, as mitmproxy's layer would have it (host.aside)."""
+    assert flow.response.stream.takes_long(piece)
+    await meet(Masking(house), "stream_piece", flow)
+    return given(flow.response.stream, [piece])
+
+
+async def test_a_long_piece_comes_out_of_a_thread_as_it_would_without_one(house):
+    flow, first, guard = await opened(house)
+    without = given(guard, [LONG, *events(done=False), b""])
+    await meet(Masking(house), "response", flow)
+    flow, passage, guard = await opened(house)
+    raw = await threaded(house, flow, LONG)
+    assert raw + given(guard, [*events(done=False), b""]) == without
+    assert leaks(raw) == []
+    await meet(Masking(house), "response", flow)
+    assert passage.exchange.found_out == first.exchange.found_out
+    assert passage.exchange.identifiers_out == first.exchange.identifiers_out
+    assert passage.answer_shown == first.answer_shown
+    assert "[US_SSN]" in passage.answer_shown
+
+
+async def test_a_long_piece_is_masked_beside_the_loop_and_recorded_within_it(house, monkeypatch):
+    flow, _, guard = await opened(house)
+    seen = []
+    for name in ("_mask", "_record"):
+        work = getattr(guard, name)
+        monkeypatch.setattr(
+            guard,
+            name,
+            lambda *given, n=name, w=work: (seen.append((n, threading.current_thread().name)), w(*given))[1],
+        )
+    guard.takes_long(LONG)
+    await guard.ahead()
+    assert seen == [("_mask", "work")]
+    guard(LONG)
+    assert seen[1:] == [("_record", threading.current_thread().name)]
+    assert flow.response.stream is guard
+
+
+async def test_small_pieces_take_no_thread(house):
+    _, _, guard = await opened(house)
+    assert not any(guard.takes_long(piece) or guard(piece) is None for piece in events("The ward is quiet. " * 400))
+
+
+HELD = [
+    ("an event that is not whole", [b'data: {"a": "' + b"a" * 3000] * 6),
+    ("arguments of a tool's call that are not whole", [
+        b'data: {"id": "1", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"tool_calls": [{'
+        b'"index": 0, "function": {"arguments": "' + b"1, " * 1000 + b'"}}]}, "finish_reason": null}]}\n\n'
+    ] * 6),
+    ("JSON in a text", events('{"resourceType": "Patient", "a": [' + "1, " * 6000, step=3000)[:-2]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "parts"), HELD, ids=[case[0] for case in HELD])
+async def test_where_much_is_held_back_the_least_piece_is_masked_in_a_thread(house, what, parts):
+    _, passage, guard = await opened(house)
+    assert not guard.takes_long(b"\n")
+    given(guard, parts)
+    assert passage.outcome == "complete"
+    assert guard.takes_long(b"\n")
+    assert guard.takes_long(b"")
+
+
+async def test_a_packed_piece_is_more_than_it_looks_like(house):
+    flow, passage, _ = await opened(house)
+    passage.answer_fields = {b"content-encoding": b"gzip"}
+    flow.response = answered(b"", content_type="text/event-stream")
+    await meet(Masking(house), "responseheaders", flow)
+    raw = await threaded(house, flow, gzip.compress(b"".join(events())))
+    assert leaks(raw) == []
+    assert "furosemide 40 mg" in said(raw + await threaded(house, flow, b""))
+
+
+async def test_the_end_is_masked_in_a_thread_where_much_is_held_back(house):
+    flow, _, guard = await opened(house)
+    assert b"arguments" not in given(guard, HELD[1][1])
+    assert b"arguments" in await threaded(house, flow, b"")
+
+
+async def test_what_cannot_be_read_in_a_thread_breaks_the_stream_off(house):
+    flow, passage, guard = await opened(house)
+    raw = await threaded(house, flow, LONG + b"data: {\n\n")
+    assert (b"stream-broken-off" in raw, passage.outcome) == (True, "unmaskable")
+    assert said(raw) == ""
+    assert not guard.takes_long(LONG)
+    assert given(guard, [LONG, b""]) == b""
+
+
+async def test_what_breaks_in_a_thread_says_nothing_of_the_text(house, caplog, monkeypatch):
+    def broken(_data):
+        raise RuntimeError(CANARY_TEXT)
+
+    flow, passage, guard = await opened(house)
+    monkeypatch.setattr(guard, "_mask", broken)
+    assert b"stream-broken-off" in await threaded(house, flow, LONG)
+    assert (passage.outcome, leaks(caplog.text)) == ("gateway-broke", [])
+
+
+async def test_what_no_thread_masked_does_not_go_out(house):
+    _, passage, guard = await opened(house)
+    assert guard.takes_long(LONG)
+    raw = given(guard, [LONG])
+    assert (b"stream-broken-off" in raw, said(raw), passage.outcome) == (True, "", "gateway-broke")
+
+
+async def test_what_was_masked_for_another_piece_does_not_go_out(house):
+    _, passage, guard = await opened(house)
+    guard.takes_long(LONG)
+    await guard.ahead()
+    raw = given(guard, events())
+    assert (b"stream-broken-off" in raw, said(raw), passage.outcome) == (True, "", "gateway-broke")
+
+
+async def test_a_journal_that_is_down_lets_nothing_out_that_a_thread_masked(house):
+    flow, passage, _ = await opened(house)
+    house.journal.close("disk gone")
+    raw = await threaded(house, flow, LONG)
+    assert (b"stream-broken-off" in raw, said(raw), passage.outcome) == (True, "", "unrecorded")
+
+
 @pytest.mark.parametrize("plan", ["whole", "error", None])
 async def test_nothing_else_streams(house, plan):
     flow = asking()
@@ -357,7 +485,7 @@ async def test_nothing_else_streams(house, plan):
     assert passage.stream is None
 
 
-@pytest.mark.parametrize("hook", ["request", "responseheaders", "response"])
+@pytest.mark.parametrize("hook", ["request", "responseheaders", "stream_piece", "response"])
 async def test_a_flow_that_never_entered_is_left_alone(house, hook):
     flow = asking()
     flow.response = upstream = answered(completion())

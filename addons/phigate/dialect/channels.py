@@ -28,6 +28,10 @@ class ChunkError(ValueError):
 class Channel(Protocol):
     """One text that arrives in pieces."""
 
+    @property
+    def held(self) -> int:
+        """Characters, about, that are held back and read once more has come."""
+
     def feed(self, text: str) -> str: ...
     def close(self) -> str: ...
 
@@ -38,6 +42,10 @@ class Held(ABC):
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._size = 0
+
+    @property
+    def held(self) -> int:
+        return self._size
 
     def feed(self, text: str) -> str:
         self._size += len(text)
@@ -86,6 +94,10 @@ class Growing:
         self._channel = channel
         self._said = self._given = ""
 
+    @property
+    def held(self) -> int:
+        return self._channel.held
+
     def feed(self, text: str) -> str:
         if not text.startswith(self._said):
             raise ChunkError("a text that changes")
@@ -114,6 +126,10 @@ class Either:
         self._said: list[str] = []
         """What came, while both are possible; afterwards the last of a text that grows."""
         self._steps = self._size = 0
+
+    @property
+    def held(self) -> int:
+        return self._channel.held + (0 if self._pieces or self._grown else self._size)
 
     @property
     def grows(self) -> bool:

@@ -16,6 +16,8 @@ MEMBER = "text"
 class ChunkReader:
     """Bytes in, pieces of text out; half a sign waits for its other half."""
 
+    held = 0
+
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
 

@@ -214,6 +214,11 @@ class Events:
             return [*self._ended(entry, event), self._out(kind, self._whole(event, entry))]
         return self._spoken(kind, entry, event)
 
+    @property
+    def held(self) -> int:
+        """Characters of all texts, about, that are held back."""
+        return sum(text.channel.held for texts in self._texts.values() for text in texts.values())
+
     def close(self) -> list[tuple[str, dict[str, Any]]]:
         """What is still held back when the stream ends."""
         return [sent for whose in list(self._texts) for sent in self._flush(whose)]

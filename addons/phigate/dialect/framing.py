@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 class Reader(Protocol):
     """Bytes in, whole events out, at any chunking; raises EventError."""
 
+    @property
+    def held(self) -> int:
+        """Bytes, about, of an event that is not whole."""
+
     def feed(self, data: bytes) -> list[sse.Event]: ...
     def close(self) -> list[sse.Event]: ...
 
@@ -34,6 +38,8 @@ def content_type(media: str) -> str:
 
 class MessageReader:
     """Messages that come one by one (WebSocket): each is an event."""
+
+    held = 0
 
     def feed(self, data: bytes) -> list[sse.Event]:
         try:

@@ -13,6 +13,11 @@ class LineReader:
         """A line that has not ended, in the pieces in which it came."""
         self._waiting = 0
 
+    @property
+    def held(self) -> int:
+        """Bytes of a line that has not ended."""
+        return self._waiting
+
     def feed(self, data: bytes) -> list[Event]:
         """Lines completed by `data`; raises EventError when one is not UTF-8 or grows past `MAX_EVENT`."""
         head, end, tail = data.rpartition(b"\n")

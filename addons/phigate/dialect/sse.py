@@ -38,6 +38,11 @@ class EventReader:
         self._event = self._id = ""
         self._waiting = self._size = 0
 
+    @property
+    def held(self) -> int:
+        """Bytes of an event that is not whole."""
+        return self._waiting + self._size
+
     def feed(self, data: bytes) -> list[Event]:
         """Events completed by `data`; raises EventError when it is not UTF-8 or an event grows past `MAX_EVENT`."""
         if not data:

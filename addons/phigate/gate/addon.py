@@ -20,6 +20,7 @@ from phigate.gate import answers, handshake, headers, replies
 from phigate.gate.metadata import protected_resource
 from phigate.gate.sentinel import Sentinel
 from phigate.host import (
+    aside,
     behind,
     crashes,
     framing,
@@ -121,6 +122,7 @@ class Refuse:
         sockets.install()
         talk.install()
         remains.install()
+        aside.install()
         if getattr(ctx.master.addons.get("proxyserver"), "is_running", False) or ctx.master.addons.get("sentinel"):
             raise StartFault("the gateway is loaded once, at start")
         if found := lockdown.settle(ctx.master):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 from weakref import ref
@@ -38,6 +39,8 @@ UNMASKABLE = Refusal(502, "answer-unreadable", "The model server's answer could 
 BROKEN_OFF = ("stream-broken-off", "The gateway broke this answer off.")
 LARGE = 4 * 1024
 """Bytes from which a body is masked in a thread, so that other exchanges go on meanwhile."""
+MOST_HELD = 4 * LARGE
+"""Bytes of a stream that are held back, from which on each piece is masked in a thread: all may be read then."""
 MOST_AT_ONCE = 1024 * 1024
 """Bytes that one piece of a compressed stream may decode to."""
 MOST_SHOWN = 1024 * 1024
@@ -101,6 +104,12 @@ class Masking:
         flow.response = flows.answer(200, fields, None)
         flow.response.stream = guard
         passage.stream = guard
+
+    async def stream_piece(self, flow: HTTPFlow) -> None:
+        """A piece of a stream that is too much for the loop (host.aside)."""
+        passage = flows.passage_of(flow)
+        if passage is not None and passage.stream is not None:
+            await passage.stream.ahead()
 
     async def response(self, flow: HTTPFlow) -> None:
         passage = flows.passage_of(flow)
@@ -203,6 +212,14 @@ class Masking:
         ]
 
 
+@dataclass(slots=True)
+class _Ahead:
+    """A piece of a stream that is masked in a thread, and what came of it."""
+
+    data: bytes
+    made: bytes | Exception | None = None
+
+
 class Guard:
     """The callable through which a streamed answer runs; never raises, and what breaks in it ends the stream.
 
@@ -229,12 +246,31 @@ class Guard:
         self._revealed = 0
         """How much of what the caller may see as it was has gone out."""
         self._broken = False
+        self._packed = _encoding(passage) not in {"", "identity"}
+        self._ahead: _Ahead | None = None
+
+    def takes_long(self, data: bytes) -> bool:
+        """Whether a piece, or the end, is too much for the loop: `ahead` is to be awaited before it comes."""
+        long = len(data) > LARGE or self._packed or len(data) + self._masked.held > MOST_HELD
+        if long and not self._broken:
+            self._ahead = _Ahead(data)
+        return self._ahead is not None
+
+    async def ahead(self) -> None:
+        """Mask in a thread what is told next; it goes out, and on record, once that is."""
+        ahead = self._ahead
+        if ahead is None:
+            return
+        try:
+            ahead.made = await self._house.threads.run(self._passage.exchange.subject, self._mask, ahead.data)
+        except Exception as error:  # noqa: BLE001 -- raised again where it ends the stream
+            ahead.made = error
 
     def __call__(self, data: bytes) -> bytes | list[bytes]:
         if self._broken:
             return []
         try:
-            out = self._masked.feed(self._plain(data)) if data else self._finish()
+            out = self._made(data)
             self._record()
             self._revealed = len(self._sight.revealed)
         except JournalDown:
@@ -247,6 +283,19 @@ class Guard:
         if out and not self._passage.first_at:
             self._passage.first_at = time.monotonic()
         return out or []
+
+    def _made(self, data: bytes) -> bytes:
+        ahead, self._ahead = self._ahead, None
+        if ahead is None:
+            return self._mask(data)
+        if isinstance(ahead.made, Exception):
+            raise ahead.made
+        if ahead.made is None or ahead.data is not data:  # a thread may be at work on it
+            raise RuntimeError("a piece was not masked")
+        return ahead.made
+
+    def _mask(self, data: bytes) -> bytes:
+        return self._masked.feed(self._plain(data)) if data else self._finish()
 
     def _plain(self, data: bytes) -> bytes:
         """One piece, decoded: what is much more than it looks like would keep everybody waiting."""

@@ -67,6 +67,11 @@ class MaskedStream:
         self.usage: dict[str, int] = {}
         self.ended = False
 
+    @property
+    def held(self) -> int:
+        """Bytes, about, of what came and has not been read."""
+        return self._reader.held + self._events.held
+
     def feed(self, data: bytes) -> bytes:
         return b"".join(self._event(event.data, event.id) for event in self._reader.feed(data))
 

@@ -306,6 +306,10 @@ class TextChannel:
         self._told: tuple[list[str], list[str], list[str]] | None = ([], [], [])
         """What came, what the caller got and what bystanders got, while it is short enough to be kept for a repeat."""
 
+    @property
+    def held(self) -> int:
+        return self._growing.held + self._scanner.held
+
     def feed(self, text: str) -> str:
         return self._keep(text, "".join(map(self._part, self._growing.feed(text))))
 
