@@ -10,16 +10,16 @@ from stdnum import verhoeff
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-QUOTE = r"""["'*_`\\]{0,3}"""
+QUOTE = r"""["'*_`~\\]{0,3}"""
 SPACE = r"[ \t\x{A0}\x{2009}\x{202F}]"
 LINK = (
     rf"{QUOTE}{SPACE}{{0,2}}(?:(?:(?i:numbers?|num|nos?|nr|id|identifier|code|ending in|ending"
     rf"|on file)\b\.?|#|[nN]?[\x{{B0}}\x{{BA}}]){QUOTE}{SPACE}{{0,2}})?"
-    rf"(?:[:#=|>\x{{2192}}\x{{21D2}}\x{{279C}}]{{1,2}}{QUOTE}|(?i:is|was|are)\b{QUOTE}|-)?"
-    r"[ \t\n\x{A0}\x{2009}\x{202F}]{0,3}[\"'*_`#(\[\\]{0,3}"
+    rf"(?:[:;#=|>\x{{2502}}\x{{2551}}\x{{2192}}\x{{21D2}}\x{{279C}}]{{1,2}}{QUOTE}|(?i:is|was|are)\b{QUOTE}|[-\x{{2013}}\x{{2014}}])?"
+    r"[ \t\r\n\x0b\x0c\x{A0}\x{2009}\x{202F}]{0,3}(?:> ?)?[\"'*_`#(<$~\[\\]{0,3}"
 )
 """What may stand between a label and its value: `MRN: 1`, `MRN No. 1`, `**MRN:** 1`, `"mrn": "1"`, `MRN is #1`,
-`| MRN | 1 |`, `<mrn>1`."""
+`| MRN | 1 |`, `<mrn>1`, `MRN:` and `> 1` on the next line."""
 HYPHEN = r"[-\x{2010}-\x{2014}]"
 
 
