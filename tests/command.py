@@ -6,7 +6,7 @@ import sys
 from typer.testing import CliRunner
 
 from phigate.cli import app
-from phigate.house import ROOT
+from phigate.options import ROOT
 from tests import policies
 
 GOOD = policies.text(policies.RULE.removeprefix("  - ").strip())

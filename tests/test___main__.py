@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from phigate import __version__
-from phigate.house import ROOT
+from phigate.options import ROOT
 
 TOLD = """\
 import sys

@@ -32,6 +32,7 @@ FLOORS = {
     "clock": GLUE,
     "holding": GLUE,
     "house": GLUE,
+    "options": GLUE,
     "sources": GLUE,
     "trial": GLUE,
     "threads": GLUE,

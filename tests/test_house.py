@@ -19,9 +19,10 @@ from phigate.clock import Clock
 from phigate.dialect.known import spoken
 from phigate.exchange import Exchange, Subject
 from phigate.host.addresses import Addresses
-from phigate.house import OPTIONS, ROOT, House, StartFault, auditor_of, read_policy, read_secrets
+from phigate.house import House, StartFault, auditor_of, read_policy, read_secrets
 from phigate.journal import folder
 from phigate.ledger import LedgerDown, Revocation
+from phigate.options import OPTIONS, ROOT
 from phigate.policy.load import PolicyFaults
 from phigate.policy.masks import Mask, Transform
 from tests import policies

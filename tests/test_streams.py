@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from phigate import streams
-from phigate.house import ROOT
+from phigate.options import ROOT
 from phigate.streams import Input, StreamFault, leaving_quietly, output, progress, some
 
 

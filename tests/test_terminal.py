@@ -5,7 +5,7 @@ import sys
 import pytest
 import typer
 
-from phigate.house import ROOT
+from phigate.options import ROOT
 from phigate.terminal import POLICY, err, fail, out, policy_of, say
 from tests import policies
 from tests.command import imported

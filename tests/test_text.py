@@ -7,8 +7,8 @@ import sys
 import orjson
 import pytest
 
-from phigate.house import ROOT
 from phigate.masking import default_detectors
+from phigate.options import ROOT
 from tests.command import GOOD, OWN, file_of, phigate, process
 from tests.traffic import CANARY_NAME, CANARY_SSN, CANARY_TEXT, leaks
 

@@ -14,11 +14,12 @@ import typer
 
 from phigate import evaluation, filters
 from phigate.filters import FORMATS, SHAPES, TEXT, UNITS, WHOLE, Order, Shape, each_line
-from phigate.house import ROOT, StartFault, read_secrets
+from phigate.house import StartFault, read_secrets
 from phigate.masking import NOTHING, RosterFault, Transformer, default_detectors, load_detectors, load_roster
 from phigate.masking.evaluate import WORST, Setting
 from phigate.masking.labels import GROUPS, IGNORED, plain_label
 from phigate.masking.variants import CASES, VARIANTS
+from phigate.options import ROOT
 from phigate.policy.load import PolicyFaults
 from phigate.policy.schema import REVEAL
 from phigate.policy.words import BIASES

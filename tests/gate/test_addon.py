@@ -15,7 +15,8 @@ from phigate.dialect.codecs import JSON, NOTHING
 from phigate.exchange import Refusal
 from phigate.gate import handshake
 from phigate.gate.addon import Refuse, Release
-from phigate.house import OPTIONS, House
+from phigate.house import House
+from phigate.options import OPTIONS
 from tests.stage import (
     answered,
     asking,

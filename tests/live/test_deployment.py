@@ -16,7 +16,7 @@ import yaml
 
 from issuer import SampleIssuer
 from model_server import Answer
-from phigate.house import ROOT
+from phigate.options import ROOT
 from pipeline import COMMIT, GitHubJob, github, gitlab, minted
 from processes import Gateway
 from tests.traffic import records

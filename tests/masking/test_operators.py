@@ -2,11 +2,11 @@
 
 import pytest
 
-from phigate.house import ROOT
 from phigate.masking import DETECTORS, default_detectors, operators
 from phigate.masking.operators import NOTHING, captured, load_detectors, parse_detectors, samples
 from phigate.masking.patterns import PatternError
 from phigate.masking.search import Patterns
+from phigate.options import ROOT
 from phigate.policy.load import PolicyFaults
 from phigate.policy.reference import rows as reference_rows
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from phigate.house import ROOT
+from phigate.options import ROOT
 from phigate.remote import waiting
 from phigate.remote.client import TOKEN
 from tests.command import phigate

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from phigate.house import ROOT
+from phigate.options import ROOT
 from phigate.remote.running import NOT_FOUND, NOT_RUN, run
 
 CASES = [

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from phigate.house import ROOT
+from phigate.options import ROOT
 from tests.command import imported, phigate
 from tests.remote.documents import REVIEW, TICKET
 from tests.remote.fake import refusal

@@ -4,7 +4,8 @@ import socket
 
 import pytest
 
-from phigate.house import OPTIONS, StartFault
+from phigate.house import StartFault
+from phigate.options import OPTIONS
 from phigate.rpc.addon import Rpc
 from tests.grpc_peer import certificate
 from tests.rpc.wire import asked, connected

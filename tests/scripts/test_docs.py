@@ -6,7 +6,7 @@ import pytest
 
 import phigate.masking
 import phigate.masking.structure
-from phigate.house import ROOT
+from phigate.options import ROOT
 
 PAGES = [path for path in sorted((ROOT / "docs").glob("*.md")) if ">>> " in path.read_text()]
 

@@ -6,7 +6,7 @@ import pytest
 import typer.main
 
 from phigate.cli import app
-from phigate.house import OPTIONS, ROOT
+from phigate.options import OPTIONS, ROOT
 
 PAGES = [
     *(ROOT / "docs" / f"{name}.md" for name in ("threat-model", "hipaa", "security-testing", "faults")),

@@ -44,7 +44,8 @@ from phigate.host.doors import DoorFault, number
 from phigate.host.drain import Drain
 from phigate.host.observers import Observers
 from phigate.host.times import TimeFault, seconds
-from phigate.house import OPTIONS, House, StartFault, read_policy
+from phigate.house import House, StartFault, read_policy
+from phigate.options import OPTIONS
 from phigate.policy.decide import Permit
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from phigate.audit.questions.page import Page
 from phigate.audit.questions.replay import Step
 from phigate.audit.questions.replay_command import play
-from phigate.house import ROOT
+from phigate.options import ROOT
 from tests.command import phigate, process
 from tests.journal.samples import NOW, put, request, response
 

@@ -14,7 +14,6 @@ from phigate.audit.proof.verify_command import keys_of, proven
 from phigate.audit.questions import times
 from phigate.audit.questions.asking import JOURNAL, JournalFolder
 from phigate.audit.questions.show import plain
-from phigate.house import ROOT
 from phigate.journal import chain, zst
 from phigate.journal import prune as deleting
 from phigate.journal.checkpoint import Checkpoints
@@ -22,6 +21,7 @@ from phigate.journal.disk import JournalFault
 from phigate.journal.holds import Hold, held_still, read_holds, write_holds
 from phigate.journal.proof import FINDINGS, verdict_of
 from phigate.journal.signer import Signer, open_signer, public_keys
+from phigate.options import ROOT
 from phigate.terminal import POLICY, PolicyFile, err, fail, out, policy_of, say
 
 if TYPE_CHECKING:

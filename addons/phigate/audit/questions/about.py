@@ -11,8 +11,9 @@ import orjson
 import typer
 
 from phigate.audit.questions import patient
-from phigate.house import ROOT, StartFault, read_secrets
+from phigate.house import StartFault, read_secrets
 from phigate.masking import RosterFault
+from phigate.options import ROOT
 from phigate.policy.load import PolicyFaults
 from phigate.sources import read_sources
 from phigate.streams import STDIN

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from phigate.audit.index.database import Index, IndexFault, open_index
 from phigate.audit.questions import show, times
-from phigate.house import ROOT
+from phigate.options import ROOT
 from phigate.terminal import err, fail
 
 if TYPE_CHECKING:
