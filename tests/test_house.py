@@ -270,6 +270,16 @@ def test_the_routes_are_those_of_the_policy_in_force(house, tmp_path):
     assert house.routes.find("POST", "/triage") is None
 
 
+def _pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _endless(path):
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
 BAD = [
     (
         "with fields of a route that no server has",
@@ -293,10 +303,10 @@ BAD = [
     ),
     ("that is gone", lambda path: path.unlink(), "last good one stays"),
     ("that is no text", lambda path: path.write_bytes(b"\xff\xfe"), "last good one stays"),
-    ("that is a pipe to which nobody writes", lambda path: path.unlink() or os.mkfifo(path), "is not a file"),
-    ("that never ends", lambda path: path.unlink() or path.symlink_to("/dev/zero"), "is not a file"),
-    ("that is a pipe to which nobody writes", lambda path: path.unlink() or os.mkfifo(path), "is not a file"),
-    ("that never ends", lambda path: path.unlink() or path.symlink_to("/dev/zero"), "is not a file"),
+    ("that is a pipe to which nobody writes", _pipe, "is not a file"),
+    ("that never ends", _endless, "is not a file"),
+    ("that is a pipe to which nobody writes", _pipe, "is not a file"),
+    ("that never ends", _endless, "is not a file"),
 ]
 
 
@@ -307,6 +317,17 @@ def test_the_last_good_policy_stays_in_place_of_one(house, tmp_path, caplog, sen
     house.reload_if_changed()
     assert (house.policy, house.sources.detectors) == (policy, detectors)
     assert said in caplog.text
+    assert ["policy" in each() for each in house.remarks].count(True) == 1
+
+
+def test_readiness_says_so_until_one_is_in_force_again(house, tmp_path):
+    good = (tmp_path / "policy.yaml").read_text()
+    edit(tmp_path, "version: 9\n")
+    house.reload_if_changed()
+    assert "policy" in {name for each in house.remarks for name in each()}
+    edit(tmp_path, good)
+    house.reload_if_changed()
+    assert "policy" not in {name for each in house.remarks for name in each()}
 
 
 def test_a_bad_policy_is_told_once(house, tmp_path, caplog):

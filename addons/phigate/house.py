@@ -181,8 +181,7 @@ class House:
         self.again: list[Callable[[Any], Awaitable[None] | None]] = []
         """What decides about a flow anew, from the start: a step of each room, in the order of the chain."""
         self.addresses = Addresses()
-        self.follow = Follow()
-        self.clock = Clock()
+        self.follow, self.clock = Follow(), Clock()
         self.trial: Trial | None = None
         """A policy that is asked beside the one in force, and only recorded."""
         self.ledger: Ledger | None = None
@@ -202,7 +201,11 @@ class House:
         """What else must be had before a port opens; each may raise StartFault."""
         self.partings: list[Callable[[], Awaitable[None]]] = []
         """What is waited for once no more connection is served, before the journal closes."""
-        self.remarks: list[Callable[[], Mapping[str, str]]] = [self.clock.remarks, self.ledger_faults.remarks]
+        self.remarks: list[Callable[[], Mapping[str, str]]] = [
+            self.clock.remarks,
+            self.ledger_faults.remarks,
+            lambda: self._not_in_force,
+        ]
         """What readiness says beside whether everything is there, by whom it is about; none of it may raise."""
         self.ticks: list[Callable[[], None]] = [
             self.look_at_clock,
@@ -212,11 +215,12 @@ class House:
             self.meter.sharing.tick,
         ]
         """What is done once a second; none of it may raise."""
+        self._not_in_force: Mapping[str, str] = {}
+        """What readiness says of a policy that was changed and does not hold."""
         self._policy_path = self._noted_in = Path()
-        self._ledger_url = ""
+        self._ledger_url = self.instance = ""
         self._swept = time.monotonic()
         """Nothing is dropped at once: a machine's clock may be put right a moment after it started."""
-        self.instance = ""
         self._noted: str | None = None
         self._policy_seen: tuple[int, int] | None = None
         self._sources_seen: Stamp = ()
@@ -530,6 +534,7 @@ class House:
             self._loading = None
 
     def _reloaded(self, policy: Policy, sources: Sources) -> None:
+        self._not_in_force = {}
         again = policy is self.policy
         self.put_in_force(policy, sources)
         if again:
@@ -539,6 +544,7 @@ class House:
             self._note_policy()
 
     def _say_bad(self, fault: Exception) -> None:
+        self._not_in_force = {"policy": "the changed policy is not in force, the last good one is"}
         if isinstance(fault, PolicyFaults):
             told = "\n".join(fault.faults)
             logger.error("the changed policy is not put in force, the last good one stays:\n%s", told)

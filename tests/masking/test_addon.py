@@ -377,13 +377,16 @@ async def test_a_long_piece_comes_out_of_a_thread_as_it_would_without_one(house)
 async def test_a_long_piece_is_masked_beside_the_loop_and_recorded_within_it(house, monkeypatch):
     flow, _, guard = await opened(house)
     seen = []
+
+    def seeing(name, work):
+        def seen_at_work(*given):
+            seen.append((name, threading.current_thread().name))
+            return work(*given)
+
+        return seen_at_work
+
     for name in ("_mask", "_record"):
-        work = getattr(guard, name)
-        monkeypatch.setattr(
-            guard,
-            name,
-            lambda *given, n=name, w=work: (seen.append((n, threading.current_thread().name)), w(*given))[1],
-        )
+        monkeypatch.setattr(guard, name, seeing(name, getattr(guard, name)))
     guard.takes_long(LONG)
     await guard.ahead()
     assert seen == [("_mask", "work")]

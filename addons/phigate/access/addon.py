@@ -23,6 +23,7 @@ from phigate.dialect import tree
 from phigate.dialect.known import dialect_of, spoken
 from phigate.exchange import Refusal
 from phigate.gate import headers
+from phigate.gate.replies import BUSY
 from phigate.identity import scope
 from phigate.ledger import LedgerDown
 from phigate.policy.decide import Deny, Hold, Permit, PromptFacts, decide
@@ -70,9 +71,11 @@ class Access:
             exchange.refusal = await self._spend(exchange.subject, exchange.decision)
 
     async def _too_many(self, exchange: Exchange) -> Refusal | None:
-        """Whether the policy's limits leave room for a request: asked before anything of its body is read."""
+        """Whether a request has room, and the policy's limits let it in: asked before anything of its body is read."""
         if exchange.subject is None:
             raise ValueError("no subject")
+        if not self.house.room.belongs(exchange.id, (exchange.subject.issuer, exchange.subject.id)):
+            return BUSY
         try:
             found = await self.house.meter.enter(exchange.id, exchange.subject, self.house.policy.limits, _now())
         except LedgerDown:

@@ -60,7 +60,6 @@ logger = logging.getLogger(__name__)
 
 NOT_DECIDED = Refusal(503, *replies.NOT_DECIDED, retry_after=1)
 NOT_READY = Refusal(503, "not-ready", "The gateway is starting or going away.", retry_after=1)
-BUSY = Refusal(503, "busy", "The gateway has no room for a request as large as this one now.", retry_after=1)
 NOT_LIVE = Refusal(503, "not-live", "This flow did not come from a client.")
 BAD_ANSWER = Refusal(502, "answer-unreadable", "The model server's answer could not be checked.")
 NO_TEXT = Refusal(400, "content-unreadable", "A message holds content that this gateway cannot read.")
@@ -271,7 +270,7 @@ class Refuse:
             self.house.doors.whole(flow.client_conn, passage.exchange.id, size)
             if not self.house.room.take(passage.exchange.id, size):
                 flow.request.data.content = b""
-                passage.exchange.refusal = passage.exchange.refusal or BUSY
+                passage.exchange.refusal = passage.exchange.refusal or replies.BUSY
 
     # -- answers ----------------------------------------------------------------------------------------------------
 
@@ -323,7 +322,7 @@ class Refuse:
             if self.house.room.take(passage.exchange.id, len(raw)):
                 passage.raw = raw
             else:
-                passage.exchange.refusal = BUSY
+                passage.exchange.refusal = replies.BUSY
 
     # -- messages ---------------------------------------------------------------------------------------------------
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from phigate.exchange import Refusal
+
 if TYPE_CHECKING:
-    from phigate.exchange import Exchange, Refusal
+    from phigate.exchange import Exchange
 
 Fields = list[tuple[bytes, bytes]]
 
 NOT_DECIDED = ("not-decided", "The gateway could not decide this request.")
+BUSY = Refusal(503, "busy", "The gateway has no room for a request as large as this one now.", retry_after=1)
 
 
 def mark_headers(exchange: Exchange) -> Fields:
