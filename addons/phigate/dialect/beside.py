@@ -9,6 +9,7 @@ Rules of this file:
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 NAMES = frozenset(
@@ -39,6 +40,7 @@ COLUMNS = frozenset({"columns", "columnnames", "cols", "headers", "header", "fie
 ROWS = frozenset({"row", "value", "values", "data", "record", "cells"})
 """Members that may be one row below the columns beside them; what is a list of lists is rows whatever it is called."""
 MOST_COLUMNS = 1000
+_NAME_OF, _VALUE, _KIND_OF = "name", "value", "kind"
 _NAME = re.compile(r"(?:-{1,2}|[$@#])?[^\W\d_](?:[\w .,'/#()&:%-]{0,58}[\w)#.:])?")
 _NUMBER = re.compile(r"[0-9]{2}")
 
@@ -53,17 +55,17 @@ def members(node: dict[str, Any], key: str = "") -> dict[str, tuple[str, ...]]:
 
     `key` is that of the object itself, which names its `value` where nothing beside it does, and what is only numbered.
     """
-    plain = {name: _plain(name) for name in node}
-    numbered: dict[str, tuple[str, ...]] = {name: (key,) for name in node if key and name.isdecimal()}
-    if VALUES.isdisjoint(plain.values()):
+    numbered: dict[str, tuple[str, ...]] = {name: (key,) for name in node if name.isdecimal()} if key else {}
+    kinds = {name: kind for name in node if (kind := _kind(name))}
+    if _VALUE not in kinds.values():
         return numbered
-    said = [node[name] for name, each in plain.items() if each in NAMES and is_name(node[name])]
+    said = [node[name] for name, kind in kinds.items() if kind == _NAME_OF and is_name(node[name])]
     if not said:
         said = [key] if key else []
-        said += [node[name] for name, each in plain.items() if each in KINDS and is_name(node[name])]
+        said += [node[name] for name, kind in kinds.items() if kind == _KIND_OF and is_name(node[name])]
     if not said:
         return numbered
-    return numbered | {name: tuple(said) for name, each in plain.items() if each in VALUES}
+    return numbered | {name: tuple(said) for name, kind in kinds.items() if kind == _VALUE}
 
 
 def is_naming(name: str) -> bool:
@@ -131,5 +133,13 @@ def _told(column: Any) -> str:
     return column if is_name(column) else ""
 
 
+@lru_cache(maxsize=4096)
+def _kind(name: str) -> str:
+    """What a member's name makes of it."""
+    plain = _plain(name)
+    return _NAME_OF if plain in NAMES else _VALUE if plain in VALUES else _KIND_OF if plain in KINDS else ""
+
+
+@lru_cache(maxsize=4096)
 def _plain(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
