@@ -118,7 +118,7 @@ def cells(rows: list[Any], named: tuple[str, ...] = ()) -> list[list[tuple[str, 
 
 def listed(items: list[Any]) -> list[tuple[str, ...]] | None:
     """The names of the items of a flat list: a number is named by what stands before it (`["mrn", "77310042"]`)."""
-    if not any(map(is_name, items)):
+    if len(items) < 2 or not any(map(is_name, items)):
         return None
     return [
         (before,) if is_name(before) and isinstance(item, str | int) and _NUMBER.search(str(item)) else ()

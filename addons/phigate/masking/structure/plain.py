@@ -80,7 +80,8 @@ def _members(
     """An object: its values by their names, by what others call them, or as rows below the columns beside them."""
     named, columns = beside.members(node, key), beside.columns(node)
     own = about_a_person(node)
-    likely = own or likely or about_a_person(chain(columns, *named.values()))
+    if named or columns:
+        likely = own or likely or about_a_person(chain(columns, *named.values()))
     day = _is_day(node, key)
     made: dict[str, Any] = {}
     shown: Any
@@ -102,7 +103,7 @@ def _members(
 
 def _is_day(node: dict[str, Any], key: str) -> bool:
     """Whether an object is one day in its parts; of years, months and days that passed it is none."""
-    if not {"month", "day"} & node.keys():
+    if "month" not in node and "day" not in node:
         return False
     year = node.get("year")
     whole = {"month", "day"} <= node.keys() and bool(_YEAR.fullmatch(str(year)))
