@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 import unicodedata
 
 import pytest
@@ -98,3 +99,33 @@ def test_every_mark_in_disguise_is_known() -> None:
     ]
     assert odd == list(_MARKS_IN_DISGUISE)
     assert not any(unicodedata.combining(chr(point)) for point in range(0x20000, 0x110000))
+
+
+APART = st.text(
+    st.sampled_from("a e \u0301\u0338\u0344\u1100\u1161\u11a8\uac00\uff9e\u0f75\u200b\ud800\ufdfa\u00b4<="), max_size=40
+)
+
+
+@given(st.lists(APART, max_size=5))
+def test_each_form_of_a_prompt_is_what_its_text_is_alone(texts: list[str]) -> None:
+    joins = [" ".join(texts), "".join(texts)] if len(texts) > 1 else []
+    assert [bytes(form) for form in Prompt(tuple(texts)).forms] == [readable(text) for text in (*texts, *joins)]
+
+
+def test_an_anchor_holds_at_the_edges_of_each_text() -> None:
+    assert found("^cd$", "ab", "cd", "ef")
+    assert found("^ab cd ef$", "ab", "cd", "ef")
+    assert found("^abcdef$", "ab", "cd", "ef")
+    assert not found("^b", "ab", "cd", "ef")
+    assert not found("c$", "ab", "cd", "ef")
+
+
+def test_of_signs_that_become_many_no_more_is_held_than_two_joins() -> None:
+    texts = ("a", "\ufdfa" * 50_000)
+    size = len(readable(texts[1]))
+    tracemalloc.start()
+    try:
+        assert not Prompt(texts).matches((compile_pattern("never"),))
+        assert tracemalloc.get_traced_memory()[1] < 2.8 * size
+    finally:
+        tracemalloc.stop()

@@ -56,15 +56,24 @@ def compile_pattern(pattern: str) -> Any:
 
 def readable(text: str) -> bytes:
     """The text as patterns see it: NFKC, without invisible characters, UTF-8 (lone surrogates become `?`)."""
+    seen = bytearray()
+    _add(text, seen)
+    return bytes(seen)
+
+
+def _add(text: str, seen: bytearray) -> None:
+    """One sign may become eighteen: all of them are never there in more than one form."""
     if text.isascii():
-        return text.encode()
+        seen += text.encode()
+        return
     data = text.encode("utf-8", "replace")
     if _long_runs().search(data):
         data = _long_runs().sub(rb"\1", data)
-    normal = "".join(map(_normal, _pieces(data.decode())))
-    data = normal.encode()
-    # Taking them out costs a hundred times what finding none does.
-    return normal.translate(_INVISIBLE).encode() if _invisible().search(data) else data
+    for piece in _pieces(data.decode()):
+        form = _normal(piece)
+        raw = form.encode()
+        # Taking them out costs a hundred times what finding none does.
+        seen += form.translate(_INVISIBLE).encode() if _invisible().search(raw) else raw
 
 
 def _pieces(text: str) -> Iterator[str]:
@@ -94,20 +103,42 @@ def _normal(text: str) -> str:
 class Prompt:
     """A prompt's texts in every form in which a pattern looks: each alone, and joined with and without a space.
 
-    The joins find what a caller spread over several messages or content parts.
+    The joins find what a caller spread over several messages or content parts. Forms may be large: each is made when a
+    pattern gets so far, and what stands alone is kept as a part of what is joined (nothing joins with a space).
     """
 
     def __init__(self, texts: tuple[str, ...]) -> None:
         self._texts = texts
 
     @cached_property
-    def forms(self) -> tuple[bytes, ...]:
+    def _spaced(self) -> tuple[memoryview, ...]:
+        """Each text alone, and joined with a space."""
+        joined = bytearray()
+        edges: list[tuple[int, int]] = []
+        for text in self._texts:
+            joined += b" " if edges else b""
+            begin = len(joined)
+            _add(text, joined)
+            edges.append((begin, len(joined)))
+        whole = memoryview(joined)
+        alone = tuple(whole[begin:end] for begin, end in edges)
+        return alone if len(alone) < 2 else (*alone, whole)
+
+    @cached_property
+    def _run_together(self) -> tuple[bytearray, ...]:
         if len(self._texts) < 2:
-            return tuple(readable(text) for text in self._texts)
-        return (*map(readable, self._texts), readable(" ".join(self._texts)), readable("".join(self._texts)))
+            return ()
+        joined = bytearray()
+        _add("".join(self._texts), joined)
+        return (joined,)
+
+    @property
+    def forms(self) -> Iterator[bytearray | memoryview]:
+        yield from self._spaced
+        yield from self._run_together
 
     def matches(self, patterns: tuple[Any, ...]) -> bool:
-        return any(pattern.search(form) for form in self.forms for pattern in patterns)
+        return any(pattern.search(form) for form in (self.forms if patterns else ()) for pattern in patterns)
 
 
 @cache
