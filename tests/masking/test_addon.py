@@ -5,6 +5,7 @@ import gzip
 import json
 import threading
 import weakref
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,7 @@ from phigate import flows
 from phigate.dialect import encodings
 from phigate.exchange import Refusal
 from phigate.masking import addon
-from phigate.masking.addon import Masking
+from phigate.masking.addon import LARGE, MOST_HELD, Masking
 from phigate.policy.decide import Deny
 from tests.stage import answered, asking, entered, furnished, meet, permitted, policy_text, released
 from tests.traffic import CANARY_NAME, CANARY_TEXT, chat, completion, events, leaks, said
@@ -526,3 +527,23 @@ async def test_without_restore_nothing_comes_back(house):
     passage = permitted(flow, house, "researcher")
     await meet(Masking(house), "request", flow)
     assert passage.exchange.stand_ins is None
+
+
+@pytest.mark.parametrize(
+    ("size", "held", "ours", "beside"),
+    [(10, 0, False, False), (LARGE + 1, 0, False, True), (10, MOST_HELD, False, True), (10, MOST_HELD, True, False)],
+)
+async def test_a_message_is_read_beside_the_loop_where_it_or_what_it_releases_is_long(
+    house, monkeypatch, size, held, ours, beside
+):
+    message = flows.Message(from_client=ours, is_text=True, raw=b"x" * size)
+    passage = SimpleNamespace(
+        message=message, talking=SimpleNamespace(held=held), exchange=SimpleNamespace(subject=None)
+    )
+    monkeypatch.setattr(flows, "passage_of", lambda _flow: passage)
+    room, threads = Masking(house), set()
+    for name in ("_said", "_heard"):
+        monkeypatch.setattr(room, name, lambda *_: threads.add(threading.current_thread().name))
+    await room.websocket_message(None)
+    assert (threads != {threading.current_thread().name}) == beside
+    assert len(threads) == 1

@@ -93,6 +93,16 @@ def test_pieces_at_any_cut_and_every_repeat_say_the_same(text, places):
     assert leaks(json.dumps(heard)) == leaks(sight().for_caller(text))
 
 
+def test_what_is_held_back_is_told_until_it_went_out():
+    made = conversation()
+    place = {"response_id": "r", "item_id": "i", "output_index": 0, "content_index": 0}
+    text = '{"note": "' + "The ward is quiet. " * 50
+    hear(made, {"type": "response.output_text.delta", **place, "delta": text})
+    assert made.held >= len(text)
+    hear(made, {"type": "response.output_text.done", **place, "text": text})
+    assert made.held == 0
+
+
 def test_usage_of_all_answers_is_added_up():
     made = conversation()
     for _ in range(2):

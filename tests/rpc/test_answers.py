@@ -133,6 +133,15 @@ def test_nothing_is_held_back_longer_than_it_has_to_be():
     assert texts_of(responses[0])[0].startswith("The patient is stable")
 
 
+def test_what_is_held_back_is_told_until_it_went_out():
+    to = answers()
+    text = '{"note": "' + "The ward is quiet. " * 50
+    part(to, answer(text))
+    assert to.held >= len(text)
+    part(to, pb.ModelInferResponse(model_name="m", id="ours"), final=True)
+    assert to.held == 0
+
+
 def test_texts_of_several_elements_and_tensors_grow_apart():
     to = answers()
     out = {}

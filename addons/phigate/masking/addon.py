@@ -139,8 +139,9 @@ class Masking:
         passage = flows.passage_of(flow)
         if passage is None or passage.message is None or passage.talking is None:
             return
-        work = self._said if passage.message.from_client else self._heard
-        if len(passage.message.raw) > LARGE:
+        ours, size = passage.message.from_client, len(passage.message.raw)
+        work, held = (self._said, 0) if ours else (self._heard, passage.talking.held)
+        if size > LARGE or size + held > MOST_HELD:
             await self.house.threads.run(passage.exchange.subject, work, passage, passage.message)
         else:
             work(passage, passage.message)

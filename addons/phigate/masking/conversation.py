@@ -43,6 +43,11 @@ class Conversation:
         """What the caller got as it was: of the messages that could be read."""
         return set(islice(self._answers.revealed, self._released))
 
+    @property
+    def held(self) -> int:
+        """Bytes, about, of what the model said and what is held back: the next message may have all of it read."""
+        return self._masked.held
+
     def say(
         self,
         tree: dict[str, Any],

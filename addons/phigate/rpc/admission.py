@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 
 LARGE: Final = 4 * 1024
 """Bytes from which a message is read and masked in a thread, so that other calls go on meanwhile."""
+MOST_HELD: Final = 4 * LARGE
+"""Characters of texts that are held back, from which on the least message is: all may be read then."""
 TOO_LARGE: Final = Refusal(413, "too-large", "The request is larger than this gateway records.")
 UNRECORDED: Final = Refusal(503, "not-recorded", "The gateway could not record this exchange.", retry_after=1)
 SHARED: Final = Refusal(415, "content-unreadable", "Tensors in shared memory do not pass this gateway.")

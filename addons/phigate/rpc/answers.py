@@ -112,6 +112,11 @@ class Answers:
     _bare: bool = False
     """Whether the model server streams its answers with no message around them."""
 
+    @property
+    def held(self) -> int:
+        """Characters, about, of all texts that are held back: the next message may have all of them read."""
+        return sum(element.held for element in self._elements.values())
+
     def whole(self, data: bytes) -> Masked:
         """The answer to a unary call."""
         answer = kserve.infer(protobuf.read(data, kserve.ANSWER))
@@ -299,6 +304,10 @@ class Element:
         self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
         self._begun = self._closed = False
         self._before = ""
+
+    @property
+    def held(self) -> int:
+        return int(self._channel.held)
 
     def feed(self, data: bytes) -> str:
         text = self._decoder.decode(data)

@@ -33,7 +33,7 @@ from phigate.journal.chain import Unrecordable
 from phigate.journal.writer import JournalDown
 from phigate.ledger import LedgerDown
 from phigate.rpc import framing
-from phigate.rpc.admission import LARGE, NOT_READY, UNRECORDED, Admission, Admitted
+from phigate.rpc.admission import LARGE, MOST_HELD, NOT_READY, UNRECORDED, Admission, Admitted
 from phigate.rpc.answers import Answers, Masked, Opaque, described, error_text
 from phigate.rpc.framing import FrameError, Frames
 from phigate.rpc.link import LaneBroken
@@ -467,9 +467,9 @@ class Call:
             reading.close()
         await self._stream_over(code, message)
 
-    async def _apart[T](self, size: int, work: Callable[[], T]) -> T:
-        """Do large work in a thread, so that other calls go on meanwhile."""
-        if size <= LARGE:
+    async def _apart[T](self, size: int, work: Callable[[], T], held: int = 0) -> T:
+        """Do large work in a thread, so that other calls go on meanwhile; `held` is what may be read beside it."""
+        if size <= LARGE and size + held <= MOST_HELD:
             return work()
         return await self._house.threads.run(self._caller.subject if self._caller else None, work)
 
@@ -481,7 +481,8 @@ class Call:
             under = self._whose(inner.text(kserve.ID) if inner is not None else "", bare=bare)
             under.came = data
             final = bool(node.text(1)) or (inner is not None and kserve.infer(inner).flag(kserve.FINAL) is True)
-            parts = await self._apart(len(data), lambda: under.answers.streamed(node, final=final, bare=bare))
+            held = under.answers.held
+            parts = await self._apart(len(data), lambda: under.answers.streamed(node, final=final, bare=bare), held)
         except Opaque:
             raise Stopped(OPAQUE, "unmaskable") from None
         except ValueError:
@@ -523,7 +524,7 @@ class Call:
         said = ""
         for under in list(self._under.values()):
             try:
-                parts = under.answers.finish()
+                parts = await self._apart(0, under.answers.finish, under.answers.held)
             except Opaque:
                 raise Stopped(OPAQUE, "unmaskable") from None
             except ValueError:
