@@ -1,5 +1,7 @@
 """No log record of this process can carry content."""
 
+import errno
+import io
 import logging
 import warnings
 from collections import Counter
@@ -120,3 +122,20 @@ def test_a_log_that_cannot_be_written_ends_nothing_and_is_told(lines, monkeypatc
     sink.emit(record)
     sink.emit(record)
     assert logs.remarks() == {"log": "2 lines could not be written"}
+
+
+def test_each_line_is_written_at_once_and_what_cannot_be_is_no_reason_to_end_badly(monkeypatch):
+    class Broken(io.BytesIO):
+        def write(self, data):
+            raise OSError(errno.EIO, "gone")
+
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw))
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(Broken(), write_through=False))
+    logs.keep_going()
+    sys.stdout.write("a line\n")
+    assert raw.getvalue() == b"a line\n"
+    sys.stderr.write("half a line")
+    logs._let_go()
+    assert sys.stderr is None
+    sys.stdout.write("another\n")

@@ -7,7 +7,9 @@ this package keeps its text only if its template is on the list below; an except
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import io
 import logging
 import re
 import sys
@@ -135,8 +137,26 @@ def _kept_going(emit: Callable[[Any, logging.LogRecord], None]) -> Callable[[Any
 
 
 def keep_going() -> None:
-    """Have the process outlive its terminal, or whoever read its log: mitmproxy ends it in the middle of a line."""
+    """Have the process outlive its terminal, or whoever read its log: mitmproxy ends it in the middle of a line.
+
+    Each line is written at once, also into a file or a pipe: a log that is behind by some kilobytes tells nobody, and
+    what a process that is killed had to say would be lost.
+    """
     setattr(termlog.TermLogHandler, "emit", _kept_going(termlog.TermLogHandler.emit))  # noqa: B010 -- no other seam
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
+    atexit.unregister(_let_go)
+    atexit.register(_let_go)
+
+
+def _let_go() -> None:
+    """At the end: what cannot be written any more is no reason to end with a code of its own (Python's is 120)."""
+    for name in ("stdout", "stderr"):
+        try:
+            getattr(sys, name).flush()
+        except (OSError, ValueError):
+            setattr(sys, name, None)  # as Python has it of a process that was started without
 
 
 def remarks() -> dict[str, str]:
