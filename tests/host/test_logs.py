@@ -3,6 +3,7 @@
 import errno
 import io
 import logging
+import sys
 import warnings
 from collections import Counter
 
