@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import phigate
-from phigate.threads import EACH, Threads
+from phigate.threads import ALL, EACH, Threads
 from tests.policies import subject
 
 
@@ -55,6 +55,53 @@ async def test_one_person_keeps_nobody_waiting(threads, leaves):
     for each in asked:
         with contextlib.suppress(asyncio.CancelledError):
             await each
+
+
+async def test_where_no_thread_can_be_made_it_is_said_and_later_ones_go_on(threads, monkeypatch):
+    def short(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", short)
+        for _ in range(2 * ALL):
+            with pytest.raises(RuntimeError, match="new thread"):
+                await threads.run(subject(), len, "")
+    async with asyncio.timeout(10):
+        assert await threads.run(subject(), len, "abc") == 3
+
+
+async def test_those_that_are_there_do_all_of_it(threads, monkeypatch):
+    threads.begin()
+    monkeypatch.setattr(threading, "Thread", None)
+    assert await asyncio.gather(*(threads.run(subject(), len, "abc") for _ in range(20))) == [3] * 20
+
+
+async def test_the_loop_is_told_again_where_there_was_no_memory(threads, monkeypatch):
+    loop, tried = asyncio.get_running_loop(), []
+    tell = loop.call_soon_threadsafe
+
+    def short(*what):
+        tried.append(what)
+        if len(tried) < 3:
+            raise MemoryError
+        return tell(*what)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", short)
+    assert await threads.run(subject(), len, "abc") == 3
+    assert len(tried) == 3
+
+
+def test_threads_go_with_what_they_worked_for():
+    before = set(threading.enumerate())
+    threads = Threads()
+    threads.begin()
+    made = set(threading.enumerate()) - before
+    assert len(made) == ALL
+    del threads
+    gc.collect()
+    for each in made:
+        each.join(10)
+        assert not each.is_alive()
 
 
 async def test_nobody_is_remembered(threads):

@@ -3,6 +3,9 @@
 A body of megabytes takes a minute, and whoever comes behind it waits. A turn is over when its work is, also where
 whoever waited for it is gone: who leaves and comes back at once has not become two. A process that ends waits for no
 work: there is nobody left who could be told what comes of it.
+
+The threads are there before they are needed. One cannot be made where memory is short, and Python may then wait for
+ever for it to begin, in the loop.
 """
 
 from __future__ import annotations
@@ -10,8 +13,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, finalize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +27,10 @@ ALL: Final = 6
 """Threads; more would only take the interpreter from each other, and from the loop."""
 EACH: Final = 2
 """Of these, that one person has at once."""
+_AGAIN: Final = 0.05
+"""Seconds until the loop is told again where there was no memory to tell it."""
+
+type _Queue = SimpleQueue[Callable[[], None] | None]
 
 
 class Threads:
@@ -30,6 +39,19 @@ class Threads:
     def __init__(self) -> None:
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
         self._all = asyncio.Semaphore(ALL)
+        self._queue: _Queue = SimpleQueue()
+        self._hands = 0
+        finalize(self, _send_home, self._queue)
+
+    def begin(self) -> None:
+        """Have all threads there; raises RuntimeError where not even one can be made."""
+        try:
+            while self._hands < ALL:
+                threading.Thread(target=_work, args=(self._queue,), name="work", daemon=True).start()
+                self._hands += 1
+        except RuntimeError:
+            if not self._hands:
+                raise
 
     async def run[T](self, subject: Subject | None, work: Callable[..., T], *arguments: object) -> T:
         """What `work` returns or raises, once it is this person's turn."""
@@ -58,8 +80,36 @@ class Threads:
                 said = told.set_result, work(*arguments)
             except BaseException as error:  # noqa: BLE001 -- raised where it is waited for
                 said = told.set_exception, error
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
-                loop.call_soon_threadsafe(over, *said)
+            _tell(loop, over, *said)
 
-        threading.Thread(target=do, name="work", daemon=True).start()
+        try:
+            self.begin()
+            self._queue.put(do)
+        except BaseException:
+            self._all.release()
+            turn.release()
+            raise
         return await told
+
+
+def _work(queue: _Queue) -> None:
+    while (do := queue.get()) is not None:
+        do()
+        del do  # nothing of it is held while there is nothing to do
+
+
+def _send_home(queue: _Queue) -> None:
+    for _ in range(ALL):
+        queue.put(None)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, *what: Any) -> None:
+    """Have the loop call this; a turn of which it never hears is never over."""
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+        while True:
+            try:
+                loop.call_soon_threadsafe(*what)
+            except MemoryError:
+                time.sleep(_AGAIN)
+            else:
+                return

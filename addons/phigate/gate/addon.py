@@ -166,6 +166,7 @@ class Refuse:
     async def running(self) -> None:
         names.install(asyncio.get_running_loop())
         self.house.verifier.start()
+        self.house.threads.begin()
         self._watches = [asyncio.create_task(self._tick()), asyncio.create_task(self.house.doors.watch())]
         thrift.settle()
         self.house.ready = True
