@@ -33,44 +33,42 @@ _AGAIN: Final = 0.05
 type _Queue = SimpleQueue[Callable[[], None] | None]
 
 
-class Threads:
-    """Whose work is in threads, or waits for its turn."""
+class Hands:
+    """So many threads of one loop, and work for them; whoever comes when all are at work waits."""
 
-    def __init__(self) -> None:
-        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
-        self._all = asyncio.Semaphore(ALL)
+    def __init__(self, many: int, name: str) -> None:
+        self._many, self._name = many, name
+        self._turns = asyncio.Semaphore(many)
         self._queue: _Queue = SimpleQueue()
-        self._hands = 0
-        finalize(self, _send_home, self._queue)
+        self._there = 0
+        finalize(self, _send_home, self._queue, many)
 
     def begin(self) -> None:
-        """Have all threads there; raises RuntimeError where not even one can be made."""
+        """Have all of them there; raises RuntimeError where not even one can be made."""
         try:
-            while self._hands < ALL:
-                threading.Thread(target=_work, args=(self._queue,), name="work", daemon=True).start()
-                self._hands += 1
+            while self._there < self._many:
+                threading.Thread(target=_work, args=(self._queue,), name=self._name, daemon=True).start()
+                self._there += 1
         except RuntimeError:
-            if not self._hands:
+            if not self._there:
                 raise
 
-    async def run[T](self, subject: Subject | None, work: Callable[..., T], *arguments: object) -> T:
-        """What `work` returns or raises, once it is this person's turn."""
-        who = (subject.issuer, subject.id) if subject else ("", "")
-        turn = self._turns.get(who)
-        if turn is None:
-            turn = self._turns[who] = asyncio.Semaphore(EACH)
-        await turn.acquire()
+    async def run[T](self, work: Callable[..., T], *arguments: object, over: Callable[[], None] = lambda: None) -> T:
+        """What `work` returns or raises; `over` is called once, when it is done or when it will not be."""
         try:
-            await self._all.acquire()
+            await self._turns.acquire()
         except asyncio.CancelledError:
-            turn.release()
+            over()
             raise
         loop = asyncio.get_running_loop()
         told: asyncio.Future[T] = loop.create_future()
 
-        def over(tell: Callable[[Any], None], what: Any) -> None:
-            self._all.release()
-            turn.release()
+        def leave() -> None:
+            self._turns.release()
+            over()
+
+        def end(tell: Callable[[Any], None], what: Any) -> None:
+            leave()
             if not told.done():
                 tell(what)
 
@@ -80,16 +78,33 @@ class Threads:
                 said = told.set_result, work(*arguments)
             except BaseException as error:  # noqa: BLE001 -- raised where it is waited for
                 said = told.set_exception, error
-            _tell(loop, over, *said)
+            _tell(loop, end, *said)
 
         try:
             self.begin()
             self._queue.put(do)
         except BaseException:
-            self._all.release()
-            turn.release()
+            leave()
             raise
         return await told
+
+
+class Threads:
+    """Whose work is in threads, or waits for its turn."""
+
+    def __init__(self) -> None:
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
+        self._hands = Hands(ALL, "work")
+        self.begin = self._hands.begin
+
+    async def run[T](self, subject: Subject | None, work: Callable[..., T], *arguments: object) -> T:
+        """What `work` returns or raises, once it is this person's turn."""
+        who = (subject.issuer, subject.id) if subject else ("", "")
+        turn = self._turns.get(who)
+        if turn is None:
+            turn = self._turns[who] = asyncio.Semaphore(EACH)
+        await turn.acquire()
+        return await self._hands.run(work, *arguments, over=turn.release)
 
 
 def _work(queue: _Queue) -> None:
@@ -98,8 +113,8 @@ def _work(queue: _Queue) -> None:
         del do  # nothing of it is held while there is nothing to do
 
 
-def _send_home(queue: _Queue) -> None:
-    for _ in range(ALL):
+def _send_home(queue: _Queue, many: int) -> None:
+    for _ in range(many):
         queue.put(None)
 
 

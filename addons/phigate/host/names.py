@@ -8,10 +8,10 @@ thread that hangs there does not keep the process from ending either.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-import threading
 from typing import TYPE_CHECKING, Any, Final
+
+from phigate.threads import Hands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,8 @@ class Names:
 
     def __init__(self, find: Callable[..., Any] = socket.getaddrinfo) -> None:
         self._find = find
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._hands = Hands(AT_ONCE, "names")
+        self.begin = self._hands.begin
         self._asked: dict[tuple[Any, ...], asyncio.Task[Any]] = {}
 
     async def look_up(
@@ -42,7 +43,7 @@ class Names:
         asked = (host, port, family, type, proto, flags)
         task = self._asked.get(asked)
         if task is None:
-            task = self._asked[asked] = asyncio.create_task(self._one(asked))
+            task = self._asked[asked] = asyncio.create_task(self._hands.run(self._find, *asked))
             task.add_done_callback(lambda done: self._over(asked, done))
         return await asyncio.shield(task)
 
@@ -51,31 +52,9 @@ class Names:
         if not done.cancelled():
             done.exception()  # where everybody has left
 
-    async def _one(self, asked: tuple[Any, ...]) -> Any:
-        async with self._turns:  # until the thread is done with it, whoever waits
-            loop, found = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
-
-            def told(answer: Any, fault: Exception | None) -> None:
-                if found.done():
-                    return
-                if fault is None:
-                    found.set_result(answer)
-                else:
-                    found.set_exception(fault)
-
-            def ask() -> None:
-                answer, fault = None, None
-                try:
-                    answer = self._find(*asked)
-                except Exception as error:  # noqa: BLE001 -- it is whoever asked that is to know
-                    fault = error
-                with contextlib.suppress(RuntimeError):  # the loop is closed
-                    loop.call_soon_threadsafe(told, answer, fault)
-
-            threading.Thread(target=ask, name="names", daemon=True).start()
-            return await found
-
 
 def install(loop: asyncio.AbstractEventLoop) -> None:
     """Have a loop look names up in this way; it is asked through its own method by everything that connects."""
-    loop.getaddrinfo = Names().look_up  # type: ignore[method-assign]  # this loop's own
+    looking = Names()
+    looking.begin()
+    loop.getaddrinfo = looking.look_up  # type: ignore[method-assign]  # this loop's own
