@@ -149,7 +149,9 @@ async def test_a_model_server_that_breaks_off_meanwhile_has_told_what_it_told(li
     assert (made.body, made.hooks.count("error")) == (chunk(b"A") + chunk(b"b"), 1)
 
 
-async def test_other_streams_of_the_same_connection_go_on(seams, context):
+@pytest.fixture
+def two(seams, context):
+    """Two streams of one caller's connection; what the first was answered is long."""
     aside.install()
     made, peer = Line(context, Guard(), alpn=b"h2"), h2.connection.H2Connection()
     peer.initiate_connection()
@@ -157,6 +159,11 @@ async def test_other_streams_of_the_same_connection_go_on(seams, context):
         peer.send_headers(number, FIELDS, end_stream=True)
     made.hear(peer.data_to_send())
     made.model(HEAD, chunk(b"A"))
+    return made, peer
+
+
+async def test_other_streams_of_the_same_connection_go_on(two):
+    made, peer = two
     made.model(HEAD, chunk(b"b"), which=1)
     assert data(peer, made) == [(3, b"b")]
     made.through()
@@ -168,14 +175,8 @@ def data(peer, made):
     return [(each.stream_id, each.data) for each in peer.receive_data(got) if isinstance(each, DataReceived)]
 
 
-async def test_one_that_is_taken_back_meanwhile_leaves_the_others(seams, context):
-    aside.install()
-    made, peer = Line(context, Guard(), alpn=b"h2"), h2.connection.H2Connection()
-    peer.initiate_connection()
-    for number in (1, 3):
-        peer.send_headers(number, FIELDS, end_stream=True)
-    made.hear(peer.data_to_send())
-    made.model(HEAD, chunk(b"A"))
+async def test_one_that_is_taken_back_meanwhile_leaves_the_others(two):
+    made, peer = two
     made.model(HEAD, which=1)
     peer.reset_stream(1)
     made.hear(peer.data_to_send())
