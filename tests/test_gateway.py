@@ -15,7 +15,7 @@ from mitmproxy.proxy.layers import http as layer
 
 from phigate import flows
 from phigate.gate.sentinel import Sentinel
-from phigate.host.recorded import metadata
+from phigate.host.recordings.recorded import metadata
 from phigate.options import ROOT
 from tests.stage import answered, asking, bearer, mitmproxy, places, policy_in, until
 from tests.traffic import CANARY_TEXT, chat, completion, events, leaks, said

@@ -14,7 +14,7 @@ from phigate.approval import waiting
 from phigate.approval.addon import Approval
 from phigate.capture.addon import Capture
 from phigate.gate.addon import Refuse, Release
-from phigate.host import callers
+from phigate.host.connections import callers
 from phigate.identity.addon import Identity
 from phigate.journal.writer import JournalDown
 from phigate.ledger import LedgerDown, Revocation

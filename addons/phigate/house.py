@@ -33,8 +33,8 @@ from phigate.dialect.routes import RouteTable
 from phigate.gate.seals import Seal
 from phigate.holding import Holding
 from phigate.host.addresses import Addresses
-from phigate.host.doors import Doors
-from phigate.host.room import Room
+from phigate.host.connections.doors import Doors
+from phigate.host.connections.room import Room
 from phigate.identity.follow import Follow
 from phigate.identity.keyring import Keyring, KeyringFault, open_keyring
 from phigate.identity.own import Own
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from phigate.dialect.routes import Route
     from phigate.exchange import Exchange
     from phigate.host.observers import Observers
-    from phigate.host.offline import Rerun
+    from phigate.host.recordings.offline import Rerun
     from phigate.journal.chain import Kind
     from phigate.ledger import Ledger, Revocation
     from phigate.ledger.approvals import Approvals

@@ -11,7 +11,8 @@ from phigate.access.addon import Access
 from phigate.approval.addon import Approval
 from phigate.capture.addon import Capture
 from phigate.exchange import Refusal
-from phigate.host import lockdown, sockets
+from phigate.host import lockdown
+from phigate.host.connections import sockets
 from phigate.journal.writer import JournalDown
 from phigate.ledger.tickets import Said, Step
 from phigate.masking.addon import Masking

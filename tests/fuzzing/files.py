@@ -13,8 +13,8 @@ import orjson
 from mitmproxy.io import tnetstring
 
 from phigate.exchange import Subject
-from phigate.host.flowfile import NoFlow, flows
-from phigate.host.recorded import recorded
+from phigate.host.recordings.flowfile import NoFlow, flows
+from phigate.host.recordings.recorded import recorded
 from phigate.journal import chain, note, read, recover, zst
 from phigate.journal.disk import JournalFault
 from phigate.journal.head import Head

@@ -12,7 +12,7 @@ from mitmproxy.connection import ConnectionState, Server
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http import HttpErrorHook, HttpResponseHook, HttpStream, _http1
 
-from phigate.host import framing
+from phigate.host.connections import framing
 from tests.fuzzing.target import Target, chunkings, hold
 from tests.fuzzing.wire import STRICT, Connected, unchunked
 

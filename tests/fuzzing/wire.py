@@ -22,7 +22,8 @@ from phigate import flows
 from phigate.dialect.known import ROUTES
 from phigate.dialect.routes import Match, RouteTable
 from phigate.gate import handshake, headers
-from phigate.host import framing, pages
+from phigate.host import pages
+from phigate.host.connections import framing
 from phigate.identity.bearer import extract_from
 from phigate.rpc.framing import (
     FrameError,
@@ -36,7 +37,7 @@ from phigate.rpc.framing import (
     upstream_status,
 )
 from tests.fuzzing.target import Target, alike, chunkings, hold
-from tests.host.test_sockets import Between
+from tests.host.connections.test_sockets import Between
 
 # -- HTTP/1 ---------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,8 @@ from mitmproxy.test import tflow
 
 from model_server import Answer, ModelServer
 from phigate.clock import SETTLED
-from phigate.host import lasting, lockdown, options
+from phigate.host import lockdown, options
+from phigate.host.connections import lasting
 from tests.stage import connected, listening, mitmproxy, until
 
 REVERSE = ["reverse:http://127.0.0.1:9"]

@@ -7,7 +7,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "addons"))
     from mitmproxy.tools.main import mitmdump
 
-    from phigate.host import lasting, patience
+    from phigate.host.connections import lasting, patience
     from phigate.rpc import link
 
     lasting.LONGEST = lasting.GRACE = 2.0

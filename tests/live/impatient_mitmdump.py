@@ -7,7 +7,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "addons"))
     from mitmproxy.tools.main import mitmdump
 
-    from phigate.host import patience, talk
+    from phigate.host.connections import patience, talk
     from phigate.rpc import link
 
     patience.HEAD = patience.BODY = patience.TAKES_NOTHING = 4.0

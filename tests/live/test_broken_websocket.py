@@ -42,7 +42,7 @@ SPEAKING = [
     "phigate.gate.sentinel:Sentinel.websocket_message",
     "phigate.flows:may_say",
     "phigate.flows:handed",
-    "phigate.host.sockets:Socket._message",
+    "phigate.host.connections.sockets:Socket._message",
 ]
 AROUND = [
     "phigate.gate.sentinel:Sentinel.websocket_start",

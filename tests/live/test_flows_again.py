@@ -9,7 +9,7 @@ import pytest
 from mitmproxy import io
 
 from phigate.audit.flows.draw import drawing
-from phigate.host.drawn import write
+from phigate.host.recordings.drawn import write
 from phigate.journal import read
 from processes import ROOT, Gateway, settings
 from tests.traffic import CANARY_TEXT, CHAT, as_person, chat, leaks, records

@@ -354,7 +354,7 @@ LONG = b"".join(events(CANARY_TEXT + " The ward is quiet. " * 20, step=2)[:-1])
 
 
 async def threaded(house, flow, piece):
-    """What goes out of a piece that is masked in a thread first, as mitmproxy's layer would have it (host.aside)."""
+    """What goes out of a piece that is masked in a thread first, as with host/connections/aside.py."""
     assert flow.response.stream.takes_long(piece)
     await meet(Masking(house), "stream_piece", flow)
     return given(flow.response.stream, [piece])

@@ -17,7 +17,7 @@ from phigate.capture import keep
 from phigate.capture.keep import Keep
 from phigate.capture.seal import Auditor
 from phigate.dialect import kserve_grpc as kserve
-from phigate.host import lasting
+from phigate.host.connections import lasting
 from phigate.identity.replies import ANSWERS_FOR, ENDLESS_FOR
 from phigate.ledger.tickets import Step
 from phigate.policy.load import parse_policy

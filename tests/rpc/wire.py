@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 
-from phigate.host.doors import Doors
+from phigate.host.connections.doors import Doors
 from phigate.rpc import framing
 from phigate.rpc.endpoint import Endpoint
 from phigate.rpc.link import LaneBroken, Link

@@ -17,7 +17,8 @@ from phigate import approvals, flows
 from phigate.approval.replies import OUTDATED
 from phigate.approval.waiting import preferred
 from phigate.holding import Held
-from phigate.host import callers, lockdown, sockets
+from phigate.host import lockdown
+from phigate.host.connections import callers, sockets
 from phigate.ledger import LedgerDown
 from phigate.policy.decide import Hold, Permit
 from phigate.unanswered import Unanswered

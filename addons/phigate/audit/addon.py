@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Again:
-    """No hook of a live gateway's is here: `host.offline` asks, and only where no flow is a client's."""
+    """No hook of a live gateway's is here: `host.recordings.offline` asks, and only where no flow is a client's."""
 
     def __init__(self, house: House) -> None:
         house.rerun = Rerun

@@ -19,30 +19,15 @@ from phigate.exchange import Refusal
 from phigate.gate import answers, handshake, headers, replies
 from phigate.gate.metadata import protected_resource
 from phigate.gate.sentinel import Sentinel
-from phigate.host import (
-    aside,
-    behind,
-    crashes,
-    framing,
-    kernel,
-    lasting,
-    lockdown,
-    logs,
-    names,
-    offline,
-    pages,
-    remains,
-    sockets,
-    talk,
-    thrift,
-    windows,
-)
+from phigate.host import kernel, lockdown, logs, pages, thrift
 from phigate.host.addresses import METADATA, AddressFault, addresses
-from phigate.host.behind import Behind
+from phigate.host.connections import aside, behind, crashes, framing, lasting, names, remains, sockets, talk, windows
+from phigate.host.connections.behind import Behind
+from phigate.host.connections.doors import DoorFault, number
 from phigate.host.dispatch import Dispatch
-from phigate.host.doors import DoorFault, number
 from phigate.host.drain import Drain
 from phigate.host.observers import Observers
+from phigate.host.recordings import offline
 from phigate.host.times import TimeFault, seconds
 from phigate.house import House, StartFault, read_policy
 from phigate.options import OPTIONS

@@ -19,7 +19,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from phigate import flows
-from phigate.host import sockets, talk
+from phigate.host.connections import sockets, talk
 from phigate.host.lockdown import close_doors, cut_connections
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from mitmproxy.websocket import WebSocketData, WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
 from phigate.dialect.known import dialect_of
-from phigate.host import drawn, kernel
-from phigate.host.recorded import KEY, metadata
+from phigate.host import kernel
+from phigate.host.recordings import drawn
+from phigate.host.recordings.recorded import KEY, metadata
 from phigate.policy.decide import Hold
 
 if TYPE_CHECKING:

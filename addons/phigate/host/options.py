@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 FORCED: Mapping[str, Any] = {
     "connection_strategy": "lazy",  # eager opens an upstream connection for each client before any check
     "rawtcp": False,  # an unasked 101 would open a raw tunnel past all hooks
-    "websocket": True,  # without it a 101 that we asked for is refused; the layer is ours (host/sockets.py)
+    "websocket": True,  # without it a 101 that we asked for is refused; the layer is ours (host/connections/sockets.py)
     "stream_large_bodies": None,  # passes bodies on before they are decided
     "store_streamed_bodies": False,
     "keep_host_header": True,  # else all Host fields of a request are one before the gateway counts them
@@ -62,7 +62,7 @@ OFFLINE: Mapping[str, Any] = {
 DEFAULTS: Mapping[str, Any] = {
     "body_size_limit": "16m",  # mitmproxy knows no bound
     # it closes callers' connections without a word after ten quiet minutes by the wall clock, whatever is awaited on
-    # them: how long they may be quiet is said by host/patience.py and host/behind.py, by a clock that never steps
+    # them: how long they may be quiet is said in host/connections (patience.py, behind.py), by a clock that never steps
     "tcp_timeout": 10 * 86_400,
 }
 """Set where the operator left mitmproxy's own default."""

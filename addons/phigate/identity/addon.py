@@ -18,7 +18,8 @@ from phigate import flows
 from phigate.dialect.known import dialect_of
 from phigate.exchange import Subject
 from phigate.gate import handshake
-from phigate.host import lockdown, logs, sockets
+from phigate.host import lockdown, logs
+from phigate.host.connections import sockets
 from phigate.identity.bearer import extract_from
 from phigate.identity.outcome import Refused
 from phigate.identity.proof import Presented

@@ -106,7 +106,7 @@ class Masking:
         passage.stream = guard
 
     async def stream_piece(self, flow: HTTPFlow) -> None:
-        """A piece of a stream that is too much for the loop (host.aside)."""
+        """A piece of a stream that is too much for the loop (host.connections.aside)."""
         passage = flows.passage_of(flow)
         if passage is not None and passage.stream is not None:
             await passage.stream.ahead()

@@ -26,8 +26,9 @@ from phigate.dialect import kserve_grpc as kserve
 from phigate.dialect import protobuf
 from phigate.dialect.protobuf import WireError
 from phigate.exchange import Refusal
-from phigate.host import lasting, logs
-from phigate.host.behind import SILENCE
+from phigate.host import logs
+from phigate.host.connections import lasting
+from phigate.host.connections.behind import SILENCE
 from phigate.identity.replies import REVOKED, UNKNOWN, outlived, over
 from phigate.journal.chain import Unrecordable
 from phigate.journal.writer import JournalDown

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Awaitable, Callable
 
-    from phigate.host.doors import Doors, Guest
+    from phigate.host.connections.doors import Doors, Guest
     from phigate.rpc.link import Lane
 
     type Answer = Callable[[Lane, str], Awaitable[None]]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from hyperframe.frame import Frame
 
-    from phigate.host.patience import Why
+    from phigate.host.connections.patience import Why
     from phigate.rpc.framing import Fields
 
 logger = logging.getLogger(__name__)

@@ -88,7 +88,7 @@ def test_a_disk_that_is_full_is_told_and_leaves_no_file(journal, tmp_path, monke
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("phigate.host.drawn.write", full)
+    monkeypatch.setattr("phigate.host.recordings.drawn.write", full)
     result = run(journal[0], "se-1", "-o", tmp_path / "out")
     assert (result.exit_code, result.stderr) == (2, f"{tmp_path / 'out'}: no space left on device\n")
     assert not (tmp_path / "out").exists()

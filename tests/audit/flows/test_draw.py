@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from phigate.audit.flows.draw import MADE, UNKNOWN, caption, drawing
-from phigate.host.drawn import Answer, Message
+from phigate.host.recordings.drawn import Answer, Message
 
 T0, T1 = "2026-03-01T10:00:00.000000Z", "2026-03-01T10:00:02.000000Z"
 AT = 1772359200.0

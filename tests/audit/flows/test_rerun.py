@@ -9,8 +9,8 @@ from mitmproxy.test import tflow
 
 from phigate.audit.flows.draw import drawing
 from phigate.audit.flows.rerun import LONGEST, Rerun, plain
-from phigate.host.drawn import draw
-from phigate.host.recorded import metadata
+from phigate.host.recordings.drawn import draw
+from phigate.host.recordings.recorded import metadata
 from tests import policies
 
 CARE = "{name: care, permit: [clinician], to: [chat], models: ['*'], mask: lean}"

@@ -21,7 +21,7 @@ from phigate.audit.questions.asking import JOURNAL, JournalFolder, Since, Until
 from phigate.audit.questions.show import plain
 from phigate.audit.sealed.unseal import FILE
 from phigate.audit.sealed.unseal_command import private_key
-from phigate.host import drawn
+from phigate.host.recordings import drawn
 from phigate.terminal import err, fail, say
 
 if TYPE_CHECKING:

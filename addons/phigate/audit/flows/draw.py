@@ -18,8 +18,8 @@ from phigate.audit.bodies import told as told_of
 from phigate.audit.sealed.unseal import unsealed
 from phigate.dialect import kserve_grpc
 from phigate.dialect.known import ROUTES
-from phigate.host.drawn import Answer, Drawing, Message
-from phigate.host.recorded import metadata
+from phigate.host.recordings.drawn import Answer, Drawing, Message
+from phigate.host.recordings.recorded import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

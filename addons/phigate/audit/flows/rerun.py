@@ -17,8 +17,8 @@ from phigate.audit.backtest.compare import Backtest
 from phigate.audit.backtest.kept import Kept, Taken
 from phigate.audit.backtest.tally import KINDS, Tally
 from phigate.dialect.tree import too_deep
-from phigate.host.flowfile import NoFlow, flows
-from phigate.host.recorded import Recorded, recorded
+from phigate.host.recordings.flowfile import NoFlow, flows
+from phigate.host.recordings.recorded import Recorded, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

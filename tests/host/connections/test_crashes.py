@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from mitmproxy.proxy.server import ConnectionHandler
 
-from phigate.host import crashes
+from phigate.host.connections import crashes
 from tests.stage import connected, listening, until
 from tests.traffic import CANARY_TEXT
 

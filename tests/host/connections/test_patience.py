@@ -4,8 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phigate.host import patience
-from phigate.host.patience import BODY, HEAD, IDLE, IDLE_STRANGER, LONGEST_BODY, MOST_BEFORE, TAKES_NOTHING, TRIES, Hall
+from phigate.host.connections import patience
+from phigate.host.connections.patience import (
+    BODY,
+    HEAD,
+    IDLE,
+    IDLE_STRANGER,
+    LONGEST_BODY,
+    MOST_BEFORE,
+    TAKES_NOTHING,
+    TRIES,
+    Hall,
+)
 
 
 class Watched(Hall):

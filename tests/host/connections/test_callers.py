@@ -8,7 +8,7 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from mitmproxy.test import tflow
 
-from phigate.host.callers import gone
+from phigate.host.connections.callers import gone
 from tests import stage
 from tests.stage import connected, listening, until
 

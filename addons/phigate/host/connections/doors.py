@@ -17,8 +17,9 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from phigate import metrics
-from phigate.host import alive, logs, pages, talk, windows
-from phigate.host.patience import Hall, Peer
+from phigate.host import logs, pages
+from phigate.host.connections import alive, talk, windows
+from phigate.host.connections.patience import Hall, Peer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from mitmproxy.master import Master
     from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
 
-    from phigate.host.patience import Why
+    from phigate.host.connections.patience import Why
 
 logger = logging.getLogger(__name__)
 

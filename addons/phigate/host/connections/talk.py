@@ -22,7 +22,7 @@ from mitmproxy.proxy.layers.http import HttpLayer, _http2
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 from mitmproxy.proxy.server import ConnectionHandler
 
-from phigate.host import windows
+from phigate.host.connections import windows
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator

@@ -15,7 +15,7 @@ from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode, _http2
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.server import ConnectionHandler
 
-from phigate.host import talk
+from phigate.host.connections import talk
 
 FIELDS = [(":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", "gateway")]
 

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from phigate.host import names
-from phigate.host.names import Names
+from phigate.host.connections import names
+from phigate.host.connections.names import Names
 
 HERE = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))]
 

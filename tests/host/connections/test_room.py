@@ -1,6 +1,6 @@
 """Large bodies take room until their exchange is over; small ones always find some."""
 
-from phigate.host.room import SMALL, Room
+from phigate.host.connections.room import SMALL, Room
 
 LARGE = SMALL + 1
 

@@ -7,7 +7,7 @@ import pytest
 from mitmproxy.addons import dumper, errorcheck, keepserving, readfile, view
 from mitmproxy.addons.termlog import TermLog
 
-from phigate.host.offline import CHANGED, SAME, UNTOLD, Offline, OfflineFault, begin, is_meant
+from phigate.host.recordings.offline import CHANGED, SAME, UNTOLD, Offline, OfflineFault, begin, is_meant
 from phigate.policy.load import PolicyFaults
 from tests.stage import mitmproxy
 

@@ -10,8 +10,8 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
 from phigate import flows
-from phigate.host import sockets
-from phigate.host.sockets import MOST, MOST_WAITING, Allowance, Closing, Socket, install
+from phigate.host.connections import sockets
+from phigate.host.connections.sockets import MOST, MOST_WAITING, Allowance, Closing, Socket, install
 
 
 class Between:

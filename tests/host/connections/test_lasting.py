@@ -2,8 +2,9 @@
 
 import time
 
-from phigate.host import lasting, lockdown
-from phigate.host.lasting import GRACE, LONGEST, end_late
+from phigate.host import lockdown
+from phigate.host.connections import lasting
+from phigate.host.connections.lasting import GRACE, LONGEST, end_late
 from phigate.house import House
 from tests.stage import asking, conversing, released
 

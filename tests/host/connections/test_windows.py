@@ -10,7 +10,7 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import _http2
 from mitmproxy.proxy.layers.http._events import ResponseData, ResponseEndOfMessage, ResponseHeaders
 
-from phigate.host import windows
+from phigate.host.connections import windows
 
 MOST = 100_000
 FIELDS = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "gateway")]

@@ -15,7 +15,7 @@ from mitmproxy.io import FlowWriter
 from mitmproxy.websocket import WebSocketData, WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
-from phigate.host.recorded import KEY
+from phigate.host.recordings.recorded import KEY
 
 if TYPE_CHECKING:
     from typing import BinaryIO

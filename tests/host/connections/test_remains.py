@@ -11,7 +11,7 @@ from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http
 
-from phigate.host import remains
+from phigate.host.connections import remains
 
 FIELDS = [(":method", "POST"), (":scheme", "http"), (":path", "/"), (":authority", "gateway")]
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

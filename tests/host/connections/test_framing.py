@@ -9,8 +9,9 @@ import pytest
 from h11._receivebuffer import ReceiveBuffer
 from mitmproxy import http
 
-from phigate.host import framing, pages
-from phigate.host.framing import ANSWER, MOST_HEAD, REQUEST, Chunks, head_fault
+from phigate.host import pages
+from phigate.host.connections import framing
+from phigate.host.connections.framing import ANSWER, MOST_HEAD, REQUEST, Chunks, head_fault
 from tests.stage import listening
 from tests.traffic import CANARY_TEXT
 

@@ -4,7 +4,7 @@ import io
 
 from mitmproxy.io import FlowReader
 
-from phigate.host.drawn import Answer, Drawing, Message, content, draw, write
+from phigate.host.recordings.drawn import Answer, Drawing, Message, content, draw, write
 
 PLAIN = Drawing("ex-1", "POST", "/v1/chat/completions", "gw-1", 100.0)
 

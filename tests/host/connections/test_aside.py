@@ -13,7 +13,7 @@ from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers import http
 from mitmproxy.proxy.server import ConnectionHandler
 
-from phigate.host import aside
+from phigate.host.connections import aside
 
 ASK = b"GET / HTTP/1.1\r\nHost: model\r\n\r\n"
 FIELDS = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "gateway")]

@@ -25,7 +25,8 @@ from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 
 from phigate import flows
 from phigate.exchange import Refusal
-from phigate.host import alive, lockdown
+from phigate.host import lockdown
+from phigate.host.connections import alive
 from phigate.policy.decide import Permit
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import tflow
 
 from phigate import flows
-from phigate.host import behind
-from phigate.host.behind import Behind
+from phigate.host.connections import behind
+from phigate.host.connections.behind import Behind
 from phigate.house import House
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from phigate.host.flowfile import NoFlow
-from phigate.host.recorded import LEFT_OUT, metadata, recorded
+from phigate.host.recordings.flowfile import NoFlow
+from phigate.host.recordings.recorded import LEFT_OUT, metadata, recorded
 
 ASKED = {"exchange": "ex-1", "model": "ward", "subject": {"id": "ada", "roles": ["clinician"]}, "body": {"a": 1}}
 

@@ -7,8 +7,8 @@ import pytest
 from mitmproxy.io import FlowWriter, tnetstring
 from mitmproxy.test import tflow
 
-from phigate.host import flowfile
-from phigate.host.flowfile import NoFlow, flows
+from phigate.host.recordings import flowfile
+from phigate.host.recordings.flowfile import NoFlow, flows
 
 
 def read(raw):

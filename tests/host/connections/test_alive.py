@@ -3,8 +3,8 @@
 import socket
 from types import SimpleNamespace
 
-from phigate.host import alive
-from phigate.host.doors import Doors
+from phigate.host.connections import alive
+from phigate.host.connections.doors import Doors
 from tests.stage import connected, listening, until
 
 

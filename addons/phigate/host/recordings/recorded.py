@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from phigate.host.flowfile import NoFlow
+from phigate.host.recordings.flowfile import NoFlow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -1,0 +1,1 @@
+"""Recorded flows: read from files within bounds, drawn from a journal, decided again."""
