@@ -10,7 +10,7 @@ Rules of this file:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -35,6 +35,7 @@ SEEN = 4 * FIRST + 4
 NEAR = 320
 """Characters before a text's end in which all but the widest patterns begin that are in progress there."""
 NOWHERE = (-1, -1)
+ASCII = bytes(range(0x80))
 NOT_ASCII = frozenset(range(0x80, 0x100))
 WORD = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
 FOLDED = "\u017f\u212a"
@@ -63,33 +64,59 @@ class Atom:
     source: str
     flags: str = ""
 
+    @property
+    def size(self) -> int:
+        return 0 if self.source in ASSERTIONS else 1
+
 
 EDGE = Atom(r"\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Seq:
+class _Sized:
+    """A tree that knows the most characters of its matches: that is asked at every level of every tree."""
+
+    size: int = field(init=False, compare=False, repr=False)
+
+    def known(self, size: int) -> None:
+        object.__setattr__(self, "size", size)
+
+
+@dataclass(frozen=True, slots=True)
+class Seq(_Sized):
     parts: tuple[Node, ...]
 
+    def __post_init__(self) -> None:
+        self.known(sum(part.size for part in self.parts))
+
 
 @dataclass(frozen=True, slots=True)
-class Alt:
+class Alt(_Sized):
     branches: tuple[Node, ...]
 
+    def __post_init__(self) -> None:
+        self.known(max(branch.size for branch in self.branches))
+
 
 @dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(_Sized):
     body: Node
     least: int
     most: int
 
+    def __post_init__(self) -> None:
+        self.known(self.most * self.body.size)
+
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Group(_Sized):
     """`(?:`, `(?i:`, `(?m:` or `(?P<id>` around a body."""
 
     head: str
     body: Node
+
+    def __post_init__(self) -> None:
+        self.known(self.body.size)
 
 
 class _Reader:
@@ -274,26 +301,22 @@ def _beginning(node: Node, most: int) -> tuple[Node, bool]:
 
 def longest(node: Node) -> int:
     """The most characters a match can have."""
-    return _measure(node, lambda _: 1)
+    return node.size
 
 
 def widest(node: Node) -> int:
     """The most bytes a match can have."""
-    return _measure(node, lambda atom: 1 if _bytes_of(atom.source, atom.flags).isdisjoint(NOT_ASCII) else 4)
-
-
-def _measure(node: Node, weigh: Callable[[Atom], int]) -> int:
     match node:
-        case Atom(text):
-            return 0 if text in ASSERTIONS else weigh(node)
+        case Atom(text, flags):
+            return 0 if text in ASSERTIONS else 1 if _bytes_of(text, flags).isdisjoint(NOT_ASCII) else 4
         case Seq(parts):
-            return sum(_measure(part, weigh) for part in parts)
+            return sum(map(widest, parts))
         case Alt(branches):
-            return max(_measure(branch, weigh) for branch in branches)
+            return max(map(widest, branches))
         case Repeat(body, _, most):
-            return most * _measure(body, weigh)
+            return most * widest(body)
         case Group(_, body):
-            return _measure(body, weigh)
+            return widest(body)
 
 
 def first_bytes(node: Node) -> tuple[frozenset[int], bool]:
@@ -326,7 +349,7 @@ def _first_of(parts: tuple[Node, ...]) -> tuple[frozenset[int], bool]:
 @lru_cache(maxsize=4096)
 def _bytes_of(text: str, flags: str) -> frozenset[int]:
     regex = re2.compile(f"(?i:{text})" if flags else text)
-    inside = frozenset(byte for byte in range(0x80) if regex.fullmatch(bytes([byte])))
+    inside = frozenset(b"".join(regex.findall(ASCII)))
     wide = not text.isascii() or text.startswith(("[^", r"\p", r"\P", r"\x{", ".")) or r"\x{" in text or r"\p" in text
     return inside | NOT_ASCII if wide or any(regex.fullmatch(each.encode()) for each in FOLDED) else inside
 
@@ -445,15 +468,19 @@ def matching(regex: Any) -> Match:
     return partial(regex._regexp.Match, re2._Anchor.ANCHOR_START)  # noqa: SLF001 -- as above
 
 
-def spotting(pattern: str) -> Spot:
+def spotting(pattern: str, tree: Node) -> Spot:
     """`(text, at, end) -> (begin, end)` of the identifier where the opened pattern matches at `at`, else (-1, -1).
+
+    `tree` is what was read of the opened pattern.
 
     Captures cost the engine up to ten times what a match does. So where it can, what stands before the identifier is
     matched by itself, and the identifier behind it. The engine prefers an earlier part's first choice to any choice of
     a later part, so if the rest matches behind that first choice, this is the match; only if not, captures decide.
     """
     whole = matching(single(opened(pattern)))
-    parts = _parts(parse(pattern))
+    parts = _parts(tree)
+    if parts[0] == OPENED:
+        parts = (EDGE, *parts[1:])
     place = next((index for index, part in enumerate(parts) if isinstance(part, Group) and part.head == "(?P<id>"), -1)
     if place < 0:
         return lambda text, at, end: whole(text, at, end)[1]

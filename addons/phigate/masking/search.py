@@ -60,12 +60,13 @@ class Patterns:
     def __init__(self, detectors: tuple[Detector, ...]) -> None:
         trees = [_tree(each) for each in detectors]
         self.reach = max(map(longest, trees))
-        self._width = max(map(widest, trees)) + CONTEXT
+        widths = [widest(tree) + CONTEXT for tree in trees]
+        self._width = max(widths)
         self._search, self._pending = searching(joined(trees)), pending(trees)
         self._table = table(trees)
         self._rows = [
-            (spotting(each.pattern), each, widest(tree) + CONTEXT, _standing(each))
-            for each, tree in zip(detectors, trees, strict=True)
+            (spotting(each.pattern, tree), each, width, _standing(each))
+            for each, tree, width in zip(detectors, trees, widths, strict=True)
         ]
 
     def reader(self) -> PatternReader:
