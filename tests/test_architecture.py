@@ -77,6 +77,7 @@ KNOW_THE_WORLD = {
     "journal.quarantine",
     *("journal.folder", "journal.signer", "journal.checkpoint", "journal.anchor"),
     "journal.gone",
+    "journal.hand",
     "journal.holds",
 }
 """The files below the glue that know a clock, a disk, a network or chance; all others are told."""

@@ -55,8 +55,7 @@ def written(journal):
 def later(checkpoints, watch):
     watch.now += checkpoint.EVERY
     checkpoints.tick()
-    if checkpoints._working:
-        checkpoints._working.join()
+    assert checkpoints._hand.join(10)
 
 
 def record(journal, count=1):

@@ -470,7 +470,7 @@ def test_it_goes_on_in_no_folder_that_others_may_look_into(
 
 
 def still_trying(journal: writer.Journal) -> bool:
-    return journal._trying is not None and journal._trying.is_alive()
+    return journal._hand.busy
 
 
 async def test_a_new_file_that_fails_as_well_leaves_nothing_behind(

@@ -14,10 +14,12 @@ import os
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from phigate.journal import chain
 from phigate.journal.disk import sync_folder
+from phigate.journal.hand import Hand
 from phigate.journal.note import Checkpoint
 
 if TYPE_CHECKING:
@@ -58,18 +60,17 @@ class Checkpoints:
         self._folder, self._signer, self._snapshot, self._clock = folder, signer, snapshot, clock
         self._monotonic, self._last = monotonic, monotonic()
         self._one = threading.Lock()
-        self._working: threading.Thread | None = None
+        self._hand = Hand("checkpoint")
 
     def tick(self) -> None:
         """Write one in a thread of its own, when it is due; to be asked once a second, never raises."""
         now = self._monotonic()
-        if now - self._last < EVERY or (self._working is not None and self._working.is_alive()):
+        if now - self._last < EVERY or self._hand.busy:
             return
         head = self._snapshot()
         if head.size - self.size > self.quiet:
             self._last = now
-            self._working = threading.Thread(target=self.write, args=(head,), name="checkpoint", daemon=True)
-            self._working.start()
+            self._hand.give(partial(self.write, head))
 
     def write(self, head: Snapshot) -> None:
         """Sign this head and wait for the disk; never raises: what failed stands in `fault`."""

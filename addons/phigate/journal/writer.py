@@ -25,6 +25,7 @@ from phigate.journal.commit import GroupCommit, JournalDown
 from phigate.journal.course import Course
 from phigate.journal.disk import JournalFault, Limits, Space
 from phigate.journal.gone import all_there
+from phigate.journal.hand import Hand
 from phigate.journal.head import Receipt, Snapshot, lost, told_already
 from phigate.journal.owed import Owed
 from phigate.journal.pack import Packer
@@ -74,7 +75,7 @@ class Journal:
         self._order = threading.RLock()
         self._closed = False
         self._owed = Owed()
-        self._trying: threading.Thread | None = None
+        self._hand = Hand("journal-again")
         self._spoiled: set[str] = set()
         """Files of which no record counts, and that could not be removed."""
         self._down_since: str | None = None
@@ -205,13 +206,12 @@ class Journal:
         self._look_at_space()
         if self._course.commit.fault is None:
             self._pay()
-        elif self._trying is None or not self._trying.is_alive():
+        elif not self._hand.busy:
             if self._down_since is None:
                 self._down_since = chain.stamp(self._clock())
                 self.faults += 1
                 logger.error("nothing is recorded, and nothing let through: %s", self._course.commit.fault)
-            self._trying = threading.Thread(target=self._try_again, name="journal-again", daemon=True)
-            self._trying.start()
+            self._hand.give(self._try_again)
 
     def _look_at_space(self) -> None:
         with suppress(OSError):  # the next write says what is wrong with the disk
@@ -240,7 +240,7 @@ class Journal:
             if self._told != str(fault):  # once, not each second
                 self._told = str(fault)
                 logger.error("the journal cannot go on: %s", fault)
-        except Exception as fault:  # noqa: BLE001 - a thread that ends with a message of its own could say anything
+        except Exception as fault:  # noqa: BLE001 - told as what it kept from going on
             logger.error("the journal cannot go on (%s)", type(fault).__name__)
 
     def _resume(self) -> None:
@@ -307,8 +307,7 @@ class Journal:
         """Write `closed`, sync, end the threads and free the instance; a second call does nothing."""
         if self._closed:
             return
-        if self._trying is not None:
-            self._trying.join(PATIENCE)
+        self._hand.join(PATIENCE)
         with suppress(JournalDown):  # then the missing record says it
             if self._course.commit.fault is None:
                 self._pay()
@@ -325,7 +324,7 @@ class Journal:
         with self._order:
             self._closed = True
         self.packer.stop(1.0)
-        if not self._course.commit.stop(PATIENCE) or (self._trying and self._trying.is_alive()):
+        if not self._course.commit.stop(PATIENCE) or self._hand.busy:
             return False
         self._course.commit.close()
         os.close(self._lock)
