@@ -239,7 +239,7 @@ async def test_a_look_that_fails_is_not_the_last_one(own, clock, context, monkey
         waiting, peer.waiting = peer.waiting, None
         clock.now = patience.HEAD
         watching = asyncio.create_task(own.watch())
-        await until(lambda: "a look at connections failed (TypeError at host/connections/patience.py" in caplog.text)
+        await until(lambda: "a look at connections failed (TypeError at connections/patience.py" in caplog.text)
         peer.waiting = waiting
         clock.now += patience.LOOK + 1
         await until(lambda: not context.master.addons.get("proxyserver").connections)
