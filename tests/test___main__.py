@@ -17,7 +17,7 @@ try:
 finally:
     print(*sys.modules, file=sys.stderr)
 """
-HEAVY = {"phigate.house", "phigate.cli", "lxml", "sqlalchemy"}
+HEAVY = {"phigate.serving", "phigate.cli", "lxml", "sqlalchemy"}
 
 
 def run(*words):

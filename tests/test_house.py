@@ -2,14 +2,12 @@
 
 import json
 import os
-import stat
 import time
 import weakref
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from phigate import house as module
@@ -19,12 +17,12 @@ from phigate.clock import Clock
 from phigate.dialect.known import spoken
 from phigate.exchange import Exchange, Subject
 from phigate.host.addresses import Addresses
-from phigate.house import House, StartFault, auditor_of, read_policy, read_secrets
+from phigate.house import House
 from phigate.journal import folder
 from phigate.ledger import LedgerDown, Revocation
 from phigate.options import OPTIONS, ROOT
-from phigate.policy.load import PolicyFaults
 from phigate.policy.masks import Mask, Transform
+from phigate.starting import StartFault
 from tests import policies
 from tests.stage import asking, entered, followed, furnished, kept, places, policy_in, policy_text
 from tests.traffic import CANARY_NAME, CANARY_TEXT, leaks
@@ -205,6 +203,13 @@ def test_defaults_start_where_the_code_stands():
     assert (ROOT / "addons" / "gateway.py").is_file()
 
 
+def test_the_ledgers_url_may_come_from_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("PHIGATE_LEDGER", f"sqlite+aiosqlite:///{tmp_path / 'elsewhere.db'}")
+    made = start(tmp_path, ledger="env:PHIGATE_LEDGER")
+    assert (tmp_path / "elsewhere.db").is_file()
+    made.journal.close("test over")
+
+
 # -- the policy -----------------------------------------------------------------------------------------------------
 
 
@@ -347,6 +352,16 @@ def test_a_policy_that_is_there_again_is_read_again(house, tmp_path):
     assert house.policy.rules[0].name == "cure"
 
 
+def test_what_is_kept_follows_the_policy(tmp_path):
+    made = furnished(tmp_path)
+    assert (made.keep.keeps, made.keep.seals) == (True, False)
+    named = text_of(X25519PrivateKey.generate().public_key())
+    policy_in(tmp_path, policy_text(tail=f"capture: {{bodies: sealed, seal_to: '{named}'}}\n"))
+    made.reload_if_changed()
+    assert made.keep.seals
+    made.journal.close("test over")
+
+
 def with_roster(house, folder, people):
     (folder / "people.csv").write_text("name\n" + people)
     edit(folder, policy_text(tail="roster: people.csv\n"))
@@ -436,81 +451,6 @@ def test_without_a_mask_the_caller_sees_it_all(house):
 def test_nobodys_texts_can_be_seen_too(house):
     caller, shown = house.sight(Exchange("ex-1", 0.0), SURROGATES).text(CANARY_TEXT)
     assert leaks(caller) == leaks(shown) == []
-
-
-# -- keys -----------------------------------------------------------------------------------------------------------
-
-
-def test_keys_are_made_at_first_use_for_their_owner_only(tmp_path):
-    path = tmp_path / "keys" / "secrets"
-    made = read_secrets(str(path))
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert read_secrets(str(path)) == made
-    assert read_secrets(str(tmp_path / "other")) != made
-
-
-def test_keys_may_come_from_the_environment(monkeypatch):
-    monkeypatch.setenv("PHIGATE_KEYS", f"2026 {KEY}\n")
-    made = read_secrets("env:PHIGATE_KEYS")
-    assert (made.key, made.epoch) == (bytes.fromhex(KEY), "2026")
-
-
-def test_the_ledgers_url_may_come_from_the_environment(tmp_path, monkeypatch):
-    monkeypatch.setenv("PHIGATE_LEDGER", f"sqlite+aiosqlite:///{tmp_path / 'elsewhere.db'}")
-    made = start(tmp_path, ledger="env:PHIGATE_LEDGER")
-    assert (tmp_path / "elsewhere.db").is_file()
-    made.journal.close("test over")
-
-
-def test_nobody_sees_keys_by_accident():
-    assert KEY not in repr(read_secrets.__doc__)
-    made = module.Secrets(key=bytes.fromhex(KEY), epoch="1")
-    assert KEY not in repr(made)
-    assert repr(bytes.fromhex(KEY)) not in repr(made)
-
-
-# -- the auditor's key ----------------------------------------------------------------------------------------------
-
-PEM = (
-    X25519PrivateKey.from_private_bytes(b"a" * 32)
-    .public_key()
-    .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    .decode()
-)
-SEALED_TO = [
-    ("its text", None, None),
-    ("a file", PEM, None),
-    ("a file that is not there", "", "cannot be read: no such file or directory"),
-    ("a file that is no key", "hello", "is neither"),
-    ("a file that is no text", "\udcff", "cannot be read: it is no text"),
-    ("the private half", PEM.replace("PUBLIC", "PRIVATE"), "is a private key: the gateway must not have it"),
-]
-
-
-@pytest.mark.parametrize(("sentence", "content", "fault"), SEALED_TO, ids=[case[0] for case in SEALED_TO])
-def test_a_policy_that_seals_names_a_key_that_can_be_sealed_to(tmp_path, sentence, content, fault):
-    named = text_of(X25519PrivateKey.generate().public_key()) if content is None else "file:auditor.pub"
-    if content:
-        (tmp_path / "auditor.pub").write_bytes(content.encode("utf-8", "surrogateescape"))
-    path = policy_in(tmp_path, policy_text(tail=f"capture: {{bodies: sealed, seal_to: '{named}'}}\n"))
-    if fault is None:
-        assert auditor_of(read_policy(path)) is not None
-        return
-    with pytest.raises(PolicyFaults) as caught:
-        read_policy(path)
-    (said,) = caught.value.faults
-    assert said.startswith(f"{path}:10: capture.seal_to: {fault}")
-
-
-def test_what_is_kept_follows_the_policy(tmp_path):
-    made = furnished(tmp_path)
-    assert (made.keep.keeps, made.keep.seals) == (True, False)
-    named = text_of(X25519PrivateKey.generate().public_key())
-    policy_in(tmp_path, policy_text(tail=f"capture: {{bodies: sealed, seal_to: '{named}'}}\n"))
-    made.reload_if_changed()
-    assert made.keep.seals
-    made.journal.close("test over")
 
 
 # -- the clock ------------------------------------------------------------------------------------------------------

@@ -39,6 +39,6 @@ def test_a_policy_is_read_or_its_faults_are_told(tmp_path, capsys):
 
 
 def test_a_command_that_reads_no_policy_waits_for_no_house():
-    assert imported("phigate.terminal") & {"phigate.house", "pydantic", "lxml", "mitmproxy"} == set()
-    assert "phigate.house" in sys.modules
+    assert imported("phigate.terminal") & {"phigate.serving", "pydantic", "lxml", "mitmproxy"} == set()
+    assert "phigate.serving" in sys.modules
     assert POLICY == ROOT / "rules" / "policy.yaml"

@@ -25,10 +25,7 @@ from phigate import metrics
 from phigate.access.meter import Meter
 from phigate.capture.keep import Keep
 from phigate.capture.record import policy_record
-from phigate.capture.seal import Auditor, BadKey, public_of
 from phigate.clock import Clock
-from phigate.dialect import generic, kserve_grpc
-from phigate.dialect.known import PROTOCOLS, ROUTES
 from phigate.dialect.routes import RouteTable
 from phigate.gate.seals import Seal
 from phigate.holding import Holding
@@ -38,7 +35,6 @@ from phigate.host.connections.room import Room
 from phigate.identity.follow import Follow
 from phigate.identity.keyring import Keyring, KeyringFault, open_keyring
 from phigate.identity.own import Own
-from phigate.identity.saml import Provider, certificate_usable
 from phigate.identity.verify import Verifier
 from phigate.journal.anchor import Anchors, anchor_record, open_anchors
 from phigate.journal.checkpoint import Checkpoints
@@ -48,22 +44,23 @@ from phigate.journal.writer import Journal, JournalDown, JournalFault, open_jour
 from phigate.ledger import Faults, LedgerDown, LedgerFault, open_ledger
 from phigate.ledger.sharing import Sharing
 from phigate.masking import Memory, RosterFault, Secrets, Sight, Transformer
-from phigate.masking.secrets import SecretsFault, parse_secrets
-from phigate.masking.structure.paths import rules_for, unknown_routes
+from phigate.masking.structure.paths import rules_for
 from phigate.masking.transforms import scope_of
-from phigate.policy.load import PolicyFaults, load_policy, must_be_a_file, read_file
+from phigate.policy.load import PolicyFaults, must_be_a_file, read_file
+from phigate.serving import ProviderFault, auditor_of, providers_of, read_policy, read_served, served
 from phigate.sources import Sources, Stamp, read_sources, stamp_of
+from phigate.starting import StartFault, ledger_url, read_secrets
 from phigate.threads import Threads
 from phigate.trial import Trial
 from phigate.webhooks import receivers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from phigate.dialect.routes import Route
     from phigate.exchange import Exchange
     from phigate.host.observers import Observers
     from phigate.host.recordings.offline import Rerun
+    from phigate.identity.saml import Provider
     from phigate.journal.chain import Kind
     from phigate.ledger import Ledger, Revocation
     from phigate.ledger.approvals import Approvals
@@ -86,41 +83,6 @@ def _set_aside() -> None:
     gc.freeze()
 
 
-def read_policy(path: Path) -> Policy:
-    """A policy that holds beside the dialects that the gateway speaks; raises PolicyFaults."""
-    return load_policy(path, _faults)
-
-
-def _faults(policy: Policy) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    yield from generic.faults(policy, ROUTES)
-    try:
-        auditor_of(policy)
-    except BadKey as fault:
-        yield ("capture", "seal_to"), str(fault)
-
-
-def auditor_of(policy: Policy) -> Auditor | None:
-    """The auditor's public key, where the policy seals originals to it; raises BadKey."""
-    named = policy.capture.seal_to
-    if policy.capture.bodies != "sealed" or named is None:
-        return None
-    if not named.startswith("file:"):
-        return Auditor(public_of(named))
-    try:
-        with (policy.folder / named.removeprefix("file:")).open("rb") as file:
-            return Auditor(public_of(file.read(MOST_KEY).decode("ascii")))
-    except (OSError, ValueError) as error:
-        if isinstance(error, BadKey):
-            raise
-        why = getattr(error, "strerror", None) or "it is no text"
-        raise BadKey(f"cannot be read: {why.lower()}") from None
-
-
-CALLS = {method.name: f"POST {path}" for path, method in kserve_grpc.METHODS.items()}
-"""What of gRPC the policy's `fields` may name, by the names that stand in records."""
-
-MOST_KEY = 16 * 1024
-"""Bytes of a file that holds a key."""
 CLIENT = re.compile(
     r"(?:python-httpx|python-requests|OpenAI/Python|AsyncOpenAI/Python|OpenAI/JS|Anthropic/Python|AsyncAnthropic/Python"
     r"|ollama-python|curl|Wget|Mozilla|axios|node-fetch|okhttp|Go-http-client|aiohttp|Python-urllib|PostmanRuntime)"
@@ -131,14 +93,6 @@ CLIENT = re.compile(
 
 SWEEP = 600.0
 """Seconds between two times that the ledger drops what is over."""
-
-
-class StartFault(Exception):  # noqa: N818 -- the operator's fault, told in the operator's words
-    """Why the gateway cannot start: one sentence a line, in the operator's words."""
-
-
-class ProviderFault(Exception):  # noqa: N818 -- as above
-    """Why an identity provider's certificates cannot be had."""
 
 
 class House:
@@ -324,7 +278,7 @@ class House:
         if not shadow:
             return
         try:
-            self.trial = Trial(Path(shadow), _read_served)
+            self.trial = Trial(Path(shadow), read_served)
         except PolicyFaults as fault:
             raise StartFault("option `phi_shadow`:\n" + "\n".join(fault.faults)) from None
         self.ticks.append(self.trial.reload_if_changed)
@@ -624,85 +578,5 @@ class House:
             self.journal.append("policy", record)
 
 
-def served(policy: Policy, path: Path) -> tuple[tuple[Route, ...], dict[str, str]]:
-    """What a policy's gateway serves: its routes, and `METHOD PATH` by a route's name.
-
-    Raises PolicyFaults where the policy names a route or a dialect that nobody knows.
-    """
-    routes = (*ROUTES, *generic.routes_of(policy.routes))
-    matches = {route.name: f"{route.method} {route.path}" for route in routes} | CALLS
-    if unknown := unknown_routes(policy.fields, matches.values()):  # a mistyped route would hide nothing
-        raise PolicyFaults(tuple(f"{path}: fields: no server has the route `{each}`" for each in unknown))
-    for name, model in (policy.models or {}).items():
-        if strange := sorted(set(model.speaks) - PROTOCOLS):
-            raise PolicyFaults((f"{path}: models.{name}.speaks: no dialect is called `{strange[0]}`",))
-    return routes, matches
-
-
-def _read_served(path: Path) -> Policy:
-    policy = read_policy(path)
-    served(policy, path)
-    return policy
-
-
-def providers_of(policy: Policy) -> tuple[Provider, ...]:
-    """The policy's SAML identity providers with their certificates read; raises ProviderFault."""
-    return tuple(
-        Provider(
-            entity_id=entry.entity_id,
-            audience=entry.audience,
-            groups_from=entry.groups_from,
-            certificates=tuple(_certificate(policy.folder / name) for name in entry.certificates),
-        )
-        for entry in policy.saml
-    )
-
-
-def _certificate(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProviderFault(f"{path}: cannot be read ({type(error).__name__})") from None
-    if not certificate_usable(text):
-        raise ProviderFault(f"{path}: holds no certificate with a key that signatures can be checked with")
-    return text
-
-
 def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
-
-
-def ledger_url(where: str) -> str:
-    """The ledger's URL, or that which an environment variable holds (`env:NAME`); raises StartFault.
-
-    Options stand in the list of processes, which anybody on the machine reads, and mitmweb shows them.
-    """
-    if not where.startswith("env:"):
-        return where
-    name = where.removeprefix("env:")
-    if not (url := os.environ.get(name, "")):
-        raise StartFault(f"option `phi_ledger`: the environment variable `{name}` is not set")
-    return url
-
-
-def read_secrets(where: str) -> Secrets:
-    """The keys of hashes, surrogates and encryption: lines `EPOCH KEY` in a file made at first use, or `env:NAME`."""
-    text = os.environ.get(where.removeprefix("env:"), "") if where.startswith("env:") else _secrets_file(Path(where))
-    try:
-        return parse_secrets(text, where)
-    except SecretsFault as fault:
-        raise StartFault(str(fault)) from None
-
-
-def _secrets_file(path: Path) -> str:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with contextlib.suppress(FileExistsError):
-            made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with os.fdopen(made, "w") as file:
-                file.write(f"1 {randomness.token_hex(32)}\n")
-        if path.stat().st_mode & 0o077:
-            raise StartFault(f"{path}: must be readable by its owner only (mode 600)")
-        return path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartFault(f"{path}: cannot be read or made ({type(error).__name__})") from None

@@ -32,8 +32,8 @@ def fail(text: str, code: int = 1) -> typer.Exit:
 
 
 def policy_of(path: Path, code: int = 1) -> Policy:
-    from phigate.house import read_policy  # noqa: PLC0415 -- a second, for commands that have a policy
     from phigate.policy.load import PolicyFaults  # noqa: PLC0415 -- as above
+    from phigate.serving import read_policy  # noqa: PLC0415 -- a second, for commands that have a policy
 
     try:
         return read_policy(path)

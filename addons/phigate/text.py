@@ -14,7 +14,6 @@ import typer
 
 from phigate import evaluation, filters
 from phigate.filters import FORMATS, SHAPES, TEXT, UNITS, WHOLE, Order, Shape, each_line
-from phigate.house import StartFault, read_secrets
 from phigate.masking import NOTHING, RosterFault, Transformer, default_detectors, load_detectors, load_roster
 from phigate.masking.evaluate import WORST, Setting
 from phigate.masking.labels import GROUPS, IGNORED, plain_label
@@ -23,6 +22,7 @@ from phigate.options import ROOT
 from phigate.policy.load import PolicyFaults
 from phigate.policy.schema import REVEAL
 from phigate.policy.words import BIASES
+from phigate.starting import StartFault, read_secrets
 from phigate.streams import Input, StreamFault, leaving_quietly, progress, some
 from phigate.streams import output as writing
 from phigate.terminal import POLICY, PolicyFile, err, fail, out, policy_of, say

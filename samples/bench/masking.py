@@ -34,12 +34,12 @@ from phigate.dialect.codecs import JSON
 from phigate.evaluation import run as evaluated
 from phigate.exchange import Finding
 from phigate.host.thrift import settle
-from phigate.house import read_secrets
 from phigate.masking import DETECTORS, Detectors, Memory, Sight, Transformer, default_detectors, parse_roster
 from phigate.masking.answer import whole
 from phigate.masking.evaluate import Setting
 from phigate.masking.search import compiled
 from phigate.policy.masks import REDACT
+from phigate.starting import read_secrets
 from phigate.streams import Input
 
 if TYPE_CHECKING:

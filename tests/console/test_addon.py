@@ -10,7 +10,8 @@ from prometheus_client import generate_latest
 
 from phigate import metrics
 from phigate.console.addon import CLOSED, Console
-from phigate.house import House, StartFault
+from phigate.house import House
+from phigate.starting import StartFault
 from processes import free_port
 from tests.stage import until
 

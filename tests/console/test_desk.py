@@ -11,10 +11,11 @@ import pytest
 
 from phigate.console.desk import ASSERTIONS, Desk
 from phigate.exchange import Subject
-from phigate.house import ProviderFault, StartFault, providers_of
 from phigate.identity.outcome import Refused, Unavailable
 from phigate.identity.saml import SamlRefused
 from phigate.ledger import LedgerDown, Revocation
+from phigate.serving import ProviderFault, providers_of
+from phigate.starting import StartFault
 from tests.identity import saml_peer
 from tests.stage import ISSUER, furnished, policy_in, policy_text
 

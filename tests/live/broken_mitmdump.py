@@ -22,8 +22,8 @@ COUNT = CONTROL.with_suffix(".count")
 NAMES = CONTROL.with_suffix(".names")
 CALLED = CONTROL.with_suffix(".called")
 ROOMS = ("gate", "identity", "access", "masking", "approval", "capture", "journal", "dialect", "flows", "policy.decide",
-         "policy.masks", "policy.targets", "metrics", "house", "exchange", "host.observers",
-         "host.connections.sockets")  # fmt: skip
+         "policy.masks", "policy.targets", "metrics", "house", "starting", "serving", "exchange",
+         "host.observers", "host.connections.sockets")  # fmt: skip
 
 turn = ""
 called: set[str] = set()

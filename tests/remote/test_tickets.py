@@ -200,4 +200,4 @@ def test_a_bearer_is_no_word_of_the_command(console, tickets):
 
 
 def test_it_waits_for_no_house():
-    assert imported("phigate.remote.tickets") & {"phigate.house", "pydantic", "lxml", "mitmproxy", "fastapi"} == set()
+    assert imported("phigate.remote.tickets") & {"phigate.serving", "pydantic", "lxml", "mitmproxy", "fastapi"} == set()

@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
-from phigate.house import StartFault
 from phigate.options import OPTIONS
 from phigate.rpc.addon import Rpc
+from phigate.starting import StartFault
 from tests.grpc_peer import certificate
 from tests.rpc.wire import asked, connected
 from tests.stage import until

@@ -27,7 +27,7 @@ from phigate.console.page import routes as page
 from phigate.console.provider import Provider
 from phigate.console.tokens import routes
 from phigate.console.wire import HEAD, Share, Wire
-from phigate.house import StartFault
+from phigate.starting import StartFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,9 +29,10 @@ from phigate.host.drain import Drain
 from phigate.host.observers import Observers
 from phigate.host.recordings import offline
 from phigate.host.times import TimeFault, seconds
-from phigate.house import House, StartFault, read_policy
 from phigate.options import OPTIONS
 from phigate.policy.decide import Permit
+from phigate.serving import read_policy
+from phigate.starting import StartFault
 
 if TYPE_CHECKING:
     from mitmproxy.addonmanager import Loader
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
     from phigate.dialect.routes import Route
+    from phigate.house import House
 
 logger = logging.getLogger(__name__)
 

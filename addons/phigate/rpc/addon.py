@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final
 from mitmproxy import ctx
 from mitmproxy.utils import human
 
-from phigate.house import StartFault
 from phigate.policy.urls import grpc
 from phigate.rpc.admission import Admission, address_of
 from phigate.rpc.call import Calls
 from phigate.rpc.endpoint import Endpoint, tls
 from phigate.rpc.upstream import Upstreams
+from phigate.starting import StartFault
 
 if TYPE_CHECKING:
     import ssl

@@ -9,8 +9,8 @@ from phigate.audit.backtest import compare as backtest
 from phigate.audit.backtest.compare import Backtest
 from phigate.audit.backtest.kept import Taken
 from phigate.audit.backtest.remask import Eyes
-from phigate.house import served
 from phigate.masking.secrets import parse_secrets
+from phigate.serving import served
 from phigate.sources import read_sources
 from tests import policies
 from tests.audit.backtest.recordings import CARE, LISTS, request, response, said

@@ -7,10 +7,10 @@ import pytest
 from phigate.audit.backtest.recorded import request_of
 from phigate.audit.backtest.remask import Eyes, Remask, differences
 from phigate.dialect.known import ROUTES
-from phigate.house import served
 from phigate.masking.secrets import parse_secrets
 from phigate.policy.decide import PromptFacts, decide
 from phigate.policy.verdict import verdict
+from phigate.serving import served
 from phigate.sources import read_sources
 from tests import policies
 from tests.audit.backtest.recordings import CARE, request, said

@@ -1,9 +1,9 @@
 import pytest
 
 from phigate.audit.questions import patient
-from phigate.house import read_policy
 from phigate.masking.identifiers import identifier
 from phigate.masking.secrets import Secrets
+from phigate.serving import read_policy
 from phigate.sources import read_sources
 from phigate.terminal import POLICY
 

@@ -7,9 +7,9 @@ from lxml import html
 
 from phigate.console.page import routes
 from phigate.console.said import SAID
-from phigate.house import read_policy
 from phigate.journal.writer import JournalDown
 from phigate.ledger.tickets import Review
+from phigate.serving import read_policy
 from tests.console.page.stand import OURS, Stand
 from tests.stage import ISSUER
 

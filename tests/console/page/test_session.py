@@ -11,10 +11,10 @@ from phigate.console import tokens
 from phigate.console.page.guard import LONGEST_COOKIE
 from phigate.console.page.session import MOST_BEGUN
 from phigate.console.signin import SENTENCES
-from phigate.house import read_policy
 from phigate.identity import grants
 from phigate.identity.strict import read_bearer
 from phigate.ledger import LedgerDown, Revocation
+from phigate.serving import read_policy
 from tests.console.page.stand import SIGN_IN, Stand
 from tests.identity import forge
 from tests.stage import ISSUER, bearer

@@ -23,11 +23,11 @@ from phigate.audit.backtest.view import as_json, tables
 from phigate.audit.questions.asking import JOURNAL, JournalFolder, Since, Until, span
 from phigate.audit.sealed import unseal
 from phigate.audit.sealed.unseal_command import private_key
-from phigate.house import served
 from phigate.journal import chain, read
 from phigate.masking import RosterFault
 from phigate.masking.secrets import parse_secrets
 from phigate.policy.load import PolicyFaults
+from phigate.serving import served
 from phigate.sources import read_sources
 from phigate.terminal import err, fail, out, policy_of, say
 

@@ -11,11 +11,11 @@ import orjson
 import typer
 
 from phigate.audit.questions import patient
-from phigate.house import StartFault, read_secrets
 from phigate.masking import RosterFault
 from phigate.options import ROOT
 from phigate.policy.load import PolicyFaults
 from phigate.sources import read_sources
+from phigate.starting import StartFault, read_secrets
 from phigate.streams import STDIN
 from phigate.terminal import err, fail, policy_of, say
 

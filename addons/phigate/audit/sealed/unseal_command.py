@@ -16,7 +16,7 @@ from phigate.audit.questions import show
 from phigate.audit.questions.asking import JOURNAL, JournalFolder
 from phigate.audit.sealed import unseal
 from phigate.capture.seal import BadKey, pem_of, private_of, text_of
-from phigate.house import MOST_KEY
+from phigate.serving import MOST_KEY
 from phigate.terminal import err, fail, out, say
 
 if TYPE_CHECKING:
