@@ -74,9 +74,9 @@ def furnished(folder: Path, text: str | None = None, console: str = "http://127.
 @contextlib.asynccontextmanager
 async def followed(house: House) -> AsyncIterator[House]:
     """A house that has looked at its ledger, until both are closed at the end."""
-    await house.look_at_ledger()
+    await house.agreement.look()
     yield house
-    await house.close_ledger()
+    await house.agreement.close()
     house.journal.close("test over")
 
 

@@ -39,7 +39,7 @@ async def opened(house, **changes):
     now = time.time()
     person = {"subject": (ISSUER, "ada"), "approvers": ("officer",), "rule": "see", "opened": now, "until": now + 60}
     one = ticket(**(person | changes))
-    await house.approvals.open_ticket(one, now)
+    await house.agreement.approvals.open_ticket(one, now)
     return one
 
 
@@ -50,7 +50,7 @@ async def test_who_said_it_and_by_which_way_is_kept(house, answering):
     assert (await answering.see(one.id, officer)).shown == one.shown
     after = await answering.answer(one.id, officer, "approve", "seen")
     assert after.state == "approved"
-    (said,) = (await house.approvals.ticket(one.id)).said
+    (said,) = (await house.agreement.approvals.ticket(one.id)).said
     assert (said.by, said.groups, said.via, said.comment) == ((ISSUER, "eve"), ("privacy",), "slack", "seen")
     (recorded,), (look,) = kept(house, "ticket"), kept(house, "look")
     assert recorded["client"] == look["client"] == {"ip": "192.0.2.1", "via": "slack"}
@@ -81,7 +81,7 @@ async def test_what_nobody_may_answer_nobody_sees(house, answering):
             with pytest.raises(No, match="unknown"):
                 await attempt
         assert await answering.waiting(other) == []
-    assert (await house.approvals.ticket(one.id)).state == "pending"
+    assert (await house.agreement.approvals.ticket(one.id)).state == "pending"
     assert kept(house, "ticket") == []
 
 
@@ -99,7 +99,7 @@ async def test_the_requester_never_answers_by_any_way(house, answering):
     for via in ("console", "page", "slack", "mitmproxy"):
         with pytest.raises(No, match="own-request"):
             await answering.answer(one.id, caller(house, "privacy", who="ada", via=via), "approve", "")
-    assert (await house.approvals.ticket(one.id)).said == ()
+    assert (await house.agreement.approvals.ticket(one.id)).said == ()
     assert {record["reason"] for record in kept(house, "ticket")} == {"own-request"}
 
 
@@ -126,8 +126,8 @@ async def test_a_yes_of_somebody_who_is_out_since_counts_no_more(house, answerin
     one = await half(house, answering)
     now = time.time()
     out = Revocation(ISSUER, "eve", None, cut=now, expires=now + 600, by="kai", reason="left")
-    await house.ledger.revoke(out)
-    await house.look_at_ledger()
+    await house.agreement.ledger.revoke(out)
+    await house.agreement.look()
     after = await answering.answer(one.id, caller(house, "privacy", who="kai"), "approve", "")
     assert (after.state, after.agreed) == ("pending", {(ISSUER, "kai")})
     after = await answering.answer(one.id, caller(house, "privacy", who="zoe"), "approve", "")
@@ -195,8 +195,8 @@ async def test_a_grant_without_its_record_is_none(house, answering, monkeypatch)
     monkeypatch.setattr(house, "record", broken)
     with pytest.raises(JournalDown):
         await answering.answer(one.id, caller(house, "privacy"), "approve", "")
-    assert (await house.approvals.ticket(one.id)).state == "revoked"
-    assert await house.approvals.live_grants((ISSUER, "ada"), time.time()) == []
+    assert (await house.agreement.approvals.ticket(one.id)).state == "revoked"
+    assert await house.agreement.approvals.live_grants((ISSUER, "ada"), time.time()) == []
 
 
 async def test_what_is_taken_back_is_on_record(house, answering):
@@ -206,7 +206,7 @@ async def test_what_is_taken_back_is_on_record(house, answering):
 
 
 async def test_a_review_without_its_record_stays_open(house, answering, monkeypatch):
-    await house.approvals.open_review(Review("ex-1", "rush", (ISSUER, "ada"), ("officer",), time.time(), {}))
+    await house.agreement.approvals.open_review(Review("ex-1", "rush", (ISSUER, "ada"), ("officer",), time.time(), {}))
     record = house.record
 
     async def broken(kind, fields):
@@ -218,13 +218,13 @@ async def test_a_review_without_its_record_stays_open(house, answering, monkeypa
         patch.setattr(house, "record", broken)
         with pytest.raises(JournalDown):
             await answering.sign("ex-1", caller(house, "privacy"), "approve", "")
-    assert (await house.approvals.review("ex-1")).signed is None
+    assert (await house.agreement.approvals.review("ex-1")).signed is None
     await answering.sign("ex-1", caller(house, "privacy"), "approve", "")
     assert len(kept(house, "review")) == 1
 
 
 async def test_a_review_is_signed_by_its_role_and_never_by_whom_it_is_about(house, answering):
-    await house.approvals.open_review(Review("ex-1", "rush", (ISSUER, "ada"), ("officer",), time.time(), {}))
+    await house.agreement.approvals.open_review(Review("ex-1", "rush", (ISSUER, "ada"), ("officer",), time.time(), {}))
     with pytest.raises(No, match="own-request"):
         await answering.sign("ex-1", caller(house, "privacy", who="ada"), "approve", "")
     assert [each.exchange for each in await answering.reviews(caller(house, "privacy"))] == ["ex-1"]

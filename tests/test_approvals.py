@@ -83,15 +83,15 @@ async def test_nobody_is_not_asked_for(house):
 
 
 async def test_a_grant_that_is_over_when_its_turn_comes_is_not_spent(house):
-    await house.look_at_ledger()
+    await house.agreement.look()
     now = time.time()
-    await house.approvals.open_ticket(ticket(lasts=0.2, opened=now, until=now + 60), now)
-    await house.approvals.answer("t-1", yes(now=now), now)
-    (grant,) = await house.approvals.live_grants(ADA, now)
+    await house.agreement.approvals.open_ticket(ticket(lasts=0.2, opened=now, until=now + 60), now)
+    await house.agreement.approvals.answer("t-1", yes(now=now), now)
+    (grant,) = await house.agreement.approvals.live_grants(ADA, now)
     async with contextlib.AsyncExitStack() as crowd:
         for _ in range(TURNS):
             await crowd.enter_async_context(house.holding.turn())
         using = asyncio.create_task(approvals.use(house, CALL, replace(PERMIT, grants=(grant,)), {}, now))
         await asyncio.sleep(0.3)
     assert await using == replies.SPENT
-    await house.close_ledger()
+    await house.agreement.close()

@@ -26,6 +26,7 @@ FLOORS = {
     "masking": ROOMS,
     "capture": ROOMS,
     "telling": ROOMS,
+    "agreement": GLUE,
     "answering": GLUE,
     "flows": GLUE,
     "approvals": GLUE,

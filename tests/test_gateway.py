@@ -79,7 +79,7 @@ async def running(folder):
         chain = Chain(context)
         try:
             await chain.through(hooks.RunningHook())
-            await until(lambda: chain.house.ledger)
+            await until(lambda: chain.house.agreement.ledger)
             yield chain
         finally:
             chain.house.leaving = True  # else being removed would end this process

@@ -98,7 +98,7 @@ async def say(house, name, event="enough"):
         verdict = "approve" if event == "enough" else "reject"
         return Step(Said((ISSUER, "eve"), verdict, "", now), event, grant_of(of, now) if event == "enough" else None)
 
-    await house.approvals.answer(name, step, now)
+    await house.agreement.approvals.answer(name, step, now)
     house.holding.ask()
 
 
@@ -120,7 +120,7 @@ async def test_it_waits_on_record_and_runs_after_the_yes_as_the_permit_says(hous
     (record,) = kept(house, "request")
     assert (record["decision"]["ticket"], record["decision"]["grant"]) == (ticket, f"g-{ticket}")
     assert record["revealed"] == record["identifiers"] == hold["identifiers"] != []
-    assert await house.approvals.live_grants((ISSUER, "ada"), time.time()) == []
+    assert await house.agreement.approvals.live_grants((ISSUER, "ada"), time.time()) == []
     assert len(house.holding) == 0
 
 
@@ -181,7 +181,7 @@ async def test_a_yes_by_a_clock_that_is_ahead_lets_it_by_once_it_counts(house):
     ticket = await asked.waits()
     begins = time.time() + 0.5
     step = Step(Said((ISSUER, "eve"), "approve", "", begins), "enough")
-    await house.approvals.answer(ticket, lambda of: replace(step, grant=grant_of(of, begins)), begins)
+    await house.agreement.approvals.answer(ticket, lambda of: replace(step, grant=grant_of(of, begins)), begins)
     house.holding.ask()
     await asyncio.sleep(0.2)
     assert not asked.task.done()
@@ -242,7 +242,7 @@ async def test_a_deny_that_came_meanwhile_counts(house):
     assert asked.refused == (403, "denied")
     (record,) = kept(house, "request")
     assert (record["decision"]["rule"], record["decision"]["ticket"], record["revealed"]) == ("none", ticket, [])
-    assert len(await house.approvals.live_grants((ISSUER, "ada"), time.time())) == 1
+    assert len(await house.agreement.approvals.live_grants((ISSUER, "ada"), time.time())) == 1
 
 
 CROSSING = [("live_grants", (403, "denied"), "denied", 1), ("spend_grants", (503, "not-decided"), "not-decided", 0)]
@@ -253,7 +253,7 @@ async def test_a_deny_that_comes_while_the_ledger_is_asked_counts_too(house, mon
     """What was decided by the policy before it lets nothing by, and is on record as decided by that one."""
     asked = Asking(house, **WHY)
     ticket = await asked.waits()
-    before, real = house.policy.sha256, getattr(house.approvals, step)
+    before, real = house.policy.sha256, getattr(house.agreement.approvals, step)
 
     async def slow(*arguments):
         found = await real(*arguments)
@@ -261,7 +261,7 @@ async def test_a_deny_that_comes_while_the_ledger_is_asked_counts_too(house, mon
             await changed("{name: none, deny: [clinician], to: [unmask]}")(house)
         return found
 
-    monkeypatch.setattr(house.approvals, step, slow)
+    monkeypatch.setattr(house.agreement.approvals, step, slow)
     await say(house, ticket)
     await asked.over()
     assert asked.refused == refused
@@ -269,7 +269,7 @@ async def test_a_deny_that_comes_while_the_ledger_is_asked_counts_too(house, mon
     decided = house.policy.sha256 if step == "live_grants" else before
     assert (record["decision"]["reason"], record["policy"], record["revealed"]) == (reason, decided, [])
     monkeypatch.undo()
-    assert len(await house.approvals.live_grants((ISSUER, "ada"), time.time())) == left
+    assert len(await house.agreement.approvals.live_grants((ISSUER, "ada"), time.time())) == left
 
 
 async def test_a_bearer_that_ran_out_meanwhile_is_not_believed(house, monkeypatch):
@@ -297,15 +297,15 @@ async def test_a_bearer_that_has_to_be_proven_since_is_not_believed_unproven(hou
     assert asked.refused == (401, "bearer-refused")
     (record,) = kept(house, "request")
     assert record["decision"]["reason"] == "proof-missing"
-    assert len(await house.approvals.live_grants((ISSUER, "ada"), time.time())) == 1
+    assert len(await house.agreement.approvals.live_grants((ISSUER, "ada"), time.time())) == 1
 
 
 async def test_whose_bearer_was_taken_back_waits_no_more(house):
     asked = Asking(house, **WHY)
     await asked.waits()
     cut = time.time()
-    await house.ledger.revoke(Revocation(ISSUER, "ada", None, cut, cut + 900, "eve", "left"))
-    await house.look_at_ledger()
+    await house.agreement.ledger.revoke(Revocation(ISSUER, "ada", None, cut, cut + 900, "eve", "left"))
+    await house.agreement.look()
     house.holding.tick()
     await asked.over()
     assert asked.refused == (401, "bearer-refused")
@@ -319,7 +319,7 @@ async def test_a_gateway_that_leaves_tells_those_that_wait(house):
     exchange = await asked.over()
     assert asked.refused == (503, "not-ready")
     assert exchange.refusal.extra["ticket"] == ticket
-    assert (await house.approvals.ticket(ticket)).state == "pending"
+    assert (await house.agreement.approvals.ticket(ticket)).state == "pending"
 
 
 async def test_a_yes_that_comes_while_the_gateway_leaves_lets_nothing_by(house):
@@ -329,7 +329,7 @@ async def test_a_yes_that_comes_while_the_gateway_leaves_lets_nothing_by(house):
     await say(house, ticket)
     await asked.over()
     assert asked.refused == (503, "not-ready")
-    assert len(await house.approvals.live_grants((ISSUER, "ada"), time.time())) == 1
+    assert len(await house.agreement.approvals.live_grants((ISSUER, "ada"), time.time())) == 1
 
 
 async def test_for_a_caller_that_left_nothing_is_spent(house, monkeypatch):
@@ -340,7 +340,7 @@ async def test_for_a_caller_that_left_nothing_is_spent(house, monkeypatch):
     await asked.over()
     assert asked.refused == (403, "client-left")
     assert not flows.may_go(asked.flow)
-    assert len(await house.approvals.live_grants((ISSUER, "ada"), time.time())) == 1
+    assert len(await house.agreement.approvals.live_grants((ISSUER, "ada"), time.time())) == 1
     other = Asking(house, text="Another", **WHY)
     await other.waits()
     house.holding.tick()
@@ -356,7 +356,7 @@ async def test_without_an_answer_of_the_ledger_it_waits_to_its_end_and_nothing_p
         raise LedgerDown("gone")
 
     with monkeypatch.context() as broken:
-        broken.setattr(type(house.approvals), "news", down)
+        broken.setattr(type(house.agreement.approvals), "news", down)
         await say(house, ticket)
         await asyncio.sleep(0.1)
         assert not asked.task.done()
@@ -418,6 +418,6 @@ async def test_others_come_to_the_ledger_in_turn(house, monkeypatch):
 
     await asyncio.gather(*(come() for _ in range(3 * holding.TURNS)))
     assert most == holding.TURNS
-    monkeypatch.setattr(type(house.follow), "current", False)
+    monkeypatch.setattr(type(house.agreement.follow), "current", False)
     with pytest.raises(LedgerDown):
         await come()

@@ -10,21 +10,17 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from phigate import house as module
-from phigate import metrics
 from phigate.capture.seal import text_of
-from phigate.clock import Clock
 from phigate.dialect.known import spoken
-from phigate.exchange import Exchange, Subject
+from phigate.exchange import Exchange
 from phigate.host.addresses import Addresses
 from phigate.house import House
 from phigate.journal import folder
-from phigate.ledger import LedgerDown, Revocation
 from phigate.options import OPTIONS, ROOT
 from phigate.policy.masks import Mask, Transform
 from phigate.starting import StartFault
 from tests import policies
-from tests.stage import asking, entered, followed, furnished, kept, places, policy_in, policy_text
+from tests.stage import asking, entered, furnished, places, policy_in, policy_text
 from tests.traffic import CANARY_NAME, CANARY_TEXT, leaks
 
 KEY = "ab" * 32
@@ -451,108 +447,3 @@ def test_without_a_mask_the_caller_sees_it_all(house):
 def test_nobodys_texts_can_be_seen_too(house):
     caller, shown = house.sight(Exchange("ex-1", 0.0), SURROGATES).text(CANARY_TEXT)
     assert leaks(caller) == leaks(shown) == []
-
-
-# -- the clock ------------------------------------------------------------------------------------------------------
-
-YEARS = 10 * 365 * 86_400.0
-
-
-class Hands(Clock):
-    """A house's clock, whose hand on the wall a test moves."""
-
-    def __init__(self):
-        self.put = 0.0
-        super().__init__(lambda: time.time() + self.put)
-
-
-@pytest.fixture
-async def stepping(house, monkeypatch):
-    """A house whose clock a test puts, and that sweeps the ledger at each look."""
-    house.clock = Hands()
-    house.remarks[0] = house.clock.remarks
-    house.ready = True
-    monkeypatch.setattr(module, "SWEEP", -1.0)
-    async with followed(house):
-        yield house
-
-
-@pytest.mark.parametrize("years", [YEARS, -YEARS])
-async def test_a_step_is_on_record_counted_and_told(stepping, years):
-    named = metrics.CLOCK_STEPS.labels("forward" if years > 0 else "back")
-    before = named._value.get()
-    stepping.clock.put = years
-    stepping.look_at_clock()
-    stepping.look_at_clock()
-    await stepping.journal.durable(stepping.journal.append("notice", {}))
-    (record,) = kept(stepping, "clock")
-    assert record["step"] == pytest.approx(years, abs=1)
-    assert named._value.get() - before == 1
-    assert "clock" in {name for each in stepping.remarks for name in each()}
-
-
-async def test_a_clock_that_is_put_forward_drops_and_forgets_nothing_that_others_need(stepping):
-    now = time.time()
-    gone = Revocation("https://idp.example", "ada", None, cut=now, expires=now + 3600, by="eve", reason="lost")
-    await stepping.ledger.revoke(gone)
-    assert await stepping.spend("token", "once", now + 3600, now)
-    await stepping.look_at_ledger()
-    ada = Subject("https://idp.example", "ada", (), frozenset(), now + 600, issued=now - 10)
-    stepping.clock.put = YEARS
-    for noticed in (False, True):
-        await stepping.look_at_ledger()
-        assert stepping.follow.revoked.covers(ada), noticed
-        assert [each.subject for each in await stepping.ledger.revocations(0, now)] == ["ada"]
-        assert not await stepping.spend("token", "once", now + 3600, now)
-        stepping.look_at_clock()
-
-
-@pytest.mark.parametrize("what", ["renew", "publish", "sweep"])
-async def test_in_a_ledger_that_can_be_read_alone_who_is_out_is_looked_up_all_the_same(stepping, monkeypatch, what):
-    tried = []
-
-    async def down(*_):
-        tried.append(what)
-        raise LedgerDown("read-only")
-
-    monkeypatch.setattr(stepping.keyring, "due", lambda *_: ["a key"] if what == "publish" else [])
-    monkeypatch.setattr(stepping.ledger.counting if what == "renew" else stepping.ledger, what, down)
-    stepping.meter.sharing._renewal = 0.0
-    gone = Revocation("https://idp.example", "ada", None, cut=time.time(), expires=time.time() + 60, by="e", reason="x")
-    await stepping.ledger.revoke(gone)
-    stepping.furnished = True
-    await stepping.look_at_ledger()
-    assert tried
-    assert stepping.follow.current
-    assert stepping.follow.revoked.covers(Subject("https://idp.example", "ada", (), frozenset(), time.time() + 60))
-    stepping.furnished = False
-    stepping.meter.sharing._renewal = 0.0
-    with pytest.raises(LedgerDown):  # no start without what the others must know
-        await stepping.look_at_ledger()
-
-
-async def test_by_a_clock_that_is_astray_nobody_is_let_in_and_nothing_is_published(stepping, monkeypatch, caplog):
-    there = time.time()
-    told, published = [there], []
-
-    async def clock():
-        return told[-1]
-
-    async def publish(key):
-        published.append(key)
-
-    monkeypatch.setattr(stepping.ledger, "clock", clock)
-    monkeypatch.setattr(stepping.ledger, "publish", publish)
-    await stepping.look_at_ledger()
-    assert stepping.follow.current
-    stepping.clock.put = YEARS
-    for _ in range(2):
-        await stepping.look_at_ledger()
-        assert (stepping.follow.current, stepping.follow.why) == (False, "clock-astray")
-    assert published == []
-    assert [each.getMessage() for each in caplog.records if "apart" in each.getMessage()] == [
-        f"the clock and the ledger's are {YEARS:.0f} s apart; no bearer is believed by it"
-    ]
-    stepping.clock.put = 0.0
-    await stepping.look_at_ledger()
-    assert stepping.follow.current

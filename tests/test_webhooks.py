@@ -50,11 +50,11 @@ async def gateway(tmp_path, receiver, slow):
     tail = f"webhooks: [{pager(receiver)}, {pager(slow, 'slow')}]\n"
     house = furnished(tmp_path, policy_text(tail=tail))
     hooks = Webhooks(house)
-    await house.look_at_ledger()
+    await house.agreement.look()
     yield house, hooks
     slow.silent.clear()
     await hooks.leave()
-    await house.close_ledger()
+    await house.agreement.close()
     house.journal.close("test over")
 
 
@@ -72,13 +72,13 @@ async def ticking(hooks, condition):
 
 async def test_what_is_due_is_sent_signed_and_put_on_record(gateway, receiver):
     house, hooks = gateway
-    await house.ledger.outbox.put([notice(1), notice(2)])
+    await house.agreement.ledger.outbox.put([notice(1), notice(2)])
     await ticking(hooks, lambda: len(receiver.got) == 2)
     await ticking(hooks, lambda: len(kept(house, "notice")) == 2)
     assert sorted(got.headers["webhook-id"] for got in receiver.got) == ["msg_1", "msg_2"]
     assert all(got.headers["webhook-signature"].startswith("v1,") for got in receiver.got)
     await hooks._sending["pager"]
-    assert await house.ledger.outbox.waiting() == {}
+    assert await house.agreement.ledger.outbox.waiting() == {}
     record = min(kept(house, "notice"), key=lambda each: each["message"])
     named = ("webhook", "event", "message", "ticket", "tries", "outcome", "reason")
     assert [record[name] for name in named] == ["pager", "ticket.opened", "msg_1", "t-1", 1, "sent", None]
@@ -86,7 +86,7 @@ async def test_what_is_due_is_sent_signed_and_put_on_record(gateway, receiver):
 
 async def test_whoever_never_answers_keeps_nobody_else_waiting(gateway, receiver, slow):
     house, hooks = gateway
-    await house.ledger.outbox.put([*(notice(f"s{at}", "slow") for at in range(9)), *map(notice, range(9))])
+    await house.agreement.ledger.outbox.put([*(notice(f"s{at}", "slow") for at in range(9)), *map(notice, range(9))])
     await ticking(hooks, lambda: len(receiver.got) == 9)
     assert slow.most == webhooks.AT_ONCE
 
@@ -103,8 +103,8 @@ async def test_of_two_gateways_one_sends_each(tmp_path, receiver, request, datab
             policy=str(policy_in(tmp_path / name, policy_text(tail=f"webhooks: [{pager(receiver)}]\n"))), **options
         )
         houses.append((made, Webhooks(made)))
-        await made.look_at_ledger()
-    await houses[0][0].ledger.outbox.put(map(notice, range(40)))
+        await made.agreement.look()
+    await houses[0][0].agreement.ledger.outbox.put(map(notice, range(40)))
 
     def tick():
         for _, hooks in houses:
@@ -115,14 +115,14 @@ async def test_of_two_gateways_one_sends_each(tmp_path, receiver, request, datab
     assert sorted(got.headers["webhook-id"] for got in receiver.got) == sorted(f"msg_{at}" for at in range(40))
     for house, hooks in houses:
         await hooks.leave()
-        await house.close_ledger()
+        await house.agreement.close()
         house.journal.close("test over")
 
 
 async def test_what_was_not_taken_is_sent_again_with_the_same_id(gateway, receiver):
     house, hooks = gateway
     receiver.status = 500
-    await house.ledger.outbox.put([notice(1)])
+    await house.agreement.ledger.outbox.put([notice(1)])
     await ticking(hooks, lambda: len(receiver.got) == 2)
     receiver.status = 200
     await ticking(hooks, lambda: kept(house, "notice"))
@@ -134,7 +134,7 @@ async def test_what_is_never_taken_is_given_up_on_record(gateway, receiver, monk
     monkeypatch.setattr(pace, "DELAYS", (0.01,) * 2)
     house, hooks = gateway
     receiver.status = 410
-    await house.ledger.outbox.put([notice(1)])
+    await house.agreement.ledger.outbox.put([notice(1)])
     await ticking(hooks, lambda: kept(house, "notice"))
     (record,) = kept(house, "notice")
     assert (record["outcome"], record["reason"], record["tries"]) == ("given-up", "status-410", 3)
@@ -145,7 +145,7 @@ async def test_what_is_never_taken_is_given_up_on_record(gateway, receiver, monk
 async def test_readiness_says_who_takes_nothing_and_why(gateway, receiver, monkeypatch):
     house, hooks = gateway
     receiver.status = 503
-    await house.ledger.outbox.put([notice(1)])
+    await house.agreement.ledger.outbox.put([notice(1)])
     await ticking(hooks, lambda: hooks._failing)
     assert hooks.remarks() == {}
     monkeypatch.setattr(webhooks, "WHILE", 0.0)
@@ -158,7 +158,7 @@ async def test_readiness_says_who_takes_nothing_and_why(gateway, receiver, monke
 async def test_what_waits_is_counted(gateway, receiver):
     house, hooks = gateway
     receiver.status = 500
-    await house.ledger.outbox.put([notice(1), notice("s", "slow")])
+    await house.agreement.ledger.outbox.put([notice(1), notice("s", "slow")])
 
     def waiting(name):
         return metrics.REGISTRY.get_sample_value("phigate_webhooks_waiting", {"webhook": name})
@@ -169,11 +169,11 @@ async def test_what_waits_is_counted(gateway, receiver):
 async def test_whoever_leaves_lets_go_of_what_it_had(gateway, slow, monkeypatch):
     monkeypatch.setattr(webhooks, "PARTING", 0.05)
     house, hooks = gateway
-    await house.ledger.outbox.put([notice("s", "slow")])
+    await house.agreement.ledger.outbox.put([notice("s", "slow")])
     await ticking(hooks, lambda: slow.got)
     house.leaving = True
     await hooks.leave()
-    assert await house.ledger.outbox.due(time.time()) == {"slow"}
+    assert await house.agreement.ledger.outbox.due(time.time()) == {"slow"}
     hooks.tick()
     await asyncio.sleep(0.05)
     assert len(slow.got) == 1
@@ -182,7 +182,7 @@ async def test_whoever_leaves_lets_go_of_what_it_had(gateway, slow, monkeypatch)
 async def test_what_a_policy_names_no_more_is_not_sent(gateway, receiver):
     house, hooks = gateway
     house.put_in_force(policy())
-    await house.ledger.outbox.put([notice(1)])
+    await house.agreement.ledger.outbox.put([notice(1)])
     for _ in range(5):
         hooks.tick()
         await asyncio.sleep(0.01)
@@ -191,8 +191,8 @@ async def test_what_a_policy_names_no_more_is_not_sent(gateway, receiver):
 
 async def test_without_a_ledger_nothing_is_sent_and_nothing_breaks(gateway, receiver):
     house, hooks = gateway
-    await house.ledger.outbox.put([notice(1)])
-    await house.ledger.close()
+    await house.agreement.ledger.outbox.put([notice(1)])
+    await house.agreement.ledger.close()
     hooks.tick()
     await hooks._looking
     assert receiver.got == []
@@ -262,14 +262,14 @@ async def test_what_is_said_back_goes_to_its_own_address_unsigned(tmp_path, rece
     monkeypatch.setenv("SIGN", "8f742231b10e8888abcd99yyyzzz85a5")
     house = furnished(tmp_path, policy_text(tail=TEAM))
     hooks = Webhooks(house)
-    await house.look_at_ledger()
+    await house.agreement.look()
     said = Notice("msg_r", "slack:T12", "slack.reply", '{"text":"ok"}', time.time(), to=f"{receiver.url}/actions/x")
-    await house.ledger.outbox.put([said])
+    await house.agreement.ledger.outbox.put([said])
     await ticking(hooks, lambda: kept(house, "notice"))
     ((got,), (record,)) = receiver.got, kept(house, "notice")
     assert (got.path, got.said) == ("/actions/x", {"text": "ok"})
     assert not [name for name in got.headers if name.startswith("webhook-")]
     assert receiver.url not in json.dumps(record)
     await hooks.leave()
-    await house.close_ledger()
+    await house.agreement.close()
     house.journal.close("test over")

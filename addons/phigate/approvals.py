@@ -89,7 +89,7 @@ async def hold(  # noqa: PLR0917 -- what every part of it needs
     )
     try:
         async with house.holding.turn():
-            found = await house.approvals.open_ticket(wanted, now)
+            found = await house.agreement.approvals.open_ticket(wanted, now)
         if found is None:
             return replies.TOO_MANY
         ticket, fresh = found
@@ -99,7 +99,7 @@ async def hold(  # noqa: PLR0917 -- what every part of it needs
                 await house.record("ticket", ticket_record(ticket, subject, exchange.client_ip, "open", why=why))
             except (JournalDown, Unrecordable):
                 # Else who asks again would find it, and it would be answered with nothing on record of its beginning.
-                await house.approvals.answer(ticket.id, lambda _of: Step(None, "revoke"), now)
+                await house.agreement.approvals.answer(ticket.id, lambda _of: Step(None, "revoke"), now)
                 raise
     except LedgerDown:
         return replies.LEDGER_DOWN
@@ -117,7 +117,7 @@ async def use(house: House, exchange: Exchange, permit: Permit, shown: dict[str,
         if permit.grants:
             names = [each.id for each in permit.grants]
             async with house.holding.turn():  # which may be long in coming
-                spent = await house.approvals.spend_grants(names, exchange.id, now + loop.time() - began)
+                spent = await house.agreement.approvals.spend_grants(names, exchange.id, now + loop.time() - began)
             if not spent:
                 return replies.SPENT
         if permit.verb == "break_glass":
@@ -144,4 +144,4 @@ async def _emergency(house: House, exchange: Exchange, permit: Permit, shown: di
     due = now + min(rule.review_within for rule in rules).total_seconds()
     review = Review(exchange.id, permit.rule, (subject.issuer, subject.id), reviewers, now, shown, due=due)
     await house.record("break-glass", break_glass_record(exchange, review))
-    await house.approvals.open_review(review)
+    await house.agreement.approvals.open_review(review)

@@ -100,7 +100,7 @@ class Holding:
             bound=decision.bound,
             size=held.size,
             gone=held.gone,
-            out=lambda: self._house.follow.revoked.covers(subject),
+            out=lambda: self._house.agreement.follow.revoked.covers(subject),
             tell=lambda ended: None if outcome.done() else outcome.set_result(ended),
             known=held.known,
         )
@@ -148,7 +148,7 @@ class Holding:
     async def turn(self) -> AsyncIterator[None]:
         """Come to the ledger in turn; raises LedgerDown for those who come to it when it is not there any more."""
         async with self._turns:
-            if not self._house.follow.current:
+            if not self._house.agreement.follow.current:
                 raise LedgerDown("nothing was heard of the ledger for a while")
             yield
 
@@ -176,7 +176,9 @@ class Holding:
             self._again = False
             tickets = self._waiting.tickets
             try:
-                states, grants = await self._house.approvals.news(tickets, self._waiting.subjects, time.time())
+                states, grants = await self._house.agreement.approvals.news(
+                    tickets, self._waiting.subjects, time.time()
+                )
             except LedgerDown:
                 self._down = True
                 return

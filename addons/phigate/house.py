@@ -13,27 +13,23 @@ import hashlib
 import logging
 import os
 import re
-import secrets as randomness
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phigate import metrics
 from phigate.access.meter import Meter
+from phigate.agreement import Agreement
 from phigate.capture.keep import Keep
 from phigate.capture.record import policy_record
-from phigate.clock import Clock
 from phigate.dialect.routes import RouteTable
 from phigate.gate.seals import Seal
 from phigate.holding import Holding
 from phigate.host.addresses import Addresses
 from phigate.host.connections.doors import Doors
 from phigate.host.connections.room import Room
-from phigate.identity.follow import Follow
-from phigate.identity.keyring import Keyring, KeyringFault, open_keyring
 from phigate.identity.own import Own
 from phigate.identity.verify import Verifier
 from phigate.journal.anchor import Anchors, anchor_record, open_anchors
@@ -41,8 +37,6 @@ from phigate.journal.checkpoint import Checkpoints
 from phigate.journal.disk import limits_of
 from phigate.journal.signer import open_signer
 from phigate.journal.writer import Journal, JournalDown, JournalFault, open_journal
-from phigate.ledger import Faults, LedgerDown, LedgerFault, open_ledger
-from phigate.ledger.sharing import Sharing
 from phigate.masking import Memory, RosterFault, Secrets, Sight, Transformer
 from phigate.masking.structure.paths import rules_for
 from phigate.masking.transforms import scope_of
@@ -62,10 +56,6 @@ if TYPE_CHECKING:
     from phigate.host.recordings.offline import Rerun
     from phigate.identity.saml import Provider
     from phigate.journal.chain import Kind
-    from phigate.ledger import Ledger, Revocation
-    from phigate.ledger.approvals import Approvals
-    from phigate.ledger.counting import Call, Counted, Share
-    from phigate.ledger.outbox import Tell
     from phigate.policy.schema import Mask, Policy
     from phigate.webhooks import Receiver
 
@@ -91,9 +81,6 @@ CLIENT = re.compile(
 )
 """Names and versions of programs, which a finder of names takes for people."""
 
-SWEEP = 600.0
-"""Seconds between two times that the ledger drops what is over."""
-
 
 class House:
     """The shared state; empty until `furnish`, closed for traffic until `ready`."""
@@ -111,7 +98,6 @@ class House:
     anchors: Anchors
     verifier: Verifier
     observers: Observers
-    keyring: Keyring
     routes: RouteTable
     """What requests may ask for: the known routes, and the policy's own."""
     room: Room
@@ -126,7 +112,9 @@ class House:
         self.under_way: set[str] = set()
         self.contacted: dict[str, Any] = {}
         """Exchanges whose upstream was asked and that are not over, and their flows."""
-        self.meter = Meter(Sharing(randomness.token_hex(8), self._count), self._digest)
+        self.agreement = Agreement(self)
+        """What all gateways agree on, and the clock."""
+        self.meter = Meter(self.agreement.sharing, self._digest)
         """Who asked for how much."""
         self.doors, self.room = Doors(), Room()
         """Who is connected, and how long they may be."""
@@ -135,16 +123,8 @@ class House:
         self.again: list[Callable[[Any], Awaitable[None] | None]] = []
         """What decides about a flow anew, from the start: a step of each room, in the order of the chain."""
         self.addresses = Addresses()
-        self.follow, self.clock = Follow(), Clock()
         self.trial: Trial | None = None
         """A policy that is asked beside the one in force, and only recorded."""
-        self.ledger: Ledger | None = None
-        self.ledger_faults = Faults()
-        self.following: asyncio.Task[None] | None = None
-        """What looks at the ledger again and again, until `going` is set."""
-        self.going = asyncio.Event()
-        self.tell: Tell = lambda _event, _about, _now: ()
-        """What is to be told of an event, to whom; whoever sends it sets it."""
         self.receivers: Mapping[str, Receiver] = {}
         """The policy's webhooks."""
         self.count_refused: Callable[[str, str], None] = lambda _address, _reason: None
@@ -156,25 +136,22 @@ class House:
         self.partings: list[Callable[[], Awaitable[None]]] = []
         """What is waited for once no more connection is served, before the journal closes."""
         self.remarks: list[Callable[[], Mapping[str, str]]] = [
-            self.clock.remarks,
-            self.ledger_faults.remarks,
+            self.agreement.remarks,
             lambda: self._not_in_force,
         ]
         """What readiness says beside whether everything is there, by whom it is about; none of it may raise."""
         self.ticks: list[Callable[[], None]] = [
-            self.look_at_clock,
+            self.agreement.look_at_clock,
             self.reload_if_changed,
             self._note_again,
             self.holding.tick,
-            self.meter.sharing.tick,
+            self.agreement.sharing.tick,
         ]
         """What is done once a second; none of it may raise."""
         self._not_in_force: Mapping[str, str] = {}
         """What readiness says of a policy that was changed and does not hold."""
         self._policy_path = self._noted_in = Path()
-        self._ledger_url = self.instance = ""
-        self._swept = time.monotonic()
-        """Nothing is dropped at once: a machine's clock may be put right a moment after it started."""
+        self.instance = ""
         self._noted: str | None = None
         self._policy_seen: tuple[int, int] | None = None
         self._sources_seen: Stamp = ()
@@ -229,7 +206,7 @@ class House:
             raise StartFault(f"{policy}: {os.strerror(error.errno or 0).lower()}") from None
         self._try(shadow)
         self.secrets = read_secrets(secrets)
-        self._open_ledger(ledger_url(ledger), Path(keys))
+        self.agreement.open(ledger_url(ledger), Path(keys))
         self._open_anchors(anchors)
         self._open_journal(Path(journal), space, Path(keys))
         self.journal.gather_for(lambda: len(self.under_way) - len(self.holding))
@@ -300,9 +277,8 @@ class House:
         if hasattr(self, "verifier"):
             self.verifier.replace(policy)
         else:
-            self.verifier = Verifier(policy, own=self._own(), follow=self.follow, spend=self.spend)
+            self.verifier = Verifier(policy, own=self._own(), follow=self.agreement.follow, spend=self.agreement.spend)
             metrics.PARTS.issuers, metrics.PARTS.faults = self.verifier.status, self.verifier.faults
-            metrics.PARTS.ledger = self.ledger_faults.total
             self.remarks.append(self.verifier.remarks)
         self.transformer = lru_cache(maxsize=256)(self._transformer)
         self.paths_of = lru_cache(maxsize=256)(partial(rules_for, policy.fields))
@@ -313,132 +289,9 @@ class House:
         here = self.addresses
         return Own(here.console, (here.url,)) if here.console and here.url else None
 
-    # -- the ledger -------------------------------------------------------------------------------------------------
-
-    def _open_ledger(self, url: str, folder: Path) -> None:
-        """See, before any port opens, that the ledger is there, is ours and has our keys; raises StartFault.
-
-        mitmproxy's own loop runs already and cannot be waited for here: this is done in one of a thread's own.
-        """
-        self._ledger_url = url
-
-        async def first() -> None:
-            self.ledger = await open_ledger(url)
-            try:
-                self.keyring = open_keyring(folder, self.instance, time.time(), self.policy.tokens.rotate)
-                try:
-                    await self.look_at_ledger()
-                except LedgerDown:  # nobody waits for it yet: a machine that starts many things at once is slow
-                    await self.look_at_ledger()
-            finally:
-                await self.ledger.close()
-                self.ledger = None
-
-        try:
-            with ThreadPoolExecutor(1) as thread:
-                thread.submit(asyncio.run, first()).result()
-        except (LedgerFault, LedgerDown, KeyringFault) as fault:
-            raise StartFault(
-                f"option `{'phi_keys' if isinstance(fault, KeyringFault) else 'phi_ledger'}`: {fault}"
-            ) from None
-
-    async def look_at_ledger(self) -> Sequence[Revocation]:
-        """Follow what all instances agree on, and publish our keys; raises LedgerDown or LedgerFault."""
-        if self.ledger is None:
-            if self.leaving:
-                raise LedgerDown("the gateway is going away")
-            self.ledger = await self._opened()
-            self.ledger.approvals.tell = self.tell
-        return await self._look(self.ledger)
-
-    async def look_beside(self, ledger: Ledger | None) -> Ledger:
-        """The same in a loop beside that of the traffic, by a ledger of its own that is given back (None: none yet)."""
-        ledger = ledger or await self._opened()
-        await self._look(ledger)
-        return ledger
-
-    async def _opened(self) -> Ledger:
-        ledger = await open_ledger(self._ledger_url)
-        ledger.faults = self.ledger_faults
-        return ledger
-
-    async def _look(self, ledger: Ledger) -> Sequence[Revocation]:
-        astray, fault = await self._astray(ledger), None
-        try:
-            await self._keep_up(ledger, astray=astray)
-        except LedgerDown as down:  # who is out can be read where nothing can be written
-            fault = down
-        found = await self.follow.look(ledger, self.clock.surely())
-        if fault is not None and not self.furnished:
-            raise fault
-        return found
-
-    async def _keep_up(self, ledger: Ledger, *, astray: bool) -> None:
-        """Write what the others are to know of us, and drop what is over; raises LedgerDown."""
-        await self.meter.sharing.renew(ledger)
-        if astray:
-            return
-        for key in self.keyring.due(time.time(), self.policy.tokens.rotate):
-            await ledger.publish(key)
-            self.keyring.published(key)
-        if time.monotonic() - self._swept > SWEEP:
-            self._swept = time.monotonic()
-            await ledger.sweep(self.clock.surely())
-
-    async def _astray(self, ledger: Ledger) -> bool:
-        """Whether our clock is not to be believed beside the ledger's: nobody is let in by it, and nothing dropped."""
-        was = self.clock.astray
-        self.clock.compare(await ledger.clock())
-        self.follow.astray = self.clock.astray
-        if self.clock.astray and not was:
-            logger.error(
-                "the clock and the ledger's are %.0f s apart; no bearer is believed by it", abs(self.clock.apart or 0.0)
-            )
-        return self.clock.astray
-
-    def look_at_clock(self) -> None:
-        """Put a step of the wall clock on record."""
-        step = self.clock.look()
-        if step is None:
-            return
-        logger.warning("the clock was put %s by %.0f s", step.direction, abs(step.seconds))
-        metrics.CLOCK_STEPS.labels(step.direction).inc()
-        if hasattr(self, "journal"):
-            with contextlib.suppress(JournalDown):  # readiness says so
-                self.journal.append("clock", step.record())
-
-    async def close_ledger(self) -> None:
-        """At the end; whatever is asked of the ledger afterwards is LedgerDown."""
-        self.going.set()
-        if self.following is not None:
-            await self.following  # never cancelled: a driver that is stopped while it connects leaves things open
-        ledger, self.ledger = self.ledger, None
-        if ledger is not None:
-            with contextlib.suppress(LedgerDown):
-                await self.meter.sharing.give_back(ledger)
-            await ledger.close()
-
-    async def _count(self, name: str, calls: Sequence[Call], places: Mapping[Share, int]) -> Counted:
-        if self.ledger is None:
-            raise LedgerDown("the ledger is not open")
-        return await self.ledger.counting.count(name, calls, places)
-
     def _digest(self, *parts: str) -> bytes:
         """By the key that all gateways have had for the longest: a new one does not begin a count anew."""
         return self.secrets.every[-1].digest(*parts)
-
-    async def spend(self, kind: str, key: str, expires: float, now: float) -> bool:
-        """Use something that may be used once, on any instance; False when it was; raises LedgerDown."""
-        if self.ledger is None:
-            raise LedgerDown("the ledger is not open")
-        return await self.ledger.spend(kind, key, expires, now)
-
-    @property
-    def approvals(self) -> Approvals:
-        """Tickets, grants and reviews; raises LedgerDown while the ledger is not open."""
-        if self.ledger is None:
-            raise LedgerDown("the ledger is not open")
-        return self.ledger.approvals
 
     def called(self, exchange: Exchange) -> str:
         """What metrics call the model of an exchange: a name that stands in the policy."""

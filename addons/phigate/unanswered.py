@@ -47,15 +47,15 @@ class Unanswered:
 
     def tick(self) -> None:
         """Look again, if it is time and the look before is over."""
-        over = self._looking is None or self._looking.done()
-        if over and self.house.ledger is not None and time.monotonic() - self._looked >= EVERY:
+        ledger, over = self.house.agreement.ledger, self._looking is None or self._looking.done()
+        if over and ledger is not None and time.monotonic() - self._looked >= EVERY:
             self._looked = time.monotonic()
-            self._looking = asyncio.get_running_loop().create_task(self.look(self.house.ledger))
+            self._looking = asyncio.get_running_loop().create_task(self.look(ledger))
 
     async def look(self, ledger: Ledger) -> None:
         """Count reviews, and write down which tickets expired; what fails now is looked at again."""
         with contextlib.suppress(LedgerDown, JournalDown, Unrecordable):  # readiness says so
-            now = self.house.clock.surely()  # what is told as over is over for good
+            now = self.house.agreement.clock.surely()  # what is told as over is over for good
             self._count(await ledger.unanswered.waiting(now))
             await ledger.unanswered.remind(now)
             for lapse in await ledger.unanswered.lapsed(now):

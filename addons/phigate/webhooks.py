@@ -141,7 +141,7 @@ class Webhooks:
         self._failing: dict[str, tuple[float, str]] = {}
         """Since when a receiver took nothing, and why not."""
         self._counted = float("-inf")
-        house.tell = self.tell
+        house.agreement.tell = self.tell
         house.ticks.append(self.tick)
         house.remarks.append(self.remarks)
         house.partings.append(self.leave)
@@ -152,9 +152,9 @@ class Webhooks:
 
     def tick(self) -> None:
         """Begin to send what is due."""
-        house = self._house
-        if house.receivers and house.ledger is not None and not house.leaving and _over(self._looking):
-            self._looking = asyncio.get_running_loop().create_task(self._look(house.ledger.outbox))
+        house, ledger = self._house, self._house.agreement.ledger
+        if house.receivers and ledger is not None and not house.leaving and _over(self._looking):
+            self._looking = asyncio.get_running_loop().create_task(self._look(ledger.outbox))
 
     async def _look(self, outbox: Outbox) -> None:
         with contextlib.suppress(LedgerDown):  # it is asked again in a second

@@ -151,23 +151,23 @@ async def test_what_all_gateways_count_is_asked_of_the_ledger_and_without_it_nob
     refused = (await asked(house, asking())).exchange.refusal
     assert (refused.status, refused.reason) == (503, "ledger-unavailable")
     assert len(house.meter) == 0
-    await house.look_at_ledger()
+    await house.agreement.look()
     (tmp_path / "other").mkdir()
     other = furnished(tmp_path / "other", policy_text(tail=EXACT))
-    other.secrets, other._ledger_url = house.secrets, house._ledger_url
-    await other.look_at_ledger()
+    other.secrets, other.agreement._url = house.secrets, house.agreement._url
+    await other.agreement.look()
     first = await asked(house, asking())
     assert first.exchange.refusal is None
     refused = (await asked(other, asking())).exchange.refusal
     assert (refused.reason, refused.retry_after) == ("too-many-requests", 1)
     assert (await asked(other, asking(), "researcher")).exchange.refusal is None
-    await house.close_ledger()  # its places come back
+    await house.agreement.close()  # its places come back
     assert (await asked(other, asking())).exchange.refusal is None
     flow, _ = conversing(other)
     message = saying(flow, {"type": "response.create"})
     await Access(other).websocket_message(flow)
     assert message.refusal.reason == "too-many-requests"
-    await other.close_ledger()
+    await other.agreement.close()
     message = saying(flow, {"type": "response.create"})
     await Access(other).websocket_message(flow)
     assert message.refusal.reason in {"too-many-requests", "ledger-unavailable"}
@@ -199,7 +199,7 @@ async def test_the_emergency_header_alone_neither_opens_nor_closes(house):
 async def test_a_question_gets_no_wait_and_spends_no_grant(tmp_path):
     held = "{name: held, hold: [clinician], to: [chat], models: ['*'], approvers: [officer], wait: PT2M, mask: lean}"
     house = furnished(tmp_path, policy_text(held))
-    await house.look_at_ledger()
+    await house.agreement.look()
     assert (await asked(house, asking())).exchange.decision.wait is not None
     passage = await asked(house, asking(phi_ask="ticket"))
     assert (passage.exchange.refusal, passage.exchange.decision.wait) == (None, None)
@@ -207,12 +207,12 @@ async def test_a_question_gets_no_wait_and_spends_no_grant(tmp_path):
     named = {"rule": "held", "actions": frozenset({"chat"}), "model": "ward-assistant", "bound": False}
     named |= {"subject": (subject.issuer, subject.id), "rule_hash": rule_hash(house.policy, "held")}
     one = ticket(**named, opened=now, until=now + 60)
-    await house.approvals.open_ticket(one, now)
-    await house.approvals.answer("t-1", yes(now=now), now)
+    await house.agreement.approvals.open_ticket(one, now)
+    await house.agreement.approvals.answer("t-1", yes(now=now), now)
     assert isinstance((await asked(house, asking())).exchange.decision, Permit)
     passage = await asked(house, asking(phi_ask="ticket"))
     assert passage.exchange.refusal.reason == "nothing-to-ask"
-    await house.close_ledger()
+    await house.agreement.close()
     house.journal.close("test over")
 
 
@@ -465,7 +465,7 @@ def spending(house, monkeypatch, outcome):
             raise outcome
         return outcome
 
-    monkeypatch.setattr(house, "spend", spend)
+    monkeypatch.setattr(house.agreement, "spend", spend)
     return spent
 
 
@@ -621,14 +621,14 @@ async def test_a_request_and_each_message_are_decided_by_their_own_time(tmp_path
 async def test_what_was_approved_for_other_hours_is_told_so_and_asks_nobody(tmp_path, monkeypatch):
     held = "{name: held, hold: [clinician], to: [chat], models: ['*'], approvers: [officer], mask: lean,"
     house, at = daytime(tmp_path, monkeypatch, f"{held} grant: {{for: P2D, {DAYTIME}}}}}")
-    await house.look_at_ledger()
+    await house.agreement.look()
     passage = await asked(house, asking())
     person = (passage.exchange.subject.issuer, passage.exchange.subject.id)
     named = {"rule": "held", "subject": person, "actions": frozenset({"chat"}), "model": "ward-assistant"}
     one = ticket(**named, bound=False, uses=None, lasts=2 * 86400.0, opened=NOON, until=NOON + 60)
     one = replace(one, rule_hash=rule_hash(house.policy, "held"))
-    await house.approvals.open_ticket(one, NOON)
-    await house.approvals.answer(one.id, yes(now=NOON), NOON)
+    await house.agreement.approvals.open_ticket(one, NOON)
+    await house.agreement.approvals.answer(one.id, yes(now=NOON), NOON)
     assert isinstance((await asked(house, asking())).exchange.decision, Permit)
     at(NIGHT)
     exchange = (await asked(house, asking())).exchange
@@ -636,7 +636,7 @@ async def test_what_was_approved_for_other_hours_is_told_so_and_asks_nobody(tmp_
     assert exchange.refusal.message == "What was approved does not count at this hour."
     at(NOON + 86400)
     assert isinstance((await asked(house, asking())).exchange.decision, Permit)
-    await house.close_ledger()
+    await house.agreement.close()
     house.journal.close("test over")
 
 
@@ -664,7 +664,7 @@ async def test_a_message_counts_by_the_grant_that_its_connection_was_opened_with
 async def test_a_message_is_not_let_by_for_a_grant_that_its_connection_did_not_spend(tmp_path, context):
     slow = "{name: slow, hold: [clinician], to: [chat], models: ['*'], approvers: [officer], grant: {uses: 1},"
     house = furnished(tmp_path, policy_text(*RULES, f"{slow} mask: lean, when: {{prompt_matches: [everybody]}}}}"))
-    await house.look_at_ledger()
+    await house.agreement.look()
     flow, passage = conversing(house)
     exchange, now = passage.exchange, time.time()
     exchange.actions, passage.reasons = frozenset({"chat", "unmask"}), PromptFacts(unmask="ward round")
@@ -676,13 +676,13 @@ async def test_a_message_is_not_let_by_for_a_grant_that_its_connection_did_not_s
             "rule_hash": rule_hash(house.policy, rule),
         }
         one = ticket(id=f"t-{rule}", rule=rule, model=exchange.target, bound=False, opened=now, until=now + 60, **asked)
-        await house.approvals.open_ticket(one, now)
-        await house.approvals.answer(one.id, yes(now=now), now)
+        await house.agreement.approvals.open_ticket(one, now)
+        await house.agreement.approvals.answer(one.id, yes(now=now), now)
     assert await Access(house)._by_grant(house.policy, flow.request, passage) is None
     assert exchange.decision.ticket == "t-see"
     for text, reason in (("Hello", None), ("and everybody else?", "connection-changed")):
         message = saying(flow, ask(text))
         await Access(house).websocket_message(flow)
         assert (message.refusal and message.refusal.reason) == reason
-    await house.close_ledger()
+    await house.agreement.close()
     house.journal.close("test over")

@@ -61,7 +61,7 @@ async def say_yes(house, name, now=None):
     def step(of):
         return Step(Said((ISSUER, "eve"), "approve", "", now), "enough", grant_of(of, now))
 
-    ticket, _ = await house.approvals.answer(name, step, now)
+    ticket, _ = await house.agreement.approvals.answer(name, step, now)
     return ticket
 
 
@@ -72,7 +72,7 @@ async def test_a_hold_is_answered_with_its_ticket_which_shows_the_masked_prompt(
     _, exchange = await through(house, "clinician", **WHY)
     refusal = exchange.refusal
     assert (refusal.status, refusal.reason, refusal.decision, refusal.rule) == (403, "approval-required", "hold", "see")
-    ticket = await house.approvals.ticket(refusal.extra["ticket"])
+    ticket = await house.agreement.approvals.ticket(refusal.extra["ticket"])
     assert refusal.extra["console"] == "http://127.0.0.1:8090"
     assert (ticket.subject, ticket.exchange, ticket.actions) == ((ISSUER, "ada"), exchange.id, {"chat", "unmask"})
     assert ticket.shown["unmask"] == "ward round"
@@ -111,7 +111,7 @@ async def test_a_grant_that_somebody_else_spent_meanwhile_lets_nothing_by(house)
     flow = asking(chat(messages=[{"role": "user", "content": "How is Mrs. Jane Roe, MRN 12345678?"}]), **WHY)
     passage = entered(flow, "clinician")
     await Access(house).request(flow)
-    assert await house.approvals.spend_grants(
+    assert await house.agreement.approvals.spend_grants(
         [each.id for each in passage.exchange.decision.grants], "ex-0", time.time()
     )
     await Approval(house).request(flow)
@@ -127,7 +127,7 @@ async def test_break_glass_is_let_through_on_record_with_a_review_open(house):
     assert "unconscious" in record["reason"]
     assert "12345678" not in json.dumps(record)
     assert (request["decision"]["verb"], request["purpose"]) == ("break_glass", "emergency")
-    (review,) = await house.approvals.open_reviews()
+    (review,) = await house.agreement.approvals.open_reviews()
     assert (review.exchange, review.subject) == (exchange.id, (ISSUER, "ada"))
     assert review.due - review.opened == 3 * 86_400
     assert record["due"] is not None
@@ -135,7 +135,7 @@ async def test_break_glass_is_let_through_on_record_with_a_review_open(house):
 
 @pytest.mark.parametrize("headers", [WHY, {"phi_break_glass": "cardiac arrest"}])
 async def test_without_a_ledger_nothing_passes(house, headers):
-    await house.close_ledger()
+    await house.agreement.close()
     _, exchange = await through(house, "clinician", **headers)
     assert (exchange.refusal.status, exchange.refusal.reason) == (503, "ledger-unavailable")
 
@@ -148,7 +148,7 @@ async def test_what_cannot_be_recorded_does_not_pass(house, headers, monkeypatch
     monkeypatch.setattr(house, "record", down)
     _, exchange = await through(house, "clinician", **headers)
     assert (exchange.refusal.status, exchange.refusal.reason) == (503, "not-recorded")
-    assert await house.approvals.open_reviews() == []
+    assert await house.agreement.approvals.open_reviews() == []
 
 
 async def test_a_ticket_whose_beginning_cannot_be_recorded_is_taken_back(house, monkeypatch):
@@ -158,7 +158,7 @@ async def test_a_ticket_whose_beginning_cannot_be_recorded_is_taken_back(house, 
     with monkeypatch.context() as broken:
         broken.setattr(house, "record", down)
         await through(house, "clinician", **WHY)
-    assert await house.approvals.pending(time.time()) == []
+    assert await house.agreement.approvals.pending(time.time()) == []
     _, exchange = await through(house, "clinician", **WHY)
     assert [each["ticket"] for each in kept(house, "ticket")] == [exchange.ticket]
 
@@ -224,7 +224,7 @@ async def test_an_answer_under_way_ends_when_its_grant_is_taken_back(house, monk
     ticket = await running(house, flow, passage)
     await looked(room)
     assert cut == []
-    await house.approvals.answer(ticket.id, lambda _of: Step(None, "revoke"), time.time())
+    await house.agreement.approvals.answer(ticket.id, lambda _of: Step(None, "revoke"), time.time())
     await looked(room)
     assert (cut, passage.outcome) == ([flow], "revoked")
 

@@ -63,7 +63,7 @@ async def opened(house, id_="t-1", **changes):
     now = time.time()
     person = {"subject": (ISSUER, "ada"), "approvers": ("officer",), "rule": "see", "opened": now, "until": now + 6000}
     one = ticket(id=id_, digest=id_, **(person | changes))
-    await house.approvals.open_ticket(one, now)
+    await house.agreement.approvals.open_ticket(one, now)
     return one
 
 
@@ -116,7 +116,7 @@ async def test_of_many_at_once_who_have_a_code_one_answers(house, desk, codes):
     tries = [Codes(desk, Answering(desk)).answer("t-1", given["code"], "approve") for _ in range(8)]
     found = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(not isinstance(each, No) for each in found) == 1
-    assert len((await house.approvals.ticket("t-1")).said) == 1
+    assert len((await house.agreement.approvals.ticket("t-1")).said) == 1
 
 
 async def test_a_code_for_another_ticket_is_used_up_and_on_record(house, codes):
@@ -128,7 +128,7 @@ async def test_a_code_for_another_ticket_is_used_up_and_on_record(house, codes):
     told = kept(house, "look")[-1]
     assert (told["command"], told["decision"], told["reason"]) == ("phi.approve", "deny", "code-for-another-ticket")
     assert (told["about"], told["subject"]["id"]) == ({"ticket": "t-1"}, "eve")
-    assert {(await house.approvals.ticket(each)).state for each in ("t-1", "t-2")} == {"pending"}
+    assert {(await house.agreement.approvals.ticket(each)).state for each in ("t-1", "t-2")} == {"pending"}
 
 
 async def test_a_code_is_good_for_five_minutes(house, desk, codes):
@@ -162,11 +162,11 @@ async def test_a_code_ends_with_the_bearer_that_it_was_given_for(house, desk, co
 async def test_whoever_was_taken_back_meanwhile_answers_nothing(house, codes, entry):
     await opened(house)
     given = await codes.give("t-1", caller(house, "privacy", family=(("https://first.example", "j-first"),)))
-    await house.ledger.revoke(entry)
-    await house.look_at_ledger()
+    await house.agreement.ledger.revoke(entry)
+    await house.agreement.look()
     assert await refused(codes, "t-1", given["code"]) == "code-refused"
     assert kept(house, "look")[-1]["reason"] == "revoked"
-    assert (await house.approvals.ticket("t-1")).state == "pending"
+    assert (await house.agreement.approvals.ticket("t-1")).state == "pending"
 
 
 def in_force(house, *rules, roles=None):
@@ -181,7 +181,7 @@ async def test_whoever_lost_the_role_meanwhile_answers_nothing(house, codes):
     in_force(house, *RULES, REVIEWS, roles="officer: [others]")
     assert house.policy.roles_of(("privacy",)) == frozenset()
     assert await refused(codes, "t-1", given["code"]) == "unknown"
-    assert (await house.approvals.ticket("t-1")).state == "pending"
+    assert (await house.agreement.approvals.ticket("t-1")).state == "pending"
 
 
 async def test_whoever_may_not_review_any_more_answers_nothing(house, codes):
@@ -221,7 +221,7 @@ async def test_nobody_counts_twice_by_a_code_and_a_bearer(house, desk, codes):
     given = await codes.give("t-1", eve)
     await Answering(desk).answer("t-1", eve, "approve", "")
     assert await refused(codes, "t-1", given["code"]) == "already-said"
-    assert len((await house.approvals.ticket("t-1")).said) == 1
+    assert len((await house.agreement.approvals.ticket("t-1")).said) == 1
 
 
 async def test_a_second_code_takes_the_place_of_the_first(house, codes):
@@ -264,16 +264,16 @@ async def test_a_code_is_given_out_only_once_that_is_on_record(house, codes, mon
     monkeypatch.setattr(house, "record", down)
     with pytest.raises(JournalDown):
         await codes.answer("t-1", given["code"], "approve")
-    assert (await house.approvals.ticket("t-1")).state == "pending"
+    assert (await house.agreement.approvals.ticket("t-1")).state == "pending"
 
 
 async def test_while_nobody_knows_who_is_out_no_code_counts(house, codes, monkeypatch):
     await opened(house)
     given = await codes.give("t-1", caller(house, "privacy"))
-    monkeypatch.setattr(house.follow, "_looked", float("-inf"))
+    monkeypatch.setattr(house.agreement.follow, "_looked", float("-inf"))
     with pytest.raises(LedgerDown):
         await codes.answer("t-1", given["code"], "approve")
-    assert (await house.approvals.ticket("t-1")).state == "pending"
+    assert (await house.agreement.approvals.ticket("t-1")).state == "pending"
 
 
 async def test_the_ledger_holds_no_code(house, codes, tmp_path):

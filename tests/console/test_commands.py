@@ -52,7 +52,7 @@ async def opened(house, id_="t-1", **changes):
     now = time.time()
     person = {"subject": (ISSUER, "ada"), "approvers": ("officer",), "rule": "see", "opened": now, "until": now + 60}
     one = ticket(id=id_, digest=id_, **(person | changes))
-    await house.approvals.open_ticket(one, now)
+    await house.agreement.approvals.open_ticket(one, now)
     return one
 
 
@@ -99,7 +99,7 @@ async def test_why_nothing_came_of_it_is_told(house, desk, commands, said):
     commands.answer("t-1\nphi.approve: t-1: approved", WRONG, "approve")
     await over(commands)
     code = await code_for(house, desk, "t-1")
-    await house.approvals.answer("t-1", lambda _of: "changes nothing", time.time())
+    await house.agreement.approvals.answer("t-1", lambda _of: "changes nothing", time.time())
     await Answering(desk).revoke(
         "t-1", Caller(Subject(ISSUER, "ada", (), frozenset(), time.time() + 60), "", "page"), ""
     )
@@ -113,7 +113,7 @@ async def test_what_cannot_be_settled_is_told(house, commands, said, monkeypatch
     async def down(*_asked):
         raise LedgerDown("closed")
 
-    monkeypatch.setattr(house.approvals, "pending", down)
+    monkeypatch.setattr(house.agreement.approvals, "pending", down)
     commands.tickets()
     await over(commands)
     assert said == ["phi.tickets: this cannot be settled at the moment"]

@@ -142,7 +142,7 @@ async def test_a_yes_to_a_statement_is_for_it_alone_whatever_else_its_rule_gives
     ticket = (await state(call, model="ward")).json()["ticket"]
     given = (await call("POST", f"/tickets/{ticket}/approve", EVE)).json()["grant"]
     assert given == {"seconds": 1800.0, "uses": 1, "bound": True, "hours": None}
-    (grant,) = await house.approvals.live_grants((ISSUER, "repo:triage"), time.time())
+    (grant,) = await house.agreement.approvals.live_grants((ISSUER, "repo:triage"), time.time())
     assert grant.digest is not None
     assert (await state(call, model="ward", version="2.1.1")).json()["decision"] == "hold"
     assert [(await state(call, model="ward")).json()["decision"] for _ in range(2)] == ["permit", "hold"]
@@ -155,9 +155,9 @@ async def test_what_lets_requests_through_lets_no_statement(house, call):
     asked = {"rule": "lasting", "subject": who, "actions": frozenset({"manage-models"}), "model": "ward"}
     terms = {"approvers": ("officer",), "opened": now, "until": now + 60, "bound": False}
     one = ticket_of(**asked, **terms, uses=None, rule_hash=rule_hash(house.policy, "lasting"))
-    await house.approvals.open_ticket(one, now)
+    await house.agreement.approvals.open_ticket(one, now)
     assert (await call("POST", f"/tickets/{one.id}/approve", EVE)).status_code == 200
-    (grant,) = await house.approvals.live_grants(who, now + 1)
+    (grant,) = await house.agreement.approvals.live_grants(who, now + 1)
     assert grant.digest is None
     assert (await state(call, model="ward")).json()["decision"] == "hold"
 
@@ -235,6 +235,6 @@ async def test_where_a_yes_is_for_a_time_a_statement_still_gets_its_own_and_open
     house.put_in_force(parse_policy(edited.encode(), "policy.yaml", house.policy.folder))
     await approved(call, (await state(call)).json()["ticket"])
     who, now = ("https://idp.example", "repo:triage"), time.time()
-    assert [each.digest is not None for each in await house.approvals.live_grants(who, now)] == [True]
+    assert [each.digest is not None for each in await house.agreement.approvals.live_grants(who, now)] == [True]
     assert (await state(call, version="2.1.1")).json()["decision"] == "hold"
     assert (await state(call)).json()["decision"] == "permit"

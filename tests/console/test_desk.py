@@ -89,7 +89,7 @@ async def test_an_assertion_by_another_key_proves_nothing(desk):
 async def test_an_assertion_of_somebody_who_is_out_proves_nothing(desk):
     found = await desk.assertion(saml_peer.signed(), NOW)
     entry = Revocation(saml_peer.ISSUER, found.id, None, cut=NOW + 1, expires=NOW + 1e6, by="eve", reason="lost")
-    desk._house.follow.revoked.add([entry])
+    desk._house.agreement.follow.revoked.add([entry])
     assert await desk.assertion(saml_peer.signed(), NOW) == Refused("revoked")
 
 
@@ -106,30 +106,30 @@ async def test_without_a_ledger_nothing_is_taken_back_or_published(desk):
 
 
 async def test_with_a_ledger_all_of_it_works(desk):
-    await desk._house.look_at_ledger()
+    await desk._house.agreement.look()
     number = await desk.revoke(Revocation(ISSUER, "ada", None, NOW, NOW + 10, "eve", "lost"))
     assert number > 0
     assert await desk.spend("token", "one", NOW + 10, NOW)
     assert not await desk.spend("token", "one", NOW + 10, NOW)
     assert desk.signing_key(time.time()).kid in {key.kid for key in await desk.keys(time.time())}
-    await desk._house.close_ledger()
+    await desk._house.agreement.close()
 
 
 async def test_who_is_out_is_known_only_while_the_ledger_answers(desk, monkeypatch):
     with pytest.raises(LedgerDown):
         _ = desk.codes
-    await desk._house.look_at_ledger()
-    assert desk.codes is desk._house.ledger.codes
+    await desk._house.agreement.look()
+    assert desk.codes is desk._house.agreement.ledger.codes
     assert not desk.out(subject())
     assert desk.out(replace(subject(), issuer="https://nobody.example"))
     await desk.revoke(Revocation(ISSUER, "ada", None, NOW, NOW + 10, "eve", "lost"))
-    await desk._house.look_at_ledger()
+    await desk._house.agreement.look()
     assert desk.out(subject())
     assert not desk.out(subject(who="ben"))
     monkeypatch.setattr("phigate.identity.follow.PATIENCE", -1.0)
     with pytest.raises(LedgerDown):
         desk.out(subject(who="ben"))
-    await desk._house.close_ledger()
+    await desk._house.agreement.close()
 
 
 def test_what_is_kept_of_a_code_takes_the_gateways_key_to_make(desk):

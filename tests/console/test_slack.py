@@ -44,7 +44,7 @@ async def house(tmp_path, monkeypatch):
             "opened": now,
             "until": now + 60,
         }
-        await made.approvals.open_ticket(ticket(**person), now)
+        await made.agreement.approvals.open_ticket(ticket(**person), now)
         yield made
 
 
@@ -83,18 +83,18 @@ def pressed(member="UEVE", action=blocks.APPROVE, value="t-1", **more):
 
 
 async def replies(house):
-    found = await house.ledger.outbox.claim("slack:T12", time.time() + 1, 50)
+    found = await house.agreement.ledger.outbox.claim("slack:T12", time.time() + 1, 50)
     return [(each.to, json.loads(each.body)) for each in found]
 
 
 async def state(house):
-    return (await house.approvals.ticket("t-1")).state
+    return (await house.agreement.approvals.ticket("t-1")).state
 
 
 async def test_a_yes_from_slack_gives_a_grant_and_all_of_it_is_on_record(house, send):
     answer = await send(pressed())
     assert (answer.status_code, answer.content) == (200, b"")
-    (grant,) = await house.approvals.live_grants((ISSUER, "ada"), time.time())
+    (grant,) = await house.agreement.approvals.live_grants((ISSUER, "ada"), time.time())
     (said,), (given,) = kept(house, "ticket"), kept(house, "grant")
     assert (said["decision"], said["client"]["via"], said["subject"]["id"]) == ("approve", "slack", "eve")
     assert (given["grant"], [each["id"] for each in given["by"]]) == (grant.id, ["eve"])
@@ -114,7 +114,7 @@ async def test_a_no_from_slack_ends_it(house, send):
 async def test_where_two_are_needed_the_buttons_stay_for_the_second(house, send):
     now = time.time()
     person = {"subject": (ISSUER, "ben"), "approvers": ("officer",), "opened": now, "until": now + 60, "digest": "bb"}
-    await house.approvals.open_ticket(ticket(id="t-2", rule="pair", approvals=2, **person), now)
+    await house.agreement.approvals.open_ticket(ticket(id="t-2", rule="pair", approvals=2, **person), now)
     await send(pressed(value="t-2"))
     ((_, said),) = await replies(house)
     assert said == {
@@ -123,7 +123,7 @@ async def test_where_two_are_needed_the_buttons_stay_for_the_second(house, send)
         "replace_original": False,
     }
     await send(pressed("UKAI", value="t-2"))
-    assert (await house.approvals.ticket("t-2")).state == "approved"
+    assert (await house.agreement.approvals.ticket("t-2")).state == "approved"
 
 
 NOTHING = [
@@ -145,8 +145,8 @@ async def test_whoever_may_not_answer_is_told_so_alone(house, send, counted, mem
 async def test_whose_bearers_were_taken_back_answers_nothing(house, send, counted):
     """Also where that was long before: from Slack nobody signs in anew."""
     now = time.time()
-    await house.ledger.revoke(Revocation(ISSUER, "eve", None, now - 3600, now + 600, "it", "left"))
-    await house.look_at_ledger()
+    await house.agreement.ledger.revoke(Revocation(ISSUER, "eve", None, now - 3600, now + 600, "it", "left"))
+    await house.agreement.look()
     await send(pressed())
     assert await state(house) == "pending"
     assert [why for _, why in counted] == ["revoked"]
@@ -155,7 +155,7 @@ async def test_whose_bearers_were_taken_back_answers_nothing(house, send, counte
 
 
 async def test_while_nobody_knows_who_is_out_nothing_is_answered(house, send, monkeypatch):
-    monkeypatch.setattr(house.follow, "_looked", float("-inf"))
+    monkeypatch.setattr(house.agreement.follow, "_looked", float("-inf"))
     assert (await send(pressed())).status_code == 503
     assert await state(house) == "pending"
 
@@ -280,6 +280,6 @@ async def test_where_the_ledger_is_down_slack_is_told_to_try_again(house, send, 
     async def down(*_said):
         raise LedgerDown
 
-    monkeypatch.setattr(house, "spend", down)
+    monkeypatch.setattr(house.agreement, "spend", down)
     assert (await send(pressed())).status_code == 503
     assert await state(house) == "pending"

@@ -49,7 +49,7 @@ async def waiting(house, **changes):
     now = time.time()
     person = {"subject": (ISSUER, "ada"), "approvers": ("officer",), "rule": "see", "opened": now, "until": now + 60}
     one = ticket(**(person | changes))
-    await house.approvals.open_ticket(one, now)
+    await house.agreement.approvals.open_ticket(one, now)
     return one
 
 
@@ -65,20 +65,20 @@ async def test_a_yes_gives_a_grant_and_all_of_it_is_on_record(house, call):
     answer = await call("POST", "/tickets/t-1/approve", OFFICER, json={"comment": "for Mrs. Jane Roe, MRN 12345678"})
     assert answer.status_code == 200
     assert (answer.json()["state"], answer.json()["approvals"]) == ("approved", {"needed": 1, "given": 1})
-    (grant,) = await house.approvals.live_grants((ISSUER, "ada"), time.time())
+    (grant,) = await house.agreement.approvals.live_grants((ISSUER, "ada"), time.time())
     assert (grant.ticket, grant.rule, grant.uses, grant.digest) == ("t-1", "see", 1, "aa")
     (said,), (given,) = kept(house, "ticket"), kept(house, "grant")
     assert (said["decision"], said["subject"]["id"], said["asked_by"]["id"]) == ("approve", "eve", "ada")
     assert "12345678" not in said["reason"]
     assert (given["grant"], given["for"]["id"], [each["id"] for each in given["by"]]) == (grant.id, "ada", ["eve"])
-    assert (await house.approvals.ticket(one.id)).said[0].comment == said["reason"]
+    assert (await house.agreement.approvals.ticket(one.id)).said[0].comment == said["reason"]
 
 
 async def test_a_no_ends_it(house, call):
     await waiting(house)
     assert (await call("POST", "/tickets/t-1/reject", OFFICER)).json()["state"] == "rejected"
     assert error(await call("POST", "/tickets/t-1/approve", OFFICER)) == (409, "ticket-over")
-    assert await house.approvals.live_grants((ISSUER, "ada"), time.time()) == []
+    assert await house.agreement.approvals.live_grants((ISSUER, "ada"), time.time()) == []
     assert [each["decision"] for each in kept(house, "ticket")] == ["reject", "deny"]
 
 
@@ -97,7 +97,7 @@ async def test_the_requester_never_answers_whatever_roles_they_hold(house, call)
     both = bearer("ward", "privacy", who="ada")
     assert error(await call("POST", "/tickets/t-1/approve", both)) == (403, "own-request")
     assert kept(house, "ticket")[-1]["reason"] == "own-request"
-    assert (await house.approvals.ticket("t-1")).state == "pending"
+    assert (await house.agreement.approvals.ticket("t-1")).state == "pending"
 
 
 async def test_nobody_else_even_sees_it(house, call):
@@ -136,7 +136,7 @@ async def test_what_was_given_is_taken_back(house, call):
     await waiting(house)
     await call("POST", "/tickets/t-1/approve", OFFICER)
     assert (await call("POST", "/tickets/t-1/revoke", OFFICER)).json()["state"] == "revoked"
-    assert await house.approvals.live_grants((ISSUER, "ada"), time.time()) == []
+    assert await house.agreement.approvals.live_grants((ISSUER, "ada"), time.time()) == []
     assert kept(house, "ticket")[-1]["decision"] == "revoke"
     assert error(await call("POST", "/tickets/t-1/revoke", OFFICER)) == (409, "ticket-over")
 
@@ -187,7 +187,7 @@ async def test_what_is_no_answer_changes_nothing(house, call, body):
     said = {"content": body, "headers": {"content-type": "application/json"}}
     answer = await call("POST", "/tickets/t-1/approve", OFFICER, **said)
     assert error(answer) == (400, "malformed")
-    assert (await house.approvals.ticket("t-1")).state == "pending"
+    assert (await house.agreement.approvals.ticket("t-1")).state == "pending"
 
 
 async def test_nothing_counts_that_is_not_on_record(house, call, monkeypatch):
@@ -201,15 +201,15 @@ async def test_nothing_counts_that_is_not_on_record(house, call, monkeypatch):
 
     monkeypatch.setattr(house, "record", failing)
     assert error(await call("POST", "/tickets/t-1/approve", OFFICER)) == (503, "unavailable")
-    assert (await house.approvals.ticket("t-1")).state == "pending"
+    assert (await house.agreement.approvals.ticket("t-1")).state == "pending"
     broken.symmetric_difference_update({"ticket", "grant"})
     assert error(await call("POST", "/tickets/t-1/approve", OFFICER)) == (503, "unavailable")
-    assert await house.approvals.live_grants((ISSUER, "ada"), time.time()) == []
-    assert (await house.approvals.ticket("t-1")).state == "revoked"
+    assert await house.agreement.approvals.live_grants((ISSUER, "ada"), time.time()) == []
+    assert (await house.agreement.approvals.ticket("t-1")).state == "revoked"
 
 
 async def test_without_a_ledger_nothing_is_answered(house, call):
-    await house.close_ledger()
+    await house.agreement.close()
     assert error(await call("POST", "/tickets/t-1/approve", OFFICER)) == (503, "unavailable")
 
 
@@ -219,7 +219,9 @@ async def test_without_a_ledger_nothing_is_answered(house, call):
 async def broken_glass(house, who="ada"):
     shown = {"reason": "cardiac arrest", "prompt": "[PERSON]"}
     now = time.time()
-    await house.approvals.open_review(Review("ex-1", "sos", (ISSUER, who), ("officer",), now, shown, due=now + 60))
+    await house.agreement.approvals.open_review(
+        Review("ex-1", "sos", (ISSUER, who), ("officer",), now, shown, due=now + 60)
+    )
 
 
 async def test_a_use_of_break_glass_is_reviewed_once_by_somebody_else(house, call):

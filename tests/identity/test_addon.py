@@ -110,9 +110,9 @@ async def test_who_waited_and_is_out_by_now_is_refused(house, monkeypatch):
     flow = asking(said=bearer(*WARD))
     exchange = await identified_again(house, flow)
     issued = exchange.subject.issued
-    house.follow.revoked.add([Revocation(ISSUER, "ada", None, issued, time.time() + 900, "eve", "left")])
+    house.agreement.follow.revoked.add([Revocation(ISSUER, "ada", None, issued, time.time() + 900, "eve", "left")])
     assert (await identified_again_only(house, flow)).refusal.detail == "revoked"
-    monkeypatch.setattr(type(house.follow), "current", False)
+    monkeypatch.setattr(type(house.agreement.follow), "current", False)
     assert (await identified_again_only(house, flow)).refusal.status == 401
 
 
@@ -159,7 +159,7 @@ def out(who="ada"):
 async def test_a_bearer_that_was_taken_back_is_refused_though_it_is_remembered(house):
     said = bearer(*WARD)
     assert (await identified(house, asking(said=said))).refusal is None
-    house.follow.revoked.add([out()])
+    house.agreement.follow.revoked.add([out()])
     assert (await identified(house, asking(said=said))).refusal.detail == "revoked"
 
 
@@ -176,10 +176,10 @@ async def test_whoever_was_taken_back_meanwhile_sees_nothing_of_the_answer(house
     passage.exchange.contacted = True
     Identity(house).response(flow)
     assert passage.exchange.refusal is None
-    house.follow.revoked.add([out("bob")])
+    house.agreement.follow.revoked.add([out("bob")])
     Identity(house).response(flow)
     assert passage.exchange.refusal is None
-    house.follow.revoked.add([out()])
+    house.agreement.follow.revoked.add([out()])
     Identity(house).response(flow)
     assert (passage.exchange.refusal.detail, passage.outcome) == ("revoked", "revoked")
 
@@ -199,7 +199,7 @@ async def test_whoever_was_let_in_just_before_the_word_came_is_ended_by_the_next
     passages = [entered(each) for each in (flow, other)]
     for each in (flow, other):
         await room.request(each)
-    house.follow.revoked.add([out()])
+    house.agreement.follow.revoked.add([out()])
     for number, each in enumerate((flow, other)):  # as Release does, after the word came
         house.contacted[f"ex-{number}"] = each
     for tick in house.ticks:
@@ -247,27 +247,27 @@ async def test_looking_goes_on_after_any_fault_which_is_said_once_and_lets_nobod
     house, monkeypatch, caplog, sentence, fault, said
 ):
     monkeypatch.setattr(addon, "LOOK", 0.005)
-    house.follow._clock = lambda: time.monotonic() + 1000  # it was looked at before, to furnish the house
-    looked, works = [], house.look_at_ledger
+    house.agreement.follow._clock = lambda: time.monotonic() + 1000  # it was looked at before, to furnish the house
+    looked, works = [], house.agreement.look
 
     async def broken():
         looked.append(True)
         raise fault()
 
-    monkeypatch.setattr(house, "look_at_ledger", broken)
+    monkeypatch.setattr(house.agreement, "look", broken)
     room = Identity(house)
     room.running()
     await until(lambda: len(looked) > 3)
-    assert not house.follow.current
+    assert not house.agreement.follow.current
     assert (await identified(house, asking(said=bearer(*WARD)))).refusal.reason == "ledger-unavailable"
     (told,) = [record.message for record in caplog.records]
     assert told.startswith(said)
     assert told.endswith("; no bearer is believed until that is over")
     assert "Quartermaine" not in told
-    monkeypatch.setattr(house, "look_at_ledger", works)
-    await until(lambda: house.follow.current)
+    monkeypatch.setattr(house.agreement, "look", works)
+    await until(lambda: house.agreement.follow.current)
     assert (await identified(house, asking(said=bearer(*WARD)))).refusal is None
-    await house.close_ledger()
+    await house.agreement.close()
 
 
 # -- open connections -----------------------------------------------------------------------------------------------
@@ -309,7 +309,7 @@ def ends(_house, exchange):
 
 
 def is_taken_back(house, _exchange):
-    house.follow.revoked.add([out()])
+    house.agreement.follow.revoked.add([out()])
 
 
 @pytest.mark.parametrize(("change", "outcome"), [(ends, "expired"), (is_taken_back, "revoked")])

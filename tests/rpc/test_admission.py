@@ -53,12 +53,12 @@ async def shared(tmp_path_factory):
     made = stage.furnished(folder, stage.policy_text(*RULES))
     yield made, folder / "journal"
     made.journal.close("test over")
-    await made.close_ledger()
+    await made.agreement.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def house(shared):
-    await shared[0].look_at_ledger()
+    await shared[0].agreement.look()
     return shared[0]
 
 
@@ -238,7 +238,7 @@ MODELS = (
 
 async def test_the_policy_says_where_a_model_stands_and_what_is_shown_there(tmp_path, context, monkeypatch):
     house = stage.furnished(tmp_path, stage.policy_text(*RULES, tail=MODELS))
-    await house.look_at_ledger()
+    await house.agreement.look()
     refusal, _ = await asked(house, infer(model="llama3"), default=None)
     assert refusal.reason == "credential-missing"
     monkeypatch.setenv("PHI_TEST_KEY", "of the model")
@@ -250,7 +250,7 @@ async def test_the_policy_says_where_a_model_stands_and_what_is_shown_there(tmp_
     admitted, _ = await asked(house, b"", method=LIVE, default=None)  # the one server there is
     assert admitted.address.host == "10.0.0.1"
     house.journal.close("test over")
-    await house.close_ledger()
+    await house.agreement.close()
 
 
 HIDES = f"fields:\n  - {{routes: ['POST {INFER.path}'], in: request, hide: {{'$.inputs[0].data[*]': MRN}}}}\n"
@@ -258,11 +258,11 @@ HIDES = f"fields:\n  - {{routes: ['POST {INFER.path}'], in: request, hide: {{'$.
 
 async def test_the_policys_fields_name_places_of_a_message(tmp_path):
     house = stage.furnished(tmp_path, stage.policy_text(*RULES, tail=HIDES))
-    await house.look_at_ledger()
+    await house.agreement.look()
     admitted, _ = await asked(house, infer("plain words"), "lab")
     assert texts_of(pb.ModelInferRequest.FromString(admitted.message)) == ["[MRN]"]
     house.journal.close("test over")
-    await house.close_ledger()
+    await house.agreement.close()
 
 
 async def test_what_a_bearer_was_not_issued_for_is_refused(house):
@@ -283,7 +283,7 @@ async def test_a_bearer_for_one_exchange_is_spent_by_it(house, monkeypatch):
     async def down(*_):
         raise LedgerDown("no")
 
-    monkeypatch.setattr(house, "spend", down)
+    monkeypatch.setattr(house.agreement, "spend", down)
     assert (await asked(house, infer(), subject=once))[0].reason == "ledger-unavailable"
 
 
@@ -300,7 +300,7 @@ async def test_the_bearer_is_asked_for_once_and_looked_at_again(house, monkeypat
     admission, caller = await called(house, "ward")
     assert await admission.still(caller) is None
     assert caller.subject.roles == {"clinician"}
-    monkeypatch.setattr(house.follow, "_looked", float("-inf"))
+    monkeypatch.setattr(house.agreement.follow, "_looked", float("-inf"))
     assert (await admission.still(caller)).reason == "ledger-unavailable"
     caller.bearer = bearer("ward", exp=1.0)
     assert (await admission.still(caller)).detail == "expired"
@@ -356,7 +356,7 @@ async def test_a_held_message_has_its_ticket_and_passes_once_after_the_yes(house
     def yes(of):
         return Step(Said((ISSUER, "eve"), "approve", "", now), "enough", grant_of(of, now))
 
-    await house.approvals.answer(exchange.ticket, yes, now)
+    await house.agreement.approvals.answer(exchange.ticket, yes, now)
     other, _ = await asked(house, infer(), "privacy", method=STREAM)
     assert other.reason == "approval-required"
     admitted, exchange = await asked(house, infer(), "privacy")
@@ -391,7 +391,7 @@ class Waiting:
                 return Step(Said((ISSUER, "eve"), "reject", "", now), "reject")
             return Step(Said((ISSUER, "eve"), "approve", "", now), "enough", grant_of(of, now))
 
-        await self.house.approvals.answer(name, step, now)
+        await self.house.agreement.approvals.answer(name, step, now)
         self.house.holding.ask()
         return name
 
@@ -445,7 +445,7 @@ async def test_where_a_model_stands_elsewhere_by_now_it_waits_for_another_yes(ho
 async def test_a_deny_that_comes_while_a_use_is_spent_counts_too(house, recorded, monkeypatch):
     asked, policy = await waits(house, "wait-6"), house.policy
     await asked.ticket()
-    real = house.approvals.spend_grants
+    real = house.agreement.approvals.spend_grants
 
     async def slow(*arguments):
         found = await real(*arguments)
@@ -453,7 +453,7 @@ async def test_a_deny_that_comes_while_a_use_is_spent_counts_too(house, recorded
         house.put_in_force(parse_policy(text.encode(), "policy.yaml", policy.folder))
         return found
 
-    monkeypatch.setattr(house.approvals, "spend_grants", slow)
+    monkeypatch.setattr(house.agreement.approvals, "spend_grants", slow)
     try:
         await asked.answered()
         assert (await asked.over()).reason == "not-decided"
@@ -469,7 +469,7 @@ async def test_for_a_call_that_is_over_nothing_is_spent(house, recorded):
     asked.caller.gone = True
     await asked.answered()
     assert (await asked.over()).reason == "client-left"
-    assert len(await house.approvals.live_grants((ISSUER, "wait-5"), time.time())) == 1
+    assert len(await house.agreement.approvals.live_grants((ISSUER, "wait-5"), time.time())) == 1
     assert recorded()[0]["decision"]["verb"] != "permit"
 
 
@@ -487,7 +487,7 @@ async def test_what_holds_by_now_is_asked_again(house, monkeypatch, change):
     if change == "leaving":
         monkeypatch.setattr(house, "leaving", True)
     else:
-        monkeypatch.setattr(house.follow.revoked, "covers", lambda _subject: True)
+        monkeypatch.setattr(house.agreement.follow.revoked, "covers", lambda _subject: True)
     await asked.answered()
     refused = await asked.over()
     assert (refused.status, refused.reason) == ((503, "not-ready") if change == "leaving" else (401, "bearer-refused"))
@@ -501,17 +501,17 @@ async def test_a_policy_on_trial_is_asked_before_any_grant_as_the_real_one_was(h
     def yes(of):
         return Step(Said((ISSUER, "eve"), "approve", "", now), "enough", grant_of(of, now))
 
-    await house.approvals.answer(exchange.ticket, yes, now)
+    await house.agreement.approvals.answer(exchange.ticket, yes, now)
     assert isinstance((await asked(house, infer(), "privacy"))[0], Admitted)
     record = recorded()[-1]
     assert (record["decision"]["verb"], record["shadow"]["verb"], record["shadow"]["differs"]) == ("permit", "hold", [])
 
 
 async def test_a_held_message_is_not_settled_without_a_ledger(house):
-    await house.close_ledger()
+    await house.agreement.close()
     refused, _ = await asked(house, infer(), "privacy")
     assert (refused.status, refused.reason) == (503, "ledger-unavailable")
-    house.going.clear()
+    house.agreement.going.clear()
 
 
 async def test_a_message_that_is_too_much_is_on_record_and_nothing_of_it_is_read(house, recorded, monkeypatch):
@@ -547,9 +547,9 @@ async def test_a_message_that_cannot_be_counted_is_on_record_and_does_not_go(hou
     refused = await admission.admit(admission.exchange(caller, INFER), caller, INFER, data)
     assert (refused.status, refused.reason) == (429, "too-many-requests")
     house.meter.leave(first.id)
-    await house.close_ledger()
+    await house.agreement.close()
     refused = await admission.admit(admission.exchange(caller, INFER), caller, INFER, data)
     assert (refused.status, refused.reason) == (503, "ledger-unavailable")
     assert recorded()[-1]["decision"]["reason"] == "ledger-unavailable"
     assert len(house.meter) == 0
-    house.going.clear()
+    house.agreement.going.clear()

@@ -145,16 +145,16 @@ async def shared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("house")
     house = stage.furnished(folder, stage.policy_text(*RULES))
     house.ready = True
-    await house.look_at_ledger()
+    await house.agreement.look()
     yield house, folder
     house.journal.close("test over")
-    await house.close_ledger()
+    await house.agreement.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def world(shared):
     house, folder = shared
-    await house.look_at_ledger()
+    await house.agreement.look()
     made = World(house, folder)
     upstreams = Upstreams()
     async with served(made.model) as (made.endpoint, port):
@@ -478,7 +478,7 @@ async def test_what_runs_by_a_grant_ends_when_that_is_taken_back(world):
     asked = await world.ask(infer(), path=STREAM, **authorized("privacy"))
     assert asked.status == 7
     name, now = world.records("request")[0]["decision"]["ticket"], time.time()
-    await world.house.approvals.answer(name, yes(now=now), now)
+    await world.house.agreement.approvals.answer(name, yes(now=now), now)
     lane = world.client.begin(head(STREAM, **authorized("privacy")))
     other = world.client.begin(head(STREAM, **authorized()))
     for each in (lane, other):
@@ -486,7 +486,7 @@ async def test_what_runs_by_a_grant_ends_when_that_is_taken_back(world):
     await until(lambda: len(world.asked) == 2)
     world.calls.tick()
     await world.calls._looking
-    await world.house.approvals.answer(name, lambda _of: Step(ends=True), now)
+    await world.house.agreement.approvals.answer(name, lambda _of: Step(ends=True), now)
     world.calls.tick()
     told = await answered(lane)
     assert (told.status, told.message) == (7, "grant-revoked: What was approved has been taken back.")
@@ -501,7 +501,7 @@ async def test_whoever_is_out_gets_nothing_more(world, monkeypatch):
     lane = world.client.begin(head(STREAM, **authorized()))
     await lane.send(frame(infer().SerializeToString()))
     await lane.headed()
-    monkeypatch.setattr(world.house.follow.revoked, "covers", lambda _subject: True)
+    monkeypatch.setattr(world.house.agreement.follow.revoked, "covers", lambda _subject: True)
     world.calls.tick()
     told = await answered(lane)
     assert told.status == 16
@@ -522,7 +522,7 @@ async def test_whoever_is_out_while_the_model_works_sees_nothing_of_its_answer(
 ):
     async def late(world, lane):
         await until(lambda: world.records("request"))
-        monkeypatch.setattr(world.house.follow.revoked, "covers", lambda _subject: True)
+        monkeypatch.setattr(world.house.agreement.follow.revoked, "covers", lambda _subject: True)
         await model(world, lane)
 
     world.says = late
@@ -536,7 +536,7 @@ async def test_where_nobody_knows_who_is_out_a_stream_ends_as_unsettled(world, m
     lane = world.client.begin(head(STREAM, **authorized()))
     await lane.send(frame(infer().SerializeToString()))
     await until(lambda: world.asked)
-    monkeypatch.setattr(world.house.follow, "_looked", float("-inf"))
+    monkeypatch.setattr(world.house.agreement.follow, "_looked", float("-inf"))
     world.calls.tick()
     assert (await answered(lane)).status == 14
     assert world.outcomes() == ["interrupted"]

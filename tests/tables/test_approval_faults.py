@@ -71,13 +71,13 @@ async def test_fault_an_approval_never_expires(gate):
 
 async def test_fault_nobody_hears_that_a_request_expired(tmp_path):
     house = furnished(tmp_path)
-    await house.look_at_ledger()
+    await house.agreement.look()
     now = time.time()
-    await house.approvals.open_ticket(ticket(opened=now - 60, until=now - 1), now - 60)
-    await Unanswered(house).look(house.ledger)
+    await house.agreement.approvals.open_ticket(ticket(opened=now - 60, until=now - 1), now - 60)
+    await Unanswered(house).look(house.agreement.ledger)
     records = map(json.loads, house.journal.path.read_bytes().splitlines())
     assert [each["decision"] for each in records if each["kind"] == "ticket"] == ["expire"]
-    await house.close_ledger()
+    await house.agreement.close()
     house.journal.close("test over")
 
 
@@ -163,10 +163,10 @@ FOREIGN = [{"aud": "another-service"}, {"iss": "https://other.example"}, {"aud":
 @pytest.mark.parametrize("claims", FOREIGN, ids=str)
 async def test_fault_an_approvers_bearer_is_believed_whoever_it_is_for(tmp_path, claims):
     house = furnished(tmp_path, policy_text(*RULES, "{name: reviews, permit: [officer], to: [review], models: ['*']}"))
-    await house.look_at_ledger()
+    await house.agreement.look()
     now = time.time()
     asked = {"subject": (ISSUER, "ada"), "rule": "see", "opened": now, "until": now + 60}
-    await house.approvals.open_ticket(ticket(**asked), now)
+    await house.agreement.approvals.open_ticket(ticket(**asked), now)
     app = FastAPI()
     desk = Desk(house, "http://127.0.0.1:8080", "http://127.0.0.1:8090", lambda *_said: None)
     app.include_router(tickets.routes(desk))
@@ -177,7 +177,7 @@ async def test_fault_an_approvers_bearer_is_believed_whoever_it_is_for(tmp_path,
             return answer.status_code
 
         assert await yes(bearer("privacy", who="eve", **claims)) == 401
-        assert (await house.approvals.ticket("t-1")).state == "pending"
+        assert (await house.agreement.approvals.ticket("t-1")).state == "pending"
         assert await yes(bearer("privacy", who="eve")) == 200
-    await house.close_ledger()
+    await house.agreement.close()
     house.journal.close("test over")

@@ -87,7 +87,9 @@ class Access:
         if not isinstance(decision, Permit):
             return None
         try:
-            first = await self.house.spend("token", f"{subject.signed_by}\0{subject.jti}", subject.expires, time.time())
+            first = await self.house.agreement.spend(
+                "token", f"{subject.signed_by}\0{subject.jti}", subject.expires, time.time()
+            )
         except LedgerDown:
             return replies.LEDGER_DOWN
         return None if first else replies.SPENT
@@ -112,7 +114,7 @@ class Access:
         passage.reasons = replace(passage.reasons, digest=digest_of(asking, self.house.secrets.digest("ticket")))
         try:
             async with self.house.holding.turn():
-                grants = await self.house.approvals.live_grants(who, time.time())
+                grants = await self.house.agreement.approvals.live_grants(who, time.time())
         except LedgerDown:
             return HOLD_DOWN
         exchange.decision = decision = decide(

@@ -88,7 +88,9 @@ class Approval:
 
     async def _end(self, running: dict[HTTPFlow, dict[str, float]]) -> None:
         with contextlib.suppress(LedgerDown):  # then nobody is believed, and Identity ends everything
-            out = await self.house.approvals.taken_back({name for names in running.values() for name in names})
+            out = await self.house.agreement.approvals.taken_back(
+                {name for names in running.values() for name in names}
+            )
             for flow, names in running.items():
                 passage = flows.passage_of(flow)
                 late = flows.is_open(flow) and min(names.values()) <= time.time()

@@ -111,9 +111,9 @@ class Console:
             self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
 
     def checks(self) -> dict[str, bool]:
-        house = self.house
+        house, agreement = self.house, self.house.agreement
         metrics.UNDER_WAY.set(len(house.under_way))
-        metrics.CLOCK_AHEAD.set(math.nan if house.clock.apart is None else house.clock.apart)
+        metrics.CLOCK_AHEAD.set(math.nan if agreement.clock.apart is None else agreement.clock.apart)
         if hasattr(house, "journal"):
             metrics.JOURNAL_FREE.set(house.journal.free or 0)
             metrics.JOURNAL_FAULTS.set(house.journal.faults)
@@ -121,9 +121,9 @@ class Console:
             "gateway": house.ready and not (house.announced or house.leaving),
             "policy": hasattr(house, "policy"),
             "journal": hasattr(house, "journal") and house.journal.healthy and house.journal.space != "scarce",
-            "ledger": house.ledger is not None and house.follow.current,
+            "ledger": agreement.ledger is not None and agreement.follow.current,
             "keys": hasattr(house, "verifier") and house.verifier.ready,
-            "clock": not house.clock.astray,
+            "clock": not agreement.clock.astray,
         }
 
     def remarks(self) -> dict[str, str]:

@@ -72,7 +72,7 @@ class Desk:
         return secrets.token_urlsafe(24)
 
     def signing_key(self, now: float) -> SigningKey:
-        return self._house.keyring.active(now)
+        return self._house.agreement.keyring.active(now)
 
     async def verify(
         self, fields: Iterable[tuple[bytes, bytes]], presented: Presented, now: float
@@ -90,9 +90,10 @@ class Desk:
         if not isinstance(found, Asserted):
             return found
         subject = self._subject(found)
-        if not self._house.follow.current:
-            return Unavailable(subject.issuer, 1, self._house.follow.why)
-        return Refused("revoked") if self._house.follow.revoked.covers(subject) else subject
+        follow = self._house.agreement.follow
+        if not follow.current:
+            return Unavailable(subject.issuer, 1, follow.why)
+        return Refused("revoked") if follow.revoked.covers(subject) else subject
 
     async def _checked(self, raw: bytes, now: float) -> Asserted | SamlRefused | Unavailable:
         """Hostile XML takes tens of milliseconds: nobody waits for it in the loop, or for a thread of the loop's own.
@@ -141,13 +142,11 @@ class Desk:
 
     @property
     def approvals(self) -> Approvals:
-        return self._house.approvals
+        return self._house.agreement.approvals
 
     @property
     def codes(self) -> Codes:
-        if self._house.ledger is None:
-            raise LedgerDown("the ledger is not open")
-        return self._house.ledger.codes
+        return self._house.agreement.needed.codes
 
     def digest(self, code: str) -> bytes:
         """What is kept of a one-time code: under the gateways' key, which whoever reads the ledger has not."""
@@ -155,9 +154,9 @@ class Desk:
 
     def out(self, subject: Subject) -> bool:
         """Whether what somebody proved does not count any more; raises LedgerDown where nobody knows at the moment."""
-        if not self._house.follow.current:
+        if not self._house.agreement.follow.current:
             raise LedgerDown("the ledger did not answer")
-        return subject.issuer not in self.issuers or self._house.follow.revoked.covers(subject)
+        return subject.issuer not in self.issuers or self.revoked(subject)
 
     def shown(self, text: str) -> str:
         return self._house.shown(text)
@@ -182,24 +181,20 @@ class Desk:
         return await approvals.use(house, exchange, decision, shown, now) if approvals.asks(decision) else None
 
     def revoked(self, subject: Subject) -> bool:
-        return self._house.follow.revoked.covers(subject)
+        return self._house.agreement.follow.revoked.covers(subject)
 
     def said(self) -> None:
         """Somebody answered: whoever waits for that hears of it now."""
         self._house.holding.ask()
 
     async def spend(self, kind: str, key: str, expires: float, now: float) -> bool:
-        return await self._house.spend(kind, key, expires, now)
+        return await self._house.agreement.spend(kind, key, expires, now)
 
     async def revoke(self, revocation: Revocation) -> int:
-        if self._house.ledger is None:
-            raise LedgerDown("the ledger is not open")
-        return await self._house.ledger.revoke(revocation)
+        return await self._house.agreement.needed.revoke(revocation)
 
     async def keys(self, now: float) -> list[GatewayKey]:
-        if self._house.ledger is None:
-            raise LedgerDown("the ledger is not open")
-        return await self._house.ledger.keys(now)
+        return await self._house.agreement.needed.keys(now)
 
     def signing(self, team: str) -> str | None:
         """What a Slack workspace of the policy signs with."""
@@ -208,9 +203,7 @@ class Desk:
 
     async def put(self, notices: Iterable[Notice]) -> None:
         """Keep what is to be told until it is; raises LedgerDown."""
-        if self._house.ledger is None:
-            raise LedgerDown("the ledger is not open")
-        await self._house.ledger.outbox.put(notices)
+        await self._house.agreement.needed.outbox.put(notices)
 
     async def record(self, kind: Kind, fields: Mapping[str, Any]) -> None:
         await self._house.record(kind, fields)

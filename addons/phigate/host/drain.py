@@ -78,7 +78,7 @@ class Drain:
         await self._cut()
         for part in self._house.partings:
             await part()
-        await self._house.close_ledger()
+        await self._house.agreement.close()
 
     async def _until(self, over: Callable[[], bool], seconds: float) -> None:
         """Wait until something is over, for so long, or until somebody is in a hurry."""

@@ -50,10 +50,10 @@ class Identity:
         house.again.append(self.again)
 
     def running(self) -> None:
-        self.house.following = asyncio.create_task(self._follow())
+        self.house.agreement.following = asyncio.create_task(self._follow())
 
     def done(self) -> None:
-        self.house.going.set()
+        self.house.agreement.going.set()
 
     # -- requests ---------------------------------------------------------------------------------------------------
 
@@ -79,7 +79,7 @@ class Identity:
             self._settle(passage, known)
             return
         self._settle(passage, known.subject)
-        outcome = over(known.subject, self.house.follow)
+        outcome = over(known.subject, self.house.agreement.follow)
         if outcome is not None:
             passage.exchange.refusal = REVOKED if outcome == "revoked" else UNKNOWN
 
@@ -124,7 +124,7 @@ class Identity:
         passage = flows.passage_of(flow)
         if passage is None or not passage.exchange.contacted or passage.exchange.refusal is not None:
             return
-        outcome = over(passage.exchange.subject, self.house.follow)
+        outcome = over(passage.exchange.subject, self.house.agreement.follow)
         if outcome is not None:
             passage.outcome, passage.exchange.refusal = outcome, REVOKED if outcome == "revoked" else UNKNOWN
 
@@ -155,9 +155,10 @@ class Identity:
         A look takes some dozen turns of a loop, and with hundreds of streams under way a turn of this one takes
         seconds: the ledger would seem to be down, and nobody would be let in.
         """
-        while not self.house.going.is_set() and not await self._looked(self.house.look_at_ledger):
+        agreement = self.house.agreement
+        while not agreement.going.is_set() and not await self._looked(agreement.look):
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.house.going.wait(), LOOK)
+                await asyncio.wait_for(agreement.going.wait(), LOOK)
         loop = asyncio.get_running_loop()
         over = loop.create_future()
 
@@ -176,14 +177,15 @@ class Identity:
         await over
 
     async def _follow_beside(self) -> None:
+        agreement = self.house.agreement
         ledger: Ledger | None = None
 
         async def look() -> None:
             nonlocal ledger
-            ledger = await self.house.look_beside(ledger)
+            ledger = await agreement.look_beside(ledger)
 
         try:
-            while not self.house.going.is_set():  # an event of the other loop: it can be looked at, not waited for
+            while not agreement.going.is_set():  # an event of the other loop: it can be looked at, not waited for
                 await self._looked(look)
                 await self._pause()
         finally:
@@ -191,8 +193,8 @@ class Identity:
                 await ledger.close()
 
     async def _pause(self) -> None:
-        end = time.monotonic() + LOOK
-        while time.monotonic() < end and not self.house.going.is_set():  # noqa: ASYNC110 -- see `_follow_beside`
+        going, end = self.house.agreement.going, time.monotonic() + LOOK
+        while time.monotonic() < end and not going.is_set():  # noqa: ASYNC110 -- see `_follow_beside`
             await asyncio.sleep(min(0.05, LOOK))
 
     async def _looked(self, look: Callable[[], Awaitable[object]]) -> bool:
@@ -234,7 +236,7 @@ class Identity:
         subject, now = passage.exchange.subject, time.time()
         if passage.opened and subject is not None and subject.expires <= now:
             return "expired"
-        outcome = over(subject, self.house.follow)
+        outcome = over(subject, self.house.agreement.follow)
         if outcome is None and subject and passage.route and not passage.opened:
             late = outlived(subject, now, endless=not passage.route.has_body)
             return "interrupted" if late else None

@@ -141,7 +141,7 @@ class Admission:
         known = await self.house.verifier.still(caller.bearer, time.time())
         if not isinstance(known, Known):
             return self._settled(caller, known)
-        outcome = over(known.subject, self.house.follow)
+        outcome = over(known.subject, self.house.agreement.follow)
         if outcome is not None:
             return REVOKED if outcome == "revoked" else UNKNOWN
         return self._settled(caller, known.subject)
@@ -226,7 +226,9 @@ class Admission:
     async def _spend(self, subject: Subject) -> Refusal | None:
         """A bearer for one exchange is spent by it."""
         try:
-            first = await self.house.spend("token", f"{subject.signed_by}\0{subject.jti}", subject.expires, time.time())
+            first = await self.house.agreement.spend(
+                "token", f"{subject.signed_by}\0{subject.jti}", subject.expires, time.time()
+            )
         except LedgerDown:
             return replies.LEDGER_DOWN
         return None if first else replies.SPENT
@@ -317,7 +319,7 @@ class _Message:
         named = (who, "POST", method.path, str(self._address), exchange.actions, exchange.target)
         self._digest = digest_of(Asking(*named, data, exchange.subject.context), self._house.secrets.digest("ticket"))
         async with self._house.holding.turn():
-            self._grants = tuple(await self._house.approvals.live_grants(who, time.time()))
+            self._grants = tuple(await self._house.agreement.approvals.live_grants(who, time.time()))
         await self._house.threads.run(self._exchange.subject, self.settle, data)
 
     def settle(self, data: bytes) -> None:

@@ -179,7 +179,9 @@ class Calls:
 
     async def _end(self, running: dict[Call, set[str]]) -> None:
         with contextlib.suppress(LedgerDown):  # then nobody is believed, and every call ends
-            out = await self.house.approvals.taken_back({name for names in running.values() for name in names})
+            out = await self.house.agreement.approvals.taken_back(
+                {name for names in running.values() for name in names}
+            )
             for call, names in running.items():
                 if out & names & call.grants:  # what was answered meanwhile is over
                     call.cut(TAKEN_BACK)
@@ -254,7 +256,7 @@ class Call:
         if self._lane.ended and asked + lasting.LONGEST < time.monotonic():
             self.cut(UPSTREAM_BROKE)
             return
-        outcome = over(subject, self._house.follow)
+        outcome = over(subject, self._house.agreement.follow)
         if outcome is None and outlived(subject, now, endless=not self._lane.ended):
             outcome = "revoked"
         if outcome is not None:
@@ -651,7 +653,7 @@ class Call:
 
     def _check_bearer(self) -> None:
         """Whoever is out while the model answers sees nothing of it."""
-        outcome = over(self._caller.subject if self._caller else None, self._house.follow)
+        outcome = over(self._caller.subject if self._caller else None, self._house.agreement.follow)
         if outcome is not None:
             raise Stopped(REVOKED if outcome == "revoked" else UNKNOWN, outcome)
 

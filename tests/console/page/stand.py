@@ -70,7 +70,7 @@ class Stand:
         return httpx.AsyncClient(transport=httpx.ASGITransport(self._app), base_url=self.console)
 
     async def close(self) -> None:
-        await self.house.close_ledger()
+        await self.house.agreement.close()
         self.house.journal.close("test over")
 
     async def _issuer(self, request: httpx.Request) -> httpx.Response:
@@ -124,7 +124,7 @@ class Stand:
             "until": now + 60,
         }
         one = ticket(**(person | changes))
-        await self.house.approvals.open_ticket(one, now)
+        await self.house.agreement.approvals.open_ticket(one, now)
         return one
 
     def kept(self, kind: str) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ def words(answer):
 
 async def reviewable(stand, who="ada"):
     shown = {"model": "llama3", "reason": "cardiac arrest", "prompt": "[PERSON]"}
-    await stand.house.approvals.open_review(
+    await stand.house.agreement.approvals.open_review(
         Review("ex-9", "emergency", (ISSUER, who), ("officer",), time.time(), shown)
     )
 
@@ -87,7 +87,7 @@ async def test_a_yes_gives_a_grant(stand):
     comment = "seen\r\nfor Mrs. Jane Roe, MRN 12345678"
     answer = await stand.send("/desk/tickets/t-1", verdict="approve", comment=comment)
     assert (answer.status_code, answer.headers["location"]) == (303, "/desk/tickets/t-1")
-    (grant,) = await stand.house.approvals.live_grants((ISSUER, "ada"), time.time())
+    (grant,) = await stand.house.agreement.approvals.live_grants((ISSUER, "ada"), time.time())
     assert grant.ticket == "t-1"
     (said,) = stand.kept("ticket")
     assert (said["decision"], said["subject"]["id"], said["client"]["via"]) == ("approve", "eve", "page")
@@ -105,7 +105,7 @@ async def test_a_no_ends_it_and_a_second_answer_counts_for_nothing(stand):
     assert "rejected" in words(await stand.client.get("/desk/tickets/t-1"))
     again = await stand.send("/desk/tickets/t-1", verdict="approve")
     assert (again.status_code, "not waiting any more" in words(again)) == (409, True)
-    assert await stand.house.approvals.live_grants((ISSUER, "ada"), time.time()) == []
+    assert await stand.house.agreement.approvals.live_grants((ISSUER, "ada"), time.time()) == []
 
 
 async def test_what_was_given_is_taken_back(stand):
@@ -113,7 +113,7 @@ async def test_what_was_given_is_taken_back(stand):
     await stand.sign_in()
     await stand.send("/desk/tickets/t-1", verdict="approve")
     await stand.send("/desk/tickets/t-1", verdict="revoke")
-    assert await stand.house.approvals.live_grants((ISSUER, "ada"), time.time()) == []
+    assert await stand.house.agreement.approvals.live_grants((ISSUER, "ada"), time.time()) == []
     assert stand.kept("ticket")[-1]["decision"] == "revoke"
 
 
@@ -126,7 +126,7 @@ async def test_the_requester_sees_and_takes_back_but_never_answers(stand):
     answer = await stand.send("/desk/tickets/t-1", verdict="approve")
     assert (answer.status_code, "asked for themselves" in words(answer)) == (403, True)
     await stand.send("/desk/tickets/t-1", verdict="revoke")
-    assert (await stand.house.approvals.ticket("t-1")).state == "revoked"
+    assert (await stand.house.agreement.approvals.ticket("t-1")).state == "revoked"
 
 
 async def test_others_see_nothing(stand):
@@ -172,7 +172,7 @@ async def test_csrf_a_form_of_another_page_counts_for_nothing(stand):
     for headers in ELSEWHERE:
         answer = await stand.send("/desk/tickets/t-1", headers, verdict="approve")
         assert (answer.status_code, "Nothing was done" in words(answer)) == (403, True), headers
-    assert (await stand.house.approvals.ticket("t-1")).said == ()
+    assert (await stand.house.agreement.approvals.ticket("t-1")).said == ()
 
 
 async def test_csrf_a_form_of_another_sign_in_counts_for_nothing(stand):
@@ -183,7 +183,7 @@ async def test_csrf_a_form_of_another_sign_in_counts_for_nothing(stand):
     for token in (other, "", "x"):
         answer = await stand.send("/desk/tickets/t-1", verdict="approve", token=token)
         assert answer.status_code == 403
-    assert (await stand.house.approvals.ticket("t-1")).said == ()
+    assert (await stand.house.agreement.approvals.ticket("t-1")).said == ()
 
 
 async def test_nothing_changes_by_looking(stand):
@@ -194,7 +194,7 @@ async def test_nothing_changes_by_looking(stand):
     answer = await stand.client.post(f"/desk/tickets/t-1?verdict=approve&token={token}", headers=OURS)
     assert answer.status_code in {400, 403}
     assert (await stand.client.get("/desk/sign-out")).status_code == 405
-    assert (await stand.house.approvals.ticket("t-1")).said == ()
+    assert (await stand.house.agreement.approvals.ticket("t-1")).said == ()
 
 
 URLENCODED = "application/x-www-form-urlencoded"
@@ -216,14 +216,14 @@ async def test_forms_that_cannot_be_read(stand):
         headers = OURS | {"content-type": kind}
         answer = await stand.client.post("/desk/tickets/t-1", content=said.replace(b"T", token), headers=headers)
         assert (answer.status_code, "cannot be read" in words(answer)) == (400, True), said[:40]
-    assert (await stand.house.approvals.ticket("t-1")).said == ()
+    assert (await stand.house.agreement.approvals.ticket("t-1")).said == ()
 
 
 async def test_the_longest_comment_arrives(stand):
     await stand.waiting()
     await stand.sign_in()
     await stand.send("/desk/tickets/t-1", verdict="approve", comment="\u20ac" * 1000)
-    assert len((await stand.house.approvals.ticket("t-1")).said[0].comment) == 1000
+    assert len((await stand.house.agreement.approvals.ticket("t-1")).said[0].comment) == 1000
 
 
 # -- the life of a sign-in ------------------------------------------------------------------------------------------
@@ -241,7 +241,7 @@ async def test_whose_sign_in_is_over_goes_to_the_issuer_and_comes_back_to_the_pl
     assert (sent.status_code, "Nothing was done" in words(sent)) == (403, True)
     assert "a long one &lt;b&gt;" in sent.text
     assert 'href="/desk/sign-in?to=%2Fdesk%2Ftickets%2Ft-1"' in sent.text
-    assert (await stand.house.approvals.ticket("t-1")).said == ()
+    assert (await stand.house.agreement.approvals.ticket("t-1")).said == ()
 
 
 async def test_a_link_from_elsewhere_is_opened_by_the_page_itself(stand):
@@ -269,7 +269,7 @@ async def test_signing_out_takes_the_bearer_back(stand):
     assert SESSION not in stand.client.cookies
     (record,) = stand.kept("revocation")
     assert (record["reason"], record["subject"]["id"]) == ("signed-out", "eve")
-    await stand.house.look_at_ledger()
+    await stand.house.agreement.look()
     stand.client.cookies.set(SESSION, kept, domain="console.example")
     assert "does not count any more" in words(await stand.client.get("/desk"))
     assert "prompt=login" in (await stand.client.get("/desk/sign-in?anew=1")).headers["location"]
@@ -315,7 +315,7 @@ async def test_every_answer_carries_the_headers(stand):
 
 async def test_the_page_may_be_below_a_path(tmp_path):
     stand = Stand(tmp_path, console="https://tools.example/phigate")
-    await stand.house.look_at_ledger()
+    await stand.house.agreement.look()
     stand.client.base_url = "https://tools.example"
     answer = await stand.client.get("/desk")
     assert 'href="/phigate/desk/style.css"' in answer.text

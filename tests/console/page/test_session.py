@@ -191,7 +191,7 @@ async def test_a_bearer_that_the_gateway_does_not_believe(stand):
 async def test_somebody_whose_bearers_were_taken_back_does_not_come_in(stand):
     now = time.time()
     await stand.desk.revoke(Revocation(ISSUER, "eve", None, now, now + 999, "test", "left"))
-    await stand.house.look_at_ledger()
+    await stand.house.agreement.look()
     await refused(stand, await stand.begin(), "not-believed")
 
 
@@ -201,7 +201,7 @@ async def test_groups_that_no_browser_keeps(tmp_path):
     text = (tmp_path / "policy.yaml").read_text()
     (tmp_path / "policy.yaml").write_text(text.replace("officer: [privacy]", f"officer: [privacy, {', '.join(many)}]"))
     stand.house.put_in_force(read_policy(tmp_path / "policy.yaml"))
-    await stand.house.look_at_ledger()
+    await stand.house.agreement.look()
     stand.groups = many
     await refused(stand, await stand.begin(), "too-many-groups")
     (record,) = stand.kept("token")
@@ -225,7 +225,7 @@ async def test_without_the_ledger_nobody_comes_in(stand, monkeypatch):
         raise LedgerDown("down")
 
     came = await stand.begin()
-    monkeypatch.setattr(stand.house, "spend", down)
+    monkeypatch.setattr(stand.house.agreement, "spend", down)
     assert (await stand.back(came)).status_code == 503
     assert not signed_in(stand)
 
@@ -261,7 +261,7 @@ async def test_a_policy_that_signs_in_elsewhere_now_ends_what_is_under_way(stand
 
 async def test_without_the_section_there_is_no_page(tmp_path):
     stand = Stand(tmp_path, "")
-    await stand.house.look_at_ledger()
+    await stand.house.agreement.look()
     for path in ("/desk", "/desk/tickets/t-1", "/desk/sign-in", "/desk/callback?code=c&state=s"):
         answer = await stand.client.get(path)
         assert (answer.status_code, "Sign-in is not set up" in answer.text) == (404, True)
