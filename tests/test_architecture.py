@@ -28,6 +28,7 @@ FLOORS = {
     "telling": ROOMS,
     "agreement": GLUE,
     "answering": GLUE,
+    "edits": GLUE,
     "flows": GLUE,
     "approvals": GLUE,
     "clock": GLUE,

@@ -225,9 +225,9 @@ async def test_who_does_not_want_to_wait_does_not(house):
 
 def changed(rule):
     async def change(house):
-        path = house._policy_path
+        path = house.edits.path
         path.write_text(path.read_text().replace("rules:\n", f"rules:\n  - {rule}\n"))
-        house.reload_if_changed()
+        house.edits.reload_if_changed()
         await until(lambda: "none" in {each.name for each in house.policy.rules})
 
     return change
@@ -288,9 +288,9 @@ async def test_a_bearer_that_ran_out_meanwhile_is_not_believed(house, monkeypatc
 async def test_a_bearer_that_has_to_be_proven_since_is_not_believed_unproven(house, proof):
     asked = Asking(house, **WHY)
     ticket = await asked.waits()
-    path = house._policy_path
+    path = house.edits.path
     path.write_text(path.read_text().replace("groups_from: groups", f"groups_from: groups\n    proof: {proof}"))
-    house.reload_if_changed()
+    house.edits.reload_if_changed()
     await until(lambda: house.policy.issuers[0].proof == proof)
     await say(house, ticket)
     await asked.over()

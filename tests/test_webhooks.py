@@ -251,10 +251,10 @@ async def test_a_changed_policy_that_names_what_is_not_there_is_not_put_in_force
     before = dict(house.receivers)
     text = (tmp_path / "policy.yaml").read_text()
     (tmp_path / "policy.yaml").write_text(text.replace("env:PAGER_SECRET", "env:NOT_THERE"))
-    house.reload_if_changed()
+    house.edits.reload_if_changed()
     assert house.receivers == before
     (tmp_path / "policy.yaml").write_text(text.replace("name: slow", "name: other"))
-    house.reload_if_changed()
+    house.edits.reload_if_changed()
     assert set(house.receivers) == {"pager", "other"}
 
 

@@ -8,10 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import gc
-import hashlib
-import logging
-import os
 import re
 import sys
 import time
@@ -23,8 +19,8 @@ from phigate import metrics
 from phigate.access.meter import Meter
 from phigate.agreement import Agreement
 from phigate.capture.keep import Keep
-from phigate.capture.record import policy_record
 from phigate.dialect.routes import RouteTable
+from phigate.edits import Edits
 from phigate.gate.seals import Seal
 from phigate.holding import Holding
 from phigate.host.addresses import Addresses
@@ -37,12 +33,12 @@ from phigate.journal.checkpoint import Checkpoints
 from phigate.journal.disk import limits_of
 from phigate.journal.signer import open_signer
 from phigate.journal.writer import Journal, JournalDown, JournalFault, open_journal
-from phigate.masking import Memory, RosterFault, Secrets, Sight, Transformer
+from phigate.masking import Memory, Secrets, Sight, Transformer
 from phigate.masking.structure.paths import rules_for
 from phigate.masking.transforms import scope_of
-from phigate.policy.load import PolicyFaults, must_be_a_file, read_file
-from phigate.serving import ProviderFault, auditor_of, providers_of, read_policy, read_served, served
-from phigate.sources import Sources, Stamp, read_sources, stamp_of
+from phigate.policy.load import PolicyFaults
+from phigate.serving import auditor_of, providers_of, read_served, served
+from phigate.sources import Sources, read_sources, stamp_of
 from phigate.starting import StartFault, ledger_url, read_secrets
 from phigate.threads import Threads
 from phigate.trial import Trial
@@ -58,20 +54,6 @@ if TYPE_CHECKING:
     from phigate.journal.chain import Kind
     from phigate.policy.schema import Mask, Policy
     from phigate.webhooks import Receiver
-
-logger = logging.getLogger(__name__)
-
-
-def _set_aside() -> None:
-    """Keep the collector from walking what was read, which stays: 100,000 people are 0.02 s of standstill each time.
-
-    All that lives is set aside with it. What was set aside before, and is in nobody's hands any more, goes: else a
-    single exchange that had just ended then would keep its roster for ever.
-    """
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
-
 
 CLIENT = re.compile(
     r"(?:python-httpx|python-requests|OpenAI/Python|AsyncOpenAI/Python|OpenAI/JS|Anthropic/Python|AsyncAnthropic/Python"
@@ -113,7 +95,7 @@ class House:
         self.contacted: dict[str, Any] = {}
         """Exchanges whose upstream was asked and that are not over, and their flows."""
         self.agreement = Agreement(self)
-        """What all gateways agree on, and the clock."""
+        """What all gateways agree on: the ledger, as it is followed here, and the clock."""
         self.meter = Meter(self.agreement.sharing, self._digest)
         """Who asked for how much."""
         self.doors, self.room = Doors(), Room()
@@ -122,7 +104,9 @@ class House:
         """Requests that wait for their yes; large work, and who had it done."""
         self.again: list[Callable[[Any], Awaitable[None] | None]] = []
         """What decides about a flow anew, from the start: a step of each room, in the order of the chain."""
-        self.addresses = Addresses()
+        self.addresses, self.instance = Addresses(), ""
+        self.edits = Edits(self)
+        """The policy's file, and what becomes of it when it is edited."""
         self.trial: Trial | None = None
         """A policy that is asked beside the one in force, and only recorded."""
         self.receivers: Mapping[str, Receiver] = {}
@@ -135,28 +119,16 @@ class House:
         """What else must be had before a port opens; each may raise StartFault."""
         self.partings: list[Callable[[], Awaitable[None]]] = []
         """What is waited for once no more connection is served, before the journal closes."""
-        self.remarks: list[Callable[[], Mapping[str, str]]] = [
-            self.agreement.remarks,
-            lambda: self._not_in_force,
-        ]
+        self.remarks: list[Callable[[], Mapping[str, str]]] = [self.agreement.remarks, self.edits.remarks]
         """What readiness says beside whether everything is there, by whom it is about; none of it may raise."""
         self.ticks: list[Callable[[], None]] = [
             self.agreement.look_at_clock,
-            self.reload_if_changed,
-            self._note_again,
+            self.edits.reload_if_changed,
+            self.edits.note_again,
             self.holding.tick,
             self.agreement.sharing.tick,
         ]
         """What is done once a second; none of it may raise."""
-        self._not_in_force: Mapping[str, str] = {}
-        """What readiness says of a policy that was changed and does not hold."""
-        self._policy_path = self._noted_in = Path()
-        self.instance = ""
-        self._noted: str | None = None
-        self._policy_seen: tuple[int, int] | None = None
-        self._sources_seen: Stamp = ()
-        self._loading: asyncio.Task[None] | None = None
-        """What reads a changed roster beside the loop."""
 
     def open_or_end(self) -> None:
         """End the process unless everything is furnished once the script is loaded.
@@ -193,24 +165,14 @@ class House:
         `space` are the journal's limits: the size of a file, and the free space at which it warns and stops.
         """
         self.addresses, self.instance = addresses, instance
-        self._policy_path = Path(policy)
-        try:
-            self._policy_seen = self._policy_stamp()
-            self.put_in_force(read_policy(self._policy_path))
-            self._sources_seen = self.sources.stamp
-        except PolicyFaults as fault:
-            raise StartFault("\n".join(fault.faults)) from None
-        except (RosterFault, ProviderFault) as fault:
-            raise StartFault(str(fault)) from None
-        except OSError as error:
-            raise StartFault(f"{policy}: {os.strerror(error.errno or 0).lower()}") from None
+        self.edits.begin(policy)
         self._try(shadow)
         self.secrets = read_secrets(secrets)
         self.agreement.open(ledger_url(ledger), Path(keys))
         self._open_anchors(anchors)
         self._open_journal(Path(journal), space, Path(keys))
         self.journal.gather_for(lambda: len(self.under_way) - len(self.holding))
-        self._note_policy()
+        self.edits.note()
         for opener in self.openers:
             opener()
         self.furnished = True
@@ -265,11 +227,12 @@ class House:
 
         `sources` are what it names, if they are read already.
         """
-        routes, matches = served(policy, self._policy_path)
-        receivers = receivers_of(policy, self._policy_path)
+        routes, matches = served(policy, self.edits.path)
+        receivers = receivers_of(policy, self.edits.path)
         self.providers = providers_of(policy)
         if sources is None:
-            sources = self.sources if self._has_sources_of(policy) else read_sources(policy)
+            read = hasattr(self, "sources") and self.sources.stamp == stamp_of(policy)
+            sources = self.sources if read else read_sources(policy)
         self.keep = Keep(policy.capture.bodies, auditor_of(policy))
         self.sources, self.policy, self.receivers = sources, policy, receivers
         self.policy_since = utc_now()
@@ -301,68 +264,7 @@ class House:
         """Write a record and wait until it is on the disk; raises JournalDown or Unrecordable."""
         await self.journal.durable(self.journal.append(kind, dict(fields)))
 
-    # -- the policy -------------------------------------------------------------------------------------------------
-
-    def reload_if_changed(self) -> None:
-        """Put an edited policy, roster or file of detectors in force; a bad one changes nothing and is said once."""
-        if self._loading is not None:
-            return
-        stamp = self._policy_stamp()
-        try:
-            if stamp != self._policy_seen:
-                self._policy_seen = stamp
-                must_be_a_file(self._policy_path)
-                self._reload(read_policy(self._policy_path))
-            elif stamp_of(self.policy) != self._sources_seen:
-                self._reload(self.policy)
-        except (PolicyFaults, RosterFault, ProviderFault, OSError) as fault:
-            self._say_bad(fault)
-
-    def _reload(self, policy: Policy) -> None:
-        self._sources_seen = stamp_of(policy)
-        if self._has_sources_of(policy):
-            self._reloaded(policy, self.sources)
-            return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self._reloaded(policy, read_sources(policy))
-        else:
-            self._loading = loop.create_task(self._load_beside(policy))
-
-    async def _load_beside(self, policy: Policy) -> None:
-        """Read what takes long in a thread, while the last good policy decides."""
-        try:
-            self._reloaded(policy, await asyncio.to_thread(read_sources, policy))
-            _set_aside()
-        except (PolicyFaults, RosterFault, ProviderFault, OSError) as fault:
-            self._say_bad(fault)
-        finally:
-            self._loading = None
-
-    def _reloaded(self, policy: Policy, sources: Sources) -> None:
-        self._not_in_force = {}
-        again = policy is self.policy
-        self.put_in_force(policy, sources)
-        if again:
-            logger.warning("the changed roster or detectors are in force")
-        else:
-            logger.warning("policy %s is in force", policy.sha256[:12])
-            self._note_policy()
-
-    def _say_bad(self, fault: Exception) -> None:
-        self._not_in_force = {"policy": "the changed policy is not in force, the last good one is"}
-        if isinstance(fault, PolicyFaults):
-            told = "\n".join(fault.faults)
-            logger.error("the changed policy is not put in force, the last good one stays:\n%s", told)
-            self._note_bad(fault)
-        elif isinstance(fault, OSError):
-            logger.error("the changed policy cannot be read (%s), the last good one stays", type(fault).__name__)
-        else:
-            logger.error("the changed policy is not put in force, the last good one stays: %s", fault)
-
-    def _has_sources_of(self, policy: Policy) -> bool:
-        return hasattr(self, "sources") and self.sources.stamp == stamp_of(policy)
+    # -- what is seen -----------------------------------------------------------------------------------------------
 
     def sight(self, exchange: Exchange, mask: Mask | None, *, answering: bool = False) -> Sight:
         """The masks through which this exchange's texts are seen; `mask` None hides nothing from the caller's side."""
@@ -404,31 +306,6 @@ class House:
         for word in agent.split(" "):
             (known if CLIENT.fullmatch(word) else rest).append(word)
         return " ".join([*known, sight.for_bystanders(" ".join(rest))] if rest else known)
-
-    def _policy_stamp(self) -> tuple[int, int]:
-        with contextlib.suppress(FileNotFoundError):
-            stat = self._policy_path.stat()
-            return stat.st_mtime_ns, stat.st_size
-        return 0, -1
-
-    def _note_policy(self) -> None:
-        was, self._noted = self._noted, self.policy.sha256
-        self._noted_in = self.journal.path
-        self.journal.append("policy", policy_record(self._noted, was=was, accepted=True, text=self.policy.text))
-
-    def _note_again(self) -> None:
-        """Say the policy in each file of the journal: earlier ones may be deleted when their time is over."""
-        if self.journal.path != self._noted_in:
-            with contextlib.suppress(JournalDown):
-                self._note_policy()
-
-    def _note_bad(self, faults: PolicyFaults) -> None:
-        """Record that a policy was edited and not put in force; its text, which nobody could read, is left out."""
-        with contextlib.suppress(JournalDown, PolicyFaults):
-            must_be_a_file(self._policy_path)
-            found = hashlib.sha256(read_file(self._policy_path)).hexdigest()
-            record = policy_record(found, was=self._noted, accepted=False, faults=faults.faults)
-            self.journal.append("policy", record)
 
 
 def utc_now() -> dt.datetime:

@@ -165,7 +165,7 @@ def test_a_certificate_that_cannot_be_used_changes_nothing_later(desk, tmp_path)
     before = desk._house.policy
     (tmp_path / "idp.pem").write_text("gone")
     policy_in(tmp_path, policy_text(TAKE_BACK, tail=SAML + "# changed\n"))
-    desk._house.reload_if_changed()
+    desk._house.edits.reload_if_changed()
     assert desk._house.policy is before
     with pytest.raises(ProviderFault):
         providers_of(before)

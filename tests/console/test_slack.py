@@ -163,7 +163,7 @@ async def test_while_nobody_knows_who_is_out_nothing_is_answered(house, send, mo
 async def test_a_role_that_was_taken_away_since_counts_no_more(house, send, tmp_path):
     text = (tmp_path / "policy.yaml").read_text()
     (tmp_path / "policy.yaml").write_text(text.replace("id: eve, groups: [privacy]", "id: eve, groups: [lab]"))
-    house.reload_if_changed()
+    house.edits.reload_if_changed()
     await send(pressed())
     assert await state(house) == "pending"
 

@@ -99,8 +99,8 @@ def test_a_warning_is_type_and_place(lines, capsys):
 
 
 def test_our_own_words_stay(lines):
-    logging.getLogger("phigate.house").warning("policy %s is in force", "abc")
-    assert lines == ["phigate.house policy abc is in force"]
+    logging.getLogger("phigate.edits").warning("policy %s is in force", "abc")
+    assert lines == ["phigate.edits policy abc is in force"]
 
 
 class Gone:

@@ -22,7 +22,7 @@ COUNT = CONTROL.with_suffix(".count")
 NAMES = CONTROL.with_suffix(".names")
 CALLED = CONTROL.with_suffix(".called")
 ROOMS = ("gate", "identity", "access", "masking", "approval", "capture", "journal", "dialect", "flows", "policy.decide",
-         "policy.masks", "policy.targets", "metrics", "house", "starting", "serving", "agreement", "exchange",
+         "policy.masks", "policy.targets", "metrics", "house", "starting", "serving", "agreement", "edits", "exchange",
          "host.observers", "host.connections.sockets")  # fmt: skip
 
 turn = ""
