@@ -73,6 +73,7 @@ SEAMS = [
     (_http1, "make_error_response"),
     (_http2.Http2Server, "_handle_event"),
     (_http2.Http2Server, "handle_h2_event"),
+    (BufferedH2Connection, "MAX_CLOSED_STREAMS"),
     (BufferedH2Connection, "_receive_frame"),
     (BufferedH2Connection, "stream_window_updated"),
     (BufferedH2Connection, "send_data"),

@@ -170,7 +170,7 @@ class Stage:
         closed = {"workers": plan.workers, "seconds": plan.capacity}
         self.load.told(closed | {"seconds": plan.capacity / 4})  # caches settle; not counted
         found.untraced = self.turn(found, closed)
-        self.inside.look(trace=True, leak=plan.leak)
+        self.inside.look(trace=True, fill=True, leak=plan.leak)
         found.closed = self.turn(found, closed)
         if not found.closed["acts"]:
             raise SystemExit("bench: nobody was answered")

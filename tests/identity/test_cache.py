@@ -76,3 +76,16 @@ def test_where_the_clock_on_the_wall_is_put_back_an_entry_lives_no_longer() -> N
     cache = kept(Cache(lambda: next(steady)))
     assert cache.get("a.b.c", NOW - 3600, KEYS) == "ada"
     assert cache.get("a.b.c", NOW - 3600, KEYS) is None
+
+
+def test_what_is_over_leaves_as_others_come() -> None:
+    clock = [0.0]
+    cache: Cache[str] = Cache(lambda: clock[0])
+    for number in range(10):
+        kept(cache, f"bearer-{number}", expires=NOW + (9 if number else 20))
+    clock[0] = 10.0
+    kept(cache, "later", now=NOW + 10)
+    assert len(cache) == 11, "the oldest lives still"
+    clock[0] = 20.0
+    kept(cache, "last", now=NOW + 20)
+    assert len(cache) == 2

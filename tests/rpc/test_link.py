@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from h2.config import H2Configuration
 from h2.errors import ErrorCodes
 from hyperframe.frame import (
     ContinuationFrame,
@@ -372,3 +373,10 @@ async def test_others_have_their_turn_between_many_small_frames():
         await peer.aclose()
     assert len({turn for turn, _ in seen}) > 5
     assert max(size for _, size in seen) <= link.SLICE
+
+
+def test_of_streams_that_ended_a_connection_knows_the_last_ones():
+    connection = link.Connection(H2Configuration(client_side=False))
+    for number in range(link.ENDED + 50):
+        connection._closed_streams[2 * number + 1] = None
+    assert len(connection._closed_streams) == link.ENDED

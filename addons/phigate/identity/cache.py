@@ -20,7 +20,10 @@ ENTRIES: Final = 10_000
 
 
 class Cache[Value]:
-    """Values by bearer; the oldest entry leaves when there are too many. `clock` are seconds that only grow."""
+    """Values by bearer; the oldest entry leaves when it is over, or when there are too many.
+
+    `clock` are seconds that only grow.
+    """
 
     def __init__(self, clock: Callable[[], float], entries: int = ENTRIES) -> None:
         self._clock, self._entries = clock, entries
@@ -46,9 +49,13 @@ class Cache[Value]:
         dies = min(expires, now + LONGEST)
         if dies <= now:
             return
-        while len(self._kept) >= self._entries:
+        clock = self._clock()
+        while self._kept and (len(self._kept) >= self._entries or self._oldest()[3] <= clock):
             del self._kept[next(iter(self._kept))]
-        self._kept[digest_of(bearer)] = (value, issuer, dies, self._clock() + dies - now, generation)
+        self._kept[digest_of(bearer)] = (value, issuer, dies, clock + dies - now, generation)
+
+    def _oldest(self) -> tuple[Value, str, float, float, int]:
+        return next(iter(self._kept.values()))
 
     def clear(self) -> None:
         """Forget all: the policy changed, and with it what groups mean."""

@@ -80,12 +80,17 @@ class Leaving(events.Event):
         self.last = last
 
 
+ENDED: Final = 1_000
+"""Streams that ended last, of one connection: h2 would know 65,536, which are 8 MB."""
+
+
 class Connection(H2Connection):
     """h2's, that goes on with what is under way when either side says that it takes no more (RFC 9113, 6.8).
 
     It counts small frames itself: h2 tells nothing of those that come after a stream's end, and answers each.
     """
 
+    MAX_CLOSED_STREAMS = ENDED
     small = 0
 
     def _receive_frame(self, frame: Frame) -> list[events.Event]:

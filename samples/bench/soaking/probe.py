@@ -2,7 +2,8 @@
 
     python probe.py ARGUMENTS-OF-MITMDUMP        # the socket's path in PHIGATE_PROBE
 
-A line of JSON asks, one answers: `trace` begins or ends tracing of memory, `leak` keeps so many small objects of each
+A line of JSON asks, one answers: `trace` begins or ends tracing of memory, `fill` fills what remembers so many of those
+who came last (it would grow until then, for an hour), `leak` keeps so many small objects of each
 exchange from then on (to see that it is found), `lines` tells where traced memory was allocated. Counted is what is
 left after a full collection, once no exchange is under way any more, or after some seconds.
 """
@@ -31,6 +32,8 @@ leaked: list[object] = []
 leaking = [0]
 over = [0]
 """Exchanges that came to their end."""
+tables: list[Any] = []
+"""Every table of when bearers are over."""
 
 
 def objects() -> tuple[int, Counter[str]]:
@@ -85,10 +88,26 @@ async def rest(flows: Any) -> None:
                 gc.collect()
 
 
+def fill() -> None:
+    """Of nobody, as many entries as there may be; whoever comes takes the place of one."""
+    from phigate.identity.ends import ENTRIES  # noqa: PLC0415 -- as in `main`
+    from phigate.masking.identifiers import identifier  # noqa: PLC0415
+    from phigate.masking.secrets import parse_secrets  # noqa: PLC0415
+
+    for table in tables:
+        for number in range(ENTRIES):
+            table.over(f"nobody-{number}", 60.0)
+    secrets = parse_secrets(f"1 {'0' * 64}\n", "nobody's")
+    for number in range(identifier.cache_parameters()["maxsize"] or 0):
+        identifier("PERSON", f"Nobody {number}", secrets)
+
+
 def asked(order: dict[str, Any], master: Any, flows: Any) -> dict[str, Any]:
     leaking[0] = order.get("leak", leaking[0])
     if "trace" in order:
         (tracemalloc.start if order["trace"] else tracemalloc.stop)()
+    if order.get("fill"):
+        fill()
     told = counted(master, flows)
     return told | ({"lines": lines()} if order.get("lines") else {})
 
@@ -99,7 +118,15 @@ def main() -> None:
     from mitmproxy.tools.main import mitmdump  # noqa: PLC0415
 
     from phigate import flows, metrics  # noqa: PLC0415
+    from phigate.identity.ends import Ends  # noqa: PLC0415
 
+    begin = Ends.__init__
+
+    def begun(table: Ends, *args: Any, **more: Any) -> None:
+        begin(table, *args, **more)
+        tables.append(table)
+
+    Ends.__init__ = begun  # type: ignore[method-assign,assignment]
     count, running = metrics.count, DumpMaster.running
 
     def counting(*args: Any) -> None:

@@ -10,6 +10,7 @@ from mitmproxy.connection import Client, ConnectionState
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http
+from mitmproxy.proxy.layers.http._http2 import Http2Server
 
 from phigate.host.connections import remains
 
@@ -131,3 +132,12 @@ async def test_the_end_of_a_connection_that_was_let_go_is_no_crash(wire):
     caller = wire()
     ended = Client(peername=("", 1), sockname=("", 0))
     assert list(caller.layer.handle_event(events.ConnectionClosed(ended))) == []
+
+
+async def test_of_streams_that_ended_a_connection_knows_the_last_ones(wire):
+    caller = wire()
+    for _ in range(remains.ENDED + 50):
+        caller.ask(b"{}")
+    (speaker,) = [each for each in caller.layer.connections.values() if isinstance(each, Http2Server)]
+    speaker.h2_conn.open_inbound_streams  # noqa: B018 -- h2 lets go of streams where it counts them
+    assert len(speaker.h2_conn._closed_streams) == remains.ENDED
