@@ -5,7 +5,7 @@ import pytest
 from fastapi import FastAPI, Response
 
 from phigate.approval.refusals import No
-from phigate.console.callers import believed, guarded
+from phigate.console.callers import believed, guarded, heard
 from phigate.exchange import Subject
 from phigate.identity.outcome import Refused, Unavailable
 from phigate.journal.writer import JournalDown
@@ -84,3 +84,33 @@ async def test_a_proof_is_for_the_consoles_own_address_and_none_that_the_caller_
 async def test_why_nothing_came_of_it_is_told_in_the_consoles_words(raises, status, code):
     answer = await asked(Desk(ADA), raises)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+async def hears(desk, **said):
+    app = FastAPI()
+
+    async def endpoint(request):
+        subject, raw = await heard(desk, request)
+        return Response(f"{subject.id}: {raw.decode()}")
+
+    app.add_api_route("/say", guarded(endpoint), methods=["POST"], response_model=None)
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://evil.example")
+    return await client.post("/say", **said)
+
+
+async def test_who_says_something_is_who_they_are_once_all_of_it_is_there():
+    desk = Desk(ADA)
+    assert (await hears(desk, json={})).text == "ada: {}"
+
+    async def slowly():
+        yield b"{"
+        desk.outcome = Refused("revoked")
+        yield b"}"
+
+    answer = await hears(desk, content=slowly(), headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "bearer-refused")
+
+
+async def test_what_is_wrong_with_a_body_is_told_to_those_who_are_believed():
+    for outcome, code in ((ADA, "malformed"), (Refused("bearer-missing"), "bearer-missing")):
+        assert (await hears(Desk(outcome), content=b"{}")).json()["error"]["code"] == code

@@ -1,5 +1,6 @@
 """Deployments that pipelines state over HTTP: real bearers, policy, ledger and journal; no socket."""
 
+import json
 import time
 
 import httpx
@@ -10,6 +11,7 @@ from phigate.console import deployments, tickets
 from phigate.console.desk import Desk
 from phigate.exchange import Scope
 from phigate.identity.verify import Verifier
+from phigate.ledger import Revocation
 from phigate.policy.hashes import rule_hash
 from phigate.policy.load import parse_policy
 from tests.ledger.tickets import ticket as ticket_of
@@ -49,7 +51,8 @@ def call(house):
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://evil.example")
 
     async def call(method, path, said=PIPELINE, **more):
-        return await client.request(method, path, headers={"authorization": f"Bearer {said}"}, **more)
+        headers = {"authorization": f"Bearer {said}"} | more.pop("headers", {})
+        return await client.request(method, path, headers=headers, **more)
 
     return call
 
@@ -196,6 +199,19 @@ async def test_a_refused_statement_is_on_record(house, call):
 async def test_what_is_no_json_is_malformed(call):
     answer = await call("POST", "/deployments", content=b"{")
     assert error(answer) == (400, "malformed")
+
+
+@pytest.mark.parametrize("path", ["/deployments", "/deployments/d-1/outcome"])
+async def test_whose_bearer_is_taken_back_while_a_statement_comes_slowly_has_stated_nothing(house, call, path):
+    async def slowly():
+        yield json.dumps(WHAT).encode()
+        await house.agreement.ledger.revoke(Revocation(ISSUER, "repo:triage", None, time.time(), 9e9, "kai", "lost"))
+        await house.agreement.look()
+        yield b" "
+
+    headers = {"content-type": "application/json"}
+    assert error(await call("POST", path, content=slowly(), headers=headers)) == (401, "bearer-refused")
+    assert kept(house, "ticket", "deployment") == []
 
 
 async def test_a_narrowed_bearer_states_nothing_that_it_is_not_for(call, monkeypatch):

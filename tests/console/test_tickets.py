@@ -11,6 +11,7 @@ from phigate.console import tickets
 from phigate.console.desk import Desk
 from phigate.exchange import Scope
 from phigate.journal.writer import JournalDown
+from phigate.ledger import Revocation
 from phigate.ledger.tickets import Review
 from tests.ledger.tickets import ticket
 from tests.stage import ISSUER, RULES, bearer, followed, furnished, kept, policy_text
@@ -260,3 +261,23 @@ async def test_a_code_is_given_to_whoever_could_say_yes(house, call):
     assert error(await call("POST", "/tickets/t-1/code", bearer("lab", who="ben"))) == (404, "unknown")
     assert error(await call("POST", "/tickets/t-1/code")) == (401, "bearer-missing")
     assert error(await call("POST", "/tickets/t-9/code", OFFICER)) == (404, "unknown")
+
+
+@pytest.mark.parametrize(
+    "path", ["/tickets/t-1/approve", "/tickets/t-1/reject", "/tickets/t-1/revoke", "/reviews/ex-1/approve"]
+)
+async def test_who_is_taken_back_while_what_they_say_comes_slowly_has_said_nothing(house, call, counted, path):
+    await waiting(house)
+    await broken_glass(house)
+
+    async def slowly():
+        yield b'{"comment":'
+        await house.agreement.ledger.revoke(Revocation(ISSUER, "eve", None, time.time(), 9e9, "kai", "lost"))
+        await house.agreement.look()
+        yield b'"late"}'
+
+    answer = await call("POST", path, OFFICER, content=slowly(), headers={"content-type": "application/json"})
+    assert error(answer) == (401, "bearer-refused")
+    assert [reason for _, reason in counted] == ["revoked"]
+    assert kept(house, "ticket", "review", "grant", "look") == []
+    assert (await house.agreement.approvals.ticket("t-1")).said == ()

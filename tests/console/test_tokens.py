@@ -696,6 +696,18 @@ async def test_what_is_issued_while_a_form_comes_slowly_is_taken_back_too(house)
     assert entry.cut == NOW + 9 + AHEAD
 
 
+async def test_whose_bearer_is_taken_back_while_a_form_comes_slowly_takes_nobody_back(house):
+    async def slow():
+        yield b"subject=ada&"
+        await house.taken_back(bearer("privacy", who="eve"), subject="kai", issuer=IDP)
+        await house.look()
+        yield f"issuer={IDP}".encode()
+
+    headers = {"content-type": FORM, "authorization": f"Bearer {officer()}"}
+    assert (await house.post("/revoke", content=slow(), headers=headers)).status_code == 401
+    assert [entry.subject for entry in await house.ledger.revocations(0, NOW)] == ["kai"]
+
+
 async def test_a_revocation_outlasts_every_bearer_that_it_is_about(house):
     leeway = timedelta(minutes=5)  # the longest that a policy can say
     (issuer,) = house.policy.issuers

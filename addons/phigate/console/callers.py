@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from fastapi import Request, Response  # noqa: TC002 -- FastAPI reads the signatures here
 
 from phigate.approval.refusals import No
-from phigate.console.said import fault, ip_of
+from phigate.console.said import fault, ip_of, read
 from phigate.identity.outcome import Refused, Unavailable
 from phigate.identity.proof import Presented
 from phigate.journal.chain import Unrecordable
@@ -51,6 +51,22 @@ async def believed(desk: Desk, request: Request) -> Subject:
     if found.uses is not None:
         raise No("not-an-approver")
     return found
+
+
+async def heard(desk: Desk, request: Request) -> tuple[Subject, bytes]:
+    """Who says something, and what, both as they are once all of it is there; raises No.
+
+    A body may take its time: whose bearer ends, or is taken back, meanwhile has said nothing.
+    """
+    raw, wrong = b"", None
+    try:
+        raw = await read(request)
+    except No as no:
+        wrong = no
+    subject = await believed(desk, request)  # what is wrong with a body is told to nobody who is not
+    if wrong is not None:
+        raise wrong
+    return subject, raw
 
 
 def guarded(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

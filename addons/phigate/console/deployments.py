@@ -23,10 +23,10 @@ from phigate.approval.refusals import No
 from phigate.approval.tickets import Asking
 from phigate.capture.deployments import deployment_record, outcome_record
 from phigate.console import callers
-from phigate.console.callers import believed, guarded
-from phigate.console.said import answer, ip_of, read
+from phigate.console.callers import believed, guarded, heard
+from phigate.console.said import answer, ip_of
 from phigate.console.signin import HOME
-from phigate.console.tickets import heard, summary
+from phigate.console.tickets import spoken, summary
 from phigate.exchange import ID, Exchange, Refusal
 from phigate.gate.headers import reason_text
 from phigate.identity import scope as scopes
@@ -88,8 +88,8 @@ class _Endpoints:
 
     async def state(self, request: Request) -> Response:
         """A deployment: `permit` with a receipt, `hold` with a ticket, or why not."""
-        subject = await believed(self._desk, request)
-        said = await _document(request, _STATED)
+        subject, raw = await heard(self._desk, request)
+        said = _document(raw, _STATED)
         found = self._exchange(request, subject, said, f"d-{secrets.token_hex(12)}")
         why = said.get("justification")
         reason = reason_text(why.encode()) if isinstance(why, str) else None
@@ -135,9 +135,9 @@ class _Endpoints:
 
     async def end(self, request: Request) -> Response:
         """How a deployment ended, once, by whoever has its receipt."""
-        desk, now = self._desk, self._desk.now()
-        subject = await believed(desk, request)
-        said = await _document(request, _ENDED)
+        desk = self._desk
+        subject, raw = await heard(desk, request)
+        said, now = _document(raw, _ENDED), desk.now()
         name, code, receipt = request.path_params["name"], said.get("code"), said.get("receipt")
         found = self._exchange(request, subject, said, name) if ID.fullmatch(name) else _MALFORMED
         if isinstance(found, Refusal):
@@ -161,7 +161,7 @@ class _Endpoints:
         if ticket is None or ticket.subject != (subject.issuer, subject.id):
             raise No("unknown")
         page = {"page": f"{self._desk.console}{HOME}/tickets/{ticket.id}"} if self._desk.policy.sign_in else {}
-        said = [heard(each) for each in ticket.said]
+        said = [spoken(each) for each in ticket.said]
         return answer(summary(ticket, self._desk.policy, self._desk.now()) | {"said": said, **page})
 
     def _exchange(self, request: Request, subject: Subject, said: Mapping[str, Any], name: str) -> Exchange | Refusal:
@@ -210,9 +210,8 @@ def _subject_of(exchange: Exchange) -> Subject:
     return exchange.subject
 
 
-async def _document(request: Request, members: frozenset[str]) -> Mapping[str, Any]:
-    """A small JSON object of these members, or an empty one; raises No."""
-    raw = await read(request)
+def _document(raw: bytes, members: frozenset[str]) -> Mapping[str, Any]:
+    """A small JSON object of these members, or an empty one."""
     try:
         said = orjson.loads(raw)
     except ValueError:

@@ -15,9 +15,9 @@ from phigate.answering import Answering, Caller
 from phigate.approval.refusals import No
 from phigate.approval.tickets import MOST_COMMENT, hours_of
 from phigate.console import callers, codes
-from phigate.console.callers import believed, guarded
+from phigate.console.callers import believed, guarded, heard
 from phigate.console.codes import Codes
-from phigate.console.said import answer, ip_of, read
+from phigate.console.said import answer, ip_of
 
 if TYPE_CHECKING:
     from phigate.answering import Verdict
@@ -64,7 +64,7 @@ class _Endpoints:
 
     async def one(self, request: Request) -> Response:
         ticket = await self._answering.see(_name(request), await self._caller(request))
-        said = [heard(each) for each in ticket.said]
+        said = [spoken(each) for each in ticket.said]
         return answer(self._summary(ticket) | {"shown": dict(ticket.shown), "said": said})
 
     async def approve(self, request: Request) -> Response:
@@ -74,14 +74,12 @@ class _Endpoints:
         return await self._answer(request, "reject")
 
     async def _answer(self, request: Request, verdict: Verdict) -> Response:
-        caller = await self._caller(request)
-        comment = await self._comment(request)
+        caller, comment = await self._said(request)
         return answer(self._summary(await self._answering.answer(_name(request), caller, verdict, comment)))
 
     async def revoke(self, request: Request) -> Response:
         """Take a request, or the yes to it, back."""
-        caller = await self._caller(request)
-        comment = await self._comment(request)
+        caller, comment = await self._said(request)
         return answer(self._summary(await self._answering.revoke(_name(request), caller, comment)))
 
     async def code(self, request: Request) -> Response:
@@ -105,8 +103,7 @@ class _Endpoints:
         return await self._sign(request, "reject")
 
     async def _sign(self, request: Request, verdict: Verdict) -> Response:
-        caller = await self._caller(request)
-        comment = await self._comment(request)
+        caller, comment = await self._said(request)
         review = await self._answering.sign(_name(request), caller, verdict, comment)
         return answer({"exchange": review.exchange, "decision": verdict})
 
@@ -115,9 +112,13 @@ class _Endpoints:
     async def _caller(self, request: Request) -> Caller:
         return Caller(await believed(self._desk, request), ip_of(request), "console")
 
-    async def _comment(self, request: Request) -> str:
-        """What somebody has to say beside yes or no, masked: what is kept is never theirs alone to see."""
-        raw = await read(request)
+    async def _said(self, request: Request) -> tuple[Caller, str]:
+        """Who answers, and what they have to say beside yes or no."""
+        subject, raw = await heard(self._desk, request)
+        return Caller(subject, ip_of(request), "console"), self._comment(raw)
+
+    def _comment(self, raw: bytes) -> str:
+        """A comment, masked: what is kept is never theirs alone to see."""
         if not raw:
             return ""
         try:
@@ -158,7 +159,7 @@ def summary(ticket: Ticket, policy: Policy, now: float) -> dict[str, Any]:
     }
 
 
-def heard(said: Said) -> dict[str, Any]:
+def spoken(said: Said) -> dict[str, Any]:
     """What one person said of it."""
     by = {"issuer": said.by[0], "id": said.by[1]}
     return {"by": by, "verdict": said.verdict, "comment": said.comment, "at": said.at, "counts": said.counts}

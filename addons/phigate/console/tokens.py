@@ -208,19 +208,19 @@ class _Endpoints:
             return _fault(UNAVAILABLE)
 
     async def _revoke(self, request: Request) -> Response:
-        desk, now = self._desk, self._desk.now()
-        proofs = tuple(request.headers.getlist("dpop"))
+        # The form first: whose bearer ends, or is taken back, while it comes slowly has asked for nothing. And what was
+        # issued meanwhile is meant too.
+        desk, form = self._desk, await _read(request)
+        now, proofs = desk.now(), tuple(request.headers.getlist("dpop"))
         caller = await desk.verify(request.headers.raw, self._presented("/revoke", proofs), now)
         if isinstance(caller, Unavailable):
             return _fault(UNAVAILABLE)
         if isinstance(caller, Refused):
             desk.refused(_ip(request), caller.reason)
             return _unbelieved(caller)
-        form = await _read(request)
         asked = form if isinstance(form, GrantFault) else grants.read_revocation(form)
         if isinstance(asked, GrantFault):
             return _fault(asked)
-        now = desk.now()  # it may have come slowly, and what was issued meanwhile is meant too
         # Whoever holds a bearer of ours is a subject of the provider that it was issued for, never of us.
         known = desk.issuers if asked.subject is None else desk.issuers - {desk.console}
         if asked.issuer is not None and asked.issuer not in known:
