@@ -60,6 +60,26 @@ def test_leaving_twice_takes_nobody_elses_place():
     assert len(places) == EACH - 1
 
 
+@pytest.mark.parametrize("others", ["", "bcd"])
+def test_at_one_address_whoever_keeps_the_console_waiting_longest_makes_room(others):
+    waiting = {"a 3": 2.0, "a 7": 5.0, "a 9": 5.0, "b 1": 60.0}
+    places = Places(waiting.get)
+    for address in ("a", *others):
+        for number in range(EACH):
+            places.enter(address, f"{address} {number}")
+    assert [places.enter("a", f"late {number}") for number in range(4)] == ["a 9", "a 7", "a 3", "late 3"]
+    assert len(places) == EACH * (1 + len(others))
+
+
+def test_at_the_address_that_has_most_it_is_who_keeps_the_console_waiting():
+    waiting = {"a 3": 2.0, "b 1": 60.0}
+    places = Places(waiting.get)
+    for address in "abcd":
+        for number in range(EACH):
+            places.enter(address, f"{address} {number}")
+    assert [places.enter("e", "probe"), places.enter("e", "again")] == ["a 3", "b 1"]
+
+
 class Clock:
     now = 50.0
 

@@ -136,13 +136,58 @@ async def test_work_is_charged_for_and_waiting_is_not(here):
 
 async def test_an_address_has_its_places_and_whoever_is_above_is_cut_off(here, monkeypatch):
     monkeypatch.setattr(fair, "EACH", 2)
-    _, _, connect = here
-    first, second = await connect(), await connect()
+    share, app, connect = here
+    working = [await connect(), await connect()]
+    for _, writer in working:
+        writer.write(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+    await until(lambda: app.waiting == 2)
     third, _ = await connect()
     assert await cut(third)
-    for reader, writer in (first, second):
-        writer.write(ASKED % 7)
-        assert await answer(reader, 2) == b"/7"
+    app.go.set()
+    for reader, _ in working:
+        assert await answer(reader, 5) == b"/wait"
+    assert len(share.places) == 2
+
+
+STALLED = [
+    ("say nothing", b"", 0.0),
+    ("send half a head", b"GET / HTTP/1.1\r\nHo", 0.0),
+    ("send half a body", b"POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc", 0.0),
+    ("ask for nothing more", ASKED % 1, 0.0),
+    ("have sent a little while others have their turns", b"GET / HTTP/1.1\r\nHo", wire.HURRY),
+]
+
+
+@pytest.mark.parametrize(("sentence", "sent", "waited"), STALLED, ids=[case[0] for case in STALLED])
+async def test_nobody_is_kept_out_by_those_of_their_address_who(here, monkeypatch, sentence, sent, waited):
+    monkeypatch.setattr(fair, "EACH", 2)
+    share, _, connect = here
+    slow = [await connect(), await connect()]
+    await until(lambda: len(share.places) == 2)
+    made = list(share.places._of[HOST])
+    for _, writer in slow:
+        writer.write(sent)
+    await asyncio.sleep(0.05)
+    for each in made if waited else ():
+        each._held += b"x"  # its turn does not come
+        assert each.late(share.now()) is None
+        each._since -= waited
+    made[1]._since -= 5
+    reader, writer = await connect()
+    writer.write(ASKED % 7)
+    assert await answer(reader, 2) == b"/7"
+    await until(made[1].transport.is_closing)
+    assert share.places._of[HOST] != made
+    assert not made[0].transport.is_closing()
+
+
+async def test_whoever_is_answered_keeps_nobody_waiting(here):
+    share, app, connect = here
+    _, writer = await connect()
+    writer.write(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+    await until(lambda: app.waiting)
+    (made,) = share.places._of[HOST]
+    assert made.late(share.now() + 60) is None
 
 
 async def test_a_place_is_taken_until_the_work_is_over_though_the_client_is_gone(here, monkeypatch):

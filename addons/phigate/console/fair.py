@@ -1,6 +1,7 @@
 """Who may use the console, and when: between addresses, whatever one of them sends. Pure; who asks brings the time.
 
 - An address has EACH connections at most, all together ALL; where all are taken, whoever has the most makes room.
+- Of those of one address the slowest goes: behind a balancer somebody who sends nothing would else keep all others out.
 - Addresses take turns, one request or piece of one at a time; after each the console rests REST times as long as it
   took, so that of the event loop, which the traffic needs, it never has more than its part.
 """
@@ -34,9 +35,10 @@ def group_of(address: str) -> str:
 
 
 class Places[T]:
-    """The connections there are, by address."""
+    """The connections there are, by address; `late` says how long one has kept the console waiting, if it has."""
 
-    def __init__(self) -> None:
+    def __init__(self, late: Callable[[T], float | None] = lambda _who: None) -> None:
+        self._late = late
         self._of: dict[str, list[T]] = {}
 
     def __len__(self) -> int:
@@ -44,18 +46,28 @@ class Places[T]:
 
     def enter(self, address: str, who: T) -> T | None:
         """Take a place; gives back who has to go for it, which may be `who`."""
-        mine = len(self._of.get(address, ()))
         leaves = None
-        if mine >= EACH:
-            return who
-        if len(self) >= ALL:
-            most = max(self._of, key=lambda each: len(self._of[each]))
-            if len(self._of[most]) <= mine + 1:
+        if len(self._of.get(address, ())) >= EACH or len(self) >= ALL:
+            from_, leaves = self._room(address)
+            if leaves is None:
                 return who
-            leaves = self._of[most][-1]
-            self.leave(most, leaves)
+            self.leave(from_, leaves)
         self._of.setdefault(address, []).append(who)
         return leaves
+
+    def _room(self, address: str) -> tuple[str, T | None]:
+        """Whose place somebody of this address may take."""
+        mine = self._of.get(address, [])
+        most = max(self._of, key=lambda each: len(self._of[each]))
+        theirs = self._of[most]
+        if len(mine) >= EACH or len(theirs) <= len(mine) + 1:
+            return address, self._slowest(mine)
+        slowest = self._slowest(theirs)
+        return most, theirs[-1] if slowest is None else slowest
+
+    def _slowest(self, among: list[T]) -> T | None:
+        late = [(seconds, at) for at, each in enumerate(among) if (seconds := self._late(each)) is not None]
+        return among[max(late)[1]] if late else None
 
     def leave(self, address: str, who: T) -> None:
         """Give a place back; whoever has none is no matter."""

@@ -2,7 +2,8 @@
 
 - Whatever arrives waits for its turn (`fair.Turns`), pipelined requests too; work on it is measured, step by step.
 - A connection counts until its work is over, also where its client is gone before that.
-- A head, a body and an answer each have their SECONDS; whoever is silent, or reads nothing, is cut off.
+- A head, a body and an answer each have their SECONDS; whoever is silent, or reads nothing, is cut off, and makes room
+  before that for others of its address.
 - A body has a length: chunks of one byte each would keep the loop for a second at a time (RFC 9112, 6.3 permits it).
 """
 
@@ -29,6 +30,8 @@ SECONDS: Final = {h11.IDLE: 10.0, h11.SEND_BODY: 15.0}
 """By what the client still has to send; the endpoints themselves wait less long for a body, and say so."""
 ANSWER: Final = 30.0
 """Seconds for the answer to be made and read."""
+HURRY: Final = 1.0
+"""Seconds after which a client that sends a little and again a little keeps the console waiting, too."""
 
 
 class Share:
@@ -36,9 +39,13 @@ class Share:
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
-        self.places: Places[Wire] = Places()
+        self.places: Places[Wire] = Places(lambda each: each.late(self.now()))
         self.turns = Turns(clock)
         self._timer: asyncio.TimerHandle | None = None
+
+    def now(self) -> float:
+        """Seconds that only grow."""
+        return self._clock()
 
     def ask(self, address: str, go: Callable[[], None]) -> None:
         """Let something be done in its turn, which may be now."""
@@ -97,6 +104,7 @@ class Wire(H11Protocol):
         self._held = bytearray()
         self._working = self._gone = False
         self._state: object = None
+        self._since = 0.0
         self._deadline: asyncio.TimerHandle | None = None
 
     # -- one connection among others --------------------------------------------------------------------------------
@@ -159,6 +167,11 @@ class Wire(H11Protocol):
 
     # -- its time ---------------------------------------------------------------------------------------------------
 
+    def late(self, now: float) -> float | None:
+        """Seconds that the client has kept the console waiting; None where it has not."""
+        waited = now - self._since
+        return None if self._state not in SECONDS or (self._held and waited < HURRY) else waited
+
     def _watch(self) -> None:
         """Start the time for what is waited for now, where that is something else than before."""
         state = self.conn.their_state
@@ -166,5 +179,5 @@ class Wire(H11Protocol):
             return
         if self._deadline is not None:
             self._deadline.cancel()
-        self._state = state
+        self._state, self._since = state, self._share.now()
         self._deadline = self.loop.call_later(SECONDS.get(state, ANSWER), self.transport.abort)
