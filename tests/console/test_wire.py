@@ -270,6 +270,55 @@ async def test_a_body_without_a_length_is_refused(here):
     assert app.seen == []
 
 
+READ_OTHERWISE = [
+    ("a line that ends in LF", b"GET /1 HTTP/1.1\r\nHost: a\nX: b\r\n\r\n"),
+    ("a head whose lines all do", b"GET /1 HTTP/1.1\nHost: a\n\n"),
+    ("a length behind a lone LF", b"GET /1 HTTP/1.1\r\nHost: a\r\nX: b\nContent-Length: 5\r\n\r\n"),
+    ("a folded line", b"GET /1 HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n"),
+    ("a head of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    ("a later version", b"GET /1 HTTP/1.2\r\nHost: a\r\n\r\n"),
+    ("an escaped letter", b"GET /%31 HTTP/1.1\r\nHost: a\r\n\r\n"),
+    ("an escaped slash", b"GET /desk%2ftickets HTTP/1.1\r\nHost: a\r\n\r\n"),
+    ("an escaped line's end", b"GET /1%0a HTTP/1.1\r\nHost: a\r\n\r\n"),
+    ("a whole address", b"GET http://a/1 HTTP/1.1\r\nHost: a\r\n\r\n"),
+    ("no path", b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"),
+    ("another host's port", b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n"),
+    ("a backslash", b"GET /1\\..\\2 HTTP/1.1\r\nHost: a\r\n\r\n"),
+    ("two lengths", b"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
+    ("two hosts", b"GET /1 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "sent"), READ_OTHERWISE, ids=[case[0] for case in READ_OTHERWISE])
+async def test_what_others_may_read_otherwise_is_refused_and_ends_the_connection(here, sentence, sent):
+    _, app, connect = here
+    reader, writer = await connect()
+    writer.write(sent + ASKED % 2)
+    said = await asyncio.wait_for(reader.read(), 5)
+    assert said.startswith(b"HTTP/1.1 400")
+    assert said.count(b"HTTP/1.1") == 1
+    assert app.seen == []
+
+
+async def test_what_a_query_or_a_body_holds_is_for_others_to_read(here):
+    _, app, connect = here
+    reader, writer = await connect()
+    writer.write(b"POST /body?a=%0a&b=/../ HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n\n\n x" + ASKED % 2)
+    assert await answer(reader, 4) == b"\n\n x"
+    assert await answer(reader, 2) == b"/2"
+    assert app.seen == ["/body", "/2"]
+
+
+async def test_a_head_in_pieces_is_looked_at_whole(here):
+    _, app, connect = here
+    reader, writer = await connect()
+    for piece in (b"GET /1 HTTP/1.1\r\nHost: a", b"\n", b"X: b\r\n", b"\r\n"):
+        writer.write(piece)
+        await asyncio.sleep(0.02)
+    assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 400")
+    assert app.seen == []
+
+
 async def test_a_head_that_is_too_long_is_refused(here):
     _, app, connect = here
     reader, writer = await connect()

@@ -4,12 +4,15 @@
 - A connection counts until its work is over, also where its client is gone before that.
 - A head, a body and an answer each have their SECONDS; whoever is silent, or reads nothing, is cut off, and makes room
   before that for others of its address.
+- Lines end in CR LF and are not folded (RFC 9112, 2.2 and 5.2 permit that), and a path is written in one way: what a
+  proxy in front lets by, or keeps out, is what is asked.
 - A body has a length: chunks of one byte each would keep the loop for a second at a time (RFC 9112, 6.3 permits it).
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import time
 import types
@@ -32,6 +35,11 @@ ANSWER: Final = 30.0
 """Seconds for the answer to be made and read."""
 HURRY: Final = 1.0
 """Seconds after which a client that sends a little and again a little keeps the console waiting, too."""
+
+_VERSIONS: Final = {b"1.0", b"1.1"}
+_TARGET: Final = re.compile(rb"/[\w.~/-]*(?:\?.*)?")
+"""A path without escapes: the routes would be found by what they stand for, with a line's end behind it, too."""
+_LINES: Final = re.compile(rb"(?<!\r)\n|\n[ \t]")
 
 
 class Share:
@@ -84,12 +92,30 @@ class Share:
                 thrown = error
 
 
-class _Lengths(h11.Connection):
+class _Strict(h11.Connection):
+    """h11, but for what another server on the way may read otherwise."""
+
     def next_event(self) -> Any:
+        before = self.trailing_data[0] if self.their_state is h11.IDLE else b""
         event = super().next_event()
-        if isinstance(event, h11.Request) and any(name == b"transfer-encoding" for name, _ in event.headers):
-            raise h11.RemoteProtocolError("a body without a length")
+        if isinstance(event, h11.Request):
+            head = before[: len(before) - len(self.trailing_data[0])]
+            fault = _fault(event, head)
+            if fault is not None:
+                raise h11.RemoteProtocolError(fault)
         return event
+
+
+def _fault(request: h11.Request, head: bytes) -> str | None:
+    if request.http_version not in _VERSIONS:
+        return "another version"
+    if not _TARGET.fullmatch(request.target):
+        return "an address of nothing here"
+    if _LINES.search(head):
+        return "lines that do not end as lines do"
+    if any(name == b"transfer-encoding" for name, _ in request.headers):
+        return "a body without a length"
+    return None
 
 
 class Wire(H11Protocol):
@@ -97,7 +123,7 @@ class Wire(H11Protocol):
 
     def __init__(self, share: Share, **uvicorn: Any) -> None:
         super().__init__(**uvicorn)
-        self.conn = _Lengths(h11.SERVER, HEAD)
+        self.conn = _Strict(h11.SERVER, HEAD)
         self._share, self._answer = share, self.app
         self.app = self._measured
         self._address = ""
