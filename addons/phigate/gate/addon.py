@@ -19,7 +19,7 @@ from phigate.exchange import Refusal
 from phigate.gate import answers, handshake, headers, replies
 from phigate.gate.metadata import protected_resource
 from phigate.gate.sentinel import Sentinel
-from phigate.host import kernel, lockdown, logs, pages, thrift
+from phigate.host import kernel, lockdown, logs, pages, searches, thrift
 from phigate.host.addresses import METADATA, AddressFault, addresses
 from phigate.host.connections import aside, behind, crashes, framing, lasting, names, remains, sockets, talk, windows
 from phigate.host.connections.behind import Behind
@@ -106,6 +106,7 @@ class Refuse:
         behind.install()
         crashes.install()
         thrift.install()
+        searches.install()
         sockets.install()
         talk.install()
         remains.install()
