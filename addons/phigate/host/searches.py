@@ -19,7 +19,7 @@ from phigate.policy.patterns import BadPatternError, compile_pattern
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LONGEST: Final = 1000
+LONGEST: Final = 500
 """Characters of a filter."""
 _FLAGS: Final = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"))
 
