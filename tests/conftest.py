@@ -37,6 +37,12 @@ settings.register_profile("house", deadline=None)  # how long an example takes i
 settings.load_profile("house")
 
 
+def pytest_collection_finish():
+    """Keep the collector from walking thousands of tests again and again: several ask for it, each for a second then."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _umask():
     """A gateway that starts in a test makes files its own for good (host/kernel.py)."""

@@ -5,7 +5,6 @@ import socket
 
 import pytest
 
-from phigate.rpc import upstream
 from phigate.rpc.endpoint import tls
 from phigate.rpc.framing import frame
 from phigate.rpc.link import LaneBroken
@@ -67,10 +66,12 @@ async def test_nobody_there_is_unreachable(upstreams):
         await upstreams.begin(at(port), head())
 
 
-async def test_a_server_that_says_nothing_is_unreachable_in_time(upstreams, monkeypatch):
-    monkeypatch.setattr(upstream, "CONNECT", 0.1)
+async def test_a_server_that_says_nothing_is_unreachable_in_time():
+    upstreams = Upstreams(connect=0.1)
     with socket.create_server(("127.0.0.1", 0)) as bound, pytest.raises(Unreachable):
         await upstreams.begin(at(bound.getsockname()[1]), head())
+    upstreams.close()
+    await until(lambda: not upstreams._tasks)
 
 
 async def test_all_who_wait_for_a_connection_are_told_together_that_there_is_none():
