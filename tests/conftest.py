@@ -38,7 +38,7 @@ settings.load_profile("house")
 
 
 def pytest_collection_finish():
-    """Keep the collector from walking thousands of tests again and again: several ask for it, each for a second then."""
+    """Keep the collector from walking thousands of tests again and again: each time took a second."""
     gc.collect()
     gc.freeze()
 
