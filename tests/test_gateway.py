@@ -83,7 +83,8 @@ async def running(folder):
             yield chain
         finally:
             chain.house.leaving = True  # else being removed would end this process
-            chain.house.under_way.clear()  # those whose hooks an exception cut short
+            for left in (chain.house.under_way, chain.house.contacted):  # by an exception in their hooks
+                left.clear()
             await chain.through(hooks.DoneHook())
             await chain.house.verifier.close()
 
