@@ -207,6 +207,8 @@ class People:
         with _broken_off(answer):
             await link.answer(stream, answer, leave_after)
         whole = sum(1 for _ in proto.messages(bytearray(answer.body)))
+        # Of a call that ended with a fault nothing but that is told: which of its messages it was is not.
+        answer.whole &= {**answer.head.fields, **answer.trailers}.get("grpc-status", "0") == "0"
         return Seen(answer, left=leave_after is not None and not answer.whole, sent=count, messages=whole)
 
     async def console(self, method: str, path: str, bearer: str = "", form: Mapping[str, str] | None = None) -> Answer:

@@ -89,16 +89,16 @@ async def rest(flows: Any) -> None:
 
 
 def fill() -> None:
-    """Of nobody, as many entries as there may be; whoever comes takes the place of one."""
+    """Of nobody, three times as many entries as there may be: a table grows once more as others take their places."""
     from phigate.identity.ends import ENTRIES  # noqa: PLC0415 -- as in `main`
     from phigate.masking.identifiers import identifier  # noqa: PLC0415
     from phigate.masking.secrets import parse_secrets  # noqa: PLC0415
 
     for table in tables:
-        for number in range(ENTRIES):
+        for number in range(3 * ENTRIES):
             table.over(f"nobody-{number}", 60.0)
     secrets = parse_secrets(f"1 {'0' * 64}\n", "nobody's")
-    for number in range(identifier.cache_parameters()["maxsize"] or 0):
+    for number in range(3 * (identifier.cache_parameters()["maxsize"] or 0)):
         identifier("PERSON", f"Nobody {number}", secrets)
 
 
