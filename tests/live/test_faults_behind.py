@@ -602,7 +602,6 @@ def test_without_descriptors_nothing_is_forgotten_and_all_goes_on(tight, wayward
     until(tight.ready)
 
 
-@pytest.mark.skipif(not os.environ.get("PHIGATE_THOROUGH"), reason="may take minutes: with PHIGATE_THOROUGH=1")
 def test_without_memory_nothing_passes_that_is_not_masked_and_on_record(tight, wayward, bearers):
     """Comes last: the gateway goes on, or has ended."""
     doctor, body = bearers["dr.okafor"], large()
