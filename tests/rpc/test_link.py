@@ -16,6 +16,7 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
+from phigate.host.connections.remains import ENDED
 from phigate.rpc import framing, link
 from phigate.rpc.link import LaneBroken
 from tests.rpc.wire import answered, asked, connected, echo, head, raw, served
@@ -377,6 +378,6 @@ async def test_others_have_their_turn_between_many_small_frames():
 
 def test_of_streams_that_ended_a_connection_knows_the_last_ones():
     connection = link.Connection(H2Configuration(client_side=False))
-    for number in range(link.ENDED + 50):
+    for number in range(ENDED + 50):
         connection._closed_streams[2 * number + 1] = None
-    assert len(connection._closed_streams) == link.ENDED
+    assert len(connection._closed_streams) == ENDED

@@ -22,6 +22,8 @@ from h2.exceptions import H2Error
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
+from phigate.host.connections.remains import ENDED
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -78,10 +80,6 @@ class Leaving(events.Event):
 
     def __init__(self, last: int) -> None:
         self.last = last
-
-
-ENDED: Final = 1_000
-"""Streams that ended last, of one connection: h2 would know 65,536, which are 8 MB."""
 
 
 class Connection(H2Connection):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 ENDED: Final = 1_000
-"""Streams that ended last, of one connection: what a peer may have sent before it heard of an end belongs to one."""
+"""Streams that ended last, of one connection, gRPC's too: what a peer sent before it heard of an end belongs to one."""
 
 
 def forgetting(handle: Callable[[HttpLayer, events.Event], Commands]) -> Callable[[HttpLayer, events.Event], Commands]:
